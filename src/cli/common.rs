@@ -1,0 +1,142 @@
+//! The options that every command takes: flag, then environment, then `ccf-gov.toml`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Deserialize;
+
+use super::error::CliError;
+use super::output::{Format, Output};
+use ccf_gov::files;
+
+/// Options that every command takes. Each has an environment variable and a key in ./ccf-gov.toml.
+#[derive(Args)]
+pub struct Common {
+    /// A node of the service, as https://HOST:PORT; repeat for several
+    #[arg(
+        long,
+        global = true,
+        env = "CCF_GOV_SERVICE",
+        value_delimiter = ',',
+        value_name = "URL",
+        help_heading = "Common options"
+    )]
+    service: Vec<String>,
+    /// The service's certificate, the only root that is trusted
+    #[arg(long, global = true, env = "CCF_GOV_SERVICE_CERT", value_name = "FILE", help_heading = "Common options")]
+    service_cert: Option<PathBuf>,
+    /// The member's private key: a file or a key URI
+    #[arg(
+        long,
+        visible_alias = "signing-key",
+        global = true,
+        env = "CCF_GOV_KEY",
+        value_name = "KEY-URI",
+        help_heading = "Common options"
+    )]
+    key: Option<String>,
+    /// The member's certificate
+    #[arg(
+        long,
+        visible_alias = "signing-cert",
+        global = true,
+        env = "CCF_GOV_CERT",
+        value_name = "FILE",
+        help_heading = "Common options"
+    )]
+    cert: Option<PathBuf>,
+    /// The governance API's version
+    #[arg(long, global = true, env = "CCF_GOV_API_VERSION", value_name = "VERSION", help_heading = "Common options")]
+    api_version: Option<String>,
+    /// How results are printed [default: human]
+    #[arg(
+        long,
+        global = true,
+        env = "CCF_GOV_OUTPUT",
+        value_enum,
+        value_name = "FORMAT",
+        help_heading = "Common options"
+    )]
+    output: Option<Format>,
+    /// Do not ask before signing
+    #[arg(long, short = 'y', global = true, env = "CCF_GOV_YES", help_heading = "Common options")]
+    yes: bool,
+    /// Say more; repeat for more still
+    #[arg(long, short = 'v', global = true, action = clap::ArgAction::Count, help_heading = "Common options")]
+    verbose: u8,
+}
+
+impl Common {
+    pub fn wants_json(&self) -> bool {
+        self.output == Some(Format::Json)
+    }
+}
+
+/// What a command knows of its surroundings: the common options, merged with the configuration file.
+pub struct Context {
+    pub service: Vec<String>,
+    pub service_cert: Option<PathBuf>,
+    pub key: Option<String>,
+    pub cert: Option<PathBuf>,
+    pub api_version: String,
+    pub yes: bool,
+    pub output: Output,
+}
+
+/// `ccf-gov.toml` in the current folder.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Config {
+    #[serde(default)]
+    service: Vec<String>,
+    service_cert: Option<PathBuf>,
+    key: Option<String>,
+    cert: Option<PathBuf>,
+    api_version: Option<String>,
+    output: Option<String>,
+    yes: Option<bool>,
+}
+
+impl Context {
+    pub fn new(common: Common) -> Result<Self, CliError> {
+        let config = Config::load(Path::new("ccf-gov.toml"))?;
+        let format = match (common.output, config.output.as_deref()) {
+            (Some(format), _) => format,
+            (None, Some("json")) => Format::Json,
+            (None, Some("human") | None) => Format::Human,
+            (None, Some(other)) => {
+                return Err(CliError::usage(format!("ccf-gov.toml: output is human or json, not {other:?}")));
+            }
+        };
+        start_log(common.verbose);
+        Ok(Self {
+            service: if common.service.is_empty() { config.service } else { common.service },
+            service_cert: common.service_cert.or(config.service_cert),
+            key: common.key.or(config.key),
+            cert: common.cert.or(config.cert),
+            api_version: common.api_version.or(config.api_version).unwrap_or_else(|| "2024-07-01".into()),
+            yes: common.yes || config.yes.unwrap_or(false),
+            output: Output::new(format),
+        })
+    }
+}
+
+impl Config {
+    fn load(path: &Path) -> Result<Self, CliError> {
+        if !path.exists() {
+            return Ok(Self::default());
+        }
+        let text = files::read_text(path, 1 << 20)?;
+        toml::from_str(&text).map_err(|e| CliError::new(super::error::Kind::Usage, "cannot read ccf-gov.toml", e))
+    }
+}
+
+fn start_log(verbose: u8) {
+    let level = match verbose {
+        0 => return,
+        1 => tracing::Level::INFO,
+        2 => tracing::Level::DEBUG,
+        _ => tracing::Level::TRACE,
+    };
+    let _ = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(false).try_init();
+}

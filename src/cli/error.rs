@@ -1,0 +1,100 @@
+//! One error for all commands: kind, message, causes, hint. Printed in [`super::output`] only.
+
+use std::error::Error;
+use std::fmt;
+
+use serde::Serialize;
+
+use super::exit::Exit;
+
+/// What kind of failure it was; the exit code follows from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Something failed here.
+    Failed,
+    /// The command line, or an input named on it, is wrong.
+    Usage,
+    /// A check said no.
+    No,
+    /// The service refused.
+    Refused,
+    /// The service cannot be reached.
+    Unreachable,
+    /// Somebody else has to act first.
+    Waiting,
+}
+
+impl Kind {
+    /// The exit code of this kind.
+    pub const fn exit(self) -> Exit {
+        match self {
+            Self::Failed => Exit::Failed,
+            Self::Usage => Exit::Usage,
+            Self::No => Exit::No,
+            Self::Refused => Exit::Refused,
+            Self::Unreachable => Exit::Unreachable,
+            Self::Waiting => Exit::Waiting,
+        }
+    }
+}
+
+/// A command's failure, for people and for scripts.
+#[derive(Debug)]
+pub struct CliError {
+    pub kind: Kind,
+    pub message: String,
+    pub source: Option<Box<dyn Error + Send + Sync>>,
+    pub hint: Option<String>,
+}
+
+impl CliError {
+    /// `doing` could not be done because of `source`.
+    pub fn new(kind: Kind, doing: impl fmt::Display, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { kind, message: doing.to_string(), source: Some(source.into()), hint: None }
+    }
+
+    /// Something failed here.
+    pub fn failed(doing: impl fmt::Display, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(Kind::Failed, doing, source)
+    }
+
+    /// An input is wrong; there is no deeper cause.
+    pub fn usage(message: impl fmt::Display) -> Self {
+        Self { kind: Kind::Usage, message: message.to_string(), source: None, hint: None }
+    }
+
+    /// What to do about it.
+    pub fn hint(mut self, hint: impl fmt::Display) -> Self {
+        self.hint = Some(hint.to_string());
+        self
+    }
+
+    /// The texts of all causes, outermost first.
+    pub fn causes(&self) -> Vec<String> {
+        let mut causes = Vec::new();
+        let mut next = self.source.as_deref().map(|e| e as &dyn Error);
+        while let Some(error) = next {
+            causes.push(error.to_string());
+            next = error.source();
+        }
+        causes
+    }
+}
+
+impl From<ccf_gov::files::FileError> for CliError {
+    fn from(error: ccf_gov::files::FileError) -> Self {
+        use ccf_gov::files::FileError as E;
+        let kind = match error {
+            E::Write { .. } => Kind::Failed,
+            _ => Kind::Usage,
+        };
+        let exists = matches!(error, E::Exists { .. });
+        let cause = Error::source(&error).map(ToString::to_string);
+        let mut this = CliError { kind, message: error.to_string(), source: cause.map(Into::into), hint: None };
+        if exists {
+            this.hint = Some("name another file, or give --force if it may be replaced".into());
+        }
+        this
+    }
+}

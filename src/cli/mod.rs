@@ -1,0 +1,60 @@
+//! The commands: one file each, which reads flags, calls the library, and prints through [`output`].
+
+mod common;
+mod error;
+mod exit;
+mod output;
+mod shell;
+
+use clap::{Parser, Subcommand};
+
+use common::{Common, Context};
+use error::CliError;
+use exit::Exit;
+
+/// Govern and upgrade a service on the Confidential Consortium Framework (CCF).
+#[derive(Parser)]
+#[command(name = "ccf-gov", version, propagate_version = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Write shell completions to standard output
+    Completions(shell::Completions),
+    /// Write manual pages into a folder
+    Man(shell::Man),
+}
+
+impl Command {
+    async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        match self {
+            Self::Completions(args) => args.run(context),
+            Self::Man(args) => args.run(context),
+        }
+    }
+}
+
+/// Reads the command line, runs the command, reports an error in the one place that does.
+pub fn main() -> std::process::ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return output::usage(&error).into(),
+    };
+    let json = cli.common.wants_json();
+    let result = Context::new(cli.common).and_then(|context| {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| CliError::failed("the asynchronous runtime cannot start", e))?;
+        runtime.block_on(cli.command.run(&context))
+    });
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => output::error(&error, json).into(),
+    }
+}

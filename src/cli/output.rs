@@ -1,0 +1,111 @@
+//! The only file that prints. Standard output is data; standard error is for people.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::error::CliError;
+use super::exit::Exit;
+use ccf_gov::files;
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Text for people
+    Human,
+    /// One JSON object, of the shape that docs/json.md gives
+    Json,
+}
+
+/// Where a command's results and remarks go.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    format: Format,
+}
+
+impl Output {
+    pub fn new(format: Format) -> Self {
+        Self { format }
+    }
+
+    /// Whether results are JSON.
+    pub fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Prints a result: `json` as one object, or the text that `human` makes of it.
+    pub fn result(&self, json: &impl Serialize, human: impl FnOnce() -> String) -> Result<(), CliError> {
+        let text = match self.format {
+            Format::Json => serde_json::to_string_pretty(json)
+                .map_err(|e| CliError::failed("cannot write the result as JSON", e))?,
+            Format::Human => human(),
+        };
+        self.bytes(format!("{}\n", text.trim_end_matches('\n')).as_bytes())
+    }
+
+    /// Writes `bytes` to standard output as they are.
+    pub fn bytes(&self, bytes: &[u8]) -> Result<(), CliError> {
+        let mut out = io::stdout().lock();
+        match out.write_all(bytes).and_then(|()| out.flush()) {
+            Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+                Err(CliError::failed("cannot write to standard output", e))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a file that a command makes, or standard output for `-`. Nothing is overwritten unless `force`.
+    pub fn file(&self, path: &Path, bytes: &[u8], access: files::Access, force: bool) -> Result<(), CliError> {
+        if path == Path::new("-") {
+            return self.bytes(bytes);
+        }
+        Ok(files::write(path, bytes, access, force)?)
+    }
+
+    /// A line for people, on standard error.
+    pub fn note(&self, text: impl std::fmt::Display) {
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    /// A warning for people, on standard error.
+    pub fn warn(&self, text: impl std::fmt::Display) {
+        let _ = writeln!(io::stderr().lock(), "Warning: {text}");
+    }
+}
+
+/// Whether standard output is a terminal.
+pub fn stdout_is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Prints what clap says of a command line, and gives its exit code.
+pub fn usage(error: &clap::Error) -> Exit {
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage } else { Exit::Done }
+}
+
+/// Prints an error, and gives its exit code.
+pub fn error(error: &CliError, json: bool) -> Exit {
+    let mut err = io::stderr().lock();
+    let causes = error.causes();
+    let _ = if json {
+        let body = serde_json::json!({"error": {
+            "kind": error.kind, "message": error.message, "causes": causes, "hint": error.hint,
+        }});
+        writeln!(err, "{body}")
+    } else {
+        let mut text = format!("Error: {}\n", error.message);
+        for cause in causes {
+            text += &format!("Caused by: {cause}\n");
+        }
+        if let Some(hint) = &error.hint {
+            text += &format!("Hint: {hint}\n");
+        }
+        write!(err, "{text}")
+    };
+    error.kind.exit()
+}

@@ -1,0 +1,1 @@
+//! The rules, run locally: QuickJS, the `ccf` global, the key-value tables.

@@ -1,0 +1,180 @@
+//! What a member wants to say, before it is signed.
+
+use std::fmt;
+use std::str::FromStr;
+
+use coset::{CborSerializable, Header, HeaderBuilder, iana};
+use serde::Serialize;
+
+use super::payload::{self, PayloadError};
+use super::{Algorithm, CreatedAt};
+use crate::id::{MemberId, ProposalId};
+
+/// The kinds of governance request: the protected header's `ccf.gov.msg.type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageType {
+    /// A new proposal.
+    Proposal,
+    /// A vote on a proposal.
+    Ballot,
+    /// Taking back one's own proposal.
+    Withdrawal,
+    /// A member's acknowledgement of the service's state, which activates the member.
+    Ack,
+    /// Asking for a fresh state digest.
+    StateDigest,
+    /// A decrypted recovery share.
+    RecoveryShare,
+    /// Asking for one's encrypted recovery share.
+    EncryptedRecoveryShare,
+}
+
+impl MessageType {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Proposal,
+        Self::Ballot,
+        Self::Withdrawal,
+        Self::Ack,
+        Self::StateDigest,
+        Self::RecoveryShare,
+        Self::EncryptedRecoveryShare,
+    ];
+
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Proposal => "proposal",
+            Self::Ballot => "ballot",
+            Self::Withdrawal => "withdrawal",
+            Self::Ack => "ack",
+            Self::StateDigest => "state_digest",
+            Self::RecoveryShare => "recovery_share",
+            Self::EncryptedRecoveryShare => "encrypted_recovery_share",
+        }
+    }
+
+    /// Whether the request is about one proposal and names it.
+    pub const fn names_proposal(self) -> bool {
+        matches!(self, Self::Ballot | Self::Withdrawal)
+    }
+}
+
+impl fmt::Display for MessageType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for MessageType {
+    type Err = MessageError;
+
+    fn from_str(text: &str) -> Result<Self, MessageError> {
+        Self::ALL
+            .into_iter()
+            .find(|t| t.name() == text)
+            .ok_or_else(|| MessageError::UnknownType(text.chars().take(80).collect()))
+    }
+}
+
+/// A governance request that is complete and checked, but not signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    kind: MessageType,
+    created_at: CreatedAt,
+    proposal_id: Option<ProposalId>,
+    payload: Vec<u8>,
+}
+
+/// Why a request is not one that CCF could take.
+#[derive(Debug, thiserror::Error)]
+pub enum MessageError {
+    /// A type that CCF does not have.
+    #[error(
+        "{0:?} is not a message type; the types are proposal, ballot, withdrawal, ack, state_digest, recovery_share and encrypted_recovery_share"
+    )]
+    UnknownType(String),
+    /// A ballot or withdrawal without its proposal.
+    #[error("a {0} names the proposal that it is about, and no proposal id was given")]
+    ProposalIdMissing(MessageType),
+    /// A proposal id where none belongs.
+    #[error("a {0} has no proposal id, and one was given")]
+    ProposalIdSurplus(MessageType),
+    /// The payload is not what the type needs.
+    #[error("the content is no {kind}")]
+    Payload {
+        /// The type that was asked for.
+        kind: MessageType,
+        /// What is wrong.
+        #[source]
+        source: PayloadError,
+    },
+    /// The header could not be encoded.
+    #[error("the protected header cannot be encoded: {0}")]
+    Encode(String),
+}
+
+impl Message {
+    /// A request of this kind; checks that the proposal id and the payload are what the kind needs.
+    pub fn new(
+        kind: MessageType,
+        created_at: CreatedAt,
+        proposal_id: Option<ProposalId>,
+        payload: Vec<u8>,
+    ) -> Result<Self, MessageError> {
+        match (kind.names_proposal(), proposal_id) {
+            (true, None) => return Err(MessageError::ProposalIdMissing(kind)),
+            (false, Some(_)) => return Err(MessageError::ProposalIdSurplus(kind)),
+            _ => {}
+        }
+        payload::check(kind, &payload).map_err(|source| MessageError::Payload { kind, source })?;
+        Ok(Self { kind, created_at, proposal_id, payload })
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> MessageType {
+        self.kind
+    }
+
+    /// When it says that it was made.
+    pub fn created_at(&self) -> CreatedAt {
+        self.created_at
+    }
+
+    /// The proposal that it is about, for ballots and withdrawals.
+    pub fn proposal_id(&self) -> Option<ProposalId> {
+        self.proposal_id
+    }
+
+    /// The payload, as it is signed.
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// The protected header, encoded: deterministic CBOR (RFC 8949, 4.2.1), the same bytes as CCF's own signer writes.
+    ///
+    /// ```text
+    /// { 1: alg, 4: kid, "ccf.gov.msg.type": tstr, "ccf.gov.msg.created_at": uint, ? "ccf.gov.msg.proposal_id": tstr }
+    /// ```
+    pub fn protected(&self, algorithm: Algorithm, member: MemberId) -> Result<Vec<u8>, MessageError> {
+        let mut header = HeaderBuilder::new()
+            .algorithm(match algorithm {
+                Algorithm::ES256 => iana::Algorithm::ES256,
+                Algorithm::ES384 => iana::Algorithm::ES384,
+                Algorithm::ES512 => iana::Algorithm::ES512,
+            })
+            .key_id(member.to_string().into_bytes())
+            .text_value(TYPE.into(), self.kind.name().into())
+            .text_value(CREATED_AT.into(), self.created_at.seconds().into());
+        if let Some(id) = self.proposal_id {
+            header = header.text_value(PROPOSAL_ID.into(), id.to_string().into());
+        }
+        let header: Header = header.build();
+        header.to_vec().map_err(|e| MessageError::Encode(e.to_string()))
+    }
+}
+
+pub(super) const TYPE: &str = "ccf.gov.msg.type";
+pub(super) const CREATED_AT: &str = "ccf.gov.msg.created_at";
+pub(super) const PROPOSAL_ID: &str = "ccf.gov.msg.proposal_id";

@@ -1,0 +1,20 @@
+//! How a governance request is signed: COSE_Sign1 (RFC 9052) with CCF's protected header.
+//!
+//! [`Message`] is what a member wants to say; its protected header and payload give the bytes to be signed;
+//! with a [`Signature`] it becomes an [`Envelope`], which is what a service takes.
+
+mod algorithm;
+mod certificate;
+mod created_at;
+mod envelope;
+mod message;
+mod payload;
+mod signature;
+
+pub use algorithm::Algorithm;
+pub use certificate::{CertificateError, MemberCertificate};
+pub use created_at::{CreatedAt, CreatedAtError};
+pub use envelope::{Envelope, EnvelopeError, MAX_ENVELOPE};
+pub use message::{Message, MessageError, MessageType};
+pub use payload::PayloadError;
+pub use signature::{Signature, SignatureError};

@@ -1,0 +1,124 @@
+//! Digests, measurements and host data: fixed lengths, lowercase hexadecimal.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// SHA-256 of `bytes`.
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+/// A text that is not the hexadecimal form of its kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HexError {
+    /// Another number of characters.
+    #[error("a {what} is {expected} lowercase hexadecimal digits, and this is {found} characters long")]
+    Length {
+        /// What was being read, for example `node id`.
+        what: &'static str,
+        /// The number of digits it has.
+        expected: usize,
+        /// The number of characters found.
+        found: usize,
+    },
+    /// Digits A–F: CCF compares text, so these would never match.
+    #[error("a {what} is written in lowercase: CCF compares it as text, and uppercase never matches")]
+    Uppercase {
+        /// What was being read.
+        what: &'static str,
+    },
+    /// A character that is no digit.
+    #[error("a {what} is lowercase hexadecimal, and {found:?} is not a hexadecimal digit")]
+    NotHex {
+        /// What was being read.
+        what: &'static str,
+        /// The first such character.
+        found: char,
+    },
+}
+
+/// Reads exactly `N` bytes written as `2 * N` lowercase hexadecimal digits.
+pub fn parse_hex<const N: usize>(what: &'static str, text: &str) -> Result<[u8; N], HexError> {
+    if let Some(found) = text.chars().find(|c| !c.is_ascii_hexdigit()) {
+        return Err(HexError::NotHex { what, found });
+    }
+    if text.len() != 2 * N {
+        return Err(HexError::Length { what, expected: 2 * N, found: text.len() });
+    }
+    if text.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Err(HexError::Uppercase { what });
+    }
+    let mut bytes = [0; N];
+    hex::decode_to_slice(text, &mut bytes).map_err(|_| HexError::Length {
+        what,
+        expected: 2 * N,
+        found: text.len(),
+    })?;
+    Ok(bytes)
+}
+
+macro_rules! hex_digest {
+    ($(#[$doc:meta])* $name:ident, $bytes:literal, $what:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(pub [u8; $bytes]);
+
+        impl FromStr for $name {
+            type Err = HexError;
+
+            fn from_str(text: &str) -> Result<Self, HexError> {
+                parse_hex($what, text).map(Self)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = HexError;
+
+            fn try_from(text: String) -> Result<Self, HexError> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(digest: $name) -> String {
+                digest.to_string()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&hex::encode(self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+    };
+}
+
+hex_digest! {
+    /// What an SNP or virtual node says that it was started with: 32 bytes, for SNP the SHA-256 of the security policy.
+    HostData, 32, "host data"
+}
+
+hex_digest! {
+    /// An SNP launch measurement: 48 bytes (SHA-384).
+    SnpMeasurement, 48, "SNP measurement"
+}
+
+hex_digest! {
+    /// An SGX enclave's MRENCLAVE: 32 bytes. In CCF, the `code_id`.
+    MrEnclave, 32, "MRENCLAVE"
+}
+
+hex_digest! {
+    /// An SGX signer's MRSIGNER: SHA-256 of the RSA modulus, little-endian.
+    MrSigner, 32, "MRSIGNER"
+}

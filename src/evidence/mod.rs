@@ -1,0 +1,1 @@
+//! What artefacts and attestations prove.

@@ -1,0 +1,41 @@
+//! Govern and upgrade a service on Microsoft's Confidential Consortium Framework (CCF).
+//!
+//! A proposal's way through this library is one straight walk:
+//! intent → proposal → evidence → simulation → envelope → service → outcome.
+//! The modules are the stations of that walk, and each knows only those before it:
+//!
+//! - [`proposal`]: what members say: actions, templates, lint, ballots.
+//! - [`evidence`]: what artefacts and attestations prove.
+//! - [`constitution`]: the rules, run locally.
+//! - [`cose`]: how it is signed.
+//! - [`signer`]: who signs.
+//! - [`service`]: the wire.
+//! - [`upgrade`]: the walk of a code upgrade.
+//! - [`sandbox`]: a whole service in this process.
+//!
+//! The vocabulary they share lies beside them: [`id`], [`digest`], [`json`] and [`files`].
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod digest;
+pub mod files;
+pub mod id;
+pub mod json;
+
+pub mod proposal;
+
+pub mod evidence;
+
+pub mod constitution;
+
+pub mod cose;
+
+pub mod signer;
+
+pub mod service;
+
+pub mod upgrade;
+
+pub mod sandbox;

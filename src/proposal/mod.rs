@@ -1,0 +1,1 @@
+//! What members say: actions, templates, lint, ballots.

@@ -1,0 +1,1 @@
+//! A whole service in this process.

@@ -1,0 +1,1 @@
+//! The wire: TLS, retries, redirects, the governance and node API.

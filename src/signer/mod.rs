@@ -1,0 +1,54 @@
+//! Who signs: a member's private key, wherever it lives.
+
+mod pem;
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+pub use self::pem::PemSigner;
+use crate::cose::{
+    Algorithm, Envelope, EnvelopeError, MemberCertificate, Message, MessageError, Signature, SignatureError,
+};
+
+/// Somewhere a member's private key lives: a file, a token, a vault, another program.
+#[async_trait]
+pub trait Signer: Debug + Send + Sync {
+    /// ES256, ES384 or ES512, as the key's curve has it.
+    fn algorithm(&self) -> Algorithm {
+        self.certificate().algorithm()
+    }
+
+    /// The certificate that belongs to the key.
+    fn certificate(&self) -> &MemberCertificate;
+
+    /// Signs `message` (the unhashed Sig_structure); returns r ‖ s of fixed length.
+    async fn sign(&self, message: &[u8]) -> Result<Signature, SignerError>;
+}
+
+/// Signs `message` with `signer`, checks the signature against the certificate, and wraps both.
+pub async fn sign(signer: &dyn Signer, message: Message) -> Result<Envelope, SignerError> {
+    let to_be_signed = Envelope::to_be_signed(&message, signer.certificate())?;
+    let signature = signer.sign(&to_be_signed).await?;
+    Ok(Envelope::new(message, signer.certificate(), signature)?)
+}
+
+/// Why a key could not be opened or did not sign.
+#[derive(Debug, thiserror::Error)]
+pub enum SignerError {
+    /// The key file is not a private key that can sign.
+    #[error("the file holds no usable private key: {0}")]
+    Key(String),
+    /// Key and certificate do not belong together.
+    #[error("the key and the certificate do not belong together")]
+    Mismatch,
+    /// The request could not be encoded.
+    #[error(transparent)]
+    Message(#[from] MessageError),
+    /// What the signer returned is no signature.
+    #[error("the signer returned no valid signature")]
+    Signature(#[from] SignatureError),
+    /// What the signer returned does not make a valid envelope.
+    #[error("the signed envelope does not verify")]
+    Envelope(#[from] EnvelopeError),
+}

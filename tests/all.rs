@@ -1,0 +1,3 @@
+//! The one test binary: every integration test is a module of it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
