@@ -1,1 +1,13 @@
-//! The rules, run locally: QuickJS, the `ccf` global, the key-value tables.
+//! The rules, run locally: the governance tables, QuickJS, and the `ccf` global that constitutions and ballots call.
+//!
+//! - [`Tables`]: the service's key-value tables; a clone is a cheap snapshot.
+//! - [`Constitution`]: validate, vote, resolve, apply, as a CCF node runs them.
+//! - [`Effect`] and [`Host`]: what applying a proposal asks of the node around it.
+
+mod effect;
+mod engine;
+mod tables;
+
+pub use effect::{Effect, Host};
+pub use engine::{Constitution, ConstitutionError, Proposal, Resolution, ScriptError, Stage, Validation};
+pub use tables::{Change, SINGLETON, Tables, table};

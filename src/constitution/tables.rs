@@ -1,0 +1,252 @@
+//! The key-value tables of a service, as its constitution sees them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The key of a table that holds a single value: eight zero bytes.
+pub const SINGLETON: [u8; 8] = [0; 8];
+
+/// The names of the tables that this library itself reads or writes.
+pub mod table {
+    /// The constitution: a JSON string, under [`SINGLETON`](super::SINGLETON).
+    pub const CONSTITUTION: &str = "public:ccf.gov.constitution";
+    /// Per proposal, its text as submitted.
+    pub const PROPOSALS: &str = "public:ccf.gov.proposals";
+    /// Per proposal, JSON: proposer, state, ballots, and how it ended.
+    pub const PROPOSALS_INFO: &str = "public:ccf.gov.proposals_info";
+    /// Per member, the certificate: PEM text.
+    pub const MEMBER_CERTS: &str = "public:ccf.gov.members.certs";
+    /// Per member, the recovery encryption key: PEM text.
+    pub const MEMBER_ENCRYPTION_KEYS: &str = "public:ccf.gov.members.encryption_public_keys";
+    /// Per member, JSON `{status, member_data, recovery_role?}`.
+    pub const MEMBER_INFO: &str = "public:ccf.gov.members.info";
+    /// Per member, JSON `{state_digest, signed_req?}`.
+    pub const MEMBER_ACKS: &str = "public:ccf.gov.members.acks";
+    /// Per user, the certificate: PEM text.
+    pub const USER_CERTS: &str = "public:ccf.gov.users.certs";
+    /// Per user, JSON `{user_data}`.
+    pub const USER_INFO: &str = "public:ccf.gov.users.info";
+    /// Per node, JSON: status, quote, addresses, certificate signing request.
+    pub const NODE_INFO: &str = "public:ccf.gov.nodes.info";
+    /// Per node, the certificate that the service endorsed: PEM text.
+    pub const NODE_ENDORSED_CERTS: &str = "public:ccf.gov.nodes.endorsed_certificates";
+    /// SGX measurements (MRENCLAVE) that may join, JSON `"AllowedToJoin"`.
+    pub const NODE_CODE_IDS: &str = "public:ccf.gov.nodes.code_ids";
+    /// SNP host data that may join; the value is the security policy as a JSON string.
+    pub const SNP_HOST_DATA: &str = "public:ccf.gov.nodes.snp.host_data";
+    /// SNP measurements that may join, JSON `"AllowedToJoin"`.
+    pub const SNP_MEASUREMENTS: &str = "public:ccf.gov.nodes.snp.measurements";
+    /// Per DID, JSON `{feed: {svn}}`: the UVM endorsements that may join.
+    pub const SNP_UVM_ENDORSEMENTS: &str = "public:ccf.gov.nodes.snp.uvm_endorsements";
+    /// Per CPUID, JSON: the lowest TCB version that may join.
+    pub const SNP_TCB_VERSIONS: &str = "public:ccf.gov.nodes.snp.tcb_versions";
+    /// Host data of virtual nodes that may join, JSON `""`.
+    pub const VIRTUAL_HOST_DATA: &str = "public:ccf.gov.nodes.virtual.host_data";
+    /// Measurements of virtual nodes that may join, JSON `"AllowedToJoin"`.
+    pub const VIRTUAL_MEASUREMENTS: &str = "public:ccf.gov.nodes.virtual.measurements";
+    /// JSON `{cert, status, …}`, under [`SINGLETON`](super::SINGLETON).
+    pub const SERVICE_INFO: &str = "public:ccf.gov.service.info";
+    /// JSON: recovery threshold and limits, under [`SINGLETON`](super::SINGLETON).
+    pub const SERVICE_CONFIG: &str = "public:ccf.gov.service.config";
+    /// The application's modules: name to source text.
+    pub const MODULES: &str = "public:ccf.gov.modules";
+    /// The application's endpoints: `METHOD path` to JSON.
+    pub const ENDPOINTS: &str = "public:ccf.gov.endpoints";
+}
+
+/// The tables of a service at one moment.
+///
+/// A clone is a cheap snapshot: tables are shared until one of the two is written. Names are
+/// CCF's (`public:ccf.gov.…`), keys and values are bytes; a table without entries does not exist.
+#[derive(Clone, Debug, Default)]
+pub struct Tables {
+    tables: BTreeMap<String, Arc<Entries>>,
+    seqno: u64,
+}
+
+type Entries = BTreeMap<Vec<u8>, Entry>;
+
+#[derive(Clone, Debug, PartialEq)]
+struct Entry {
+    value: Vec<u8>,
+    written_at: u64,
+}
+
+/// One key whose value differs between two snapshots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The table's name.
+    pub table: String,
+    /// The key's bytes.
+    pub key: Vec<u8>,
+    /// The value before, `None` if there was none.
+    pub before: Option<Vec<u8>>,
+    /// The value after, `None` if it was removed.
+    pub after: Option<Vec<u8>>,
+}
+
+impl Tables {
+    /// No tables at all.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The value of `key`.
+    pub fn get(&self, table: &str, key: &[u8]) -> Option<&[u8]> {
+        self.tables.get(table)?.get(key).map(|entry| entry.value.as_slice())
+    }
+
+    /// Whether `key` has a value.
+    pub fn has(&self, table: &str, key: &[u8]) -> bool {
+        self.get(table, key).is_some()
+    }
+
+    /// Writes `value`, stamped with the seqno last given to [`begin`](Self::begin).
+    pub fn put(&mut self, table: &str, key: &[u8], value: impl Into<Vec<u8>>) {
+        let entry = Entry { value: value.into(), written_at: self.seqno };
+        let entries = match self.tables.get_mut(table) {
+            Some(entries) => entries,
+            None => self.tables.entry(table.to_owned()).or_default(),
+        };
+        Arc::make_mut(entries).insert(key.to_vec(), entry);
+    }
+
+    /// Removes `key`; returns whether it had a value.
+    pub fn remove(&mut self, table: &str, key: &[u8]) -> bool {
+        let Some(entries) = self.tables.get_mut(table) else { return false };
+        if !entries.contains_key(key) {
+            return false;
+        }
+        if entries.len() == 1 {
+            self.tables.remove(table);
+        } else {
+            Arc::make_mut(entries).remove(key);
+        }
+        true
+    }
+
+    /// Removes every entry of `table`.
+    pub fn clear(&mut self, table: &str) {
+        self.tables.remove(table);
+    }
+
+    /// The number of entries of `table`.
+    pub fn len(&self, table: &str) -> usize {
+        self.tables.get(table).map_or(0, |entries| entries.len())
+    }
+
+    /// Whether `table` has no entries.
+    pub fn is_empty(&self, table: &str) -> bool {
+        !self.tables.contains_key(table)
+    }
+
+    /// The entries of `table` in the order of their keys' bytes.
+    pub fn iter(&self, table: &str) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let entries = self.tables.get(table).into_iter().flat_map(|entries| entries.iter());
+        entries.map(|(key, entry)| (key.as_slice(), entry.value.as_slice()))
+    }
+
+    /// The names of the tables that have entries, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tables.keys().map(String::as_str)
+    }
+
+    /// From now on, writes are stamped with `seqno`: the transaction that they belong to.
+    pub fn begin(&mut self, seqno: u64) {
+        self.seqno = seqno;
+    }
+
+    /// The seqno with which writes are stamped.
+    pub fn seqno(&self) -> u64 {
+        self.seqno
+    }
+
+    /// The seqno of the transaction that wrote `key` last; `None` if it has no value.
+    pub fn version_of_previous_write(&self, table: &str, key: &[u8]) -> Option<u64> {
+        self.tables.get(table)?.get(key).map(|entry| entry.written_at)
+    }
+
+    /// Every key whose value differs from `before`, by table and key; stamps do not count.
+    pub fn changes_since(&self, before: &Tables) -> Vec<Change> {
+        let mut names: Vec<&String> = before.tables.keys().chain(self.tables.keys()).collect();
+        names.sort();
+        names.dedup();
+        let nothing = Arc::default();
+        let mut changes = Vec::new();
+        for name in names {
+            let old: &Arc<Entries> = before.tables.get(name).unwrap_or(&nothing);
+            let new: &Arc<Entries> = self.tables.get(name).unwrap_or(&nothing);
+            if Arc::ptr_eq(old, new) {
+                continue;
+            }
+            let mut keys: Vec<&Vec<u8>> = old.keys().chain(new.keys()).collect();
+            keys.sort();
+            keys.dedup();
+            for key in keys {
+                let before = old.get(key).map(|entry| &entry.value);
+                let after = new.get(key).map(|entry| &entry.value);
+                if before != after {
+                    changes.push(Change {
+                        table: name.clone(),
+                        key: key.clone(),
+                        before: before.cloned(),
+                        after: after.cloned(),
+                    });
+                }
+            }
+        }
+        changes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_does_not_see_later_writes() {
+        let mut tables = Tables::new();
+        tables.begin(3);
+        tables.put("a", b"x", "1");
+        let snapshot = tables.clone();
+        tables.begin(4);
+        tables.put("a", b"x", "2");
+        tables.put("a", b"y", "3");
+        assert_eq!(snapshot.get("a", b"x"), Some(&b"1"[..]));
+        assert_eq!(snapshot.len("a"), 1);
+        assert_eq!(snapshot.version_of_previous_write("a", b"x"), Some(3));
+        assert_eq!(tables.version_of_previous_write("a", b"x"), Some(4));
+        assert_eq!(tables.version_of_previous_write("a", b"z"), None);
+    }
+
+    #[test]
+    fn changes_name_every_key_that_differs() {
+        let mut before = Tables::new();
+        before.put("a", b"same", "1");
+        before.put("a", b"gone", "1");
+        before.put("b", b"k", "1");
+        let mut after = before.clone();
+        after.begin(9);
+        after.put("a", b"same", "1");
+        assert!(after.remove("a", b"gone"));
+        assert!(!after.remove("a", b"gone"));
+        after.put("c", &SINGLETON, "2");
+        after.clear("b");
+        let change = |table: &str, key: &[u8], before: Option<&str>, after: Option<&str>| Change {
+            table: table.into(),
+            key: key.into(),
+            before: before.map(Into::into),
+            after: after.map(Into::into),
+        };
+        assert_eq!(
+            after.changes_since(&before),
+            [
+                change("a", b"gone", Some("1"), None),
+                change("b", b"k", Some("1"), None),
+                change("c", &SINGLETON, None, Some("2")),
+            ]
+        );
+        assert!(after.changes_since(&after.clone()).is_empty());
+        assert_eq!(after.names().collect::<Vec<_>>(), ["a", "c"]);
+    }
+}
