@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use tempfile::{NamedTempFile, TempPath};
+
 /// The largest file that is read whole into memory where nothing smaller is stated: 64 MiB.
 pub const MAX_FILE: u64 = 64 << 20;
 
@@ -82,30 +84,100 @@ pub enum Access {
 
 /// Writes `path` whole or not at all, through a temporary file beside it; refuses one that exists unless `force`.
 pub fn write(path: &Path, bytes: &[u8], access: Access, force: bool) -> Result<(), FileError> {
-    let failed = |source| FileError::Write { path: path.into(), source };
-    if !force && path.symlink_metadata().is_ok() {
-        return Err(FileError::Exists { path: path.into() });
+    refuse_existing(path, force)?;
+    let file = stage(path, bytes, access)?;
+    if force { file.persist(path).map(drop).map_err(|e| write_error(path, e.error)) } else { place(file, path) }
+}
+
+/// One file of a set that [`write_set`] writes.
+#[derive(Clone, Copy)]
+pub struct NewFile<'a> {
+    path: &'a Path,
+    bytes: &'a [u8],
+    access: Access,
+}
+
+impl<'a> NewFile<'a> {
+    /// `bytes`, to be written to `path`.
+    pub fn new(path: &'a Path, bytes: &'a [u8], access: Access) -> Self {
+        Self { path, bytes, access }
     }
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+}
+
+/// Writes all files of a set or none: if one can't be written, those already in place are taken away again,
+/// and what `force` replaced is put back.
+pub fn write_set(files: &[NewFile<'_>], force: bool) -> Result<(), FileError> {
+    files.iter().try_for_each(|f| refuse_existing(f.path, force))?;
+    let staged: Vec<_> = files.iter().map(|f| stage(f.path, f.bytes, f.access)).collect::<Result<_, _>>()?;
+    let mut placed: Vec<(&Path, Option<TempPath>)> = Vec::new();
+    for (new, path) in staged.into_iter().zip(files.iter().map(|f| f.path)) {
+        let result = set_aside(path, force).and_then(|old| match place(new, path) {
+            Ok(()) => Ok(old),
+            Err(error) => {
+                let _ = old.map(|old| old.persist_noclobber(path));
+                Err(error)
+            }
+        });
+        match result {
+            Ok(old) => placed.push((path, old)),
+            Err(error) => {
+                for (path, old) in placed {
+                    let _ = std::fs::remove_file(path);
+                    let _ = old.map(|old| old.persist_noclobber(path));
+                }
+                return Err(error);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn refuse_existing(path: &Path, force: bool) -> Result<(), FileError> {
+    if !force && path.symlink_metadata().is_ok() { Err(FileError::Exists { path: path.into() }) } else { Ok(()) }
+}
+
+/// Writes `bytes` to a temporary file in `path`'s folder.
+fn stage(path: &Path, bytes: &[u8], access: Access) -> Result<NamedTempFile, FileError> {
+    let failed = |source| write_error(path, source);
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".ccf-gov-");
+    builder.prefix(TEMPORARY);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         let mode = if access == Access::Private { 0o600 } else { 0o644 };
         builder.permissions(std::fs::Permissions::from_mode(mode));
     }
-    let mut file = builder.tempfile_in(folder).map_err(failed)?;
+    let mut file = builder.tempfile_in(folder(path)).map_err(failed)?;
     file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
-    if force {
-        file.persist(path).map_err(|e| failed(e.error))?;
-    } else {
-        file.persist_noclobber(path).map_err(|e| match e.error.kind() {
-            io::ErrorKind::AlreadyExists => FileError::Exists { path: path.into() },
-            _ => failed(e.error),
-        })?;
+    Ok(file)
+}
+
+fn place(file: NamedTempFile, path: &Path) -> Result<(), FileError> {
+    file.persist_noclobber(path).map(drop).map_err(|e| match e.error.kind() {
+        io::ErrorKind::AlreadyExists => FileError::Exists { path: path.into() },
+        _ => write_error(path, e.error),
+    })
+}
+
+/// Moves what stands at `path` to a temporary name; it is deleted when that is dropped.
+fn set_aside(path: &Path, force: bool) -> Result<Option<TempPath>, FileError> {
+    if !force || path.symlink_metadata().is_err() {
+        return Ok(None);
     }
-    Ok(())
+    let failed = |source| write_error(path, source);
+    let old = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder(path)).map_err(failed)?.into_temp_path();
+    std::fs::rename(path, &old).map_err(failed)?;
+    Ok(Some(old))
+}
+
+const TEMPORARY: &str = ".ccf-gov-";
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn write_error(path: &Path, source: io::Error) -> FileError {
+    FileError::Write { path: path.into(), source }
 }
 
 #[cfg(test)]
@@ -122,5 +194,21 @@ mod tests {
         write(&path, b"23", Access::Private, true).unwrap();
         assert!(matches!(read(&path, 1), Err(FileError::TooLarge { .. })));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_set_that_fails_half_way_leaves_everything_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let (first, second) = (folder.path().join("a"), folder.path().join("b"));
+        std::fs::write(&first, "old").unwrap();
+        std::fs::create_dir(&second).unwrap();
+        let set = [NewFile::new(&first, b"new", Access::Shared), NewFile::new(&second, b"new", Access::Shared)];
+        assert!(matches!(write_set(&set, true), Err(FileError::Write { .. })));
+        assert_eq!(read(&first, 10).unwrap(), b"old");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+        std::fs::remove_dir(&second).unwrap();
+        write_set(&set, true).unwrap();
+        assert_eq!(read(&first, 10).unwrap(), b"new");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 }

@@ -3,6 +3,7 @@
 mod common;
 mod error;
 mod exit;
+mod keys;
 mod output;
 mod shell;
 
@@ -24,6 +25,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Make a member's keys, and show what a key or certificate is
+    Keys(keys::Keys),
     /// Write shell completions to standard output
     Completions(shell::Completions),
     /// Write manual pages into a folder
@@ -33,6 +36,7 @@ enum Command {
 impl Command {
     async fn run(self, context: &Context) -> Result<Exit, CliError> {
         match self {
+            Self::Keys(args) => args.run(context).await,
             Self::Completions(args) => args.run(context),
             Self::Man(args) => args.run(context),
         }

@@ -1,11 +1,13 @@
 //! Who signs: a member's private key, wherever it lives.
 
+mod generate;
 mod pem;
 
 use std::fmt::Debug;
 
 use async_trait::async_trait;
 
+pub use self::generate::{DEFAULT_DAYS, GenerateError, KeyFiles, NewKeys};
 pub use self::pem::PemSigner;
 use crate::cose::{
     Algorithm, Envelope, EnvelopeError, MemberCertificate, Message, MessageError, Signature, SignatureError,
