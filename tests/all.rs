@@ -1,3 +1,5 @@
 //! The one test binary: every integration test is a module of it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod real_ccf;
