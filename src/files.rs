@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::{NamedTempFile, TempPath};
+use zeroize::Zeroizing;
 
 /// The largest file that is read whole into memory where nothing smaller is stated: 64 MiB.
 pub const MAX_FILE: u64 = 64 << 20;
@@ -65,6 +66,29 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     if bytes.len() as u64 > limit {
         return Err(FileError::TooLarge { path: path.into(), limit });
     }
+    Ok(bytes)
+}
+
+/// Reads a file that holds a secret, at most `limit` bytes: wiped when dropped, and no copy left behind.
+pub fn read_secret(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, FileError> {
+    let failed = |source| FileError::Read { path: path.into(), source };
+    let capacity = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
+    // One read into a buffer that never grows: a growing one would leave its old self in freed memory.
+    let mut bytes = Zeroizing::new(vec![0; capacity]);
+    let mut file = File::open(path).map_err(failed)?;
+    let mut length = 0;
+    while length < bytes.len() {
+        match file.read(&mut bytes[length..]) {
+            Ok(0) => break,
+            Ok(n) => length += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(failed(e)),
+        }
+    }
+    if length as u64 > limit {
+        return Err(FileError::TooLarge { path: path.into(), limit });
+    }
+    bytes.truncate(length);
     Ok(bytes)
 }
 

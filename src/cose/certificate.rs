@@ -92,6 +92,19 @@ impl MemberCertificate {
         &self.public_key
     }
 
+    /// Whether this point (uncompressed, SEC 1, 2.3.3) is the certificate's public key, in whichever form that stands.
+    pub fn has_key(&self, point: &[u8]) -> bool {
+        match self.public_key.first() {
+            // A compressed point has the x coordinate, and the parity of y in its first byte.
+            Some(2 | 3) => {
+                let x = self.algorithm.scalar_len() + 1;
+                let parity = 2 + point.last().map_or(0, |y| y & 1);
+                point.get(1..x) == self.public_key.get(1..) && self.public_key.first() == Some(&parity)
+            }
+            _ => self.public_key == point,
+        }
+    }
+
     /// The certificate's DER.
     pub fn der(&self) -> &[u8] {
         &self.der

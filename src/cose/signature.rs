@@ -51,6 +51,18 @@ impl Signature {
         Ok(Self { algorithm, bytes })
     }
 
+    pub(crate) fn es256(signature: p256::ecdsa::Signature) -> Self {
+        Self { algorithm: Algorithm::ES256, bytes: signature.to_bytes().to_vec() }
+    }
+
+    pub(crate) fn es384(signature: p384::ecdsa::Signature) -> Self {
+        Self { algorithm: Algorithm::ES384, bytes: signature.to_bytes().to_vec() }
+    }
+
+    pub(crate) fn es512(signature: p521::ecdsa::Signature) -> Self {
+        Self { algorithm: Algorithm::ES512, bytes: signature.to_bytes().to_vec() }
+    }
+
     /// The algorithm it was made for.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm

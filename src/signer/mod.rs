@@ -1,14 +1,18 @@
 //! Who signs: a member's private key, wherever it lives.
 
 mod generate;
+mod passphrase;
 mod pem;
+mod private_key;
 
 use std::fmt::Debug;
 
 use async_trait::async_trait;
 
 pub use self::generate::{DEFAULT_DAYS, GenerateError, KeyFiles, NewKeys};
+pub use self::passphrase::{NoPassphrase, Passphrase, PassphraseError, PassphraseSource};
 pub use self::pem::PemSigner;
+pub use self::private_key::{KeyError, PrivateKey};
 use crate::cose::{
     Algorithm, Envelope, EnvelopeError, MemberCertificate, Message, MessageError, Signature, SignatureError,
 };
@@ -39,8 +43,8 @@ pub async fn sign(signer: &dyn Signer, message: Message) -> Result<Envelope, Sig
 #[derive(Debug, thiserror::Error)]
 pub enum SignerError {
     /// The key file is not a private key that can sign.
-    #[error("the file holds no usable private key: {0}")]
-    Key(String),
+    #[error("the key file can't be used")]
+    Key(#[from] KeyError),
     /// Key and certificate do not belong together.
     #[error("the key and the certificate do not belong together")]
     Mismatch,
