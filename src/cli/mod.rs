@@ -1,9 +1,11 @@
 //! The commands: one file each, which reads flags, calls the library, and prints through [`output`].
 
+mod checks;
 mod common;
 mod error;
 mod exit;
 mod keys;
+mod measure;
 mod output;
 mod shell;
 
@@ -25,6 +27,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// The values to register, computed from artefacts
+    Measure(measure::Measure),
     /// Make a member's keys, and show what a key or certificate is
     Keys(keys::Keys),
     /// Write shell completions to standard output
@@ -36,6 +40,7 @@ enum Command {
 impl Command {
     async fn run(self, context: &Context) -> Result<Exit, CliError> {
         match self {
+            Self::Measure(args) => args.run(context).await,
             Self::Keys(args) => args.run(context).await,
             Self::Completions(args) => args.run(context),
             Self::Man(args) => args.run(context),

@@ -2,5 +2,8 @@
 
 pub mod certificate;
 pub mod check;
+pub mod hash;
+pub mod sgx;
+pub mod virt;
 
 pub mod snp;

@@ -1,0 +1,18 @@
+//! How checks are shown, and the exit code that follows from them.
+
+use super::exit::Exit;
+use ccf_gov::evidence::check::Checks;
+
+/// One line for each check, and one for the verdict.
+pub fn lines(checks: &Checks) -> String {
+    let width = checks.iter().map(|c| c.name.len()).max().unwrap_or(0);
+    let mut text: String =
+        checks.iter().map(|c| format!("{:10}  {:width$}  {}\n", c.verdict, c.name, c.detail)).collect();
+    text += &format!("Verdict: {}\n", checks.verdict());
+    text
+}
+
+/// 0 if they pass; else 3, for what could not be checked is no "yes".
+pub fn exit(checks: &Checks) -> Exit {
+    if checks.verdict() == "pass" { Exit::Done } else { Exit::No }
+}

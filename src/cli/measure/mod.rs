@@ -1,0 +1,40 @@
+//! `measure`: the values to register, computed from artefacts.
+
+mod sgx;
+mod virt;
+
+use clap::{Args, Subcommand};
+
+use super::common::Context;
+use super::error::CliError;
+use super::exit::Exit;
+
+/// The values to register, computed from artefacts. No network is used.
+#[derive(Args)]
+pub struct Measure {
+    #[command(subcommand)]
+    platform: Platform,
+}
+
+#[derive(Subcommand)]
+enum Platform {
+    /// The host data and measurement of nodes that run an executable on the virtual platform
+    Virtual(virt::Virtual),
+    /// MRENCLAVE, signer and version of an enclave, recomputed from its file
+    Sgx(sgx::Sgx),
+}
+
+impl Measure {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        match self.platform {
+            Platform::Virtual(args) => args.run(context),
+            Platform::Sgx(args) => args.run(context),
+        }
+    }
+}
+
+/// Lines of names and values, the values aligned.
+pub fn table(rows: &[(&str, String)]) -> String {
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    rows.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect()
+}

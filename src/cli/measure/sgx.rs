@@ -1,0 +1,65 @@
+//! `measure sgx`: an enclave's values, recomputed from its file.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::table;
+use crate::cli::checks;
+use crate::cli::common::Context;
+use crate::cli::error::{CliError, Kind};
+use crate::cli::exit::Exit;
+use ccf_gov::evidence::sgx::artefact::{Artefact, MAX_FILE};
+use ccf_gov::files;
+
+/// MRENCLAVE, signer and version of an enclave, recomputed from its file.
+#[derive(Args)]
+#[command(after_help = "Example:
+  ccf-gov measure sgx libjs_generic.enclave.so.signed
+
+The MRENCLAVE is computed by replaying how the file is loaded, and compared with the signed one; if they differ,
+or the signature is not valid, the exit code is 3.")]
+pub struct Sgx {
+    /// An Open Enclave signed enclave, an SGXS stream, or a bare SIGSTRUCT
+    file: PathBuf,
+}
+
+impl Sgx {
+    pub fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let bytes = files::read(&self.file, MAX_FILE)?;
+        let found = Artefact::read(&bytes)
+            .map_err(|e| CliError::new(Kind::Usage, format!("cannot measure {}", self.file.display()), e))?;
+        let signed = found.sigstruct.as_ref();
+        let result = json!({
+            "platform": "sgx",
+            "kind": found.kind,
+            "mrenclave": found.mrenclave,
+            "sigstruct_mrenclave": signed.map(|s| s.mrenclave),
+            "mrsigner": signed.map(|s| s.mrsigner),
+            "isvprodid": signed.map(|s| s.isvprodid),
+            "isvsvn": signed.map(|s| s.isvsvn),
+            "attributes": signed.map(|s| format!("{:016x}", s.attributes)),
+            "attributes_mask": signed.map(|s| format!("{:016x}", s.attributes_mask)),
+            "signed_on": signed.map(|s| &s.date),
+            "debug": found.debug,
+            "verdict": found.checks.verdict(),
+            "checks": found.checks,
+        });
+        context.output.result(&result, || {
+            let mut rows = vec![("platform", "sgx".into()), ("file", found.kind.into())];
+            rows.push(("mrenclave", found.mrenclave.to_string()));
+            if let Some(s) = signed {
+                rows.push(("mrsigner", s.mrsigner.to_string()));
+                rows.push(("product id", s.isvprodid.to_string()));
+                rows.push(("security version", s.isvsvn.to_string()));
+                rows.push(("attributes", format!("{:016x} under mask {:016x}", s.attributes, s.attributes_mask)));
+                rows.push(("signed on", s.date.clone()));
+            }
+            let debug = found.debug.map_or("not known", |d| if d { "allowed" } else { "not allowed" });
+            rows.push(("debug mode", debug.into()));
+            format!("{}\n{}", table(&rows), checks::lines(&found.checks))
+        })?;
+        Ok(checks::exit(&found.checks))
+    }
+}

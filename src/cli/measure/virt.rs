@@ -1,0 +1,41 @@
+//! `measure virtual`: what a virtual node's executable makes of itself.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::table;
+use crate::cli::common::Context;
+use crate::cli::error::{CliError, Kind};
+use crate::cli::exit::Exit;
+use ccf_gov::digest::HostData;
+use ccf_gov::evidence::{hash, virt};
+
+/// The host data and measurement of nodes that run an executable on the virtual platform.
+#[derive(Args)]
+#[command(after_help = "Example:
+  ccf-gov measure virtual ./js_generic
+
+From CCF 7 on the host data is the digest of the node's executable, before that of the application library.")]
+pub struct Virtual {
+    /// The executable (before CCF 7: the application library) that the nodes run; - for standard input
+    file: PathBuf,
+}
+
+impl Virtual {
+    pub fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let digest = hash::sha256_file(&self.file)
+            .map_err(|e| CliError::new(Kind::Usage, format!("cannot read {}", self.file.display()), e))?;
+        let host_data = HostData(digest);
+        let result = json!({"platform": "virtual", "host_data": host_data, "measurement": virt::MEASUREMENT});
+        context.output.result(&result, || {
+            table(&[
+                ("platform", "virtual".into()),
+                ("host data", host_data.to_string()),
+                ("measurement", virt::MEASUREMENT.into()),
+            ])
+        })?;
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,111 @@
+//! What a file is to SGX: an enclave, a stream of one, or a signature on one; and the values that follow from it.
+
+use super::enclave::{Enclave, EnclaveError};
+use super::sgxs::{self, SgxsError};
+use super::sigstruct::{self, SigStruct, SigStructError};
+use crate::digest::MrEnclave;
+use crate::evidence::check::Checks;
+
+/// The largest enclave file that is read: 1 GiB.
+pub const MAX_FILE: u64 = 1 << 30;
+
+/// What was found in a file.
+#[derive(Clone, Debug)]
+pub struct Artefact {
+    /// What kind of file it is, for a person.
+    pub kind: &'static str,
+    /// The measurement: computed from the code if the file has it, else the signature's.
+    pub mrenclave: MrEnclave,
+    /// The verified signature, if there is one.
+    pub sigstruct: Option<SigStruct>,
+    /// Whether the enclave may run in debug mode, where that can be told.
+    pub debug: Option<bool>,
+    /// What was checked.
+    pub checks: Checks,
+}
+
+/// Why nothing can be said of a file.
+#[derive(Debug, thiserror::Error)]
+pub enum ArtefactError {
+    /// An ELF file that is no enclave.
+    #[error(transparent)]
+    Enclave(#[from] EnclaveError),
+    /// A stream that is none.
+    #[error(transparent)]
+    Sgxs(#[from] SgxsError),
+    /// A signature that is none.
+    #[error(transparent)]
+    SigStruct(#[from] SigStructError),
+    /// Something else.
+    #[error("this is neither an enclave (ELF), nor an SGXS stream, nor a SIGSTRUCT of 1808 bytes")]
+    Unknown,
+}
+
+impl Artefact {
+    /// Reads and measures a file's bytes.
+    ///
+    /// # Errors
+    /// [`ArtefactError`]: it is nothing that can be measured. What can be measured and is wrong is told by `checks`.
+    pub fn read(bytes: &[u8]) -> Result<Self, ArtefactError> {
+        let mut checks = Checks::new();
+        if bytes.starts_with(b"\x7fELF") {
+            let enclave = Enclave::measure(bytes)?;
+            let debug = Some(enclave.debug());
+            match &enclave.sigstruct {
+                Ok(signed) => {
+                    checks.pass("sigstruct-signature", format!("RSA-3072 signature of {} is valid", signed.mrsigner));
+                    checks.require(
+                        "mrenclave",
+                        signed.mrenclave == enclave.mrenclave,
+                        format!("computed from the file {}, signed {}", enclave.mrenclave, signed.mrenclave),
+                    );
+                    let fits = |a, b, c, d| a == b && c == d;
+                    checks.require(
+                        "product-and-svn",
+                        fits(
+                            signed.isvprodid,
+                            enclave.properties.product_id,
+                            signed.isvsvn,
+                            enclave.properties.security_version,
+                        ),
+                        format!(
+                            "signed {}/{}, in the file {}/{}",
+                            signed.isvprodid,
+                            signed.isvsvn,
+                            enclave.properties.product_id,
+                            enclave.properties.security_version
+                        ),
+                    );
+                }
+                Err(error) => checks.fail("sigstruct-signature", error.to_string()),
+            }
+            check_debug(&mut checks, debug == Some(true));
+            let kind = "Open Enclave ELF";
+            return Ok(Self { kind, mrenclave: enclave.mrenclave, sigstruct: enclave.sigstruct.ok(), debug, checks });
+        }
+        if sgxs::is_sgxs(bytes) {
+            let mrenclave = sgxs::measure(bytes)?;
+            checks.pass("mrenclave", format!("computed from the stream {mrenclave}"));
+            checks.warn("sigstruct-signature", "an SGXS stream carries no signature: signer and debug are not known");
+            return Ok(Self { kind: "SGXS stream", mrenclave, sigstruct: None, debug: None, checks });
+        }
+        if bytes.len() != sigstruct::SIZE {
+            return Err(ArtefactError::Unknown);
+        }
+        let signed = SigStruct::verify(bytes)?;
+        checks.pass("sigstruct-signature", format!("RSA-3072 signature of {} is valid", signed.mrsigner));
+        checks.warn("mrenclave", "taken from the signature: there is no code here to compute it from");
+        check_debug(&mut checks, signed.debug_allowed());
+        let debug = Some(signed.debug_allowed());
+        Ok(Self { kind: "SIGSTRUCT", mrenclave: signed.mrenclave, sigstruct: Some(signed), debug, checks })
+    }
+}
+
+fn check_debug(checks: &mut Checks, debug: bool) {
+    if debug {
+        checks
+            .warn("debug", "the enclave may run in debug mode, and then its host reads its memory: never register it");
+    } else {
+        checks.pass("debug", "the enclave can't run in debug mode");
+    }
+}

@@ -1,0 +1,183 @@
+//! MRENCLAVE of an Open Enclave ELF, recomputed from the file by replaying what its loader does.
+
+use super::image::{Image, ImageError};
+use super::measure::{Measurement, PAGE, SECINFO_R, SECINFO_REG, SECINFO_TCS, SECINFO_W, SECINFO_X};
+use super::properties::{ATTRIBUTE_DEBUG, Properties, PropertiesError};
+use super::sigstruct::{SigStruct, SigStructError};
+use crate::digest::MrEnclave;
+
+/// The largest enclave whose load is replayed: 64 GiB of address range, 16 GiB of measured pages.
+const MAX_PAGES: u64 = 1 << 24;
+const MAX_MEASURED_PAGES: u64 = 1 << 22;
+
+/// The size of the header of `.oeinfo` that `image_info` speaks of.
+const INFO_WORDS: usize = 6;
+
+/// What an enclave's file says and is.
+#[derive(Clone, Debug)]
+pub struct Enclave {
+    /// The measurement, computed from the file.
+    pub mrenclave: MrEnclave,
+    /// The enclave's own settings.
+    pub properties: Properties,
+    /// The signature, verified, or what is wrong with it.
+    pub sigstruct: Result<SigStruct, SigStructError>,
+}
+
+/// Why a file's MRENCLAVE cannot be computed.
+#[derive(Debug, thiserror::Error)]
+pub enum EnclaveError {
+    /// It is not an enclave.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// Its settings cannot be read.
+    #[error(transparent)]
+    Properties(#[from] PropertiesError),
+    /// It asks for more memory than any enclave.
+    #[error("the enclave asks for more memory than can be measured: {0}")]
+    TooLarge(&'static str),
+}
+
+impl Enclave {
+    /// Measures an enclave's file.
+    ///
+    /// # Errors
+    /// [`EnclaveError`]: the file is no such enclave. An enclave without a (valid) signature is no error.
+    pub fn measure(file: &[u8]) -> Result<Self, EnclaveError> {
+        let mut image = Image::parse(file)?;
+        let (properties, sigstruct) = Properties::parse(image.oeinfo)?;
+        let plan = Plan::new(&image, &properties)?;
+        plan.patch(&mut image, &properties);
+        let mrenclave = plan.load(&image, &properties);
+        Ok(Self { mrenclave, sigstruct: SigStruct::verify(&sigstruct), properties })
+    }
+
+    /// Whether the enclave may run in debug mode, open to its host: by its settings, or by its signature.
+    pub fn debug(&self) -> bool {
+        self.properties.attributes & ATTRIBUTE_DEBUG != 0 || self.sigstruct.as_ref().is_ok_and(SigStruct::debug_allowed)
+    }
+}
+
+/// Where everything lies in the enclave; all in bytes from its first page.
+struct Plan {
+    relocations: u64,
+    heap: u64,
+    tls_pages: u64,
+    /// The size of the enclave as its image is told: a power of two.
+    size: u64,
+    /// The size of its address range: larger where that begins at zero.
+    range: u64,
+    start: u64,
+}
+
+impl Plan {
+    fn new(image: &Image, properties: &Properties) -> Result<Self, EnclaveError> {
+        let pages = |n: u64, what| if n <= MAX_PAGES { Ok(n) } else { Err(EnclaveError::TooLarge(what)) };
+        let tls_pages = pages(image.tls.pages().unwrap_or(u64::MAX), "thread-local storage")?;
+        let heap_pages = pages(properties.heap_pages, "its heap")?;
+        let stack_pages = pages(properties.stack_pages, "its stacks")?;
+        let threads = pages(properties.threads, "its threads")?;
+        let image_pages = pages(image.size / PAGE, "its segments")? + image.relocations.len() as u64 / PAGE;
+        // Every factor is at most 2^24, so nothing overflows.
+        let measured = image_pages + threads * (stack_pages + tls_pages + 4);
+        if measured > MAX_MEASURED_PAGES {
+            return Err(EnclaveError::TooLarge("its measured pages"));
+        }
+        let total = pages(image_pages + heap_pages + threads * (stack_pages + tls_pages + 7), "all together")?;
+        let start = properties.zero_base.unwrap_or(0);
+        if start % PAGE != 0 || start > 1 << 46 {
+            return Err(EnclaveError::TooLarge("its start address is not one"));
+        }
+        Ok(Self {
+            relocations: image.size,
+            heap: image_pages * PAGE,
+            tls_pages,
+            size: (total * PAGE).next_power_of_two(),
+            range: (total * PAGE + start).next_power_of_two(),
+            start,
+        })
+    }
+
+    /// What the loader writes into the image before it is measured.
+    fn patch(&self, image: &mut Image, properties: &Properties) {
+        let relocations = image.relocations.len() as u64;
+        let info: [u64; INFO_WORDS] =
+            [image.oeinfo_address, u64::from(properties.size), self.relocations, relocations, self.heap, self.size];
+        image.patch(
+            image.oeinfo_address.saturating_add(properties.image_info),
+            info.iter().flat_map(|n| n.to_le_bytes()).collect(),
+        );
+        let tls = image.tls;
+        let own_address = image.symbol("_enclave_rva").unwrap_or(0);
+        for (name, value) in [
+            ("_enclave_rva", own_address),
+            ("_reloc_rva", self.relocations),
+            ("_reloc_size", relocations),
+            ("_tdata_rva", tls.data.0),
+            ("_tdata_size", tls.data.1),
+            ("_tdata_align", tls.data.2),
+            ("_tbss_size", tls.bss.0),
+            ("_tbss_align", tls.bss.1),
+            ("_td_from_tcs_offset", (self.tls_pages + 4) * PAGE),
+        ] {
+            image.patch_symbol(name, value);
+        }
+        image.patch(image.oeinfo_address.saturating_add(properties.sigstruct), vec![0; super::sigstruct::SIZE]);
+    }
+
+    fn load(&self, image: &Image, properties: &Properties) -> MrEnclave {
+        const RW: u64 = SECINFO_REG | SECINFO_R | SECINFO_W;
+        let mut enclave = Measurement::create(self.range, 1);
+        let mut page = [0; PAGE as usize];
+        for segment in &image.segments {
+            let flag = |elf: u32, sgx: u64| if segment.flags & elf != 0 { sgx } else { 0 };
+            let flags = SECINFO_REG | flag(4, SECINFO_R) | flag(2, SECINFO_W) | flag(1, SECINFO_X);
+            let mut address = segment.address / PAGE * PAGE;
+            while address < segment.address + segment.size {
+                image.page(address, &mut page);
+                enclave.add_measured(self.start + address, flags, &page);
+                address += PAGE;
+            }
+        }
+        let mut at = self.start + self.relocations;
+        for relocations in image.relocations.as_chunks().0 {
+            enclave.add_measured(at, SECINFO_REG | SECINFO_R, relocations);
+            at += PAGE;
+        }
+        for _ in 0..properties.heap_pages {
+            enclave.add(at, RW);
+            at += PAGE;
+        }
+        let (zero, stack) = ([0; PAGE as usize], [0xcc; PAGE as usize]);
+        let fill = |enclave: &mut Measurement, at: &mut u64, pages: u64, page: &[u8; PAGE as usize]| {
+            for _ in 0..pages {
+                enclave.add_measured(*at, RW, page);
+                *at += PAGE;
+            }
+        };
+        for _ in 0..properties.threads {
+            at += PAGE;
+            fill(&mut enclave, &mut at, properties.stack_pages, &stack);
+            at += PAGE;
+            enclave.add_measured(at, SECINFO_TCS, &self.thread(at, image.entry));
+            at += PAGE;
+            fill(&mut enclave, &mut at, 2, &zero);
+            at += PAGE;
+            fill(&mut enclave, &mut at, self.tls_pages + 1, &zero);
+        }
+        enclave.finish()
+    }
+
+    /// The thread control structure at `at`.
+    fn thread(&self, at: u64, entry: u64) -> [u8; PAGE as usize] {
+        let mut page = [0; PAGE as usize];
+        let segment = at + (self.tls_pages + 4) * PAGE;
+        page[16..24].copy_from_slice(&(at + PAGE).to_le_bytes());
+        page[28..32].copy_from_slice(&2u32.to_le_bytes());
+        page[32..40].copy_from_slice(&self.start.wrapping_add(entry).to_le_bytes());
+        page[48..56].copy_from_slice(&segment.to_le_bytes());
+        page[56..64].copy_from_slice(&segment.to_le_bytes());
+        page[64..72].fill(0xff);
+        page
+    }
+}

@@ -1,0 +1,67 @@
+//! MRENCLAVE: the hash that the processor keeps while an enclave is loaded (Intel SDM, volume 3D: ECREATE, EADD,
+//! EEXTEND).
+
+use aws_lc_rs::digest::{Context, SHA256};
+
+use crate::digest::MrEnclave;
+
+/// The size of a page.
+pub const PAGE: u64 = 4096;
+
+/// SECINFO flags of a thread control structure's page.
+pub const SECINFO_TCS: u64 = 0x100;
+/// SECINFO flag of a regular page.
+pub const SECINFO_REG: u64 = 0x200;
+/// SECINFO flag: readable.
+pub const SECINFO_R: u64 = 1;
+/// SECINFO flag: writable.
+pub const SECINFO_W: u64 = 2;
+/// SECINFO flag: executable.
+pub const SECINFO_X: u64 = 4;
+
+/// The bytes that one EEXTEND measures.
+const CHUNK: usize = 256;
+
+/// The measurement of an enclave that is being loaded.
+pub struct Measurement(Context);
+
+impl Measurement {
+    /// ECREATE of an enclave whose address range is `size` bytes, with `ssa_frame_size` pages a frame.
+    pub fn create(size: u64, ssa_frame_size: u32) -> Self {
+        let mut record = [0; 64];
+        record[..8].copy_from_slice(b"ECREATE\0");
+        record[8..12].copy_from_slice(&ssa_frame_size.to_le_bytes());
+        record[12..20].copy_from_slice(&size.to_le_bytes());
+        let mut context = Context::new(&SHA256);
+        context.update(&record);
+        Self(context)
+    }
+
+    /// EADD of the page at `offset`, without its contents.
+    pub fn add(&mut self, offset: u64, flags: u64) {
+        let mut record = [0; 64];
+        record[..8].copy_from_slice(b"EADD\0\0\0\0");
+        record[8..16].copy_from_slice(&offset.to_le_bytes());
+        record[16..24].copy_from_slice(&flags.to_le_bytes());
+        self.0.update(&record);
+    }
+
+    /// EADD of the page at `offset`, and EEXTEND of all its contents.
+    pub fn add_measured(&mut self, offset: u64, flags: u64, page: &[u8; PAGE as usize]) {
+        self.add(offset, flags);
+        let mut record = [0; 64];
+        record[..8].copy_from_slice(b"EEXTEND\0");
+        for (place, chunk) in (offset..).step_by(CHUNK).zip(page.chunks_exact(CHUNK)) {
+            record[8..16].copy_from_slice(&place.to_le_bytes());
+            self.0.update(&record);
+            self.0.update(chunk);
+        }
+    }
+
+    /// EINIT: the measurement is final.
+    pub fn finish(self) -> MrEnclave {
+        let mut digest = [0; 32];
+        digest.copy_from_slice(self.0.finish().as_ref());
+        MrEnclave(digest)
+    }
+}
