@@ -7,6 +7,7 @@ mod exit;
 mod keys;
 mod measure;
 mod output;
+mod proposal;
 mod shell;
 
 use clap::{Parser, Subcommand};
@@ -31,6 +32,8 @@ enum Command {
     Measure(measure::Measure),
     /// Make a member's keys, and show what a key or certificate is
     Keys(keys::Keys),
+    /// Write proposals, check them, and carry them to the service
+    Proposal(proposal::Proposal),
     /// Write shell completions to standard output
     Completions(shell::Completions),
     /// Write manual pages into a folder
@@ -42,6 +45,7 @@ impl Command {
         match self {
             Self::Measure(args) => args.run(context).await,
             Self::Keys(args) => args.run(context).await,
+            Self::Proposal(args) => args.run(context).await,
             Self::Completions(args) => args.run(context),
             Self::Man(args) => args.run(context),
         }

@@ -1,0 +1,33 @@
+//! `proposal`: one file per command.
+
+mod templates;
+
+use clap::{Args, Subcommand};
+
+use super::common::Context;
+use super::error::CliError;
+use super::exit::Exit;
+
+/// Where to look when a template's name is not known.
+const LIST: &str = "`ccf-gov proposal templates` lists them";
+
+/// Write proposals, check them, and carry them to the service
+#[derive(Args)]
+pub struct Proposal {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List what can be proposed, with parameters
+    Templates(templates::Templates),
+}
+
+impl Proposal {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        match self.command {
+            Command::Templates(args) => args.run(context),
+        }
+    }
+}

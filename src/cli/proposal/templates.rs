@@ -1,0 +1,112 @@
+//! `proposal templates`: what can be proposed.
+
+use clap::Args;
+use serde_json::json;
+
+use super::super::common::Context;
+use super::super::error::CliError;
+use super::super::exit::Exit;
+use ccf_gov::proposal::catalogue::{self, Default, Kind, Template};
+
+/// List what can be proposed, with parameters.
+///
+/// These are the actions of CCF's own constitutions; the service's constitution decides which of them it has.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  ccf-gov proposal templates                     every action, a line each
+  ccf-gov proposal templates add_snp_host_data   one action, with its parameters")]
+pub struct Templates {
+    /// Only this one, with its parameters
+    #[arg(value_name = "TEMPLATE")]
+    name: Option<String>,
+}
+
+impl Templates {
+    pub fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let Some(name) = self.name else {
+            let all = catalogue::all();
+            context.output.result(&json!({ "templates": all }), || overview(all))?;
+            return Ok(Exit::Done);
+        };
+        let template = catalogue::get(&name).map_err(|e| CliError::usage(e).hint(super::LIST))?;
+        context.output.result(&json!({ "templates": [template] }), || details(template))?;
+        Ok(Exit::Done)
+    }
+}
+
+fn overview(templates: &[Template]) -> String {
+    let width = templates.iter().map(|t| t.name.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for template in templates {
+        let parameters = template.parameters.iter().map(|p| match p.required && p.default.is_none() {
+            true => p.name.clone(),
+            false => format!("[{}]", p.name),
+        });
+        let line = format!("{:width$}  {}", template.name, parameters.collect::<Vec<_>>().join(" "));
+        text += &format!("{}\n", line.trim_end());
+    }
+    text + "\nA parameter in brackets need not be given. `ccf-gov proposal templates NAME` tells more of one.\n"
+}
+
+fn details(template: &Template) -> String {
+    let mut text = format!("{}\n\n{}\n", template.name, template.description);
+    if template.drops {
+        text += "When it is applied, every other open proposal is dropped.\n";
+    }
+    text += &format!("CCF versions: {}.\n", versions(template.since.as_deref(), template.removed.as_deref()));
+    if !template.parameters.is_empty() {
+        text += "\nParameters:\n";
+    }
+    for parameter in &template.parameters {
+        let need = match (&parameter.default, parameter.required) {
+            (Some(Default::Now), _) => "default: now".into(),
+            (Some(Default::Sha256(of)), _) => format!("default: SHA-256 of {of}"),
+            (None, true) => "required".into(),
+            (None, false) => "optional".into(),
+        };
+        text +=
+            &format!("  {}  ({}, {need})\n      {}\n", parameter.name, form(&parameter.kind), parameter.description);
+        if parameter.since.is_some() || parameter.removed.is_some() {
+            let versions = versions(parameter.since.as_deref(), parameter.removed.as_deref());
+            text += &format!("      CCF versions: {versions}.\n");
+        }
+    }
+    let example = ccf_gov::proposal::Proposal::of(vec![template.example()]);
+    text + "\nExample:\n" + &String::from_utf8_lossy(example.bytes())
+}
+
+fn versions(since: Option<&str>, removed: Option<&str>) -> String {
+    match (since, removed) {
+        (None, None) => "4 and later".into(),
+        (Some(since), None) => format!("{since} and later"),
+        (None, Some(removed)) => format!("before {removed}"),
+        (Some(since), Some(removed)) => format!("{since} until before {removed}"),
+    }
+}
+
+/// How a value of this kind is written on the command line.
+fn form(kind: &Kind) -> String {
+    match kind {
+        Kind::Text => "text".into(),
+        Kind::Hex { bytes } => format!("{} lowercase hexadecimal digits", bytes * 2),
+        Kind::Integer { min, max } => match (min, max) {
+            (Some(min), Some(max)) => format!("a whole number from {min} to {max}"),
+            (Some(min), None) => format!("a whole number, at least {min}"),
+            _ => "a whole number".into(),
+        },
+        Kind::Boolean => "true or false".into(),
+        Kind::Choice { values } => values.join(" or "),
+        Kind::Object => "a JSON object, or @FILE".into(),
+        Kind::Json => "JSON, or @FILE".into(),
+        Kind::Texts => "a JSON list of texts, or @FILE".into(),
+        Kind::Certificate => "@FILE, PEM certificate".into(),
+        Kind::PublicKey => "@FILE, PEM public key".into(),
+        Kind::Time => "an RFC 3339 time with offset, or now".into(),
+        Kind::Script => "@FILE, JavaScript; repeat for several files".into(),
+        Kind::Policy => "@FILE, raw or base64".into(),
+        Kind::Bundle => "@FOLDER or @FILE".into(),
+        Kind::Jwks => "a JSON Web Key Set, or @FILE".into(),
+        Kind::Tcb => "a JSON object of numbers, or @FILE".into(),
+    }
+}

@@ -1,0 +1,332 @@
+//! Every action of CCF's own constitutions, as data: `templates/proposals/NAME.toml`.
+//!
+//! Names, types and bounds are those of CCF's sample constitutions from CCF 4 to 7, and of its virtual actions.
+//! A service may have another constitution: what the catalogue does not know may still be an action there.
+
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::Action;
+
+/// An action: what it does, what it takes, and an example.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Template {
+    /// The action's name.
+    #[serde(skip_deserializing)]
+    pub name: &'static str,
+    /// What it does, in a sentence or two.
+    pub description: String,
+    /// The platform that it concerns, if it is not every one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Platform>,
+    /// The first version of CCF that has it; without one, CCF 4 has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// The first version of CCF that no longer has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub removed: Option<String>,
+    /// Whether every other open proposal is dropped when it is applied.
+    #[serde(default)]
+    pub drops: bool,
+    /// What it takes, in the order in which it is written. An action without parameters has no `args` at all.
+    #[serde(default)]
+    pub parameters: Vec<Parameter>,
+    /// Arguments that are right, in form.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub example: Map<String, Value>,
+}
+
+/// What nodes run on.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Platform {
+    /// Intel SGX enclaves, up to CCF 5.
+    Sgx,
+    /// AMD SEV-SNP.
+    Snp,
+    /// No protection at all, for tests.
+    Virtual,
+}
+
+/// One argument of an action.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Parameter {
+    /// Its name.
+    pub name: String,
+    /// What values it takes.
+    #[serde(flatten)]
+    pub kind: Kind,
+    /// Whether the constitution needs it.
+    pub required: bool,
+    /// What it is when it is not given to `proposal new`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default: Option<Default>,
+    /// The first version of CCF that has it, if later than the action.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+    /// The first version of CCF that no longer has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub removed: Option<String>,
+    /// What it means.
+    pub description: String,
+}
+
+/// What values a parameter takes.
+#[derive(Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Kind {
+    /// Text.
+    Text,
+    /// Lowercase hexadecimal digits.
+    Hex {
+        /// How many bytes they spell.
+        bytes: usize,
+    },
+    /// A whole number.
+    Integer {
+        /// The smallest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        min: Option<i64>,
+        /// The largest.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max: Option<i64>,
+    },
+    /// `true` or `false`.
+    Boolean,
+    /// One of a few texts.
+    Choice {
+        /// The texts.
+        values: Vec<String>,
+    },
+    /// A JSON object.
+    Object,
+    /// Any JSON.
+    Json,
+    /// A list of texts.
+    Texts,
+    /// One or more certificates, PEM.
+    Certificate,
+    /// A public key, PEM.
+    PublicKey,
+    /// A point in time.
+    Time,
+    /// A JavaScript module.
+    Script,
+    /// A security policy: raw text.
+    Policy,
+    /// An application bundle.
+    Bundle,
+    /// A JSON Web Key Set.
+    Jwks,
+    /// A firmware version: one number for each component.
+    Tcb,
+}
+
+/// Where a value that was not given comes from.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Default {
+    /// This moment.
+    Now,
+    /// The SHA-256 of another parameter's text.
+    Sha256(String),
+}
+
+/// A name that is no template's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no template {name:?}{}", nearest.as_ref().map(|n| format!("; did you mean {n}?")).unwrap_or_default())]
+pub struct UnknownTemplate {
+    /// The name.
+    pub name: String,
+    /// What was probably meant.
+    pub nearest: Option<String>,
+}
+
+impl Template {
+    /// The parameter of this name.
+    pub fn parameter(&self, name: &str) -> Option<&Parameter> {
+        self.parameters.iter().find(|p| p.name == name)
+    }
+
+    /// The example as an action.
+    pub fn example(&self) -> Action {
+        Action::new(self.name, self.args(self.example.clone()))
+    }
+
+    /// `values` as arguments, in the parameters' order; `None` for an action without parameters.
+    pub(super) fn args(&self, mut values: Map<String, Value>) -> Option<Value> {
+        let ordered = self.parameters.iter().filter_map(|p| values.swap_remove_entry(&p.name));
+        let ordered: Map<_, _> = ordered.collect();
+        (!self.parameters.is_empty()).then_some(Value::Object(ordered))
+    }
+}
+
+impl Kind {
+    /// A word for it: the `type` of the template.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Hex { .. } => "hex",
+            Self::Integer { .. } => "integer",
+            Self::Boolean => "boolean",
+            Self::Choice { .. } => "choice",
+            Self::Object => "object",
+            Self::Json => "json",
+            Self::Texts => "texts",
+            Self::Certificate => "certificate",
+            Self::PublicKey => "public-key",
+            Self::Time => "time",
+            Self::Script => "script",
+            Self::Policy => "policy",
+            Self::Bundle => "bundle",
+            Self::Jwks => "jwks",
+            Self::Tcb => "tcb",
+        }
+    }
+}
+
+/// Every action, by name.
+pub fn all() -> &'static [Template] {
+    &CATALOGUE
+}
+
+/// The action of this name.
+pub fn find(name: &str) -> Option<&'static Template> {
+    all().iter().find(|t| t.name == name)
+}
+
+/// The action of this name, or what is wrong with the name.
+pub fn get(name: &str) -> Result<&'static Template, UnknownTemplate> {
+    find(name).ok_or_else(|| UnknownTemplate {
+        name: name.chars().take(80).collect(),
+        nearest: nearest(name, all().iter().map(|t| t.name)).map(Into::into),
+    })
+}
+
+/// Whether every other open proposal is dropped when this action is applied, as far as is known.
+pub fn drops(name: &str) -> bool {
+    find(name).is_some_and(|t| t.drops)
+}
+
+/// The name among `names` that `given` was probably meant to be.
+pub(super) fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    names
+        .map(|name| (strsim::jaro_winkler(given, name), name))
+        .filter(|(likeness, _)| *likeness > 0.85)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
+}
+
+macro_rules! embedded {
+    ($($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../../templates/proposals/", $name, ".toml")))),*]
+    };
+}
+
+const SOURCES: &[(&str, &str)] = embedded! {
+    "add_executor_node_code"
+    "add_node_code"
+    "add_snp_host_data"
+    "add_snp_measurement"
+    "add_snp_uvm_endorsement"
+    "add_virtual_host_data"
+    "add_virtual_measurement"
+    "assert_service_identity"
+    "refresh_js_app_bytecode_cache"
+    "remove_ca_cert_bundle"
+    "remove_executor_node_code"
+    "remove_js_app"
+    "remove_jwt_issuer"
+    "remove_member"
+    "remove_node"
+    "remove_node_code"
+    "remove_node_join_policy"
+    "remove_snp_host_data"
+    "remove_snp_measurement"
+    "remove_snp_minimum_tcb_version"
+    "remove_snp_uvm_endorsement"
+    "remove_user"
+    "remove_virtual_host_data"
+    "remove_virtual_measurement"
+    "set_all_nodes_certificate_validity"
+    "set_ca_cert_bundle"
+    "set_constitution"
+    "set_js_app"
+    "set_js_runtime_options"
+    "set_jwt_issuer"
+    "set_jwt_public_signing_keys"
+    "set_member"
+    "set_member_data"
+    "set_node_certificate_validity"
+    "set_node_data"
+    "set_node_join_policy"
+    "set_recovery_threshold"
+    "set_service_certificate_validity"
+    "set_service_configuration"
+    "set_snp_minimum_tcb_version"
+    "set_snp_minimum_tcb_version_hex"
+    "set_user"
+    "set_user_data"
+    "transition_node_to_trusted"
+    "transition_service_to_open"
+    "trigger_acme_refresh"
+    "trigger_ledger_chunk"
+    "trigger_ledger_rekey"
+    "trigger_recovery_shares_refresh"
+    "trigger_snapshot"
+};
+
+/// A template that does not parse is left out; a test proves that none is.
+static CATALOGUE: LazyLock<Vec<Template>> = LazyLock::new(|| {
+    let read = |&(name, text): &(&'static str, &str)| Some(Template { name, ..toml::from_str(text).ok()? });
+    SOURCES.iter().filter_map(read).collect()
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_template_reads_and_the_folder_and_the_catalogue_agree() {
+        for (name, text) in SOURCES {
+            toml::from_str::<Template>(text).unwrap_or_else(|e| panic!("{name}: {e}"));
+        }
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/templates/proposals");
+        let names = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.map(|n| n.strip_suffix(".toml").unwrap().to_string()).collect();
+        names.sort();
+        assert_eq!(names, all().iter().map(|t| t.name).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn examples_give_what_is_required_and_nothing_unknown() {
+        for template in all() {
+            for name in template.example.keys() {
+                assert!(template.parameter(name).is_some(), "{}: {name}", template.name);
+            }
+            for parameter in template.parameters.iter().filter(|p| p.required) {
+                assert!(template.example.contains_key(&parameter.name), "{}: {}", template.name, parameter.name);
+            }
+        }
+    }
+
+    #[test]
+    fn the_actions_that_drop_other_proposals_are_those_of_the_sample_constitution() {
+        let drops: Vec<_> = all().iter().filter(|t| t.drops).map(|t| t.name).collect();
+        let known = [
+            "add_node_code",
+            "add_snp_host_data",
+            "add_snp_measurement",
+            "add_snp_uvm_endorsement",
+            "add_virtual_host_data",
+            "add_virtual_measurement",
+            "set_constitution",
+            "set_snp_minimum_tcb_version",
+            "set_snp_minimum_tcb_version_hex",
+        ];
+        assert_eq!(drops, known);
+    }
+}

@@ -1,0 +1,149 @@
+//! A proposal: what is signed, and what it says.
+
+use serde_json::{Map, Value};
+
+use crate::json::{self, JsonError};
+
+/// The largest proposal that is read, in bytes: 32 MiB.
+///
+/// CCF takes request bodies of 1 MiB unless configured otherwise, so this leaves room without being a burden.
+pub const MAX_PROPOSAL: u64 = 32 << 20;
+
+/// A proposal, `{"actions": [{"name": …, "args": …}, …]}`.
+///
+/// Its bytes are kept: what was read is what is signed and sent, spaces and key order included.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proposal {
+    bytes: Vec<u8>,
+    value: Value,
+    actions: Vec<Action>,
+}
+
+/// One thing that a proposal does when it is accepted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Action {
+    /// The action's name in the constitution, for example `remove_node`.
+    pub name: String,
+    /// Its arguments: usually an object; absent for actions that take none.
+    pub args: Option<Value>,
+}
+
+/// Why a text is not a proposal.
+#[derive(Debug, thiserror::Error)]
+pub enum ProposalError {
+    /// Not JSON, or JSON that two readers could read differently.
+    #[error("a proposal is JSON")]
+    Json(#[from] JsonError),
+    /// JSON of another shape.
+    #[error("a proposal is {{\"actions\": [{{\"name\": …, \"args\": …}}]}}: {0}")]
+    Shape(String),
+}
+
+impl Proposal {
+    /// Reads a proposal. Duplicate keys, text that is not UTF-8, and anything after the object are refused;
+    /// keys that CCF does not know are kept, for they are part of what is signed.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ProposalError> {
+        let value = json::parse(bytes)?;
+        let shape = |text: String| ProposalError::Shape(text);
+        let list = value.get("actions").ok_or_else(|| shape("it has no \"actions\"".into()))?;
+        let list = list.as_array().ok_or_else(|| shape("\"actions\" is not a list".into()))?;
+        if list.is_empty() {
+            return Err(shape("it has no action, and would do nothing".into()));
+        }
+        let actions = list.iter().enumerate().map(|(at, action)| {
+            let name = action.get("name").and_then(Value::as_str);
+            let name = name.ok_or_else(|| shape(format!("action {} has no \"name\"", at + 1)))?;
+            Ok(Action { name: name.into(), args: action.get("args").cloned() })
+        });
+        let actions = actions.collect::<Result<_, ProposalError>>()?;
+        Ok(Self { bytes: bytes.into(), value, actions })
+    }
+
+    /// A proposal of these actions, in this order, as indented JSON with a final newline.
+    pub fn of(actions: Vec<Action>) -> Self {
+        let list = actions.iter().map(|action| {
+            let mut object = Map::new();
+            object.insert("name".into(), action.name.as_str().into());
+            if let Some(args) = &action.args {
+                object.insert("args".into(), args.clone());
+            }
+            Value::Object(object)
+        });
+        let value = Value::Object(Map::from_iter([("actions".into(), list.collect())]));
+        Self { bytes: format!("{value:#}\n").into_bytes(), value, actions }
+    }
+
+    /// What is signed: the bytes that were read, or indented JSON for a proposal that was made here.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The whole JSON, with whatever stands in it beside the actions.
+    pub fn value(&self) -> &Value {
+        &self.value
+    }
+
+    /// The actions, in the order in which they are applied.
+    pub fn actions(&self) -> &[Action] {
+        &self.actions
+    }
+}
+
+impl Action {
+    /// The action `name` with these arguments; `None` for an action that takes none.
+    pub fn new(name: impl Into<String>, args: Option<Value>) -> Self {
+        Self { name: name.into(), args }
+    }
+
+    /// One argument.
+    pub fn arg(&self, name: &str) -> Option<&Value> {
+        self.args.as_ref()?.get(name)
+    }
+
+    /// One argument, if it is text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.arg(name)?.as_str()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn bytes_are_kept_as_they_were_read() {
+        let text = b"{ \"note\": 1,\n\"actions\":[ {\"args\":{\"b\":1,\"a\":2},\"name\":\"x\"} ] }\n\n";
+        let proposal = Proposal::parse(text).unwrap();
+        assert_eq!(proposal.bytes(), text);
+        assert_eq!(proposal.actions()[0].arg("a"), Some(&json!(2)));
+        assert_eq!(proposal.value()["note"], 1);
+    }
+
+    #[test]
+    fn what_is_made_here_reads_back_the_same() {
+        let made =
+            Proposal::of(vec![Action::new("remove_node", Some(json!({"node_id": "ab"}))), Action::new("rekey", None)]);
+        let read = Proposal::parse(made.bytes()).unwrap();
+        assert_eq!(made, read);
+    }
+
+    #[test]
+    fn other_shapes_are_refused() {
+        for bad in [
+            "",
+            "null",
+            "[]",
+            "{}",
+            r#"{"actions": {}}"#,
+            r#"{"actions": []}"#,
+            r#"{"actions": [1]}"#,
+            r#"{"actions": [{"name": 1}]}"#,
+            r#"{"actions": [{"args": {}}]}"#,
+            r#"{"actions": [{"name": "x"}], "actions": [{"name": "y"}]}"#,
+            r#"{"actions": [{"name": "\ud800"}]}"#,
+        ] {
+            assert!(Proposal::parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+}
