@@ -1,1 +1,33 @@
 //! The wire: TLS, retries, redirects, the governance and node API.
+//!
+//! [`Service`] speaks with a whole service, not with one node: it knows several addresses, finds the
+//! others, asks the primary first, and passes over what is dead, removed or behind. A read is repeated on
+//! the next node; a write ([`Service::submit`]) sends the same bytes again until one of them is *committed*.
+//!
+//! The service's certificate is the only root: whoever cannot show a certificate under it is not asked.
+
+mod address;
+mod answer;
+mod client;
+mod commit;
+mod error;
+mod governance;
+mod http;
+mod model;
+mod node_api;
+mod nodes;
+mod outcome;
+mod submit;
+
+pub use address::{AddressError, NodeAddress};
+pub use answer::Answer;
+pub use client::{Options, Progress, Service};
+pub use commit::TransactionStatus;
+pub use error::{NodeFailure, Refusal, ServiceError};
+pub use model::{
+    Ack, Configuration, Consensus, Configured, JoinPolicy, Member, MemberStatus, Network, NetworkNode, Node,
+    NodeStatus, Proposal, ProposalState, QuoteInfo, RpcInterface, ServiceInfo, SgxPolicy, SnpPolicy, StateDigest,
+    VirtualPolicy, VoteFailure,
+};
+pub use outcome::Outcome;
+pub use submit::Submission;

@@ -1,0 +1,38 @@
+//! What a node answered, read and raw.
+
+use std::ops::Deref;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::error::ServiceError;
+use super::http::Reply;
+use crate::id::TransactionId;
+use crate::json;
+
+/// An answer: its meaning, the JSON as the service wrote it, and the transaction whose state it shows.
+#[derive(Clone, Debug)]
+pub struct Answer<T> {
+    /// What it says.
+    pub value: T,
+    /// The JSON that said so.
+    pub raw: Value,
+    /// The transaction that wrote or that it was read at (`x-ms-ccf-transaction-id`).
+    pub transaction: Option<TransactionId>,
+}
+
+impl<T> Deref for Answer<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: DeserializeOwned> Answer<T> {
+    pub(super) fn read(what: &'static str, reply: &Reply) -> Result<Self, ServiceError> {
+        let raw = json::parse(&reply.body).map_err(|e| reply.not_understood(what, &e))?;
+        let value = T::deserialize(&raw).map_err(|e| reply.not_understood(what, &e))?;
+        Ok(Self { value, raw, transaction: reply.transaction })
+    }
+}

@@ -1,0 +1,185 @@
+//! The governance API's reads.
+
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::client::{Service, refused};
+use super::commit::Fate;
+use super::error::ServiceError;
+use super::model::List;
+use super::{Answer, JoinPolicy, Member, Node, Outcome, Proposal, ServiceInfo, StateDigest};
+use crate::id::{MemberId, NodeId, ProposalId};
+
+/// What is escaped in a module's name: `/` above all.
+const SEGMENT: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'%')
+    .add(b'/')
+    .add(b'<')
+    .add(b'>')
+    .add(b'?')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+impl Service {
+    /// `GET /gov/service/info`.
+    pub async fn info(&self) -> Result<Answer<ServiceInfo>, ServiceError> {
+        self.read_json("describe the service", &self.gov("/service/info")).await
+    }
+
+    /// `GET /gov/service/constitution`: JavaScript.
+    pub async fn constitution(&self) -> Result<String, ServiceError> {
+        self.text("give its constitution", &self.gov("/service/constitution")).await
+    }
+
+    /// `GET /gov/service/join-policy`.
+    pub async fn join_policy(&self) -> Result<Answer<JoinPolicy>, ServiceError> {
+        self.read_json("give its join policy", &self.gov("/service/join-policy")).await
+    }
+
+    /// `GET /gov/service/members`.
+    pub async fn members(&self) -> Result<Answer<Vec<Member>>, ServiceError> {
+        Ok(list(self.read_json("list the members", &self.gov("/service/members")).await?))
+    }
+
+    /// `GET /gov/service/nodes`: with attestations, and whether a retirement is committed.
+    pub async fn nodes(&self) -> Result<Answer<Vec<Node>>, ServiceError> {
+        Ok(list(self.read_json("list the nodes", &self.gov("/service/nodes")).await?))
+    }
+
+    /// `GET /gov/service/nodes/{nodeId}`; `None` if there is no such node.
+    pub async fn node(&self, id: NodeId) -> Result<Option<Answer<Node>>, ServiceError> {
+        self.find("show a node", &self.gov(&format!("/service/nodes/{id}"))).await
+    }
+
+    /// `GET /gov/service/javascript-app?case=original`: the application's endpoints, named as in its bundle.
+    pub async fn application(&self) -> Result<Answer<Value>, ServiceError> {
+        self.read_json("show the application", &self.gov("/service/javascript-app?case=original")).await
+    }
+
+    /// `GET /gov/service/javascript-modules`: their names.
+    pub async fn modules(&self) -> Result<Vec<String>, ServiceError> {
+        #[derive(serde::Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Named {
+            module_name: String,
+        }
+        let path = self.gov("/service/javascript-modules");
+        let list: Answer<List<Named>> = self.read_json("list the application's modules", &path).await?;
+        Ok(list.value.value.into_iter().map(|m| m.module_name).collect())
+    }
+
+    /// `GET /gov/service/javascript-modules/{moduleName}`: JavaScript.
+    pub async fn module(&self, name: &str) -> Result<String, ServiceError> {
+        let path = format!("/service/javascript-modules/{}", utf8_percent_encode(name, SEGMENT));
+        self.text("give a module", &self.gov(&path)).await
+    }
+
+    /// `GET /gov/members/proposals`.
+    pub async fn proposals(&self) -> Result<Answer<Vec<Proposal>>, ServiceError> {
+        Ok(list(self.read_json("list the proposals", &self.gov("/members/proposals")).await?))
+    }
+
+    /// `GET /gov/members/proposals/{proposalId}`; `None` if the service holds no such proposal: it never was, or was purged.
+    pub async fn find_proposal(&self, id: ProposalId) -> Result<Option<Answer<Proposal>>, ServiceError> {
+        let doing = "show a proposal";
+        let reply = match self.read(doing, &self.gov(&format!("/members/proposals/{id}"))).await {
+            Ok(reply) => reply,
+            Err(ServiceError::Refused(refusal)) if refusal.status == 404 => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let found = Answer::<Proposal>::read(doing, &reply)?;
+        if found.proposal_id == id {
+            return Ok(Some(found));
+        }
+        let reason = format!("asked for {id}, it shows {}", found.value.proposal_id);
+        Err(ServiceError::NotUnderstood { node: reply.node, what: doing.into(), reason })
+    }
+
+    /// `GET /gov/members/proposals/{proposalId}/actions`: the proposal as its proposer wrote it.
+    pub async fn actions(&self, id: ProposalId) -> Result<Option<Answer<Value>>, ServiceError> {
+        self.find("give a proposal's actions", &self.gov(&format!("/members/proposals/{id}/actions"))).await
+    }
+
+    /// `GET /gov/members/proposals/{proposalId}/ballots/{memberId}`: the script, or `None` if there is no such ballot.
+    pub async fn ballot(&self, id: ProposalId, member: MemberId) -> Result<Option<String>, ServiceError> {
+        let path = self.gov(&format!("/members/proposals/{id}/ballots/{member}"));
+        match self.text("give a ballot", &path).await {
+            Ok(script) => Ok(Some(script)),
+            Err(ServiceError::Refused(refusal)) if refusal.status == 404 => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `GET /gov/members/state-digests/{memberId}`.
+    pub async fn state_digest(&self, member: MemberId) -> Result<Option<Answer<StateDigest>>, ServiceError> {
+        self.find("give a member's state digest", &self.gov(&format!("/members/state-digests/{member}"))).await
+    }
+
+    /// Waits until proposal `id` is resolved and that is committed, at most `time`.
+    ///
+    /// `None` if the service does not hold it and did not while this waited: it never was, or was purged before.
+    pub async fn wait_proposal(&self, id: ProposalId, time: Duration) -> Result<Option<Outcome>, ServiceError> {
+        let end = Instant::now() + time;
+        let mut last: Option<Answer<Proposal>> = None;
+        let mut pause = Duration::from_millis(100);
+        loop {
+            match (self.find_proposal(id).await?, last.take()) {
+                (None, None) => return Ok(None),
+                (None, seen) => return Ok(Some(Outcome::Purged { last_seen: seen.map(Box::new) })),
+                (Some(now), _) => {
+                    if now.proposal_state.is_final() {
+                        match now.transaction {
+                            Some(t) => match self.fate(t, self.deadline().end).await? {
+                                Fate::Committed => return Ok(Some(Outcome::Resolved(now))),
+                                Fate::Lost(_) => {}
+                                Fate::Open => return Ok(Some(Outcome::StillOpen(now))),
+                            },
+                            None => return Ok(Some(Outcome::Resolved(now))),
+                        }
+                    }
+                    if Instant::now() + pause >= end {
+                        return Ok(Some(Outcome::StillOpen(now)));
+                    }
+                    last = Some(now);
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(1));
+        }
+    }
+
+    async fn text(&self, doing: &'static str, path: &str) -> Result<String, ServiceError> {
+        let reply = self.read(doing, path).await?;
+        String::from_utf8(reply.body.clone()).map_err(|e| reply.not_understood(doing, &e))
+    }
+
+    /// Like `read_json`, with `None` for 404 of this API (a refusal with a code); any other 404 is no answer.
+    async fn find<T: serde::de::DeserializeOwned>(
+        &self,
+        doing: &'static str,
+        path: &str,
+    ) -> Result<Option<Answer<T>>, ServiceError> {
+        match self.read(doing, path).await {
+            Ok(reply) if reply.status.is_success() => Ok(Some(Answer::read(doing, &reply)?)),
+            Ok(reply) => Err(refused(doing, &reply)),
+            Err(ServiceError::Refused(refusal)) if refusal.status == 404 => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn list<T>(answer: Answer<List<T>>) -> Answer<Vec<T>> {
+    Answer { value: answer.value.value, raw: answer.raw, transaction: answer.transaction }
+}

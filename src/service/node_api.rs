@@ -1,0 +1,73 @@
+//! The node (operator) API, as far as an upgrade needs it.
+
+use reqwest::Method;
+
+use super::client::{Service, refused};
+use super::error::ServiceError;
+use super::http::Request;
+use super::model::{ConsensusDetails, NodeList};
+use super::submit::Sent;
+use super::{Answer, Consensus, Network, NetworkNode};
+use crate::id::{NodeId, TransactionId};
+
+impl Service {
+    /// `GET /node/network`.
+    pub async fn network(&self) -> Result<Answer<Network>, ServiceError> {
+        self.read_json("describe its network", "/node/network").await
+    }
+
+    /// `GET /node/network/nodes`: which of them is the primary, and where they listen.
+    pub async fn network_nodes(&self) -> Result<Answer<Vec<NetworkNode>>, ServiceError> {
+        Ok(nodes(self.read_json("list the network's nodes", "/node/network/nodes").await?))
+    }
+
+    /// `GET /node/network/removable_nodes`: retired, and safe to stop and delete.
+    pub async fn removable_nodes(&self) -> Result<Answer<Vec<NetworkNode>>, ServiceError> {
+        Ok(nodes(self.read_json("list the removable nodes", "/node/network/removable_nodes").await?))
+    }
+
+    /// `GET /node/consensus` of the primary, whose `acks` tell how far the others are. Waits out an election.
+    pub async fn consensus(&self) -> Result<Answer<Consensus>, ServiceError> {
+        let mut deadline = self.deadline();
+        loop {
+            let answer: Answer<ConsensusDetails> = self.read_json("describe its consensus", "/node/consensus").await?;
+            let Answer { value, raw, transaction } = answer;
+            if value.details.leads() {
+                return Ok(Answer { value: value.details, raw, transaction });
+            }
+            if !self.pause(&mut deadline, &[]).await {
+                return Err(ServiceError::Unreachable {
+                    doing: "describe the consensus as the primary: there is none".into(),
+                    nodes: Vec::new(),
+                });
+            }
+        }
+    }
+
+    /// `GET /node/commit`: the newest committed transaction that the first node knows of.
+    pub async fn commit(&self) -> Result<TransactionId, ServiceError> {
+        #[derive(serde::Deserialize)]
+        struct Commit {
+            transaction_id: TransactionId,
+        }
+        let answer: Answer<Commit> = self.read_json("tell what is committed", "/node/commit").await?;
+        Ok(answer.value.transaction_id)
+    }
+
+    /// `DELETE /node/network/nodes/{nodeId}`: forgets a node whose retirement is committed. Safe to repeat:
+    /// `None` if an earlier sending, whose answer was lost, did it.
+    pub async fn delete_node(&self, id: NodeId) -> Result<Option<TransactionId>, ServiceError> {
+        let doing = format!("delete node {id}");
+        let path = format!("/node/network/nodes/{id}");
+        let request = Request { method: Method::DELETE, path, body: None };
+        match self.write(&doing, &request, &mut self.deadline()).await? {
+            Sent::Committed(_, transaction) => Ok(Some(transaction)),
+            Sent::Refused(reply, true) if reply.status.as_u16() == 404 => Ok(None),
+            Sent::Refused(reply, _) => Err(refused(&doing, &reply)),
+        }
+    }
+}
+
+fn nodes(answer: Answer<NodeList>) -> Answer<Vec<NetworkNode>> {
+    Answer { value: answer.value.nodes, raw: answer.raw, transaction: answer.transaction }
+}
