@@ -73,9 +73,17 @@ mod tests {
             assert!(good.parse::<NodeAddress>().is_ok(), "{good}");
         }
         assert_eq!(NodeAddress::from_published("127.0.0.1:80").unwrap().to_string(), "https://127.0.0.1:80");
-        for bad in
-            ["http://a:1", "a:1", "127.0.0.1:80", "https://u:p@a", "https://a/gov", "https://a?x", "https://", "", "https://a#b"]
-        {
+        for bad in [
+            "http://a:1",
+            "a:1",
+            "127.0.0.1:80",
+            "https://u:p@a",
+            "https://a/gov",
+            "https://a?x",
+            "https://",
+            "",
+            "https://a#b",
+        ] {
             assert!(bad.parse::<NodeAddress>().is_err(), "{bad}");
         }
         assert!(NodeAddress::from_published("evil/@x").is_err());

@@ -109,10 +109,6 @@ impl Service {
         Deadline { end: Instant::now() + self.patience, pause: Duration::from_millis(50), told: false }
     }
 
-    pub(super) fn http(&self) -> &Http {
-        &self.http
-    }
-
     /// Nothing older than `transaction` is believed from now on.
     pub(super) fn remember_committed(&self, transaction: TransactionId) {
         let mut committed = self.committed.lock().unwrap_or_else(PoisonError::into_inner);

@@ -189,10 +189,7 @@ fn transaction(headers: &HeaderMap) -> Option<TransactionId> {
 
 fn failure(error: &reqwest::Error) -> NodeFailure {
     let causes = causes(error);
-    let tls = causes.iter().find_map(|e| {
-        let inner = e.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        inner.and_then(|i| i.downcast_ref::<rustls::Error>()).or_else(|| e.downcast_ref())
-    });
+    let tls = causes.iter().find_map(|e| e.downcast_ref::<rustls::Error>());
     let text = chain(error);
     match tls {
         Some(rustls::Error::InvalidCertificate(_)) => return NodeFailure::Certificate(text),
@@ -219,12 +216,17 @@ fn chain(error: &(dyn Error + 'static)) -> String {
     causes(error).last().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
+/// The error and its causes, outermost first. An I/O error passes over what it wraps as its own source, so that is asked for.
 fn causes<'e>(error: &'e (dyn Error + 'static)) -> Vec<&'e (dyn Error + 'static)> {
+    let next = |e: &'e (dyn Error + 'static)| match e.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref()) {
+        Some(inner) => Some(inner as &(dyn Error + 'static)),
+        None => e.source(),
+    };
     let mut causes = vec![error];
-    let mut next = error.source();
-    while let Some(cause) = next {
+    let mut last = error;
+    while let Some(cause) = next(last) {
         causes.push(cause);
-        next = cause.source();
+        last = cause;
     }
     causes
 }

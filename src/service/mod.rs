@@ -25,7 +25,7 @@ pub use client::{Options, Progress, Service};
 pub use commit::TransactionStatus;
 pub use error::{NodeFailure, Refusal, ServiceError};
 pub use model::{
-    Ack, Configuration, Consensus, Configured, JoinPolicy, Member, MemberStatus, Network, NetworkNode, Node,
+    Ack, Configuration, Configured, Consensus, JoinPolicy, Member, MemberStatus, Network, NetworkNode, Node,
     NodeStatus, Proposal, ProposalState, QuoteInfo, RpcInterface, ServiceInfo, SgxPolicy, SnpPolicy, StateDigest,
     VirtualPolicy, VoteFailure,
 };

@@ -36,6 +36,8 @@ pub(super) struct Survey {
 #[derive(Debug)]
 struct Sight {
     address: NodeAddress,
+    /// Its place in the order in which nodes were given and found.
+    rank: usize,
     /// Its id, if it says it.
     id: Option<NodeId>,
     /// The transaction at which it showed the list.
@@ -78,9 +80,10 @@ async fn look_at(
     failures: &mut Vec<(NodeAddress, NodeFailure)>,
 ) {
     let mut looks = JoinSet::new();
-    for address in addresses.iter().take(MAX_NODES).cloned() {
+    let before = sights.len() + failures.len();
+    for (index, address) in addresses.iter().take(MAX_NODES).cloned().enumerate() {
         let http = http.clone();
-        looks.spawn(async move { (address.clone(), look(&http, address).await) });
+        looks.spawn(async move { (address.clone(), look(&http, address, before + index).await) });
     }
     let mut waiting: Vec<NodeAddress> = addresses.to_vec();
     loop {
@@ -111,14 +114,14 @@ async fn look_at(
 }
 
 /// One node's word. A node whose node API is closed to us is taken as it is; it has answered, after all.
-async fn look(http: &Http, address: NodeAddress) -> Result<Sight, NodeFailure> {
+async fn look(http: &Http, address: NodeAddress, rank: usize) -> Result<Sight, NodeFailure> {
     let list = http.send(&address, &Request::get("/node/network/nodes")).await?;
     let consensus = http.send(&address, &Request::get("/node/consensus")).await?;
     let state = http.send(&address, &Request::get("/node/state")).await?;
     let id = read::<OwnState>(&state).map(|s| s.node_id);
     let leads = read::<ConsensusDetails>(&consensus).is_some_and(|c| c.details.leads());
     let nodes = read::<NodeList>(&list).map(|l| l.nodes).unwrap_or_default();
-    Ok(Sight { address, id, at: list.transaction, nodes, leads })
+    Ok(Sight { address, rank, id, at: list.transaction, nodes, leads })
 }
 
 #[derive(serde::Deserialize)]
@@ -167,8 +170,7 @@ fn conclude(sights: Vec<Sight>, mut failures: Vec<(NodeAddress, NodeFailure)>) -
     };
     let (removed, mut usable): (Vec<_>, Vec<_>) = sights.iter().partition(out);
     failures.extend(removed.iter().map(|s| (s.address.clone(), NodeFailure::NotTrusted)));
-    // Stable: nodes that say equally much stay in the order in which they were given.
-    usable.sort_by_key(|s| (!s.leads, std::cmp::Reverse(s.at)));
+    usable.sort_by_key(|s| (!s.leads, std::cmp::Reverse(s.at), s.rank));
     let mut order: Vec<_> = usable.iter().map(|s| s.address.clone()).collect();
     for address in known {
         let off = removed.iter().any(|s| s.address == address);
@@ -200,7 +202,7 @@ mod tests {
 
     fn sight(n: u8, at: (u64, u64), nodes: Vec<NetworkNode>, leads: bool) -> Sight {
         let at = Some(TransactionId { view: at.0, seqno: at.1 });
-        Sight { address: address(n), id: Some(id(n)), at, nodes, leads }
+        Sight { address: address(n), rank: n.into(), id: Some(id(n)), at, nodes, leads }
     }
 
     #[test]
@@ -208,11 +210,8 @@ mod tests {
         use NodeStatus::{Retired, Trusted};
         let old = vec![listed(1, Trusted, true), listed(2, Trusted, false)];
         let new = vec![listed(1, Retired, false), listed(2, Trusted, false), listed(3, Trusted, true)];
-        let sights = vec![
-            sight(1, (2, 50), old, true),
-            sight(2, (4, 60), new.clone(), false),
-            sight(3, (4, 61), new, true),
-        ];
+        let sights =
+            vec![sight(1, (2, 50), old, true), sight(2, (4, 60), new.clone(), false), sight(3, (4, 61), new, true)];
         let survey = conclude(sights, Vec::new());
         assert_eq!(survey.order, [address(3), address(2)]);
         assert_eq!(survey.failures, [(address(1), NodeFailure::NotTrusted)]);
@@ -228,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_node_that_says_nothing_of_the_network_is_used_as_it_is() {
-        let closed = Sight { address: address(9), id: None, at: None, nodes: Vec::new(), leads: false };
+        let closed = Sight { address: address(9), rank: 0, id: None, at: None, nodes: Vec::new(), leads: false };
         assert_eq!(conclude(vec![closed], Vec::new()).order, [address(9)]);
     }
 }

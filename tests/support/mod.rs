@@ -1,0 +1,3 @@
+//! Helpers of several test modules.
+
+pub mod server;
