@@ -2,6 +2,7 @@
 
 mod generate;
 mod passphrase;
+mod key_uri;
 mod pem;
 mod private_key;
 
@@ -11,6 +12,7 @@ use async_trait::async_trait;
 
 pub use self::generate::{DEFAULT_DAYS, GenerateError, KeyFiles, NewKeys};
 pub use self::passphrase::{NoPassphrase, Passphrase, PassphraseError, PassphraseSource};
+pub use self::key_uri::{KeyUri, KeyUriError, ModuleName, Pkcs11Uri, VaultKey};
 pub use self::pem::PemSigner;
 pub use self::private_key::{KeyError, PrivateKey};
 use crate::cose::{
