@@ -1,5 +1,6 @@
 //! The options that every command takes: flag, then environment, then `ccf-gov.toml`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -80,6 +81,8 @@ pub struct Context {
     pub cert: Option<PathBuf>,
     pub api_version: String,
     pub yes: bool,
+    /// How the programs of `exec:` keys are run, by the program's name.
+    pub exec: BTreeMap<String, Exec>,
     pub output: Output,
 }
 
@@ -95,6 +98,19 @@ struct Config {
     api_version: Option<String>,
     output: Option<String>,
     yes: Option<bool>,
+    #[serde(default)]
+    exec: BTreeMap<String, Exec>,
+}
+
+/// `[exec.PROGRAM]`: how the program of an `exec:` key is run.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exec {
+    /// Its arguments.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// How many seconds it may take; 120 if absent.
+    pub timeout: Option<u64>,
 }
 
 impl Context {
@@ -116,6 +132,7 @@ impl Context {
             cert: common.cert.or(config.cert),
             api_version: common.api_version.or(config.api_version).unwrap_or_else(|| "2024-07-01".into()),
             yes: common.yes || config.yes.unwrap_or(false),
+            exec: config.exec,
             output: Output::new(format),
         })
     }

@@ -4,6 +4,7 @@ mod checks;
 mod common;
 mod error;
 mod exit;
+mod key;
 mod keys;
 mod measure;
 mod output;

@@ -94,11 +94,10 @@ impl FromStr for KeyUri {
 impl fmt::Display for KeyUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File(path) => {
-                let text = path.display().to_string();
-                f.write_str(if split_scheme(&text).is_some() { "./" } else { "" })?;
-                f.write_str(&text)
-            }
+            Self::File(path) => match path.display().to_string() {
+                text if split_scheme(&text).is_some() => write!(f, "file:{}", encode_path(path)),
+                text => f.write_str(&text),
+            },
             Self::Pkcs11(uri) => uri.fmt(f),
             Self::AzureKeyVault(key) => key.fmt(f),
             Self::Command(program) => write!(f, "exec:{program}"),

@@ -1,8 +1,10 @@
 //! Who signs: a member's private key, wherever it lives.
 
+mod command;
 mod generate;
-mod passphrase;
 mod key_uri;
+mod open;
+mod passphrase;
 mod pem;
 mod private_key;
 
@@ -10,14 +12,17 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
+pub use self::command::{CommandError, CommandSigner};
 pub use self::generate::{DEFAULT_DAYS, GenerateError, KeyFiles, NewKeys};
-pub use self::passphrase::{NoPassphrase, Passphrase, PassphraseError, PassphraseSource};
 pub use self::key_uri::{KeyUri, KeyUriError, ModuleName, Pkcs11Uri, VaultKey};
+pub use self::open::{Access, CommandOptions, PinSource, PinTries, open};
+pub use self::passphrase::{NoPassphrase, Passphrase, PassphraseError, PassphraseSource};
 pub use self::pem::PemSigner;
 pub use self::private_key::{KeyError, PrivateKey};
 use crate::cose::{
     Algorithm, Envelope, EnvelopeError, MemberCertificate, Message, MessageError, Signature, SignatureError,
 };
+use crate::files::FileError;
 
 /// Somewhere a member's private key lives: a file, a token, a vault, another program.
 #[async_trait]
@@ -47,6 +52,21 @@ pub enum SignerError {
     /// The key file is not a private key that can sign.
     #[error("the key file can't be used")]
     Key(#[from] KeyError),
+    /// The key file could not be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The key URI is none.
+    #[error(transparent)]
+    KeyUri(#[from] KeyUriError),
+    /// The kind of key that is not built yet.
+    #[error("keys on tokens and in vaults cannot be used yet")]
+    NotYet,
+    /// A file or a program does not tell whose key it is.
+    #[error("the key's certificate is not known")]
+    CertificateMissing,
+    /// Another program gave no signature.
+    #[error(transparent)]
+    Command(#[from] CommandError),
     /// Key and certificate do not belong together.
     #[error("the key and the certificate do not belong together")]
     Mismatch,

@@ -192,7 +192,10 @@ impl fmt::Display for Pkcs11Uri {
             ModuleName::Path(path) => format!("module-path={}", encode_path(path)),
             ModuleName::Name(name) => format!("module-name={}", encode(name)),
         }));
-        query.extend(self.pin_source.as_deref().map(|path| format!("pin-source=file:{}", encode_path(path))));
+        query.extend(self.pin_source.as_deref().map(|path| match encode_path(path) {
+            path if path.starts_with("//") => format!("pin-source=file://{path}"),
+            path => format!("pin-source=file:{path}"),
+        }));
         write!(f, "pkcs11:{}", path.join(";"))?;
         if query.is_empty() { Ok(()) } else { write!(f, "?{}", query.join("&")) }
     }

@@ -1,0 +1,132 @@
+//! `--key` and `--cert`: from the common options to a signer.
+
+use std::io::{self, IsTerminal};
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+use super::common::Context;
+use super::error::{CliError, Kind};
+use ccf_gov::cose::MemberCertificate;
+use ccf_gov::files;
+use ccf_gov::signer::{
+    self, Access, CommandOptions, KeyUri, Passphrase, PassphraseError, PassphraseSource, PinSource, PinTries, Signer,
+    SignerError,
+};
+
+/// The largest certificate file, in bytes.
+const MAX_CERTIFICATE: u64 = 64 << 10;
+/// The environment variables that hold secrets for scripts.
+const PIN: &str = "CCF_GOV_PIN";
+const PASSPHRASE: &str = "CCF_GOV_PASSPHRASE";
+
+impl Context {
+    /// The signer that `--key` names, with its certificate checked: it fits the key and is in date.
+    pub async fn signer(&self) -> Result<Box<dyn Signer>, CliError> {
+        let uri: KeyUri = self.key_uri()?;
+        let command = match &uri {
+            KeyUri::Command(program) => self.exec.get(program).cloned().unwrap_or_default(),
+            _ => Default::default(),
+        };
+        let access = Access {
+            certificate: self.certificate()?,
+            passphrase: &Asked,
+            pin: &Asked,
+            command: CommandOptions { arguments: command.args, timeout: command.timeout.map(Duration::from_secs) },
+        };
+        let signer = signer::open(&uri, access).await.map_err(|e| key_error(format!("cannot use the key {uri}"), e))?;
+        signer
+            .certificate()
+            .check_in_date(OffsetDateTime::now_utc())
+            .map_err(|e| CliError::new(Kind::Usage, "cannot sign with the member's certificate", e))?;
+        Ok(signer)
+    }
+
+    /// The key URI that `--key` gives.
+    pub fn key_uri(&self) -> Result<KeyUri, CliError> {
+        let text = self.key.as_deref().ok_or_else(|| {
+            CliError::usage("there is no key to sign with")
+                .hint("give --key FILE or --key KEY-URI, set CCF_GOV_KEY, or write key = \"…\" into ccf-gov.toml")
+        })?;
+        text.parse().map_err(|e| CliError::new(Kind::Usage, "cannot use the value of --key", e))
+    }
+
+    /// The certificate that `--cert` names, if it is given.
+    pub fn certificate(&self) -> Result<Option<MemberCertificate>, CliError> {
+        let Some(path) = &self.cert else { return Ok(None) };
+        let pem = files::read(path, MAX_CERTIFICATE)?;
+        let certificate = MemberCertificate::from_pem(&pem)
+            .map_err(|e| CliError::new(Kind::Usage, format!("cannot use the certificate {}", path.display()), e))?;
+        Ok(Some(certificate))
+    }
+}
+
+/// A signer's error, with what to do about it.
+pub fn key_error(doing: impl std::fmt::Display, error: SignerError) -> CliError {
+    let kind = match error {
+        SignerError::Key(_)
+        | SignerError::File(_)
+        | SignerError::KeyUri(_)
+        | SignerError::CertificateMissing
+        | SignerError::Mismatch
+        | SignerError::Message(_) => Kind::Usage,
+        _ => Kind::Failed,
+    };
+    let hint = match error {
+        SignerError::CertificateMissing => Some("give the member's certificate with --cert FILE"),
+        SignerError::Mismatch => Some("name the certificate of this key with --cert, or the key of this certificate"),
+        _ => None,
+    };
+    let error = CliError::new(kind, doing, error);
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
+
+/// The environment, and else the person at the terminal.
+struct Asked;
+
+impl PassphraseSource for Asked {
+    fn passphrase(&self, what: &str) -> Result<Passphrase, PassphraseError> {
+        if let Some(text) = variable(PASSPHRASE) {
+            return Passphrase::new(text);
+        }
+        if !io::stderr().is_terminal() {
+            return Err(PassphraseError::None);
+        }
+        Passphrase::new(ask(&format!("Passphrase of {what}: ")).map_err(PassphraseError::Prompt)?)
+    }
+}
+
+impl PinSource for Asked {
+    fn pin(&self, token: &str, tries: PinTries) -> io::Result<Zeroizing<String>> {
+        match variable(PIN) {
+            Some(_) if tries == PinTries::Last => Err(io::Error::other(format!(
+                "one more wrong PIN locks the token, so {PIN} is not used this time: unset it and type the PIN"
+            ))),
+            Some(pin) => Ok(pin),
+            None if !io::stderr().is_terminal() => Err(io::Error::other(format!(
+                "there is no terminal to ask at; set {PIN}, or add pin-source=file:PATH to the key URI"
+            ))),
+            None => {
+                let warning = match tries {
+                    PinTries::Unknown => "",
+                    PinTries::Low => " (it was wrong before)",
+                    PinTries::Last => " (LAST TRY before the token locks itself)",
+                };
+                ask(&format!("PIN of token {token:?}{warning}: "))
+            }
+        }
+    }
+}
+
+fn variable(name: &str) -> Option<Zeroizing<String>> {
+    std::env::var(name).ok().filter(|text| !text.is_empty()).map(Zeroizing::new)
+}
+
+/// Asks at the terminal without showing what is typed.
+fn ask(prompt: &str) -> io::Result<Zeroizing<String>> {
+    rpassword::prompt_password(prompt).map(Zeroizing::new)
+}

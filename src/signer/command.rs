@@ -1,0 +1,166 @@
+//! `exec:`: another program that signs.
+//!
+//! The program gets a [`Request`] as one JSON object on its standard input and writes the signature to its standard
+//! output, in any form that [`Signature::from_any`] reads. Its standard error is ours, so that what it says
+//! to people reaches them at once. It is killed when its time is over.
+
+use std::fmt;
+use std::io;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde::Serialize;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::Command;
+
+use super::{CommandOptions, Signer, SignerError};
+use crate::cose::{MemberCertificate, Signature};
+
+/// How long a program may take where nothing else is said: a person may have to touch a key.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// The most that is read from a program, in bytes; a signature takes a few hundred.
+const MAX_ANSWER: u64 = 64 << 10;
+
+/// A key behind another program.
+pub struct CommandSigner {
+    program: String,
+    arguments: Vec<String>,
+    patience: Duration,
+    certificate: MemberCertificate,
+}
+
+/// Why a program gave no signature.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// It could not be started, or its pipes broke.
+    #[error("cannot run {program:?}")]
+    Run {
+        /// The program.
+        program: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It ended with a failure.
+    #[error("{program:?} gave no signature: {status}; what it wrote to standard error stands above")]
+    Failed {
+        /// The program.
+        program: String,
+        /// How it ended.
+        status: ExitStatus,
+    },
+    /// It took too long and was killed.
+    #[error("{program:?} gave no signature within {} seconds and was killed", after.as_secs_f32())]
+    Timeout {
+        /// The program.
+        program: String,
+        /// The time it had.
+        after: Duration,
+    },
+    /// It wrote more than any signature takes.
+    #[error("{program:?} wrote more than {MAX_ANSWER} bytes, and a signature takes a few hundred")]
+    TooMuch {
+        /// The program.
+        program: String,
+    },
+}
+
+/// What a program is given: one JSON object on standard input.
+#[derive(Serialize)]
+struct Request<'a> {
+    /// `ES256`, `ES384` or `ES512`.
+    alg: &'a str,
+    /// The digest to sign, base64url without padding: together with `alg` the body of a key vault's sign call.
+    value: String,
+    /// The bytes whose digest that is (the Sig_structure of RFC 9052), base64.
+    to_be_signed: String,
+    /// Whose signature is wanted.
+    member_id: String,
+}
+
+impl CommandSigner {
+    /// A signer that asks `program`, which is looked up in `PATH` unless it holds a slash.
+    pub fn new(program: &str, options: CommandOptions, certificate: MemberCertificate) -> Self {
+        let CommandOptions { arguments, timeout } = options;
+        Self { program: program.into(), arguments, patience: timeout.unwrap_or(PATIENCE), certificate }
+    }
+
+    fn request(&self, message: &[u8]) -> Vec<u8> {
+        let algorithm = self.algorithm();
+        let request = Request {
+            alg: algorithm.name(),
+            value: URL_SAFE_NO_PAD.encode(algorithm.digest(message)),
+            to_be_signed: STANDARD.encode(message),
+            member_id: self.certificate.member_id().to_string(),
+        };
+        let mut json = serde_json::to_vec(&request).unwrap_or_default();
+        json.push(b'\n');
+        json
+    }
+
+    /// Runs the program once and gives what it wrote.
+    async fn ask(&self, request: Vec<u8>) -> Result<Vec<u8>, CommandError> {
+        let failed = |source| CommandError::Run { program: self.program.clone(), source };
+        let mut child = Command::new(&self.program)
+            .args(&self.arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(failed)?;
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        // A program may answer without reading everything, so a broken pipe is no failure; its exit status tells.
+        let give = async move {
+            if let Some(mut stdin) = stdin {
+                let _ = stdin.write_all(&request).await;
+            }
+        };
+        let ((), answer) = tokio::join!(give, read_bounded(stdout));
+        let answer = answer.map_err(failed)?;
+        if answer.len() as u64 > MAX_ANSWER {
+            return Err(CommandError::TooMuch { program: self.program.clone() });
+        }
+        let status = child.wait().await.map_err(failed)?;
+        if !status.success() {
+            return Err(CommandError::Failed { program: self.program.clone(), status });
+        }
+        Ok(answer)
+    }
+}
+
+async fn read_bounded(from: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
+    let mut answer = Vec::new();
+    if let Some(from) = from {
+        from.take(MAX_ANSWER + 1).read_to_end(&mut answer).await?;
+    }
+    Ok(answer)
+}
+
+#[async_trait]
+impl Signer for CommandSigner {
+    fn certificate(&self) -> &MemberCertificate {
+        &self.certificate
+    }
+
+    async fn sign(&self, message: &[u8]) -> Result<Signature, SignerError> {
+        tracing::debug!(program = self.program, "asking a program for a signature");
+        // Dropping the unfinished call kills the program.
+        let answer = tokio::time::timeout(self.patience, self.ask(self.request(message))).await;
+        let timeout = |_| CommandError::Timeout { program: self.program.clone(), after: self.patience };
+        let answer = answer.map_err(timeout)??;
+        Ok(Signature::from_any(self.algorithm(), &answer)?)
+    }
+}
+
+impl fmt::Debug for CommandSigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Arguments stay out: people put secrets there.
+        f.debug_struct("CommandSigner")
+            .field("program", &self.program)
+            .field("member", &self.certificate.member_id())
+            .finish_non_exhaustive()
+    }
+}
