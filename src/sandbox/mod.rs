@@ -1,1 +1,172 @@
-//! A whole service in this process.
+//! A whole service in this process: the API of a CCF service, its constitution engine, and simulated nodes.
+//!
+//! A [`Sandbox`] answers on 127.0.0.1 over TLS as a network of CCF nodes does: governance, nodes, elections,
+//! commits and the refusals. What it cannot do is in `docs/sandbox.md`. It is for rehearsals and tests: its
+//! nodes attest to whatever they are told to.
+
+mod app;
+mod code;
+mod consensus;
+mod control;
+mod dispatch;
+mod effects;
+mod genesis;
+mod gov;
+mod identity;
+mod join;
+mod ledger;
+mod network;
+mod node;
+mod node_api;
+mod options;
+mod reply;
+mod router;
+mod server;
+mod start;
+mod tables;
+
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+pub use code::{NodeCode, UvmEndorsement, VIRTUAL_MEASUREMENT};
+pub use join::JoinRefused;
+pub use node::NodeState;
+pub use options::{Member, Options};
+
+use crate::constitution::table;
+use crate::id::NodeId;
+use network::Network;
+
+/// A running service. It ends when this is dropped.
+pub struct Sandbox {
+    network: Arc<Network>,
+    clock: tokio::task::JoinHandle<()>,
+}
+
+/// One of a sandbox's nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SandboxNode {
+    /// The node's id.
+    pub id: NodeId,
+    /// Its address, `https://HOST:PORT`.
+    pub url: String,
+    /// Whether it runs.
+    pub state: NodeState,
+    /// What it runs.
+    pub code: NodeCode,
+}
+
+/// What can go wrong with a sandbox.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// Nothing to start.
+    #[error("a service has at least one node")]
+    NoNodes,
+    /// The address is taken, or not this machine's.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A key or a certificate could not be made or read.
+    #[error("a key or certificate of the sandbox cannot be made")]
+    Certificate(#[source] Box<dyn Error + Send + Sync>),
+    /// The join policy does not admit the node.
+    #[error(transparent)]
+    Refused(#[from] JoinRefused),
+    /// There is no primary that could let the node in.
+    #[error("the service has no primary that could let a node in")]
+    NoPrimary,
+    /// There is no such node, or it is not in a state for this.
+    #[error("there is no node {0} that could do this")]
+    NoSuchNode(NodeId),
+}
+
+impl SandboxError {
+    fn certificate(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::Certificate(Box::new(error))
+    }
+}
+
+impl Sandbox {
+    /// Starts a service. It runs on the runtime that this is called on, with its timers and its network enabled.
+    pub async fn start(options: Options) -> Result<Self, SandboxError> {
+        let (network, clock) = start::start(options).await?;
+        Ok(Self { network, clock })
+    }
+
+    /// The service's certificate, PEM: the only root that clients are to trust.
+    pub fn service_certificate(&self) -> String {
+        let state = self.network.state();
+        let service = tables::read_one(&state.ledger.head().tables, table::SERVICE_INFO).unwrap_or_default();
+        service["cert"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Every node that was started, in the order of their ids.
+    pub fn nodes(&self) -> Vec<SandboxNode> {
+        let node = |n: &node::Node| SandboxNode {
+            id: n.id,
+            url: format!("https://{}", n.address),
+            state: n.state,
+            code: n.code.clone(),
+        };
+        self.network.state().nodes.values().map(node).collect()
+    }
+
+    /// The primary, while there is one.
+    pub fn primary(&self) -> Option<NodeId> {
+        self.network.state().primary
+    }
+
+    /// Starts a node that runs `code`. It joins as Pending; code that is not registered is refused.
+    pub async fn join(&self, code: NodeCode) -> Result<NodeId, SandboxError> {
+        start::start_node(&self.network, code).await
+    }
+
+    /// Ends a node's process: its sockets close, and the others do not hear of it any more.
+    pub fn stop(&self, id: NodeId) -> Result<(), SandboxError> {
+        self.done(id, control::stop(&self.network, id))
+    }
+
+    /// Cuts a node off from the others. It still answers, from what it knew.
+    pub fn pause(&self, id: NodeId) -> Result<(), SandboxError> {
+        self.done(id, control::pause(&self.network, id))
+    }
+
+    /// Connects a node again that was cut off.
+    pub fn resume(&self, id: NodeId) -> Result<(), SandboxError> {
+        self.done(id, control::resume(&self.network, id))
+    }
+
+    /// Whether a node redirects writes to the primary (307) instead of forwarding them.
+    pub fn set_redirects(&self, id: NodeId, redirects: bool) -> Result<(), SandboxError> {
+        let mut state = self.network.state();
+        let node = state.nodes.get_mut(&id).ok_or(SandboxError::NoSuchNode(id))?;
+        node.redirects = redirects;
+        Ok(())
+    }
+
+    fn done(&self, id: NodeId, done: bool) -> Result<(), SandboxError> {
+        if done { Ok(()) } else { Err(SandboxError::NoSuchNode(id)) }
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.clock.abort();
+        for node in self.network.state().nodes.values_mut() {
+            node.running = None;
+        }
+    }
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").field("nodes", &self.nodes()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,91 @@
+//! What an applied proposal asks of the node, done to the tables in the same transaction.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::tables::{JWT_KEYS, MODULES_BYTECODE, read, read_one, rows, write, write_one};
+use crate::constitution::{Effect, Tables, table};
+use crate::digest::sha256;
+
+/// Per member, something in the place of an encrypted recovery share.
+pub(super) const SHARES: &str = "public:ccf.internal.recovery_shares";
+
+/// Does what an effect asks, or says why it cannot be.
+pub(super) fn put(tables: &mut Tables, effect: Effect) -> Result<(), String> {
+    match effect {
+        Effect::TransitionServiceToOpen { next, .. } => open(tables, &next)?,
+        Effect::TriggerRecoverySharesRefresh => refresh_shares(tables),
+        Effect::RefreshAppBytecodeCache => compile(tables),
+        Effect::SetJwtPublicSigningKeys { issuer, jwks, .. } => set_jwt_keys(tables, &issuer, &jwks)?,
+        Effect::RemoveJwtPublicSigningKeys { issuer } => remove_jwt_keys(tables, &issuer),
+        // There are no ledger files here.
+        Effect::TriggerLedgerRekey | Effect::TriggerLedgerChunk | Effect::TriggerSnapshot => {}
+    }
+    Ok(())
+}
+
+fn open(tables: &mut Tables, next: &str) -> Result<(), String> {
+    let mut service = read_one(tables, table::SERVICE_INFO).ok_or("the service's description is missing")?;
+    if service["status"] == "Open" {
+        return Ok(());
+    }
+    if service["cert"] != next {
+        return Err("the next service identity in the proposal is not this service's certificate".into());
+    }
+    service["status"] = "Open".into();
+    write_one(tables, table::SERVICE_INFO, &service);
+    refresh_shares(tables);
+    Ok(())
+}
+
+/// Gives every active member with an encryption key a new share: bytes of the right length that open nothing.
+pub(super) fn refresh_shares(tables: &mut Tables) {
+    let active = rows(tables, table::MEMBER_INFO).filter(|(_, row)| row["status"] == "Active");
+    let active: Vec<String> =
+        active.map(|(id, _)| id).filter(|id| tables.has(table::MEMBER_ENCRYPTION_KEYS, id.as_bytes())).collect();
+    tables.clear(SHARES);
+    let seqno = tables.seqno();
+    for id in active {
+        let block = |n: u8| sha256(format!("{id} {seqno} {n}").as_bytes());
+        let share: Vec<u8> = (0..8).flat_map(block).collect();
+        tables.put(SHARES, id.as_bytes(), STANDARD.encode(share));
+    }
+}
+
+/// Notes the modules that a node would compile.
+fn compile(tables: &mut Tables) {
+    let modules: Vec<_> = tables.iter(table::MODULES).map(|(name, source)| (name.to_vec(), source.to_vec())).collect();
+    tables.clear(MODULES_BYTECODE);
+    for (name, source) in modules {
+        tables.put(MODULES_BYTECODE, &name, source);
+    }
+}
+
+fn set_jwt_keys(tables: &mut Tables, issuer: &str, jwks: &str) -> Result<(), String> {
+    let jwks: Value = serde_json::from_str(jwks).map_err(|_| "the key set is not JSON")?;
+    let keys = jwks["keys"].as_array().ok_or("the key set has no keys")?;
+    remove_jwt_keys(tables, issuer);
+    for key in keys {
+        let id = key["kid"].as_str().ok_or("a key has no kid")?;
+        let mut list = read(tables, JWT_KEYS, id).unwrap_or_else(|| json!([]));
+        let entry = json!({"publicKey": key["x5c"][0], "issuer": issuer, "constraint": null});
+        if let Some(list) = list.as_array_mut() {
+            list.push(entry);
+        }
+        write(tables, JWT_KEYS, id, &list);
+    }
+    Ok(())
+}
+
+fn remove_jwt_keys(tables: &mut Tables, issuer: &str) {
+    let all: Vec<_> = rows(tables, JWT_KEYS).collect();
+    for (id, list) in all {
+        let others: Vec<&Value> = list.as_array().into_iter().flatten().filter(|key| key["issuer"] != issuer).collect();
+        if others.is_empty() {
+            tables.remove(JWT_KEYS, id.as_bytes());
+        } else {
+            write(tables, JWT_KEYS, &id, &json!(others));
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The service that all nodes share: reads on one node, writes through the primary.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+
+use super::consensus::State;
+use super::identity::{Key, valid_from};
+use super::ledger::Status;
+use super::options::Options;
+use super::reply::Fault;
+use super::tables::read_one;
+use crate::constitution::{Constitution, Host, Tables, table};
+use crate::id::{NodeId, TransactionId};
+
+/// One service, its nodes and its ledger.
+pub(super) struct Network {
+    pub(super) options: Options,
+    pub(super) key: Key,
+    state: Mutex<State>,
+    /// Held while a transaction is executed; always taken before `state`.
+    writer: Mutex<()>,
+    constitution: Mutex<Option<Arc<Constitution>>>,
+}
+
+/// What one node sees at one moment.
+pub(super) struct Sight {
+    pub(super) node: NodeId,
+    /// The tables after the newest transaction that the node has.
+    pub(super) tables: Tables,
+    /// That transaction.
+    pub(super) id: TransactionId,
+    /// The tables as far as the node knows them to be committed.
+    pub(super) durable: Tables,
+    pub(super) commit: TransactionId,
+    pub(super) view: u64,
+    pub(super) primary: Option<NodeId>,
+}
+
+/// The state from which a transaction starts.
+pub(super) struct Base {
+    pub(super) root: [u8; 32],
+}
+
+impl Network {
+    pub(super) fn new(options: Options, key: Key, state: State) -> Self {
+        Self { options, key, state: Mutex::new(state), writer: Mutex::new(()), constitution: Mutex::new(None) }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets time pass once.
+    pub(super) fn tick(&self, now: Instant) {
+        let writer = self.writer.try_lock();
+        self.state().tick(now, &self.options, writer.is_ok());
+    }
+
+    /// What node `id` sees now.
+    pub(super) fn sight(&self, id: NodeId) -> Option<Sight> {
+        let state = self.state();
+        let node = state.nodes.get(&id)?;
+        let tables = state.tables_of(node);
+        let (view, primary, commit, last) = match &node.belief {
+            Some(belief) => (belief.view, belief.primary, belief.commit, node.matched),
+            None if state.primary == Some(id) => (state.view, state.primary, node.commit, state.ledger.head().id.seqno),
+            None => (state.view, state.primary, node.commit, node.matched),
+        };
+        let at = |seqno| TransactionId { view: state.ledger.view_at(seqno).unwrap_or(0), seqno };
+        Some(Sight {
+            node: id,
+            id: at(last),
+            durable: state.ledger.at(commit).tables.clone(),
+            commit: at(commit),
+            tables,
+            view,
+            primary,
+        })
+    }
+
+    /// What node `id` knows of a transaction.
+    pub(super) fn status(&self, id: NodeId, transaction: TransactionId) -> Status {
+        let state = self.state();
+        let Some(node) = state.nodes.get(&id) else { return Status::Unknown };
+        let last = if state.primary == Some(id) { state.ledger.head().id.seqno } else { node.matched };
+        state.ledger.status(transaction, last, node.commit)
+    }
+
+    /// Executes a transaction on node `on`, which has to be the primary. Nothing is written if `change` fails.
+    pub(super) fn write<T>(
+        &self,
+        on: NodeId,
+        change: impl FnOnce(&mut Tables, &Base) -> Result<T, Fault>,
+    ) -> Result<(T, TransactionId), Fault> {
+        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let lost = || Fault::new(503, "TransactionReplicationFailed", "The transaction could not be replicated.");
+        let (before, base, head, view) = {
+            let state = self.state();
+            if state.primary != Some(on) {
+                return Err(lost());
+            }
+            let head = state.ledger.head();
+            (head.tables.clone(), Base { root: head.root }, head.id, state.view)
+        };
+        let mut tables = before.clone();
+        tables.begin(head.seqno + 1);
+        let result = change(&mut tables, &base)?;
+        let changes = tables.changes_since(&before);
+        if changes.is_empty() {
+            return Ok((result, head));
+        }
+        let mut digest = Sha256::new();
+        for change in &changes {
+            for part in [change.table.as_bytes(), &change.key, change.after.as_deref().unwrap_or(b"\0")] {
+                digest.update((part.len() as u64).to_le_bytes());
+                digest.update(part);
+            }
+        }
+        let mut state = self.state();
+        if state.primary != Some(on) || state.view != view || state.ledger.head().id != head {
+            return Err(lost());
+        }
+        let id = state.ledger.append(view, tables, &digest.finalize(), false);
+        let now = Instant::now();
+        state.unsigned_since.get_or_insert(now);
+        state.reconfigure(now, self.options.catch_up);
+        Ok((result, id))
+    }
+
+    /// The constitution that `tables` hold, ready to run.
+    pub(super) fn constitution(&self, tables: &Tables) -> Result<Arc<Constitution>, Fault> {
+        let source = read_one(tables, table::CONSTITUTION);
+        let source = source.as_ref().and_then(|s| s.as_str()).ok_or_else(|| {
+            Fault::internal("The service has no constitution, so proposals and ballots cannot be evaluated.")
+        })?;
+        let mut kept = self.constitution.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(constitution) = kept.as_ref().filter(|c| c.source() == source) {
+            return Ok(constitution.clone());
+        }
+        let constitution = Constitution::new(source).map_err(|e| Fault::internal(e.to_string()))?;
+        Ok(kept.insert(Arc::new(constitution)).clone())
+    }
+}
+
+/// What a constitution asks of the service while it applies a proposal.
+pub(super) struct Endorser<'n> {
+    pub(super) key: &'n Key,
+    pub(super) ledger_secret_seqno: u64,
+}
+
+impl std::fmt::Debug for Endorser<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Endorser")
+    }
+}
+
+impl Host for Endorser<'_> {
+    fn endorse(&self, csr_pem: &str, from: &str, validity_days: u64) -> Result<String, String> {
+        let from = valid_from(from)?;
+        self.key.endorse(csr_pem, from, validity_days).map_err(|e| describe(&e))
+    }
+
+    fn network_certificate(&self, from: &str, validity_days: u64) -> Result<String, String> {
+        let from = valid_from(from)?;
+        self.key.service_certificate(from, validity_days).map_err(|e| describe(&e))
+    }
+
+    fn latest_ledger_secret_seqno(&self) -> u64 {
+        self.ledger_secret_seqno
+    }
+}
+
+fn describe(error: &super::SandboxError) -> String {
+    match std::error::Error::source(error) {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    }
+}
+
+/// A moment `ago` before now.
+pub(super) fn ago(ago: Duration) -> OffsetDateTime {
+    OffsetDateTime::now_utc() - ago
+}

@@ -1,0 +1,133 @@
+//! Starting a sandbox, and starting nodes that join it.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::code::NodeCode;
+use super::genesis::{self, new_node};
+use super::identity::Key;
+use super::network::Network;
+use super::node::Node;
+use super::options::Options;
+use super::tables::write;
+use super::{JoinRefused, SandboxError, join, server};
+use crate::constitution::table;
+use crate::id::NodeId;
+
+/// How often time passes.
+const TICK: Duration = Duration::from_millis(5);
+
+/// Starts the service and its first nodes.
+pub(super) async fn start(options: Options) -> Result<(Arc<Network>, tokio::task::JoinHandle<()>), SandboxError> {
+    let key = Key::generate()?;
+    let mut listeners = Vec::new();
+    for index in 0..options.nodes.len() {
+        listeners.push(listen(&options, index).await?);
+    }
+    let addresses: Vec<SocketAddr> = listeners.iter().map(|(address, _)| *address).collect();
+    let state = genesis::create(&options, &key, &addresses)?;
+    let network = Arc::new(Network::new(options, key, state));
+    for (address, listener) in listeners {
+        let id = network.state().nodes.values().find(|n| n.address == address).map(|n| n.id);
+        if let Some(id) = id {
+            run(&network, id, listener);
+        }
+    }
+    network.tick(Instant::now());
+    refresh_tls(&network)?;
+    let ticking = network.clone();
+    let clock = tokio::spawn(async move {
+        let mut interval = tokio::time::interval(TICK);
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            interval.tick().await;
+            ticking.tick(Instant::now());
+            // A certificate that cannot be used leaves the node with the one it has.
+            let _ = refresh_tls(&ticking);
+        }
+    });
+    Ok((network, clock))
+}
+
+/// Starts one more node with `code`, which joins as Pending, or is refused.
+pub(super) async fn start_node(network: &Arc<Network>, code: NodeCode) -> Result<NodeId, SandboxError> {
+    let index = network.state().nodes.len();
+    let (address, listener) = listen(&network.options, index).await?;
+    let node = new_node(code, address, Instant::now())?;
+    let id = node.id;
+    let waiting_until = Instant::now() + network.options.election_timeout * 4 + Duration::from_secs(1);
+    let primary = loop {
+        let primary = network.state().primary;
+        match primary {
+            Some(primary) => break primary,
+            None if Instant::now() > waiting_until => return Err(SandboxError::NoPrimary),
+            None => tokio::time::sleep(TICK).await,
+        }
+    };
+    let joining = network.clone();
+    let joined = tokio::task::spawn_blocking(move || admit(&joining, primary, node)).await;
+    joined.map_err(|_| SandboxError::NoPrimary)??;
+    run(network, id, listener);
+    Ok(id)
+}
+
+fn admit(network: &Network, primary: NodeId, mut node: Node) -> Result<(), SandboxError> {
+    let mut refused: Option<JoinRefused> = None;
+    let row = node.info("Pending");
+    let written = network.write(primary, |tables, _| {
+        join::check(tables, &node.code).map_err(|e| super::reply::Fault::from(refused.insert(e).clone()))?;
+        write(tables, table::NODE_INFO, &node.id.to_string(), &row);
+        Ok(())
+    });
+    match (written, refused) {
+        (Ok(((), id)), _) => {
+            node.startup_seqno = id.seqno;
+            node.redirects = network.options.redirect;
+            network.state().nodes.insert(node.id, node);
+            Ok(())
+        }
+        (Err(_), Some(refused)) => Err(SandboxError::Refused(refused)),
+        (Err(_), None) => Err(SandboxError::NoPrimary),
+    }
+}
+
+async fn listen(options: &Options, index: usize) -> Result<(SocketAddr, TcpListener), SandboxError> {
+    let offset = u16::try_from(index).unwrap_or(u16::MAX);
+    let port = if options.port == 0 { 0 } else { options.port.saturating_add(offset) };
+    let address = SocketAddr::new(options.address, port);
+    let failed = |source| SandboxError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    Ok((listener.local_addr().map_err(failed)?, listener))
+}
+
+fn run(network: &Arc<Network>, id: NodeId, listener: TcpListener) {
+    let (sender, receiver) = watch::channel(());
+    if let Some(node) = network.state().nodes.get_mut(&id) {
+        node.running = Some(sender);
+    }
+    tokio::spawn(server::serve(network.clone(), id, listener, receiver));
+}
+
+/// Gives every node the certificate that the service endorsed for it last.
+fn refresh_tls(network: &Network) -> Result<(), SandboxError> {
+    let now = Instant::now();
+    let mut state = network.state();
+    let new: Vec<(NodeId, u64, String)> = state
+        .nodes
+        .values()
+        .filter_map(|n| state.certificate_of(n, now).map(|(seqno, pem)| (n.id, seqno, pem)))
+        .filter(|(id, seqno, _)| state.nodes.get(id).is_some_and(|n| n.certified_at < *seqno))
+        .collect();
+    for (id, seqno, pem) in new {
+        if let Some(node) = state.nodes.get_mut(&id) {
+            node.certified_at = seqno;
+            let acceptor = server::acceptor(&node.key, &pem)?;
+            *node.tls.write().unwrap_or_else(PoisonError::into_inner) = Some(acceptor);
+        }
+    }
+    Ok(())
+}
