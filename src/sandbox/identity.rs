@@ -123,10 +123,10 @@ pub(super) fn valid_from(text: &str) -> Result<OffsetDateTime, String> {
     if let Ok(time) = OffsetDateTime::parse(text, &Rfc3339) {
         return Ok(time.to_offset(time::UtcOffset::UTC));
     }
-    if text.len() == 13 && text.ends_with('Z') && text.is_ascii() {
-        if let Ok(time) = PrimitiveDateTime::parse(&format!("20{text}"), &compact) {
-            return Ok(time.assume_utc());
-        }
+    if text.len() == 13
+        && let Ok(time) = PrimitiveDateTime::parse(&format!("20{text}"), &compact)
+    {
+        return Ok(time.assume_utc());
     }
     match PrimitiveDateTime::parse(text, &iso) {
         Ok(time) => Ok(time.assume_utc()),

@@ -23,11 +23,13 @@ mod reply;
 mod router;
 mod server;
 mod start;
+mod state;
 mod tables;
 
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use code::{NodeCode, UvmEndorsement, VIRTUAL_MEASUREMENT};
@@ -36,6 +38,7 @@ pub use node::NodeState;
 pub use options::{Member, Options};
 
 use crate::constitution::table;
+use crate::files::FileError;
 use crate::id::NodeId;
 use network::Network;
 
@@ -76,6 +79,18 @@ pub enum SandboxError {
     /// A key or a certificate could not be made or read.
     #[error("a key or certificate of the sandbox cannot be made")]
     Certificate(#[source] Box<dyn Error + Send + Sync>),
+    /// The state folder cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The state file is not one.
+    #[error("{} is not the state of a sandbox", path.display())]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
     /// The join policy does not admit the node.
     #[error(transparent)]
     Refused(#[from] JoinRefused),
@@ -162,6 +177,8 @@ impl Drop for Sandbox {
         for node in self.network.state().nodes.values_mut() {
             node.running = None;
         }
+        // There is nobody left to tell; what was committed before was stored when it was.
+        let _ = start::store(&self.network);
     }
 }
 

@@ -13,6 +13,7 @@ use super::identity::Key;
 use super::network::Network;
 use super::node::Node;
 use super::options::Options;
+use super::state::Saved;
 use super::tables::write;
 use super::{JoinRefused, SandboxError, join, server};
 use crate::constitution::table;
@@ -21,15 +22,27 @@ use crate::id::NodeId;
 /// How often time passes.
 const TICK: Duration = Duration::from_millis(5);
 
-/// Starts the service and its first nodes.
+/// Starts the service and its nodes: new ones, or those of the state folder.
 pub(super) async fn start(options: Options) -> Result<(Arc<Network>, tokio::task::JoinHandle<()>), SandboxError> {
-    let key = Key::generate()?;
+    let saved = options.state.as_deref().map(Saved::load).transpose()?.flatten();
     let mut listeners = Vec::new();
-    for index in 0..options.nodes.len() {
-        listeners.push(listen(&options, index).await?);
-    }
-    let addresses: Vec<SocketAddr> = listeners.iter().map(|(address, _)| *address).collect();
-    let state = genesis::create(&options, &key, &addresses)?;
+    let (key, state) = match (saved, &options.state) {
+        (Some(saved), Some(folder)) => {
+            for address in saved.addresses() {
+                listeners.push(listen(address).await?);
+            }
+            saved.restore(folder)?
+        }
+        _ => {
+            for index in 0..options.nodes.len() {
+                listeners.push(listen(address(&options, index)).await?);
+            }
+            let key = Key::generate()?;
+            let addresses: Vec<SocketAddr> = listeners.iter().map(|(address, _)| *address).collect();
+            let state = genesis::create(&options, &key, &addresses)?;
+            (key, state)
+        }
+    };
     let network = Arc::new(Network::new(options, key, state));
     for (address, listener) in listeners {
         let id = network.state().nodes.values().find(|n| n.address == address).map(|n| n.id);
@@ -39,24 +52,39 @@ pub(super) async fn start(options: Options) -> Result<(Arc<Network>, tokio::task
     }
     network.tick(Instant::now());
     refresh_tls(&network)?;
-    let ticking = network.clone();
-    let clock = tokio::spawn(async move {
-        let mut interval = tokio::time::interval(TICK);
-        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            interval.tick().await;
-            ticking.tick(Instant::now());
-            // A certificate that cannot be used leaves the node with the one it has.
-            let _ = refresh_tls(&ticking);
+    store(&network)?;
+    Ok((network.clone(), tokio::spawn(keep_time(network))))
+}
+
+async fn keep_time(network: Arc<Network>) {
+    let mut interval = tokio::time::interval(TICK);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut stored = 0;
+    loop {
+        interval.tick().await;
+        network.tick(Instant::now());
+        // A certificate that cannot be used leaves the node with the one it has.
+        let _ = refresh_tls(&network);
+        let commit = network.state().ledger.commit();
+        if commit != stored && network.options.state.is_some() {
+            stored = commit;
+            let storing = network.clone();
+            let _ = tokio::task::spawn_blocking(move || store(&storing)).await;
         }
-    });
-    Ok((network, clock))
+    }
+}
+
+/// Writes what is committed into the state folder, if there is one.
+pub(super) fn store(network: &Network) -> Result<(), SandboxError> {
+    let Some(folder) = &network.options.state else { return Ok(()) };
+    let saved = Saved::take(&network.key, &network.state());
+    saved.store(folder)
 }
 
 /// Starts one more node with `code`, which joins as Pending, or is refused.
 pub(super) async fn start_node(network: &Arc<Network>, code: NodeCode) -> Result<NodeId, SandboxError> {
     let index = network.state().nodes.len();
-    let (address, listener) = listen(&network.options, index).await?;
+    let (address, listener) = listen(address(&network.options, index)).await?;
     let node = new_node(code, address, Instant::now())?;
     let id = node.id;
     let waiting_until = Instant::now() + network.options.election_timeout * 4 + Duration::from_secs(1);
@@ -95,10 +123,13 @@ fn admit(network: &Network, primary: NodeId, mut node: Node) -> Result<(), Sandb
     }
 }
 
-async fn listen(options: &Options, index: usize) -> Result<(SocketAddr, TcpListener), SandboxError> {
+fn address(options: &Options, index: usize) -> SocketAddr {
     let offset = u16::try_from(index).unwrap_or(u16::MAX);
     let port = if options.port == 0 { 0 } else { options.port.saturating_add(offset) };
-    let address = SocketAddr::new(options.address, port);
+    SocketAddr::new(options.address, port)
+}
+
+async fn listen(address: SocketAddr) -> Result<(SocketAddr, TcpListener), SandboxError> {
     let failed = |source| SandboxError::Listen { address, source };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     Ok((listener.local_addr().map_err(failed)?, listener))

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::member_id;
-use crate::constitution::{Constitution, Effect, Resolution, ScriptError, Tables, table};
+use crate::constitution::{Constitution, Effect, Proposal, Resolution, ScriptError, Stage, Tables, table};
 use crate::id::{MemberId, ProposalId};
 use crate::sandbox::network::Endorser;
 use crate::sandbox::reply::Fault;
@@ -99,18 +99,20 @@ pub(super) fn resolve(
     proposal: &str,
     info: &mut ProposalInfo,
 ) -> Result<(), Fault> {
+    let proposal = Proposal { text: proposal, id, proposer: info.proposer };
     let mut votes = Vec::new();
     let mut failures = BTreeMap::new();
     for (member, ballot) in &info.ballots {
         let Some(member) = member_id(member) else { continue };
-        match constitution.vote(tables, ballot, proposal, info.proposer) {
+        match constitution.vote(tables, &proposal, member, ballot) {
             Ok(vote) => votes.push((member, vote)),
+            Err(error) if error.stage == Stage::Load => return Err(Fault::internal(error.reason)),
             Err(error) => {
                 failures.insert(member.to_string(), Failure::new("", error));
             }
         }
     }
-    let resolution = match constitution.resolve(tables, proposal, info.proposer, &votes, id) {
+    let resolution = match constitution.resolve(tables, &proposal, &votes) {
         Ok(resolution) => resolution,
         Err(error) => {
             info.failure = Some(Failure::new("Failed to resolve(): ", error));
@@ -132,7 +134,7 @@ pub(super) fn resolve(
     info.write(tables, id);
     if resolution == Resolution::Accepted {
         let host = Endorser { key: &call.network.key, ledger_secret_seqno: 1 };
-        let applied = constitution.apply(tables, proposal, id, &host);
+        let applied = constitution.apply(tables, &proposal, &host);
         let applied = applied.and_then(|effects| effects.into_iter().try_for_each(|effect| put(tables, effect)));
         if let Err(error) = applied {
             info.failure = Some(Failure::new("Failed to apply(): ", error));
@@ -156,5 +158,9 @@ pub(super) fn purge_others(tables: &mut Tables, id: ProposalId) {
 
 /// Does what an applied proposal asked of the service.
 fn put(tables: &mut Tables, effect: Effect) -> Result<(), ScriptError> {
-    crate::sandbox::effects::put(tables, effect).map_err(|reason| ScriptError { reason, trace: None })
+    crate::sandbox::effects::put(tables, effect).map_err(|reason| ScriptError {
+        stage: Stage::Call,
+        reason,
+        trace: None,
+    })
 }
