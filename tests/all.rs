@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod real_ccf;
+mod sandbox;
 mod service;
 mod support;

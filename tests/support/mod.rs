@@ -1,3 +1,4 @@
 //! Helpers of several test modules.
 
+pub mod consortium;
 pub mod server;
