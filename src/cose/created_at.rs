@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::Serialize;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
+use time::format_description::well_known::{Iso8601, Rfc3339};
 
 /// Seconds since the epoch, at most 9 999 999 999: what CCF's `ccf.gov.msg.created_at` can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -55,16 +55,21 @@ impl FromStr for CreatedAt {
             let seconds = text.parse().map_err(|_| CreatedAtError::OutOfRange(shown()))?;
             return Self::from_seconds(seconds);
         }
-        match OffsetDateTime::parse(text, &Rfc3339) {
+        match parse(text) {
             Ok(time) => u64::try_from(time.unix_timestamp())
                 .map_err(|_| CreatedAtError::OutOfRange(shown()))
                 .and_then(Self::from_seconds),
-            Err(_) if OffsetDateTime::parse(&format!("{text}Z"), &Rfc3339).is_ok() => {
-                Err(CreatedAtError::NoOffset(shown()))
-            }
+            Err(_) if parse(&format!("{text}Z")).is_ok() => Err(CreatedAtError::NoOffset(shown())),
             Err(_) => Err(CreatedAtError::Form(shown())),
         }
     }
+}
+
+/// RFC 3339, where a space may stand for the T (section 5.6), and ISO 8601, whose offset needs no colon: what
+/// `date --rfc-3339=seconds` and `date +%FT%T%z` write.
+fn parse(text: &str) -> Result<OffsetDateTime, time::error::Parse> {
+    let text = text.replacen(' ', "T", 1);
+    OffsetDateTime::parse(&text, &Rfc3339).or_else(|_| OffsetDateTime::parse(&text, &Iso8601::PARSING))
 }
 
 impl fmt::Display for CreatedAt {
@@ -85,6 +90,11 @@ mod tests {
     fn times_with_an_offset_and_seconds_are_read_and_nothing_is_guessed() {
         assert_eq!("1795355000".parse::<CreatedAt>().unwrap().seconds(), 1_795_355_000);
         assert_eq!("1970-01-01T01:00:10+01:00".parse::<CreatedAt>().unwrap().seconds(), 10);
+        for same in
+            ["2026-11-22T14:00:00Z", "2026-11-22 15:00:00+01:00", "2026-11-22T14:00:00+0000", "2026-11-22T14:00:00.9Z"]
+        {
+            assert_eq!(same.parse::<CreatedAt>().unwrap().to_string(), "2026-11-22T14:00:00Z", "{same}");
+        }
         assert!(matches!("2026-11-22T14:00:00".parse::<CreatedAt>(), Err(CreatedAtError::NoOffset(_))));
         for bad in ["", "now", "2026-11-22", "10000000000", "-1", "1969-12-31T23:59:59Z", "1.5", "+5"] {
             assert!(bad.parse::<CreatedAt>().is_err(), "{bad:?}");

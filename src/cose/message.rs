@@ -3,11 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use coset::{CborSerializable, Header, HeaderBuilder, iana};
 use serde::Serialize;
 
 use super::payload::{self, PayloadError};
-use super::{Algorithm, CreatedAt};
+use super::{Algorithm, CreatedAt, sign1};
 use crate::id::{MemberId, ProposalId};
 
 /// The kinds of governance request: the protected header's `ccf.gov.msg.type`.
@@ -110,9 +109,6 @@ pub enum MessageError {
         #[source]
         source: PayloadError,
     },
-    /// The header could not be encoded.
-    #[error("the protected header cannot be encoded: {0}")]
-    Encode(String),
 }
 
 impl Message {
@@ -153,25 +149,15 @@ impl Message {
     }
 
     /// The protected header, encoded: deterministic CBOR (RFC 8949, 4.2.1), the same bytes as CCF's own signer writes.
-    ///
-    /// ```text
-    /// { 1: alg, 4: kid, "ccf.gov.msg.type": tstr, "ccf.gov.msg.created_at": uint, ? "ccf.gov.msg.proposal_id": tstr }
-    /// ```
-    pub fn protected(&self, algorithm: Algorithm, member: MemberId) -> Result<Vec<u8>, MessageError> {
-        let mut header = HeaderBuilder::new()
-            .algorithm(match algorithm {
-                Algorithm::ES256 => iana::Algorithm::ES256,
-                Algorithm::ES384 => iana::Algorithm::ES384,
-                Algorithm::ES512 => iana::Algorithm::ES512,
-            })
-            .key_id(member.to_string().into_bytes())
-            .text_value(TYPE.into(), self.kind.name().into())
-            .text_value(CREATED_AT.into(), self.created_at.seconds().into());
-        if let Some(id) = self.proposal_id {
-            header = header.text_value(PROPOSAL_ID.into(), id.to_string().into());
-        }
-        let header: Header = header.build();
-        header.to_vec().map_err(|e| MessageError::Encode(e.to_string()))
+    pub fn protected(&self, algorithm: Algorithm, member: MemberId) -> Vec<u8> {
+        let proposal_id = self.proposal_id.map(|id| id.to_string());
+        sign1::protected(
+            algorithm.cose_id(),
+            &member.to_string(),
+            self.kind.name(),
+            self.created_at.seconds(),
+            proposal_id.as_deref(),
+        )
     }
 }
 

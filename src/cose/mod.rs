@@ -4,17 +4,22 @@
 //! with a [`Signature`] it becomes an [`Envelope`], which is what a service takes.
 
 mod algorithm;
+mod ballot;
+mod cbor;
 mod certificate;
 mod created_at;
 mod envelope;
 mod message;
 mod payload;
+mod sign1;
 mod signature;
 
 pub use algorithm::Algorithm;
+pub use cbor::CborError;
 pub use certificate::{CertificateError, MemberCertificate};
 pub use created_at::{CreatedAt, CreatedAtError};
 pub use envelope::{Envelope, EnvelopeError, MAX_ENVELOPE};
 pub use message::{Message, MessageError, MessageType};
 pub use payload::PayloadError;
+pub use sign1::{CoseError, Header, Sign1};
 pub use signature::{Signature, SignatureError};

@@ -1,8 +1,10 @@
 //! What each kind of request carries.
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::Value;
 
 use super::MessageType;
+use super::ballot::exports_vote;
 use crate::json::{self, JsonError};
 
 /// Why a payload is not what its kind of request needs.
@@ -40,16 +42,21 @@ pub(super) fn check(kind: MessageType, payload: &[u8]) -> Result<(), PayloadErro
             }
         }
         MessageType::Ballot => match json::parse(payload)?.get("ballot").and_then(Value::as_str) {
-            Some(script) if script.contains("vote") && script.contains("export") => Ok(()),
-            Some(_) => shape("its script exports no function vote"),
+            Some(script) if exports_vote(script) => Ok(()),
+            Some(_) => shape("its script exports no function vote: export function vote(proposal, proposerId) { … }"),
             None => shape(r#"it is an object whose "ballot" is a script"#),
         },
-        MessageType::Ack => match json::parse(payload)?.get("stateDigest").and_then(Value::as_str) {
-            Some(digest) if crate::digest::parse_hex::<32>("state digest", digest).is_ok() => Ok(()),
-            _ => shape(r#"it is an object whose "stateDigest" is 64 lowercase hexadecimal digits"#),
-        },
+        MessageType::Ack => {
+            let value = json::parse(payload)?;
+            // Before the API had versions (CCF 4 and earlier) it was spelled state_digest.
+            let digest = value.get("stateDigest").or_else(|| value.get("state_digest"));
+            match digest.and_then(Value::as_str) {
+                Some(digest) if crate::digest::parse_hex::<32>("state digest", digest).is_ok() => Ok(()),
+                _ => shape(r#"it is an object whose "stateDigest" is 64 lowercase hexadecimal digits"#),
+            }
+        }
         MessageType::RecoveryShare => match json::parse(payload)?.get("share").and_then(Value::as_str) {
-            Some(share) if !share.is_empty() => Ok(()),
+            Some(share) if !share.is_empty() && BASE64_STANDARD.decode(share).is_ok() => Ok(()),
             _ => shape(r#"it is an object whose "share" is base64"#),
         },
     }

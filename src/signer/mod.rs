@@ -11,6 +11,7 @@ mod private_key;
 use std::fmt::Debug;
 
 use async_trait::async_trait;
+use time::OffsetDateTime;
 
 pub use self::command::{CommandError, CommandSigner};
 pub use self::generate::{DEFAULT_DAYS, GenerateError, KeyFiles, NewKeys};
@@ -20,7 +21,7 @@ pub use self::passphrase::{NoPassphrase, Passphrase, PassphraseError, Passphrase
 pub use self::pem::PemSigner;
 pub use self::private_key::{KeyError, PrivateKey};
 use crate::cose::{
-    Algorithm, Envelope, EnvelopeError, MemberCertificate, Message, MessageError, Signature, SignatureError,
+    Algorithm, CertificateError, Envelope, EnvelopeError, MemberCertificate, Message, Signature, SignatureError,
 };
 use crate::files::FileError;
 
@@ -40,8 +41,10 @@ pub trait Signer: Debug + Send + Sync {
 }
 
 /// Signs `message` with `signer`, checks the signature against the certificate, and wraps both.
+/// Refuses a certificate that is not in date: a service may still take the signature, and nobody should rely on it.
 pub async fn sign(signer: &dyn Signer, message: Message) -> Result<Envelope, SignerError> {
-    let to_be_signed = Envelope::to_be_signed(&message, signer.certificate())?;
+    signer.certificate().check_in_date(OffsetDateTime::now_utc())?;
+    let to_be_signed = Envelope::to_be_signed(&message, signer.certificate());
     let signature = signer.sign(&to_be_signed).await?;
     Ok(Envelope::new(message, signer.certificate(), signature)?)
 }
@@ -70,9 +73,9 @@ pub enum SignerError {
     /// Key and certificate do not belong together.
     #[error("the key and the certificate do not belong together")]
     Mismatch,
-    /// The request could not be encoded.
-    #[error(transparent)]
-    Message(#[from] MessageError),
+    /// The certificate is not in date.
+    #[error("the certificate can't be signed with")]
+    Certificate(#[from] CertificateError),
     /// What the signer returned is no signature.
     #[error("the signer returned no valid signature")]
     Signature(#[from] SignatureError),
