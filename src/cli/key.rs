@@ -70,7 +70,7 @@ pub fn key_error(doing: impl std::fmt::Display, error: SignerError) -> CliError 
         | SignerError::KeyUri(_)
         | SignerError::CertificateMissing
         | SignerError::Mismatch
-        | SignerError::Message(_) => Kind::Usage,
+        | SignerError::Certificate(_) => Kind::Usage,
         _ => Kind::Failed,
     };
     let hint = match error {
