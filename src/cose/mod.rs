@@ -13,6 +13,7 @@ mod message;
 mod payload;
 mod sign1;
 mod signature;
+mod summary;
 
 pub use algorithm::Algorithm;
 pub use cbor::CborError;
@@ -23,3 +24,4 @@ pub use message::{Message, MessageError, MessageType};
 pub use payload::PayloadError;
 pub use sign1::{CoseError, Header, Sign1};
 pub use signature::{Signature, SignatureError};
+pub use summary::{summary, visible};

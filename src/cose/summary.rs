@@ -1,0 +1,94 @@
+//! What a request says, in lines that a person can check before it is signed.
+
+use serde_json::Value;
+
+use super::{Algorithm, Message, MessageType};
+use crate::digest::sha256;
+use crate::id::MemberId;
+use crate::json;
+
+/// Longer texts in a payload are shown by their beginning, length and SHA-256.
+const LONG_TEXT: usize = 400;
+/// Ballot scripts are shown whole up to this many characters: few are longer.
+const LONG_SCRIPT: usize = 10_000;
+
+/// The request in lines, in the name of `member`. Nothing in it can move a terminal's cursor or hide text.
+pub fn summary(message: &Message, member: MemberId, algorithm: Algorithm) -> Vec<String> {
+    let mut lines = vec![
+        format!("type        {}", message.kind()),
+        format!("created at  {} ({})", message.created_at(), message.created_at().seconds()),
+    ];
+    if let Some(id) = message.proposal_id() {
+        lines.push(format!("proposal    {id}"));
+    }
+    lines.push(format!("member      {member}"));
+    lines.push(format!("algorithm   {algorithm}"));
+    let payload = message.payload();
+    if payload.is_empty() {
+        lines.push("content     empty".into());
+        return lines;
+    }
+    lines.push(format!("content     {} bytes, SHA-256 {}", payload.len(), hex::encode(sha256(payload))));
+    match (message.kind(), json::parse(payload)) {
+        (MessageType::RecoveryShare, _) => lines.push("  a recovery share, which is secret and not shown".into()),
+        (_, Ok(value)) => lines.extend(content(message.kind(), &value).lines().map(|l| format!("  {}", visible(l)))),
+        (_, Err(_)) => lines.push("  not JSON".into()),
+    }
+    lines
+}
+
+/// `text` with everything escaped that a terminal would obey or that would change the order of what is read.
+pub fn visible(text: &str) -> String {
+    let hidden = |c: char| {
+        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    text.chars().map(|c| if c != '\t' && hidden(c) { c.escape_unicode().to_string() } else { c.into() }).collect()
+}
+
+fn content(kind: MessageType, value: &Value) -> String {
+    if kind == MessageType::Ballot
+        && let Some(script) = value.get("ballot").and_then(Value::as_str)
+    {
+        return shortened(script, LONG_SCRIPT);
+    }
+    serde_json::to_string_pretty(&abridged(value)).unwrap_or_default()
+}
+
+fn abridged(value: &Value) -> Value {
+    match value {
+        Value::String(text) => shortened(text, LONG_TEXT).into(),
+        Value::Array(values) => values.iter().map(abridged).collect(),
+        Value::Object(entries) => entries.iter().map(|(key, value)| (key.clone(), abridged(value))).collect(),
+        other => other.clone(),
+    }
+}
+
+fn shortened(text: &str, limit: usize) -> String {
+    match text.char_indices().nth(limit) {
+        None => text.into(),
+        Some((at, _)) => {
+            format!("{}… ({} bytes, SHA-256 {})", &text[..at], text.len(), hex::encode(sha256(text.as_bytes())))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cose::CreatedAt;
+
+    #[test]
+    fn content_is_shown_and_cannot_rule_the_terminal() {
+        let payload = serde_json::json!({"actions": [{"name": "x\u{1b}[2J", "args": {"long": "a".repeat(1000), "rtl": "\u{202e}"}}]});
+        let message = Message::new(
+            MessageType::Proposal,
+            CreatedAt::from_seconds(0).unwrap(),
+            None,
+            payload.to_string().into_bytes(),
+        )
+        .unwrap();
+        let text = summary(&message, MemberId::from_bytes([0; 32]), Algorithm::ES384).join("\n");
+        assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'));
+        assert!(text.contains("(1000 bytes, SHA-256 ") && text.len() < 2000, "{text}");
+    }
+}
