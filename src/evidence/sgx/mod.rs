@@ -1,13 +1,21 @@
 //! SGX: enclaves measured from their files, and their quotes verified.
 //!
-//! - [`enclave`]: MRENCLAVE of an Open Enclave ELF, by replaying its load ([`image`], [`properties`], [`measure`]).
-//! - [`sigstruct`]: what the enclave's author signed. [`sgxs`]: an enclave as a measured stream.
+//! - [`artefact`]: what a file is. [`enclave`]: MRENCLAVE of an Open Enclave ELF, by replaying its load, from its
+//!   image and its [`properties`], with [`measure`]. [`sigstruct`]: what its author signed. [`sgxs`]: an enclave as
+//!   a measured stream.
+//! - [`attestation`]: the whole verification of a node's [`quote`] with its [`collateral`], up to a pinned root
+//!   ([`trust`]).
 
 pub mod artefact;
+pub mod attestation;
 pub mod bytes;
+pub mod collateral;
+mod der;
 pub mod enclave;
 mod image;
 pub mod measure;
 pub mod properties;
+pub mod quote;
 pub mod sgxs;
 pub mod sigstruct;
+pub mod trust;

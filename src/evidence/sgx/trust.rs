@@ -1,0 +1,176 @@
+//! Chains of certificates to a pinned root, and the lists of what was revoked.
+
+use pem::Pem;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer;
+use x509_parser::revocation_list::CertificateRevocationList;
+
+use super::attestation::Trust;
+use crate::digest::sha256;
+use crate::evidence::certificate::{self, CertificateError, Scheme};
+use crate::evidence::check::Checks;
+
+/// SHA-256 of the DER of Intel's root certificate, `Intel SGX Root CA`.
+pub const INTEL_ROOT: [u8; 32] = [
+    0x44, 0xa0, 0x19, 0x6b, 0x2b, 0x99, 0xf8, 0x89, 0xb8, 0xe1, 0x49, 0xe9, 0x5b, 0x80, 0x7a, 0x35, 0x0e, 0x74, 0x24,
+    0x96, 0x43, 0x99, 0xe8, 0x85, 0xa7, 0xcb, 0xb8, 0xcc, 0xfa, 0xb6, 0x74, 0xd3,
+];
+
+/// Longer chains are refused; Intel's have two or three certificates.
+const MAX_CHAIN: usize = 6;
+
+/// Why certificates are not a chain.
+#[derive(Debug, thiserror::Error)]
+pub enum ChainError {
+    /// Not PEM.
+    #[error("these are not PEM certificates")]
+    Pem(#[source] pem::PemError),
+    /// Something else than certificates, none, or too many.
+    #[error("a chain has two to {MAX_CHAIN} certificates and nothing else")]
+    Contents,
+    /// One cannot be read.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+}
+
+/// Certificates, the leaf first, each of which can be read.
+pub struct Chain(Vec<Vec<u8>>);
+
+impl Chain {
+    /// Reads PEM certificates.
+    ///
+    /// # Errors
+    /// [`ChainError`]
+    pub fn parse(text: &[u8]) -> Result<Self, ChainError> {
+        let text = text.strip_suffix(&[0]).unwrap_or(text);
+        let all = pem::parse_many(text).map_err(ChainError::Pem)?;
+        if !(2..=MAX_CHAIN).contains(&all.len()) || all.iter().any(|c| c.tag() != "CERTIFICATE") {
+            return Err(ChainError::Contents);
+        }
+        let all: Vec<_> = all.into_iter().map(Pem::into_contents).collect();
+        for der in &all {
+            certificate::parse(der)?;
+        }
+        Ok(Self(all))
+    }
+
+    fn certificates(&self) -> Vec<X509Certificate<'_>> {
+        self.0.iter().filter_map(|der| certificate::parse(der).ok()).collect()
+    }
+
+    /// Gives the leaf to `read`.
+    pub fn with_leaf<T: Default>(&self, read: impl FnOnce(&X509Certificate<'_>) -> T) -> T {
+        self.certificates().first().map(read).unwrap_or_default()
+    }
+}
+
+/// Checks that a chain ends in the trusted root and that each certificate issued the one before it.
+pub fn check_chain(
+    name: &'static str,
+    chain: Result<Chain, ChainError>,
+    trust: &Trust,
+    checks: &mut Checks,
+) -> Option<Chain> {
+    let chain = match chain {
+        Ok(chain) => chain,
+        Err(error) => {
+            checks.fail(name, error.to_string());
+            return None;
+        }
+    };
+    let refused = {
+        let all = chain.certificates();
+        let root = chain.0.last().map(|der| sha256(der));
+        let issued = |pair: &[X509Certificate<'_>]| certificate::check_issued(&pair[0], &pair[1]);
+        let broken = all.windows(2).find_map(|pair| issued(pair).err());
+        let self_signed = all.last().map(|root| certificate::check_issued(root, root));
+        let no_authority = all.iter().skip(1).any(|c| !c.is_ca());
+        let future = all.iter().any(|c| certificate::dates(c).0 > trust.at);
+        if root != Some(trust.root) {
+            Some("its root is not Intel's".to_owned())
+        } else if let Some(error) = broken {
+            Some(error.to_string())
+        } else if let Some(Err(error)) = self_signed {
+            Some(format!("its root: {error}"))
+        } else if no_authority {
+            Some("an issuer in it is no certificate authority".into())
+        } else if future {
+            Some("a certificate in it is not valid yet".into())
+        } else {
+            None
+        }
+    };
+    if let Some(why) = refused {
+        checks.fail(name, why);
+        return None;
+    }
+    let end = chain.certificates().iter().map(|c| certificate::dates(c).1).min();
+    match end {
+        Some(end) if end < trust.at => {
+            checks.warn(name, format!("leads to the pinned root; stale: a certificate in it expired {}", end.date()));
+        }
+        _ => checks.pass(name, "leads to the pinned root"),
+    }
+    Some(chain)
+}
+
+/// Checks a revocation list, signed by certificate `signer` of `issuers`, and that it names nothing of `chains`.
+pub fn check_crl(
+    name: &'static str,
+    text: &[u8],
+    issuers: &Chain,
+    signer: usize,
+    chains: &[&Chain],
+    trust: &Trust,
+    checks: &mut Checks,
+) {
+    let Some(der) = crl_der(text) else {
+        checks.fail(name, "it is neither PEM nor DER nor hexadecimal");
+        return;
+    };
+    let Ok((rest, list)) = CertificateRevocationList::from_der(&der) else {
+        checks.fail(name, "it is no list of revoked certificates");
+        return;
+    };
+    let issuers = issuers.certificates();
+    let issuer = if signer == 0 { issuers.first() } else { issuers.last() };
+    let signed = issuer.is_some_and(|issuer| {
+        rest.is_empty()
+            && list.signature_algorithm == list.tbs_cert_list.signature
+            && list.issuer().as_raw() == issuer.subject().as_raw()
+            && Scheme::of(&list.signature_algorithm).is_ok_and(|scheme| {
+                let message = list.tbs_cert_list.as_ref();
+                scheme.verify(issuer.public_key(), message, &list.signature_value.data).is_ok()
+            })
+    });
+    if !signed {
+        checks.fail(name, "the list is not signed by the authority whose certificates it is about");
+        return;
+    }
+    for chain in chains {
+        for certificate in chain.certificates() {
+            if certificate.issuer().as_raw() != list.issuer().as_raw() {
+                continue;
+            }
+            if list.iter_revoked_certificates().any(|r| r.raw_serial() == certificate.raw_serial()) {
+                checks.fail(name, format!("the certificate of {} is revoked", certificate.subject()));
+                return;
+            }
+        }
+    }
+    match list.next_update().map(|next| next.to_datetime()) {
+        Some(next) if next < trust.at => {
+            checks.warn(name, format!("nothing is revoked; stale: the next list was due {}", next.date()));
+        }
+        _ => checks.pass(name, "nothing is revoked"),
+    }
+}
+
+/// The list's DER, from PEM, DER or hexadecimal.
+fn crl_der(text: &[u8]) -> Option<Vec<u8>> {
+    match text.first()? {
+        0x30 if text.get(1).is_some_and(|b| !b.is_ascii_hexdigit()) => Some(text.to_vec()),
+        b'-' => pem::parse(text).ok().filter(|p| p.tag() == "X509 CRL").map(Pem::into_contents),
+        _ => hex::decode(text).ok(),
+    }
+}
