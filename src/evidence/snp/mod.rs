@@ -1,5 +1,15 @@
 //! SEV-SNP: reports, their endorsements, and the values that a consortium registers.
 
+pub mod attestation;
+mod cbor;
+pub mod did_x509;
+pub mod endorsements;
 pub mod host_data;
 pub mod report;
 pub mod tcb;
+pub mod uvm;
+pub mod version;
+
+#[cfg(test)]
+#[path = "../../../tests/support/snp_lab.rs"]
+pub(crate) mod testing;

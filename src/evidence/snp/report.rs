@@ -195,6 +195,11 @@ impl Report {
         (self.version() >= 5).then(|| (self.u64(0x1f8), self.u64(0x200)))
     }
 
+    /// Whether everything after the signature's two numbers is zero, as the firmware leaves it.
+    pub fn padding_is_zero(&self) -> bool {
+        self.bytes[SIGNED_LENGTH + 2 * COORDINATE_LENGTH..].iter().all(|&b| b == 0)
+    }
+
     /// Checks the signature over the raw bytes with `public_key`, a point on P-384 (SEC 1).
     ///
     /// # Errors

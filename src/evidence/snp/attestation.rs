@@ -1,0 +1,300 @@
+//! A node's SEV-SNP attestation, checked whole: CCF's own rules, and what a person would want to know besides.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::endorsements::{Endorsements, Roots, Vcek};
+use super::report::Report;
+use super::tcb::{Cpuid, MinimumTcb, Product, Tcb, TcbVersion};
+use super::uvm::{TrustedUvm, UvmEndorsement};
+use super::version::{Acceptance, CcfVersion, SvnOrder};
+use crate::digest::{HostData, SnpMeasurement};
+use crate::evidence::check::Checks;
+use crate::id::NodeId;
+
+/// What a node (or its operator) shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// The report.
+    pub report: &'a Report,
+    /// The certificates that endorse it; without them nothing about it is proved.
+    pub endorsements: Option<&'a Endorsements>,
+    /// The UVM endorsement, if it comes with one.
+    pub uvm: Option<&'a UvmEndorsement>,
+    /// The `endorsed_tcb` that the node sent along, if it did.
+    pub endorsed_tcb: Option<TcbVersion>,
+}
+
+/// What the evidence is compared with; whatever is absent is not compared.
+#[derive(Clone, Debug, Default)]
+pub struct Expected {
+    /// The version of CCF that the service runs; without it the rules of the newest one hold.
+    pub ccf: Option<CcfVersion>,
+    /// The measurement.
+    pub measurement: Option<SnpMeasurement>,
+    /// The host data.
+    pub host_data: Option<HostData>,
+    /// The node.
+    pub node_id: Option<NodeId>,
+    /// The least TCB, read by the report's product.
+    pub minimum_tcb: Option<TcbVersion>,
+    /// A service's join policy.
+    pub policy: Option<JoinPolicy>,
+}
+
+/// What a service admits, as its tables hold it.
+#[derive(Clone, Debug, Default)]
+pub struct JoinPolicy {
+    /// `snp.measurements`; not consulted for a node that shows a UVM endorsement.
+    pub measurements: Vec<SnpMeasurement>,
+    /// `snp.host_data`.
+    pub host_data: Vec<HostData>,
+    /// `snp.uvm_endorsements`.
+    pub uvm: Vec<TrustedUvm>,
+    /// `snp.tcb_versions`, if the service has that table.
+    pub minimum_tcb: Option<Vec<(Cpuid, MinimumTcb)>>,
+}
+
+/// What a report says, for people and for JSON output.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Values {
+    /// The report's version.
+    pub report_version: u32,
+    /// The processor, if known.
+    pub product: Option<Product>,
+    /// Family, model and stepping as CCF's tables spell them; from version 3.
+    pub cpuid: Option<String>,
+    /// The launch measurement.
+    pub measurement: SnpMeasurement,
+    /// The host data.
+    pub host_data: HostData,
+    /// The first 32 bytes of the report data.
+    pub node_id: NodeId,
+    /// The TCB, hexadecimal.
+    pub reported_tcb: String,
+    /// Its components, if the product is known.
+    pub tcb: Option<Tcb>,
+    /// Whether the host can read the guest's memory.
+    pub debug: bool,
+}
+
+/// Checks `evidence` against every rule, the chain against `roots`, at the time `now`.
+///
+/// Every rule stands in the answer with its verdict; a signature that could not be checked is never a pass.
+pub fn verify(evidence: &Evidence<'_>, expected: &Expected, roots: &Roots, now: OffsetDateTime) -> (Checks, Values) {
+    let mut checks = Checks::new();
+    let report = evidence.report;
+    check_version(report, expected.ccf, &mut checks);
+    let vcek = match evidence.endorsements {
+        Some(endorsements) => endorsements.check(report.product(), roots, now, &mut checks),
+        None => {
+            checks.incomplete("certificate-count", "no endorsements were given, so nothing of the report is proved");
+            None
+        }
+    };
+    check_report_signature(report, vcek.as_ref(), evidence.endorsements.is_some(), &mut checks);
+    check_contents(report, &mut checks);
+    check_tcb(evidence, vcek.as_ref(), &mut checks);
+    let product = report.product().or(vcek.as_ref().map(|v| v.product));
+    if let Some(uvm) = evidence.uvm {
+        uvm.check_signature(now, &mut checks);
+        uvm.check_contents(&mut checks);
+        uvm.check_measurement(&report.measurement(), &mut checks);
+    }
+    check_expected(evidence, expected, product, &mut checks);
+    if let Some(policy) = &expected.policy {
+        let order = expected.ccf.map_or(SvnOrder::Integer, CcfVersion::svn_order);
+        check_policy(evidence, policy, order, product, &mut checks);
+    }
+    let values = Values {
+        report_version: report.version(),
+        product,
+        cpuid: report.cpuid().map(|c| c.to_string()),
+        measurement: report.measurement(),
+        host_data: report.host_data(),
+        node_id: report.node_id(),
+        reported_tcb: report.reported_tcb().to_string(),
+        tcb: product.map(|p| report.reported_tcb().components(p)),
+        debug: report.policy().debug(),
+    };
+    (checks, values)
+}
+
+fn check_version(report: &Report, ccf: Option<CcfVersion>, checks: &mut Checks) {
+    let version = report.version();
+    let (service, newest) = match ccf {
+        Some(ccf) => (format!("CCF {ccf}"), ccf),
+        None => ("CCF since 6.0.12".to_owned(), CcfVersion::new(7, 0, 0)),
+    };
+    match newest.accepts_report(version) {
+        Acceptance::Accepted => checks.pass("report-version", format!("version {version}, which {service} accepts")),
+        Acceptance::Refused => checks.fail("report-version", format!("version {version}, which {service} refuses")),
+        Acceptance::Unknown => checks.warn(
+            "report-version",
+            format!("version {version}; which versions {service} accepts depends on its patch level"),
+        ),
+    }
+    if version < 3 {
+        return;
+    }
+    match (report.product(), report.cpuid()) {
+        (Some(product), Some(cpuid)) if product == Product::Turin => {
+            checks.warn("product", format!("{product} (cpuid {cpuid}); CCF trusts no Turin root yet: it can't join"));
+        }
+        (Some(product), Some(cpuid)) => checks.pass("product", format!("{product} (cpuid {cpuid})")),
+        _ => checks.fail("product", "the report's family and model are of no processor that CCF knows"),
+    }
+}
+
+fn check_report_signature(report: &Report, vcek: Option<&Vcek>, given: bool, checks: &mut Checks) {
+    match (vcek.map(|vcek| report.verify_signature(&vcek.public_key)), given) {
+        (Some(Ok(())), _) => checks.pass("report-signature", "the chip's key signed the report's bytes"),
+        (Some(Err(e)), _) => checks.fail("report-signature", e.to_string()),
+        (None, true) => checks.fail("report-signature", "the endorsements have no key to check it with"),
+        (None, false) => checks.incomplete("report-signature", "there is no certificate to check it with"),
+    }
+}
+
+fn check_contents(report: &Report, checks: &mut Checks) {
+    let policy = report.policy();
+    let key = match report.signing_key() {
+        0 => "VCEK",
+        1 => "VLEK, a cloud provider's key",
+        7 => "none",
+        _ => "unknown",
+    };
+    checks.require("signing-key", report.signing_key() == 0, format!("signed with: {key}; CCF accepts VCEK alone"));
+    checks.require("mask-chip-key", !report.mask_chip_key(), "the host must not mask the chip");
+    checks.require("vmpl", report.vmpl() <= 3, format!("VMPL {}; above 3 the host made the report", report.vmpl()));
+    let debug = if policy.debug() { "the host can read the guest's memory" } else { "the guest can't be debugged" };
+    checks.require("debug", !policy.debug(), debug);
+    checks.require("migration", !policy.migrate_ma(), "no migration agent may copy the guest");
+    checks.require("policy-reserved", policy.reserved_one(), "bit 17 of the guest policy is always one");
+    checks.require("report-padding", report.padding_is_zero(), "what follows the signature is zero");
+    if report.report_data() == [0; 64] {
+        checks.warn("report-data", "the report data are zero: the report belongs to no node");
+    } else if report.report_data()[32..] != [0; 32] {
+        checks.warn("report-data", "the report data go on after the node id, which CCF does not look at");
+    } else {
+        checks.pass("report-data", format!("node {}", report.node_id()));
+    }
+}
+
+fn check_tcb(evidence: &Evidence<'_>, vcek: Option<&Vcek>, checks: &mut Checks) {
+    let report = evidence.report;
+    let reported = report.reported_tcb();
+    let Some(vcek) = vcek else { return };
+    let tcb = reported.components(vcek.product);
+    let below = tcb.below(&vcek.tcb);
+    let detail = match below[..] {
+        [] => format!("{reported} ({tcb})"),
+        _ => format!("the report's {} below the certificate's: {tcb} against {}", below.join(", "), vcek.tcb),
+    };
+    checks.require("reported-tcb", below.is_empty(), detail);
+
+    let chip_id = report.chip_id();
+    let (chip, beyond) = chip_id.split_at(vcek.hardware_id.len().min(64));
+    let same = chip == vcek.hardware_id && beyond.iter().all(|&b| b == 0);
+    let length = vcek.hardware_id.len() == if vcek.product == Product::Turin { 8 } else { 64 };
+    checks.require(
+        "chip-id",
+        same && length,
+        if same { "report and certificate are of the same chip" } else { "the certificate is of another chip" },
+    );
+
+    for (name, endorsed) in
+        [("host-tcb", evidence.endorsements.and_then(Endorsements::tcbm)), ("endorsed-tcb", evidence.endorsed_tcb)]
+    {
+        let Some(endorsed) = endorsed else { continue };
+        let detail = if endorsed == reported {
+            format!("{endorsed}")
+        } else if endorsed.reversed() == reported {
+            format!("{endorsed} is the reported {reported} with its bytes in reverse order")
+        } else {
+            format!("endorsed for {endorsed}, and the report says {reported}")
+        };
+        checks.require(name, endorsed == reported, detail);
+    }
+
+    let committed = report.committed_tcb().components(vcek.product);
+    match committed.below(&tcb)[..] {
+        [] => checks.pass("committed-tcb", "the platform can't go back below the reported TCB"),
+        ref below => checks.warn(
+            "committed-tcb",
+            format!("the platform can still go back in {}: {committed} is committed", below.join(", ")),
+        ),
+    }
+}
+
+fn check_expected(evidence: &Evidence<'_>, expected: &Expected, product: Option<Product>, checks: &mut Checks) {
+    let report = evidence.report;
+    if let Some(measurement) = expected.measurement {
+        let found = report.measurement();
+        checks.require("measurement", found == measurement, compare(&found, &measurement));
+    }
+    if let Some(host_data) = expected.host_data {
+        let found = report.host_data();
+        checks.require("host-data", found == host_data, compare(&found, &host_data));
+    }
+    if let Some(node_id) = expected.node_id {
+        let found = report.node_id();
+        checks.require("node-id", found == node_id, compare(&found, &node_id));
+    }
+    match (expected.minimum_tcb, product) {
+        (Some(minimum), Some(product)) => {
+            let minimum = MinimumTcb::of(minimum.components(product));
+            check_minimum("minimum-tcb", &minimum, &report.reported_tcb().components(product), checks);
+        }
+        (Some(_), None) => checks.incomplete("minimum-tcb", "the product is not known, so the TCB can't be read"),
+        (None, _) => {}
+    }
+}
+
+fn check_policy(
+    evidence: &Evidence<'_>,
+    policy: &JoinPolicy,
+    order: SvnOrder,
+    product: Option<Product>,
+    checks: &mut Checks,
+) {
+    let report = evidence.report;
+    let host_data = report.host_data();
+    let admitted = policy.host_data.contains(&host_data);
+    let detail = format!("{host_data} is {} by the service", if admitted { "admitted" } else { "not admitted" });
+    checks.require("policy-host-data", admitted, detail);
+    let measurement = report.measurement();
+    match evidence.uvm {
+        // A node that shows an endorsement is admitted through it alone.
+        Some(uvm) => uvm.check_trusted(&policy.uvm, order, checks),
+        None => {
+            let admitted = policy.measurements.contains(&measurement);
+            let detail =
+                format!("{measurement} is {} by the service", if admitted { "admitted" } else { "not admitted" });
+            checks.require("policy-measurement", admitted, detail);
+        }
+    }
+    let Some(minimum) = &policy.minimum_tcb else { return };
+    match (report.cpuid(), product) {
+        (Some(cpuid), Some(product)) => match minimum.iter().find(|(key, _)| *key == cpuid) {
+            Some((_, minimum)) => {
+                check_minimum("policy-minimum-tcb", minimum, &report.reported_tcb().components(product), checks);
+            }
+            None => checks
+                .fail("policy-minimum-tcb", format!("the service has no minimum TCB for cpuid {cpuid}: it can't join")),
+        },
+        _ => checks.incomplete("policy-minimum-tcb", "the report does not state its cpuid"),
+    }
+}
+
+fn check_minimum(name: &'static str, minimum: &MinimumTcb, tcb: &Tcb, checks: &mut Checks) {
+    let refusals = minimum.refusals(tcb);
+    let detail = if refusals.is_empty() { format!("{tcb} is not below it") } else { refusals.join("; ") };
+    checks.require(name, refusals.is_empty(), detail);
+}
+
+fn compare<T: PartialEq + std::fmt::Display>(found: &T, expected: &T) -> String {
+    if found == expected { found.to_string() } else { format!("expected {expected}, found {found}") }
+}
+
+#[cfg(test)]
+mod tests;

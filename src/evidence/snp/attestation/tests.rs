@@ -1,0 +1,266 @@
+use proptest::prelude::*;
+use time::macros::datetime;
+
+use super::*;
+use crate::digest::sha256;
+use crate::evidence::check::Verdict;
+use crate::evidence::snp::endorsements::Root;
+use crate::evidence::snp::host_data;
+use crate::evidence::snp::testing::{self, Chip, EXPIRED, IN_DATE, extension, fixtures, lab};
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+
+const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
+
+fn roots() -> Roots {
+    Roots::new(vec![Root { product: Product::Milan, spki_sha256: sha256(&lab().ark.spki()) }])
+}
+
+fn failures(checks: &Checks) -> Vec<&'static str> {
+    checks.iter().filter(|c| matches!(c.verdict, Verdict::Fail | Verdict::Incomplete)).map(|c| c.name).collect()
+}
+
+fn check(report: &[u8], chain: Vec<Vec<u8>>, expected: &Expected) -> Checks {
+    let report = match Report::parse(report) {
+        Ok(report) => report,
+        Err(e) => {
+            let mut checks = Checks::new();
+            checks.fail("report-format", e.to_string());
+            return checks;
+        }
+    };
+    let endorsements = Endorsements::new(chain, None);
+    let evidence = Evidence { report: &report, endorsements: Some(&endorsements), uvm: None, endorsed_tcb: None };
+    verify(&evidence, expected, &roots(), NOW).0
+}
+
+#[test]
+fn a_made_up_report_passes_and_every_bad_one_fails_for_its_own_reason() {
+    let none = Expected::default();
+    let chain = lab().chain();
+    let good = check(&lab().report(|_| {}), chain.clone(), &none);
+    assert_eq!(good.verdict(), "pass", "{good:?}");
+    assert!(good.iter().all(|c| c.verdict == Verdict::Pass), "{good:?}");
+
+    let reports: [(&str, fn(&mut [u8])); 13] = [
+        ("report-version", |r| r[0] = 2),
+        ("report-signature", |r| r[0x34] = 2),
+        ("signing-key", |r| r[0x48] = 1 << 2),
+        ("mask-chip-key", |r| r[0x48] = 2),
+        ("vmpl", |r| r[0x30] = 4),
+        ("debug", |r| r[0x0a] |= 8),
+        ("migration", |r| r[0x0a] |= 4),
+        ("policy-reserved", |r| r[0x0a] &= !2),
+        ("reported-tcb", |r| r[0x187] = 0xda),
+        ("reported-tcb", |r| r[0x180] = 3),
+        ("chip-id", |r| r[0x1a0] = 0),
+        ("product", |r| r[0x189] = 2),
+        ("ark-pinned", |r| r[0x189] = 0x11),
+    ];
+    for (name, change) in reports {
+        let checks = check(&lab().report(change), chain.clone(), &none);
+        assert!(failures(&checks).contains(&name), "{name}: {checks:?}");
+        let alone = ["ark-pinned", "product"].contains(&name) || failures(&checks) == [name];
+        assert!(alone, "{name}: {checks:?}");
+    }
+    let warned = check(&lab().report(|r| r[0x50..0x90].fill(0)), chain.clone(), &none);
+    assert_eq!(warned.get("report-data").unwrap().verdict, Verdict::Warn);
+    let warned = check(&lab().report(|r| r[0x1e7] = 0xda), chain, &none);
+    assert_eq!(warned.get("committed-tcb").unwrap().verdict, Verdict::Warn);
+}
+
+#[test]
+fn every_bad_chain_fails_for_its_own_reason() {
+    let lab = lab();
+    let [vcek, ask, ark] = <[Vec<u8>; 3]>::try_from(lab.chain()).unwrap();
+    let with = |chip: Chip| vec![lab.vcek_certificate(&chip), ask.clone(), ark.clone()];
+    let csp = extension("1.3.6.1.4.1.3704.1.5", false, &testing::tlv(0x16, b"cloud"));
+    let other_ark =
+        testing::certificate(("ARK-Milan", &lab.ask), ("ARK-Milan", &lab.ask), IN_DATE, &testing::authority());
+    let cases = [
+        ("certificate-count", vec![vcek.clone(), ask.clone()]),
+        ("certificate-count", vec![vcek.clone(), ask.clone(), ark.clone(), ark.clone()]),
+        ("certificate-count", vec![]),
+        ("certificate-order", vec![ark.clone(), ask.clone(), vcek.clone()]),
+        ("certificate-order", vec![ask.clone(), vcek.clone(), ark.clone()]),
+        ("certificate-format", vec![vcek.clone(), vec![0x30, 0], ark.clone()]),
+        ("ark-pinned", vec![vcek.clone(), ask.clone(), other_ark]),
+        ("certificate-dates", with(Chip { dates: EXPIRED, ..Chip::default() })),
+        ("vcek", with(Chip { name: "SEV-VLEK", ..Chip::default() })),
+        ("vcek", with(Chip { more: vec![csp], ..Chip::default() })),
+        ("vcek-product", with(Chip { product: "Genoa", ..Chip::default() })),
+        ("vcek-tcb", with(Chip { tcb: [(1, 4), (2, 0), (3, 0x18), (7, 0)], ..Chip::default() })),
+        ("reported-tcb", with(Chip { tcb: [(1, 5), (2, 0), (3, 0x18), (8, 0xdb)], ..Chip::default() })),
+        ("chip-id", with(Chip { hardware_id: vec![0xc5; 8], ..Chip::default() })),
+    ];
+    for (name, chain) in cases {
+        let checks = check(&lab.report(|_| {}), chain, &Expected::default());
+        assert!(failures(&checks).contains(&name), "{name}: {checks:?}");
+    }
+    // AMD's own roots do not vouch for the made-up one.
+    let report = Report::parse(&lab.report(|_| {})).unwrap();
+    let endorsements = Endorsements::new(lab.chain(), None);
+    let evidence = Evidence { report: &report, endorsements: Some(&endorsements), uvm: None, endorsed_tcb: None };
+    let (checks, _) = verify(&evidence, &Expected::default(), &Roots::amd(), NOW);
+    assert_eq!(failures(&checks), ["ark-pinned"]);
+    // Without endorsements nothing is proved, and that is not a pass.
+    let (checks, _) = verify(&Evidence { endorsements: None, ..evidence }, &Expected::default(), &roots(), NOW);
+    assert_eq!(checks.verdict(), "incomplete");
+}
+
+#[test]
+fn what_is_expected_is_compared() {
+    let report = lab().report(|_| {});
+    let right = Expected {
+        measurement: Some(SnpMeasurement([0x22; 48])),
+        host_data: Some(HostData([0x33; 32])),
+        node_id: Some(NodeId::from_bytes([0x11; 32])),
+        minimum_tcb: Some(TcbVersion(testing::TCB)),
+        ..Expected::default()
+    };
+    let checks = check(&report, lab().chain(), &right);
+    assert_eq!(checks.verdict(), "pass", "{checks:?}");
+    let wrong = Expected {
+        measurement: Some(SnpMeasurement([0; 48])),
+        host_data: Some(HostData([0; 32])),
+        node_id: Some(NodeId::from_bytes([0; 32])),
+        minimum_tcb: Some(TcbVersion(testing::TCB + 1)),
+        ..Expected::default()
+    };
+    let checks = check(&report, lab().chain(), &wrong);
+    assert_eq!(failures(&checks), ["measurement", "host-data", "node-id", "minimum-tcb"]);
+
+    let tcb = MinimumTcb::of(TcbVersion(testing::TCB).components(Product::Milan));
+    let policy = JoinPolicy {
+        measurements: vec![SnpMeasurement([0x22; 48])],
+        host_data: vec![HostData([0x33; 32])],
+        uvm: vec![],
+        minimum_tcb: Some(vec![("00a00f11".parse().unwrap(), tcb.clone())]),
+    };
+    let with = |policy| Expected { policy: Some(policy), ..Expected::default() };
+    assert_eq!(check(&report, lab().chain(), &with(policy.clone())).verdict(), "pass");
+    let none =
+        with(JoinPolicy { minimum_tcb: Some(vec![("00a10f11".parse().unwrap(), tcb)]), ..JoinPolicy::default() });
+    let checks = check(&report, lab().chain(), &none);
+    assert_eq!(failures(&checks), ["policy-host-data", "policy-measurement", "policy-minimum-tcb"]);
+}
+
+#[test]
+fn real_reports_give_their_values() {
+    let Some(folder) = fixtures() else { return };
+    let folder = folder.join("snp");
+    let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    for (product, tcb, cpuid) in [("milan", "db18000000000004", "00a00f11"), ("genoa", "541700000000000a", "00a10f11")]
+    {
+        let report = Report::parse(&read(&format!("ccf/{product}_attestation.bin"))).unwrap();
+        let endorsements = Endorsements::parse(&read(&format!("ccf/{product}_endorsements.pem"))).unwrap();
+        let evidence = Evidence { report: &report, endorsements: Some(&endorsements), uvm: None, endorsed_tcb: None };
+        let (checks, values) = verify(&evidence, &Expected::default(), &Roots::amd(), NOW);
+        assert_eq!(checks.verdict(), "pass", "{checks:#?}");
+        assert_eq!((values.reported_tcb.as_str(), values.cpuid.as_deref()), (tcb, Some(cpuid)));
+        assert!(values.measurement.to_string().starts_with("5feee30d"));
+        let policy = read("sidecar-security-context/security-policy-base64");
+        assert_eq!(host_data::from_file(&policy).host_data(), values.host_data);
+
+        // Another chip's certificate.
+        let other = Endorsements::parse(&read("sidecar-security-context/host-amd-cert-base64")).unwrap();
+        let (checks, _) =
+            verify(&Evidence { endorsements: Some(&other), ..evidence }, &Expected::default(), &Roots::amd(), NOW);
+        let failed = failures(&checks);
+        assert!(
+            failed.contains(&"report-signature") && failed.contains(&"chip-id") && failed.contains(&"host-tcb"),
+            "{checks:#?}"
+        );
+    }
+
+    let report = Report::parse(&read("sidecar-attest/snp_report.bin")).unwrap();
+    for name in ["json", "pem"] {
+        let endorsements =
+            Endorsements::parse(&read(&format!("sidecar-attest/uvm_host_amd_certificate.{name}"))).unwrap();
+        let uvm = UvmEndorsement::parse(&read("sidecar-attest/body.uvm_reference_info.bin")).unwrap();
+        let policy = host_data::from_file(&read("sidecar-attest/uvm_security_policy.base64"));
+        let evidence =
+            Evidence { report: &report, endorsements: Some(&endorsements), uvm: Some(&uvm), endorsed_tcb: None };
+        let expected = Expected {
+            ccf: Some(CcfVersion::new(5, 0, 0)),
+            host_data: Some(policy.host_data()),
+            ..Expected::default()
+        };
+        let (checks, values) = verify(&evidence, &expected, &Roots::amd(), NOW);
+        assert_eq!(checks.verdict(), "pass", "{checks:#?}");
+        assert_eq!(values.product, Some(Product::Milan));
+        assert_eq!(values.reported_tcb, "7308000000000003");
+        let (checks, _) = verify(&evidence, &Expected::default(), &Roots::amd(), NOW);
+        assert_eq!(failures(&checks), ["report-version"]);
+    }
+
+    let v2 = Report::parse(&read("ccf/v2_format_milan_attestation.bin")).unwrap();
+    assert!(v2.measurement().to_string().starts_with("02c3b0d5") && v2.node_id().to_string().starts_with("7a6a68c0"));
+    assert!(v2.cpuid().is_none());
+}
+
+fn trusted_did() -> String {
+    let root = &lab().uvm_chain(IN_DATE)[1];
+    lab().uvm_did(&BASE64_URL_SAFE_NO_PAD.encode(sha256(root)))
+}
+
+/// The report, the chain and the endorsement, and whether they all hold.
+fn holds(report: &[u8], chain: &[Vec<u8>], uvm: &[u8]) -> bool {
+    let Ok(report) = Report::parse(report) else { return false };
+    let Ok(uvm) = UvmEndorsement::parse(uvm) else { return false };
+    let endorsements = Endorsements::new(chain.to_vec(), None);
+    let evidence = Evidence { report: &report, endorsements: Some(&endorsements), uvm: Some(&uvm), endorsed_tcb: None };
+    let did = DID.get_or_init(trusted_did).clone();
+    let trusted = TrustedUvm { did, feed: "ContainerPlat-AMD-UVM".into(), svn: "100".into() };
+    let policy = JoinPolicy { host_data: vec![report.host_data()], uvm: vec![trusted], ..JoinPolicy::default() };
+    let expected = Expected { policy: Some(policy), ..Expected::default() };
+    verify(&evidence, &expected, &roots(), NOW).0.verdict() == "pass"
+}
+
+static DID: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+static ALL: std::sync::OnceLock<(Vec<u8>, Vec<Vec<u8>>, Vec<u8>, Vec<u8>)> = std::sync::OnceLock::new();
+
+/// A report, its chain, and both forms of its UVM endorsement.
+fn all() -> &'static (Vec<u8>, Vec<Vec<u8>>, Vec<u8>, Vec<u8>) {
+    ALL.get_or_init(|| {
+        // One chain, so that the fingerprint in the DID stays its root's: ECDSA signatures differ each time.
+        let chain = lab().uvm_chain(IN_DATE);
+        let did = lab().uvm_did(&BASE64_URL_SAFE_NO_PAD.encode(sha256(&chain[1])));
+        DID.set(did.clone()).unwrap();
+        let feed = "ContainerPlat-AMD-UVM";
+        let payload =
+            format!(r#"{{"x-ms-sevsnpvm-launchmeasurement":"{}","x-ms-sevsnpvm-guestsvn":"101"}}"#, "22".repeat(48));
+        (
+            lab().report(|_| {}),
+            lab().chain(),
+            lab().uvm_legacy(&did, feed, &chain, &payload),
+            lab().uvm_cwt(&did, feed, 101, &chain, &[0x22; 48]),
+        )
+    })
+}
+
+#[test]
+fn both_forms_of_uvm_endorsement_hold() {
+    let (report, chain, legacy, cwt) = all();
+    assert!(holds(report, chain, legacy));
+    assert!(holds(report, chain, cwt));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn one_flipped_bit_anywhere_fails(which in 0..6_usize, at: prop::sample::Index, bit in 0..8_u32) {
+        let (mut report, mut chain, mut legacy, mut cwt) = all().clone();
+        {
+            let bytes = match which {
+                0 => &mut report,
+                1..=3 => &mut chain[which - 1],
+                4 => &mut legacy,
+                _ => &mut cwt,
+            };
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+        }
+        prop_assert!(!(holds(&report, &chain, &legacy) && holds(&report, &chain, &cwt)));
+    }
+}

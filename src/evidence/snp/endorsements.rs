@@ -1,0 +1,350 @@
+//! What endorses a report: the certificate of the chip's key, AMD's two above it, and AMD's pinned roots.
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use x509_parser::certificate::X509Certificate;
+
+use super::tcb::{Product, Tcb, TcbVersion};
+use crate::digest::sha256;
+use crate::evidence::certificate::{self, CertificateError, Hash, Scheme};
+use crate::evidence::check::Checks;
+use crate::json;
+
+/// The largest endorsements that are read: 256 KiB. Real ones are below 8 KiB.
+pub const MAX_ENDORSEMENTS: usize = 256 << 10;
+
+/// Why bytes are not endorsements.
+#[derive(Debug, thiserror::Error)]
+pub enum EndorsementsError {
+    /// Larger than such a thing can be.
+    #[error("endorsements are at most {MAX_ENDORSEMENTS} bytes, and these are {0}")]
+    TooLarge(usize),
+    /// Neither PEM, nor JSON, nor the base64 of one of them.
+    #[error("endorsements are PEM certificates, or host-amd-cert-base64 (base64 or JSON), and this is neither")]
+    Unknown,
+    /// A PEM block that does not hold a certificate.
+    #[error("a PEM block is a {0:?}, not a CERTIFICATE")]
+    NotCertificate(String),
+    /// Not JSON.
+    #[error("cannot read the AMD certificates")]
+    Json(#[from] json::JsonError),
+    /// JSON of another shape.
+    #[error("the AMD certificates are an object of texts vcekCert, certificateChain, tcbm and cacheControl: {0}")]
+    Shape(String),
+    /// `tcbm` is no TCB.
+    #[error("tcbm is 16 hexadecimal digits, and this is {0:?}")]
+    Tcbm(String),
+}
+
+/// The certificates that came with a report, unverified, in the order in which they came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endorsements {
+    certificates: Vec<Vec<u8>>,
+    tcbm: Option<TcbVersion>,
+}
+
+impl Endorsements {
+    /// Reads PEM (VCEK, ASK, ARK), or what a container group finds in `host-amd-cert-base64`: base64 of JSON.
+    ///
+    /// # Errors
+    /// Anything else. How many certificates there are is a check, not a matter of reading.
+    pub fn parse(bytes: &[u8]) -> Result<Self, EndorsementsError> {
+        if bytes.len() > MAX_ENDORSEMENTS {
+            return Err(EndorsementsError::TooLarge(bytes.len()));
+        }
+        let text = bytes.trim_ascii();
+        if text.starts_with(b"-----BEGIN") {
+            return Ok(Self { certificates: pem(text)?, tcbm: None });
+        }
+        if text.starts_with(b"{") {
+            return Self::parse_json(text);
+        }
+        let decoded = BASE64_STANDARD.decode(text).map_err(|_| EndorsementsError::Unknown)?;
+        match decoded.trim_ascii() {
+            json if json.starts_with(b"{") => Self::parse_json(json),
+            text if text.starts_with(b"-----BEGIN") => Ok(Self { certificates: pem(text)?, tcbm: None }),
+            _ => Err(EndorsementsError::Unknown),
+        }
+    }
+
+    fn parse_json(bytes: &[u8]) -> Result<Self, EndorsementsError> {
+        let value = json::parse(bytes)?;
+        let object = value.as_object().ok_or_else(|| EndorsementsError::Shape("it is no object".into()))?;
+        if let Some(key) =
+            object.keys().find(|k| !["vcekCert", "certificateChain", "tcbm", "cacheControl"].contains(&k.as_str()))
+        {
+            return Err(EndorsementsError::Shape(format!("the key {key:?} is not known")));
+        }
+        let text = |key: &str| {
+            let text = object.get(key).and_then(|v| v.as_str());
+            text.ok_or_else(|| EndorsementsError::Shape(format!("{key} is missing, or no text")))
+        };
+        let mut certificates = pem(text("vcekCert")?.as_bytes())?;
+        certificates.extend(pem(text("certificateChain")?.as_bytes())?);
+        let tcbm = text("tcbm")?;
+        let tcbm = TcbVersion::from_hex(tcbm).ok_or_else(|| EndorsementsError::Tcbm(tcbm.to_owned()))?;
+        Ok(Self { certificates, tcbm: Some(tcbm) })
+    }
+
+    /// Endorsements made of these certificates (DER), with the TCB that came beside them if one did.
+    pub fn new(certificates: Vec<Vec<u8>>, tcbm: Option<TcbVersion>) -> Self {
+        Self { certificates, tcbm }
+    }
+
+    /// The certificates' DER, in the order in which they came.
+    pub fn certificates(&self) -> &[Vec<u8>] {
+        &self.certificates
+    }
+
+    /// The TCB for which the host fetched the VCEK, if it says so.
+    pub fn tcbm(&self) -> Option<TcbVersion> {
+        self.tcbm
+    }
+
+    /// Checks the chain from a pinned root to the VCEK, and what the VCEK says; adds one check for each rule.
+    ///
+    /// `reported` is the product that the report states, if it does (from version 3). Returns the chip's
+    /// certificate only if it can be used to check a signature, that is, if every certificate could be read.
+    pub fn check(
+        &self,
+        reported: Option<Product>,
+        roots: &Roots,
+        now: OffsetDateTime,
+        checks: &mut Checks,
+    ) -> Option<Vcek> {
+        let count = self.certificates.len();
+        let detail = format!("{count} certificates; CCF wants exactly three: VCEK, ASK, ARK");
+        if !checks.require("certificate-count", count == 3, detail) && count < 3 {
+            return None;
+        }
+        let mut parsed = Vec::new();
+        for (der, role) in self.certificates.iter().zip(ROLES) {
+            match certificate::parse(der) {
+                Ok(certificate) => parsed.push(certificate),
+                Err(e) => {
+                    checks.fail("certificate-format", format!("the {role}: {e}"));
+                    return None;
+                }
+            }
+        }
+        let [vcek, ask, ark] = <[X509Certificate<'_>; 3]>::try_from(parsed).ok()?;
+        if common_name(&vcek) == Some("SEV-VLEK") || extension(&vcek, OID_CSP).is_some() {
+            checks.fail("vcek", "the leaf is a VLEK (a cloud provider's key); CCF accepts reports of a VCEK alone");
+        }
+        let ordered = is_self_issued(&ark) && !is_self_issued(&ask) && !is_self_issued(&vcek);
+        let linked =
+            vcek.issuer().as_raw() == ask.subject().as_raw() && ask.issuer().as_raw() == ark.subject().as_raw();
+        let names = [&vcek, &ask, &ark].map(|c| common_name(c).unwrap_or("unnamed"));
+        checks.require(
+            "certificate-order",
+            ordered && linked,
+            format!("{}; CCF wants VCEK, ASK, ARK", names.join(", ")),
+        );
+
+        let root = roots.0.iter().find(|root| root.spki_sha256 == sha256(ark.public_key().raw));
+        match root {
+            Some(root) if reported.is_none_or(|product| product == root.product) => {
+                checks.pass("ark-pinned", format!("the root is AMD's for {}", root.product));
+            }
+            Some(root) => checks.fail(
+                "ark-pinned",
+                format!(
+                    "the root is AMD's for {}, and the report is of a {}",
+                    root.product,
+                    reported.map_or("unknown product", Product::name)
+                ),
+            ),
+            None => checks.fail("ark-pinned", "the root is none of AMD's (Milan, Genoa, Turin) by its public key"),
+        }
+        check_signature("ark-self-signed", &ark, &ark, checks);
+        check_signature("ask-signature", &ask, &ark, checks);
+        check_signature("vcek-signature", &vcek, &ask, checks);
+        let authorities = is_authority(&ask) && is_authority(&ark);
+        checks.require("certificate-authority", authorities, "ASK and ARK may issue certificates");
+        check_dates([&vcek, &ask, &ark], now, checks);
+
+        let product = root.map(|r| r.product).or(reported);
+        Vcek::read(&vcek, product, checks)
+    }
+}
+
+const ROLES: [&str; 3] = ["VCEK", "ASK", "ARK"];
+
+/// AMD's roots, by product: what a chain must end in.
+///
+/// The command line always uses [`Roots::amd`]; tests inject their own.
+#[derive(Clone, Debug)]
+pub struct Roots(Vec<Root>);
+
+/// One pinned root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Root {
+    /// The product whose chips it vouches for.
+    pub product: Product,
+    /// SHA-256 of the ARK's SubjectPublicKeyInfo, DER.
+    pub spki_sha256: [u8; 32],
+}
+
+impl Roots {
+    /// AMD's own, as published by its key distribution service: Milan, Genoa, Turin.
+    pub fn amd() -> Self {
+        let pinned = [
+            (Product::Milan, "9f056bee44377e29308cb5ffa895bdfb62d18881fa6bed8d6f075b0204089cb9"),
+            (Product::Genoa, "429a69c9422aa258ee4d8db5fcda9c6470ef15f8cd5a9cebd6cbc7d90b863831"),
+            (Product::Turin, "4f125410563a2ab9a50356f9243f6fe0b6f73de98603f53f90339c70e9d7ad08"),
+        ];
+        Self(
+            pinned
+                .into_iter()
+                .filter_map(|(product, hex)| {
+                    let spki_sha256 = crate::digest::parse_hex("root digest", hex).ok()?;
+                    Some(Root { product, spki_sha256 })
+                })
+                .collect(),
+        )
+    }
+
+    /// These roots and no others.
+    pub fn new(roots: Vec<Root>) -> Self {
+        Self(roots)
+    }
+}
+
+/// What the certificate of a chip's key says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vcek {
+    /// The key: an uncompressed point on P-384.
+    pub public_key: Vec<u8>,
+    /// The product, from the pinned root (or the report, if the root is unknown).
+    pub product: Product,
+    /// The TCB that the key is derived for.
+    pub tcb: Tcb,
+    /// The chip: 64 bytes, on Turin 8.
+    pub hardware_id: Vec<u8>,
+}
+
+impl Vcek {
+    fn read(certificate: &X509Certificate<'_>, product: Option<Product>, checks: &mut Checks) -> Option<Self> {
+        let name = extension(certificate, OID_PRODUCT).and_then(ia5).unwrap_or_default();
+        let product = product.or_else(|| Product::ALL.into_iter().find(|p| is_of(name, *p)))?;
+        checks.require(
+            "vcek-product",
+            is_of(name, product),
+            format!(
+                "the VCEK is of a {}, the chain of a {product}",
+                if name.is_empty() { "nameless chip" } else { name }
+            ),
+        );
+        let key = certificate.public_key();
+        let curve = key.algorithm.parameters.as_ref().and_then(|p| p.as_oid().ok()).map(|oid| oid.to_id_string());
+        if !checks.require("vcek-key", curve.as_deref() == Some("1.3.132.0.34"), "the VCEK's key is on P-384") {
+            return None;
+        }
+        let spl = |oid: &str| extension(certificate, oid).and_then(byte);
+        let fmc = if product.has_fmc() { spl(OID_FMC).map(Some) } else { Some(None) };
+        let tcb = match (fmc, spl(OID_BL), spl(OID_TEE), spl(OID_SNP), spl(OID_UCODE)) {
+            (Some(fmc), Some(boot_loader), Some(tee), Some(snp), Some(microcode)) => {
+                Tcb { fmc, boot_loader, tee, snp, microcode }
+            }
+            _ => {
+                checks.fail("vcek-tcb", "the VCEK does not state every component of its TCB, each a byte");
+                return None;
+            }
+        };
+        let Some(hardware_id) = extension(certificate, OID_HWID).map(<[u8]>::to_vec) else {
+            checks.fail("chip-id", "the VCEK does not state its chip");
+            return None;
+        };
+        Some(Self { public_key: key.subject_public_key.data.to_vec(), product, tcb, hardware_id })
+    }
+}
+
+const OID_PRODUCT: &str = "1.3.6.1.4.1.3704.1.2";
+const OID_BL: &str = "1.3.6.1.4.1.3704.1.3.1";
+const OID_TEE: &str = "1.3.6.1.4.1.3704.1.3.2";
+const OID_SNP: &str = "1.3.6.1.4.1.3704.1.3.3";
+const OID_UCODE: &str = "1.3.6.1.4.1.3704.1.3.8";
+const OID_FMC: &str = "1.3.6.1.4.1.3704.1.3.9";
+const OID_HWID: &str = "1.3.6.1.4.1.3704.1.4";
+/// The cloud provider's id, in a VLEK certificate only.
+const OID_CSP: &str = "1.3.6.1.4.1.3704.1.5";
+
+fn pem(text: &[u8]) -> Result<Vec<Vec<u8>>, EndorsementsError> {
+    let blocks = pem::parse_many(text).map_err(|_| EndorsementsError::Unknown)?;
+    if let Some(other) = blocks.iter().find(|b| b.tag() != "CERTIFICATE") {
+        return Err(EndorsementsError::NotCertificate(other.tag().to_owned()));
+    }
+    Ok(blocks.into_iter().map(pem::Pem::into_contents).collect())
+}
+
+fn check_signature(name: &'static str, signed: &X509Certificate<'_>, by: &X509Certificate<'_>, checks: &mut Checks) {
+    let result = match Scheme::of(&signed.signature_algorithm) {
+        Ok(Scheme::RsaPss(Hash::Sha384)) => certificate::check_issued(signed, by),
+        Ok(other) => Err(CertificateError::Unsupported(format!("{other:?}"))),
+        Err(e) => Err(e),
+    };
+    match result {
+        Ok(()) => checks.pass(name, "RSA-PSS with SHA-384 over the certificate's bytes"),
+        Err(e) => checks.fail(name, e.to_string()),
+    }
+}
+
+/// CCF verifies the chain at the present time, so a node with an expired certificate can't join.
+fn check_dates(chain: [&X509Certificate<'_>; 3], now: OffsetDateTime, checks: &mut Checks) {
+    let text = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_else(|_| time.to_string());
+    for (certificate, role) in chain.into_iter().zip(ROLES) {
+        let (from, to) = certificate::dates(certificate);
+        if now < from || now > to {
+            let detail = format!("the {role} is valid from {} to {}; CCF refuses it now", text(from), text(to));
+            return checks.fail("certificate-dates", detail);
+        }
+    }
+    let (_, to) = certificate::dates(chain[0]);
+    checks.pass("certificate-dates", format!("all are in date; the VCEK until {}", text(to)));
+}
+
+fn is_self_issued(certificate: &X509Certificate<'_>) -> bool {
+    certificate.issuer().as_raw() == certificate.subject().as_raw()
+}
+
+fn is_authority(certificate: &X509Certificate<'_>) -> bool {
+    let constraints = certificate.basic_constraints().ok().flatten();
+    let usage = certificate.key_usage();
+    constraints.is_some_and(|c| c.value.ca) && usage.is_ok_and(|u| u.is_none_or(|u| u.value.key_cert_sign()))
+}
+
+fn common_name<'a>(certificate: &'a X509Certificate<'_>) -> Option<&'a str> {
+    certificate.subject().iter_common_name().next()?.as_str().ok()
+}
+
+/// The contents of an extension that occurs exactly once.
+fn extension<'a>(certificate: &X509Certificate<'a>, oid: &str) -> Option<&'a [u8]> {
+    let mut found = certificate.extensions().iter().filter(|e| e.oid.to_id_string() == oid);
+    match (found.next(), found.next()) {
+        (Some(one), None) => Some(one.value),
+        _ => None,
+    }
+}
+
+/// A DER INTEGER from 0 to 255.
+fn byte(der: &[u8]) -> Option<u8> {
+    match *der {
+        [2, 1, value] if value < 0x80 => Some(value),
+        [2, 2, 0, value] if value >= 0x80 => Some(value),
+        _ => None,
+    }
+}
+
+/// A DER IA5String, or the text as it stands.
+fn ia5(der: &[u8]) -> Option<&str> {
+    match der {
+        [0x16, length, text @ ..] if usize::from(*length) == text.len() => std::str::from_utf8(text).ok(),
+        _ => None,
+    }
+}
+
+/// Whether a VCEK's product text (`Milan-B0`, `Genoa`) is of `product`.
+fn is_of(name: &str, product: Product) -> bool {
+    name.split('-').next() == Some(product.name())
+}

@@ -1,0 +1,348 @@
+//! UVM endorsements (`reference-info-base64`): Microsoft's signed statement of which launch measurement is which
+//! utility VM, a tagged COSE_Sign1 (RFC 9052) that names its signer by did:x509.
+
+use std::cmp::Ordering;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::cbor::{self, Value};
+use super::did_x509;
+use super::version::SvnOrder;
+use crate::digest::SnpMeasurement;
+use crate::evidence::certificate::{self, Scheme};
+use crate::evidence::check::Checks;
+use crate::json;
+
+/// The largest endorsement that is read: 256 KiB. Real ones are below 10 KiB.
+pub const MAX_UVM: usize = 256 << 10;
+
+/// Why bytes are no UVM endorsement.
+#[derive(Debug, thiserror::Error)]
+pub enum UvmError {
+    /// Larger than such a thing can be.
+    #[error("a UVM endorsement is at most {MAX_UVM} bytes, and this is {0}")]
+    TooLarge(usize),
+    /// Not CBOR as COSE wants it.
+    #[error("not a tagged COSE_Sign1: {0}")]
+    Cose(&'static str),
+    /// A header that is missing, or of another type.
+    #[error("the protected header {0} is missing, or not what it should be")]
+    Header(&'static str),
+    /// The legacy payload is not JSON.
+    #[error("cannot read the payload")]
+    Json(#[from] json::JsonError),
+    /// A payload without what it should say.
+    #[error("the payload's {0} is missing, or not what it should be")]
+    Payload(&'static str),
+}
+
+/// The two ways in which an endorsement is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// Issuer and feed as text headers, the measurement in JSON.
+    Legacy,
+    /// Issuer, feed and svn as CWT claims, the measurement as the raw payload (ContainerPlat 0.2.10 and later).
+    Cwt,
+}
+
+/// Whether the svn was written as text or as a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SvnType {
+    /// A JSON string.
+    Text,
+    /// An integer.
+    Integer,
+}
+
+/// A UVM endorsement. What it says is trusted only after [`UvmEndorsement::check_signature`].
+#[derive(Clone, Debug)]
+pub struct UvmEndorsement {
+    /// How it is written.
+    pub form: Form,
+    /// COSE algorithm number.
+    pub algorithm: i64,
+    /// The issuer, a did:x509.
+    pub did: String,
+    /// What kind of utility VM this is, for example `ContainerPlat-AMD-UVM`.
+    pub feed: String,
+    /// Security version number, decimal digits.
+    pub svn: String,
+    /// How the svn was written.
+    pub svn_type: SvnType,
+    /// A second svn in the payload (`x-ms-sevsnpvm-guestsvn-int`), where one stands.
+    pub svn_int: Option<u64>,
+    /// The launch measurement that is endorsed.
+    pub measurement: SnpMeasurement,
+    /// When it was signed, in seconds since 1970, if it says so.
+    pub signed_at: Option<i64>,
+    /// The certificates of the signer, DER, leaf first.
+    pub chain: Vec<Vec<u8>>,
+    signed: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+impl UvmEndorsement {
+    /// Reads an endorsement, raw or as base64 text; checks no signature.
+    ///
+    /// # Errors
+    /// Anything that is not one endorsement in one of its two forms, with nothing after it.
+    pub fn parse(bytes: &[u8]) -> Result<Self, UvmError> {
+        if bytes.len() > MAX_UVM {
+            return Err(UvmError::TooLarge(bytes.len()));
+        }
+        match BASE64_STANDARD.decode(bytes.trim_ascii()) {
+            Ok(decoded) if !decoded.is_empty() => Self::parse_cose(&decoded),
+            _ => Self::parse_cose(bytes),
+        }
+    }
+
+    fn parse_cose(bytes: &[u8]) -> Result<Self, UvmError> {
+        let cose = Value::parse(bytes).map_err(UvmError::Cose)?;
+        let Value::Tag(18, message) = cose else { return Err(UvmError::Cose("the tag 18 is missing")) };
+        let Value::Array(parts) = *message else { return Err(UvmError::Cose("it is no array")) };
+        let [Value::Bytes(protected), Value::Map(_), Value::Bytes(payload), Value::Bytes(signature)] = parts[..] else {
+            return Err(UvmError::Cose("it is not protected header, unprotected header, payload and signature"));
+        };
+        let headers = Value::parse(protected).map_err(UvmError::Cose)?;
+        let algorithm = headers.get(1).and_then(Value::as_integer).and_then(|n| i64::try_from(n).ok());
+        let chain = match headers.get(33) {
+            Some(Value::Bytes(one)) => vec![one.to_vec()],
+            Some(Value::Array(certificates)) => {
+                let chain: Option<Vec<_>> = certificates.iter().map(|c| c.as_bytes().map(<[u8]>::to_vec)).collect();
+                chain.filter(|c| !c.is_empty()).ok_or(UvmError::Header("33 (x5chain)"))?
+            }
+            _ => return Err(UvmError::Header("33 (x5chain)")),
+        };
+        let says = match headers.get(15) {
+            Some(claims) => Says::of_claims(&headers, claims, payload)?,
+            None => Says::of_legacy(&headers, payload)?,
+        };
+        Ok(Self {
+            form: says.form,
+            algorithm: algorithm.ok_or(UvmError::Header("1 (alg)"))?,
+            did: says.did.to_owned(),
+            feed: says.feed.to_owned(),
+            svn: says.svn,
+            svn_type: says.svn_type,
+            svn_int: says.svn_int,
+            measurement: says.measurement,
+            signed_at: says.signed_at.and_then(|n| i64::try_from(n).ok()),
+            chain,
+            signed: signature_structure(protected, payload),
+            signature: signature.to_vec(),
+        })
+    }
+
+    /// Checks the issuer (did:x509 against the certificates; dates only reported) and the signature.
+    ///
+    /// Returns whether both hold.
+    pub fn check_signature(&self, now: OffsetDateTime, checks: &mut Checks) -> bool {
+        let Some(scheme) = Scheme::of_cose(self.algorithm) else {
+            checks.fail("uvm-algorithm", format!("COSE algorithm {}; CCF takes ES and PS alone", self.algorithm));
+            return false;
+        };
+        checks.pass("uvm-algorithm", format!("COSE algorithm {}", self.algorithm));
+        let chain = match did_x509::verify(&self.did, &self.chain) {
+            Ok(chain) => chain,
+            Err(e) => {
+                checks.fail("uvm-issuer", e.to_string());
+                return false;
+            }
+        };
+        checks.pass("uvm-issuer", self.did.clone());
+        let leaf = &chain[0];
+        if let Err(e) = scheme.verify(leaf.public_key(), &self.signed, &self.signature) {
+            checks.fail("uvm-signature", e.to_string());
+            return false;
+        }
+        checks.pass("uvm-signature", "the leaf of its certificates signed it");
+        let (from, to) = certificate::dates(leaf);
+        let text = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_else(|_| time.to_string());
+        let detail = format!("the signer's certificate is valid from {} to {}", text(from), text(to));
+        if (from..=to).contains(&now) {
+            checks.pass("uvm-certificate-dates", detail);
+        } else {
+            checks.warn("uvm-certificate-dates", format!("{detail}: not now; CCF does not look at these dates"));
+        }
+        true
+    }
+
+    /// Checks what it says against the mistakes that are known: svn, feed and issuer.
+    pub fn check_contents(&self, checks: &mut Checks) {
+        match KNOWN_ISSUERS.iter().find(|issuer| issuer.did == self.did) {
+            Some(issuer) if issuer.feed == self.feed => {
+                checks.pass("uvm-known-issuer", format!("Microsoft's issuer of {}", issuer.feed));
+            }
+            Some(issuer) => checks.fail(
+                "uvm-known-issuer",
+                format!("the issuer is the one of the feed {}, and the feed is {}", issuer.feed, self.feed),
+            ),
+            None => checks.warn("uvm-known-issuer", "the issuer is none of those that Microsoft is known to use"),
+        }
+        match self.svn_int {
+            Some(int) if SvnOrder::Integer.compare(&int.to_string(), &self.svn) != Ordering::Equal => {
+                checks.fail("uvm-svn", format!("it states two svn: {} and {int}", self.svn));
+            }
+            _ => checks.pass("uvm-svn", format!("svn {}", self.svn)),
+        }
+    }
+
+    /// Checks that it endorses `measurement`.
+    pub fn check_measurement(&self, measurement: &SnpMeasurement, checks: &mut Checks) {
+        let detail = if self.measurement == *measurement {
+            format!("{measurement}")
+        } else {
+            format!("it endorses {}, and the report's measurement is {measurement}", self.measurement)
+        };
+        checks.require("uvm-measurement", self.measurement == *measurement, detail);
+    }
+
+    /// Checks that one of `trusted` has the same issuer and feed, and an svn that is not above this one's.
+    pub fn check_trusted(&self, trusted: &[TrustedUvm], order: SvnOrder, checks: &mut Checks) {
+        let same: Vec<_> = trusted.iter().filter(|t| t.did == self.did && t.feed == self.feed).collect();
+        let admits = |t: &&&TrustedUvm| order.compare(&t.svn, &self.svn) != Ordering::Greater;
+        match (same.iter().find(admits), same.first()) {
+            (Some(entry), _) => {
+                checks.pass("uvm-trusted", format!("{} svn {} admits svn {}", entry.feed, entry.svn, self.svn));
+            }
+            (None, Some(entry)) => {
+                let how = if order == SvnOrder::Text { ", compared as text by this version of CCF" } else { "" };
+                let detail = format!("the service wants svn {} or above, and this is {}{how}", entry.svn, self.svn);
+                checks.fail("uvm-trusted", detail);
+            }
+            (None, None) => {
+                let wrong_feed = trusted.iter().find(|t| t.did == self.did);
+                let detail = match wrong_feed {
+                    Some(t) => {
+                        format!("the service trusts this issuer for the feed {}, and this is {}", t.feed, self.feed)
+                    }
+                    None => "the service does not trust this issuer".to_owned(),
+                };
+                checks.fail("uvm-trusted", detail);
+            }
+        }
+    }
+}
+
+/// An entry of `public:ccf.gov.nodes.snp.uvm_endorsements`: which endorsements a service trusts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustedUvm {
+    /// The issuer.
+    pub did: String,
+    /// The feed.
+    pub feed: String,
+    /// The least svn, decimal digits.
+    pub svn: String,
+}
+
+/// An issuer that Microsoft is known to use, with its feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownIssuer {
+    /// The did:x509.
+    pub did: &'static str,
+    /// The feed that goes with it.
+    pub feed: &'static str,
+    /// The svn at which its production releases start, if known.
+    pub first_svn: Option<u64>,
+}
+
+/// The issuers of Azure Container Instances and of confidential AKS.
+pub const KNOWN_ISSUERS: [KnownIssuer; 2] = [
+    KnownIssuer {
+        did: "did:x509:0:sha256:I__iuL25oXEVFdTP_aBLx_eT1RPHbCQ_ECBQfYZpt9s::eku:1.3.6.1.4.1.311.76.59.1.2",
+        feed: "ContainerPlat-AMD-UVM",
+        first_svn: Some(100),
+    },
+    KnownIssuer {
+        did: "did:x509:0:sha256:I__iuL25oXEVFdTP_aBLx_eT1RPHbCQ_ECBQfYZpt9s::eku:1.3.6.1.4.1.311.76.59.1.5",
+        feed: "ConfAKS-AMD-UVM",
+        first_svn: None,
+    },
+];
+
+/// What an endorsement says, whichever way it is written.
+struct Says<'a> {
+    form: Form,
+    did: &'a str,
+    feed: &'a str,
+    svn: String,
+    svn_type: SvnType,
+    svn_int: Option<u64>,
+    measurement: SnpMeasurement,
+    signed_at: Option<i128>,
+}
+
+impl<'a> Says<'a> {
+    fn of_claims(headers: &Value<'a>, claims: &Value<'a>, payload: &[u8]) -> Result<Self, UvmError> {
+        if headers.get(259).and_then(Value::as_text) != Some("application/octet-stream") {
+            return Err(UvmError::Header("259 (application/octet-stream)"));
+        }
+        let svn = claims.get_text("svn").and_then(Value::as_integer).and_then(|n| u64::try_from(n).ok());
+        Ok(Self {
+            form: Form::Cwt,
+            did: claims.get(1).and_then(Value::as_text).ok_or(UvmError::Header("15/1 (iss)"))?,
+            feed: claims.get(2).and_then(Value::as_text).ok_or(UvmError::Header("15/2 (sub)"))?,
+            svn: svn.ok_or(UvmError::Header("15/svn"))?.to_string(),
+            svn_type: SvnType::Integer,
+            svn_int: None,
+            measurement: payload.try_into().map(SnpMeasurement).map_err(|_| UvmError::Payload("length (48 bytes)"))?,
+            signed_at: claims.get(6).and_then(seconds),
+        })
+    }
+
+    fn of_legacy(headers: &Value<'a>, payload: &[u8]) -> Result<Self, UvmError> {
+        if headers.get(3).and_then(Value::as_text) != Some("application/json") {
+            return Err(UvmError::Header("3 (application/json)"));
+        }
+        let text = |key, name| headers.get_text(key).and_then(Value::as_text).ok_or(UvmError::Header(name));
+        let payload = json::parse(payload)?;
+        let member = |key: &'static str| payload.get(key).ok_or(UvmError::Payload(key));
+        let measurement = member(MEASUREMENT)?.as_str().and_then(|text| text.parse().ok());
+        let (svn, svn_type) = match member(SVN)? {
+            serde_json::Value::String(text) if is_decimal(text) => (text.clone(), SvnType::Text),
+            number if number.is_u64() => (number.to_string(), SvnType::Integer),
+            _ => return Err(UvmError::Payload(SVN)),
+        };
+        Ok(Self {
+            form: Form::Legacy,
+            did: text("iss", "iss")?,
+            feed: text("feed", "feed")?,
+            svn,
+            svn_type,
+            svn_int: payload.get("x-ms-sevsnpvm-guestsvn-int").and_then(serde_json::Value::as_u64),
+            measurement: measurement.ok_or(UvmError::Payload(MEASUREMENT))?,
+            signed_at: headers.get_text("signingtime").and_then(seconds),
+        })
+    }
+}
+
+const MEASUREMENT: &str = "x-ms-sevsnpvm-launchmeasurement";
+const SVN: &str = "x-ms-sevsnpvm-guestsvn";
+
+/// A time: seconds since 1970, plain or with tag 1.
+fn seconds(value: &Value<'_>) -> Option<i128> {
+    match value {
+        Value::Tag(1, inner) => inner.as_integer(),
+        other => other.as_integer(),
+    }
+}
+
+fn is_decimal(text: &str) -> bool {
+    (1..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// The bytes that a COSE_Sign1's signature covers (RFC 9052 section 4.4), around the raw protected header.
+fn signature_structure(protected: &[u8], payload: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(protected.len() + payload.len() + 32);
+    cbor::write_head(&mut out, 4, 4);
+    cbor::write_head(&mut out, 3, 10);
+    out.extend_from_slice(b"Signature1");
+    for part in [protected, &[], payload] {
+        cbor::write_head(&mut out, 2, part.len() as u64);
+        out.extend_from_slice(part);
+    }
+    out
+}
