@@ -1,9 +1,16 @@
 //! A constitution, ready to run: what a CCF node does with one, in this process.
 
-use super::{Effect, Host, Tables};
+use rquickjs::{Ctx, Object, Value};
+
+use super::globals::{self, Access, World};
+use super::script::{self, Deadline};
+use super::{Effect, Host, Tables, table};
 use crate::id::{MemberId, ProposalId};
 
 /// A constitution whose source was checked: a module that exports `validate`, `resolve` and `apply`.
+///
+/// Each call runs in a fresh QuickJS with CCF's limits: 100 MiB of heap, 1 MiB of stack, 5 seconds. A script can
+/// neither outlive them nor reach anything but its `ccf` global.
 #[derive(Clone, Debug)]
 pub struct Constitution {
     source: String,
@@ -12,7 +19,7 @@ pub struct Constitution {
 /// Why a source is not a constitution.
 #[derive(Debug, thiserror::Error)]
 #[error("this is no constitution: {0}")]
-pub struct ConstitutionError(pub(super) ScriptError);
+pub struct ConstitutionError(String);
 
 /// A proposal as ballots and constitutions are given it.
 #[derive(Clone, Copy, Debug)]
@@ -39,11 +46,17 @@ pub struct ScriptError {
     pub trace: Option<String>,
 }
 
+impl ScriptError {
+    pub(super) fn new(stage: Stage, reason: impl Into<String>) -> Self {
+        Self { stage, reason: reason.into(), trace: None }
+    }
+}
+
 /// How far a script got before it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// It does not compile, throws while it is loaded, or lacks the function. A CCF node answers the whole
-    /// request with 500 InternalError whose text is the reason, for a ballot too.
+    /// It does not compile, or lacks the function. A CCF node answers the whole request with 500 InternalError, for a
+    /// ballot too.
     Load,
     /// The function threw or ran out of a limit. For a ballot this is a vote failure.
     Call,
@@ -74,7 +87,13 @@ pub enum Resolution {
 impl Constitution {
     /// Checks `source` as `ccf.gov.validateConstitution` does.
     pub fn new(source: &str) -> Result<Self, ConstitutionError> {
-        Ok(Self { source: source.to_owned() })
+        let owned = source.to_owned();
+        let checked = script::run(None, move |_, deadline| Ok(globals::check_constitution(&owned, deadline)));
+        match checked {
+            Ok(Ok(())) => Ok(Self { source: source.to_owned() }),
+            Ok(Err(reason)) => Err(ConstitutionError(reason)),
+            Err(error) => Err(ConstitutionError(error.reason)),
+        }
     }
 
     /// The source, as it stands in the constitution table.
@@ -84,11 +103,26 @@ impl Constitution {
 
     /// Calls `validate(proposal)`. The proposal is any text: it need not be JSON.
     pub fn validate(&self, tables: &Tables, proposal: &str) -> Result<Validation, ScriptError> {
-        let _ = (tables, proposal);
-        Err(not_yet())
+        let (source, tables, proposal) = (self.source.clone(), tables.clone(), proposal.to_owned());
+        script::run(None, move |_, deadline| {
+            read_only(tables, deadline, |ctx| {
+                let function = script::exported_function(ctx, deadline, &path(), &source, "validate")?;
+                let answer = script::call(ctx, deadline, &function, (proposal,))?;
+                let Some(answer) = answer.into_object() else {
+                    return Err(ScriptError::new(Stage::Answer, "Validation failed to return an object"));
+                };
+                let field = |name: &str| answer.get::<_, Value<'_>>(name).ok();
+                let description = field("description").filter(Value::is_string);
+                Ok(Validation {
+                    valid: field("valid").and_then(|valid| valid.as_bool()) == Some(true),
+                    description: description.and_then(|text| script::text(ctx, &text)).unwrap_or_default(),
+                })
+            })
+        })
     }
 
-    /// Runs the ballot of `voter`: its `vote(proposal, proposer)`; only `true` itself is a yes. The tables can't be written.
+    /// Runs the ballot of `voter`: its `vote(proposal, proposer)`; only `true` itself is a yes. The tables can't be
+    /// written.
     pub fn vote(
         &self,
         tables: &Tables,
@@ -96,19 +130,47 @@ impl Constitution {
         voter: MemberId,
         ballot: &str,
     ) -> Result<bool, ScriptError> {
-        let _ = (tables, ballot, proposal, voter);
-        Err(not_yet())
+        let path = format!("{}[{}].ballots[{voter}]", table::PROPOSALS_INFO, proposal.id);
+        let (tables, ballot) = (tables.clone(), ballot.to_owned());
+        let arguments = (proposal.text.to_owned(), proposal.proposer.to_string());
+        script::run(None, move |_, deadline| {
+            read_only(tables, deadline, |ctx| {
+                let function = script::exported_function(ctx, deadline, &path, &ballot, "vote")?;
+                let answer = script::call(ctx, deadline, &function, arguments)?;
+                Ok(answer.as_bool() == Some(true))
+            })
+        })
     }
 
-    /// Calls `resolve(proposal, proposer, votes, proposal_id)`. A node passes the votes in the order of member ids.
+    /// Calls `resolve(proposal, proposer, votes, proposal_id)`, the votes in the order of member ids.
     pub fn resolve(
         &self,
         tables: &Tables,
         proposal: &Proposal<'_>,
         votes: &[(MemberId, bool)],
     ) -> Result<Resolution, ScriptError> {
-        let _ = (tables, proposal, votes);
-        Err(not_yet())
+        let (source, tables, text) = (self.source.clone(), tables.clone(), proposal.text.to_owned());
+        let (id, proposer) = (proposal.id.to_string(), proposal.proposer.to_string());
+        let mut votes = votes.to_vec();
+        votes.sort();
+        script::run(None, move |_, deadline| {
+            read_only(tables, deadline, |ctx| {
+                let function = script::exported_function(ctx, deadline, &path(), &source, "resolve")?;
+                let votes = votes.into_iter().map(|vote| as_object(ctx, vote)).collect::<Result<Vec<_>, _>>();
+                let votes = votes.map_err(|error| ScriptError::new(Stage::Call, error.to_string()))?;
+                let answer = script::call(ctx, deadline, &function, (text, proposer, votes, id))?;
+                let state = script::text(ctx, &answer).unwrap_or_default();
+                match state.as_str() {
+                    "Open" => Ok(Resolution::Open),
+                    "Accepted" => Ok(Resolution::Accepted),
+                    "Rejected" => Ok(Resolution::Rejected),
+                    _ => {
+                        let reason = format!("resolve() returned invalid status value: \"{state}\"");
+                        Err(ScriptError::new(Stage::Answer, reason))
+                    }
+                }
+            })
+        })
     }
 
     /// Calls `apply(proposal, proposal_id)`; returns what the node is to do. On an error the tables are as they were.
@@ -118,11 +180,46 @@ impl Constitution {
         proposal: &Proposal<'_>,
         host: &dyn Host,
     ) -> Result<Vec<Effect>, ScriptError> {
-        let _ = (tables, proposal, host);
-        Err(not_yet())
+        let (source, before) = (self.source.clone(), tables.clone());
+        let arguments = (proposal.text.to_owned(), proposal.id.to_string());
+        let (after, effects) = script::run(Some(host), move |ask, deadline| {
+            let world = World::new(before, Access::ReadWrite, ask, deadline);
+            script::with_engine(deadline, |ctx| {
+                install(ctx, &world)?;
+                let function = script::exported_function(ctx, deadline, &path(), &source, "apply")?;
+                script::call(ctx, deadline, &function, arguments)?;
+                Ok(())
+            })?;
+            Ok(world.into_outcome())
+        })?;
+        *tables = after;
+        Ok(effects)
     }
 }
 
-fn not_yet() -> ScriptError {
-    ScriptError { stage: Stage::Load, reason: "the engine does not run scripts yet".into(), trace: None }
+fn path() -> String {
+    format!("{}[0]", table::CONSTITUTION)
+}
+
+fn read_only<T>(
+    tables: Tables,
+    deadline: Deadline,
+    body: impl FnOnce(&Ctx<'_>) -> Result<T, ScriptError>,
+) -> Result<T, ScriptError> {
+    let world = World::new(tables, Access::ReadOnly, Box::new(|_| None), deadline);
+    script::with_engine(deadline, |ctx| {
+        install(ctx, &world)?;
+        body(ctx)
+    })
+}
+
+fn install(ctx: &Ctx<'_>, world: &World) -> Result<(), ScriptError> {
+    globals::install(ctx, world).map_err(|error| ScriptError::new(Stage::Load, format!("no ccf global: {error}")))
+}
+
+fn as_object<'js>(ctx: &Ctx<'js>, (member, vote): (MemberId, bool)) -> rquickjs::Result<Object<'js>> {
+    let object = Object::new(ctx.clone())?;
+    object.set("member_id", member.to_string())?;
+    object.set("vote", vote)?;
+    Ok(object)
 }

@@ -6,8 +6,13 @@
 
 mod effect;
 mod engine;
+mod globals;
+mod script;
 mod tables;
 
 pub use effect::{Effect, Host};
 pub use engine::{Constitution, ConstitutionError, Proposal, Resolution, ScriptError, Stage, Validation};
 pub use tables::{Change, SINGLETON, Tables, table};
+
+#[cfg(test)]
+mod tests;

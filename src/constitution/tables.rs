@@ -40,7 +40,7 @@ pub mod table {
     pub const SNP_UVM_ENDORSEMENTS: &str = "public:ccf.gov.nodes.snp.uvm_endorsements";
     /// Per CPUID, JSON: the lowest TCB version that may join.
     pub const SNP_TCB_VERSIONS: &str = "public:ccf.gov.nodes.snp.tcb_versions";
-    /// Host data of virtual nodes that may join, JSON `""`.
+    /// Host data of virtual nodes that may join; a set, so each value is eight zero bytes.
     pub const VIRTUAL_HOST_DATA: &str = "public:ccf.gov.nodes.virtual.host_data";
     /// Measurements of virtual nodes that may join, JSON `"AllowedToJoin"`.
     pub const VIRTUAL_MEASUREMENTS: &str = "public:ccf.gov.nodes.virtual.measurements";

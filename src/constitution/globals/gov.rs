@@ -1,0 +1,55 @@
+//! `ccf.gov`: whether a text could be a constitution.
+
+use rquickjs::{Ctx, Exception, Object, Result, Value};
+
+use super::{World, function, text};
+use crate::constitution::script::{self, Deadline};
+
+pub(super) fn object<'js>(ctx: &Ctx<'js>, world: &World) -> Result<Object<'js>> {
+    let gov = Object::new(ctx.clone())?;
+    let deadline = world.0.deadline;
+    let validate = move |ctx: &Ctx<'js>, _: &Object<'js>, arguments: &[Value<'js>]| {
+        if !arguments[0].is_string() {
+            return Err(Exception::throw_type(ctx, "constitution is not a string"));
+        }
+        match check_constitution(&text(ctx, &arguments[0])?, deadline) {
+            Ok(()) => Ok(Value::new_bool(ctx.clone(), true)),
+            Err(reason) => Err(Exception::throw_type(ctx, &reason)),
+        }
+    };
+    gov.set("validateConstitution", function(ctx, "validateConstitution", 1, 1, validate)?)?;
+    Ok(gov)
+}
+
+/// What a constitution exports: name, the fewest and the most parameters, and their names. In CCF's order.
+const EXPORTS: [(&str, usize, usize, &str); 3] = [
+    ("apply", 2, 2, "proposal, proposerId"),
+    ("resolve", 3, 4, "proposal, proposerId, votes[, proposalId]"),
+    ("validate", 1, 1, "input"),
+];
+
+/// Checks that `source` is a module with the three functions of a constitution, each with its number of parameters.
+pub(in crate::constitution) fn check_constitution(source: &str, deadline: Deadline) -> std::result::Result<(), String> {
+    const PATH: &str = "proposed constitution";
+    if source.is_empty() {
+        return Err("constitution is empty".into());
+    }
+    for (name, least, most, names) in EXPORTS {
+        let missing = |reason: String| format!("{PATH} does not export a function named {name}: {reason}");
+        // A context of its own each time, as loading a module may change what is global.
+        let count = script::with_engine(deadline, |ctx| {
+            let function = script::exported_function(ctx, deadline, PATH, source, name)?;
+            Ok(function.get::<_, Value<'_>>("length").ok().and_then(|length| length.as_number()).unwrap_or(0.0))
+        })
+        .map_err(|error| missing(error.reason))?;
+        if count < least as f64 || count > most as f64 {
+            let expected = if least == most { most.to_string() } else { format!("between {least} and {most}") };
+            return Err(format!(
+                "{PATH} exports function {name} with {count} {}, expected {expected} {} ({names})",
+                if count == 1.0 { "arg" } else { "args" },
+                if most == 1 { "arg" } else { "args" },
+            ));
+        }
+    }
+    Ok(())
+}

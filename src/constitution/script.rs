@@ -1,0 +1,205 @@
+//! One run of a script: a fresh QuickJS on a thread of its own, within the limits that a node sets.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rquickjs::function::IntoArgs;
+use rquickjs::{Coerced, Context, Ctx, FromJs, Function, Module, Object, Runtime, Value};
+
+use super::Host;
+use super::engine::{ScriptError, Stage};
+
+/// CCF's default limits, which governance never lowers.
+const HEAP_BYTES: usize = 100 * 1024 * 1024;
+const STACK_BYTES: usize = 1024 * 1024;
+const TIME: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 5 });
+/// QuickJS notices its deadline between statements; a single call into its own code can take longer. After this, the
+/// thread is given up and left behind.
+const GRACE: Duration = Duration::from_secs(1);
+/// Room for two nested engines (a constitution that checks a constitution) and what they call.
+const THREAD_STACK_BYTES: usize = 8 * 1024 * 1024;
+
+const TIMED_OUT: &str = "Operation took too long to complete.";
+
+/// What a script needs of the world outside of its thread.
+pub(super) enum Question {
+    Endorse { csr_pem: String, valid_from: String, validity_days: u64 },
+    NetworkCertificate { valid_from: String, validity_days: u64 },
+    LatestLedgerSecretSeqno,
+}
+
+pub(super) enum Answer {
+    Text(Result<String, String>),
+    Seqno(u64),
+}
+
+enum Message<T> {
+    Ask(Question, Sender<Answer>),
+    Done(Result<T, ScriptError>),
+}
+
+/// Asks the host, who lives on the calling thread.
+pub(super) type Ask = Box<dyn Fn(Question) -> Option<Answer>>;
+
+/// Runs `work` on a thread of its own and answers its questions from `host` until it is done or out of time.
+pub(super) fn run<T: Send + 'static>(
+    host: Option<&dyn Host>,
+    work: impl FnOnce(Ask, Deadline) -> Result<T, ScriptError> + Send + 'static,
+) -> Result<T, ScriptError> {
+    let deadline = Deadline(Instant::now() + TIME);
+    let (sender, receiver) = channel::<Message<T>>();
+    let body = move || {
+        let questions = sender.clone();
+        let ask = move |question| {
+            let (answer, answers) = channel();
+            questions.send(Message::Ask(question, answer)).ok()?;
+            answers.recv().ok()
+        };
+        let result = work(Box::new(ask), deadline);
+        // Nobody listens any more when the caller gave up.
+        let _ = sender.send(Message::Done(result));
+    };
+    thread::Builder::new()
+        .name("ccf-gov script".into())
+        .stack_size(THREAD_STACK_BYTES)
+        .spawn(body)
+        .map_err(|error| ScriptError::new(Stage::Load, format!("no thread could be started for a script: {error}")))?;
+    serve(&receiver, host, deadline)
+}
+
+fn serve<T>(receiver: &Receiver<Message<T>>, host: Option<&dyn Host>, deadline: Deadline) -> Result<T, ScriptError> {
+    loop {
+        match receiver.recv_timeout((deadline.0 + GRACE).saturating_duration_since(Instant::now())) {
+            Ok(Message::Done(result)) => return result,
+            Ok(Message::Ask(question, answers)) => {
+                if let Some(host) = host {
+                    // A script that has gone meanwhile needs no answer.
+                    let _ = answers.send(answer(host, question));
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => return Err(ScriptError::new(Stage::Call, TIMED_OUT)),
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(ScriptError::new(Stage::Call, "the script engine failed"));
+            }
+        }
+    }
+}
+
+fn answer(host: &dyn Host, question: Question) -> Answer {
+    match question {
+        Question::Endorse { csr_pem, valid_from, validity_days } => {
+            Answer::Text(host.endorse(&csr_pem, &valid_from, validity_days))
+        }
+        Question::NetworkCertificate { valid_from, validity_days } => {
+            Answer::Text(host.network_certificate(&valid_from, validity_days))
+        }
+        Question::LatestLedgerSecretSeqno => Answer::Seqno(host.latest_ledger_secret_seqno()),
+    }
+}
+
+/// When a script must be done.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadline(Instant);
+
+impl Deadline {
+    fn passed(self) -> bool {
+        Instant::now() >= self.0
+    }
+}
+
+/// Gives `body` a fresh engine within the limits. Imports of other modules fail: there are none.
+pub(super) fn with_engine<T>(
+    deadline: Deadline,
+    body: impl FnOnce(&Ctx<'_>) -> Result<T, ScriptError>,
+) -> Result<T, ScriptError> {
+    let failed = |error: rquickjs::Error| ScriptError::new(Stage::Load, format!("no script engine: {error}"));
+    let runtime = Runtime::new().map_err(failed)?;
+    runtime.set_memory_limit(HEAP_BYTES);
+    runtime.set_max_stack_size(STACK_BYTES);
+    runtime.set_interrupt_handler(Some(Box::new(move || deadline.passed())));
+    let context = Context::full(&runtime).map_err(failed)?;
+    context.with(|ctx| body(&ctx))
+}
+
+/// Loads `source` as the module `path` and finds the function that it exports as `name`.
+///
+/// As on a node, a module that throws while it is loaded still counts if its function is there: function declarations
+/// are, whatever happens further down.
+pub(super) fn exported_function<'js>(
+    ctx: &Ctx<'js>,
+    deadline: Deadline,
+    path: &str,
+    source: &str,
+    name: &str,
+) -> Result<Function<'js>, ScriptError> {
+    let fail = |reason: String| ScriptError::new(Stage::Load, reason);
+    let compiled = Module::declare(ctx.clone(), path, source).map_err(|error| {
+        let (reason, _) = describe(ctx, &error);
+        fail(format!("Failed to compile {path}: {reason}"))
+    })?;
+    let (module, _promise) = compiled.eval().map_err(|error| {
+        let (reason, _) = describe(ctx, &error);
+        fail(format!("Failed to execute {path}: {reason}"))
+    })?;
+    if deadline.passed() {
+        return Err(fail(TIMED_OUT.into()));
+    }
+    let exports = module.namespace().map_err(|error| fail(describe(ctx, &error).0))?;
+    if !exports.contains_key(name).unwrap_or(false) {
+        return Err(fail(format!("Failed to find export '{name}' in module '{path}'")));
+    }
+    let export: Option<Value<'js>> = exports.get(name).map_err(|error| describe(ctx, &error)).ok();
+    export
+        .and_then(Value::into_function)
+        .ok_or_else(|| fail(format!("Export '{name}' of module '{path}' is not a function")))
+}
+
+/// Calls `function`; what it throws becomes the reason and the trace.
+pub(super) fn call<'js>(
+    ctx: &Ctx<'js>,
+    deadline: Deadline,
+    function: &Function<'js>,
+    arguments: impl IntoArgs<'js>,
+) -> Result<Value<'js>, ScriptError> {
+    function.call::<_, Value<'js>>(arguments).map_err(|error| {
+        let (reason, trace) = describe(ctx, &error);
+        let reason = if deadline.passed() { TIMED_OUT.into() } else { reason };
+        ScriptError { stage: Stage::Call, reason, trace }
+    })
+}
+
+/// The text of a value, as `String(value)`; unpaired surrogates are replaced.
+pub(super) fn text(ctx: &Ctx<'_>, value: &Value<'_>) -> Option<String> {
+    let string = Coerced::<rquickjs::String<'_>>::from_js(value.ctx(), value.clone());
+    let Ok(Coerced(string)) = string else {
+        ctx.catch();
+        return None;
+    };
+    string.to_string().ok().or_else(|| {
+        let object = string.as_value().clone();
+        let prototype: Object<'_> = value.ctx().globals().get::<_, Object<'_>>("String").ok()?.get("prototype").ok()?;
+        let well_formed: Function<'_> = prototype.get("toWellFormed").ok()?;
+        let repaired: rquickjs::String<'_> = well_formed.call((rquickjs::function::This(object),)).ok()?;
+        repaired.to_string().ok()
+    })
+}
+
+/// The reason and the trace of a failed call: the message of an error, the JSON of another object that was thrown, the
+/// text of anything else.
+fn describe(ctx: &Ctx<'_>, error: &rquickjs::Error) -> (String, Option<String>) {
+    if !error.is_exception() {
+        return (error.to_string(), None);
+    }
+    let thrown = ctx.catch();
+    if thrown.is_error() {
+        let stack = thrown.as_object().and_then(|object| object.get::<_, Value<'_>>("stack").ok());
+        let trace = stack.filter(|stack| !stack.is_undefined()).and_then(|stack| text(ctx, &stack));
+        return (text(ctx, &thrown).unwrap_or_default(), trace);
+    }
+    if thrown.is_object() {
+        let json = ctx.json_stringify(thrown).ok().flatten();
+        return (json.and_then(|json| text(ctx, json.as_value())).unwrap_or_default(), None);
+    }
+    (text(ctx, &thrown).unwrap_or_default(), None)
+}
