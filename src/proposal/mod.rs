@@ -2,8 +2,23 @@
 //!
 //! - [`Proposal`]: a list of [`Action`]s, read strictly, kept byte for byte.
 //! - [`catalogue`]: every action that CCF's constitutions know, with its parameters.
+//! - [`new`]: a proposal from a template and settings; [`value`], [`time`], [`bundle`] and [`pem_text`] read them.
+//!
+//! ```
+//! use ccf_gov::proposal::{Proposal, new};
+//!
+//! let settings = new::Setting::parse("host_data=8f434346648f6b96df89dda901c5176b10a6d83961dd3c1ac88b59b2dc327aa4")?;
+//! let proposal = new::proposal("add_virtual_host_data", &settings, time::OffsetDateTime::now_utc())?;
+//! assert_eq!(Proposal::parse(proposal.bytes())?, proposal);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
+pub mod bundle;
 pub mod catalogue;
 mod document;
+pub mod new;
+pub mod pem_text;
+pub mod time;
+pub mod value;
 
 pub use document::{Action, MAX_PROPOSAL, Proposal, ProposalError};

@@ -1,5 +1,6 @@
 //! `proposal`: one file per command.
 
+mod new;
 mod templates;
 
 use clap::{Args, Subcommand};
@@ -22,12 +23,15 @@ pub struct Proposal {
 enum Command {
     /// List what can be proposed, with parameters
     Templates(templates::Templates),
+    /// Write a proposal from a template
+    New(new::New),
 }
 
 impl Proposal {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         match self.command {
             Command::Templates(args) => args.run(context),
+            Command::New(args) => args.run(context),
         }
     }
 }

@@ -1,0 +1,68 @@
+//! `proposal new`: a proposal from a template.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use time::OffsetDateTime;
+
+use super::super::common::Context;
+use super::super::error::{CliError, Kind};
+use super::super::exit::Exit;
+use ccf_gov::files::Access;
+use ccf_gov::proposal::new::{self, NewError, Setting};
+
+/// Write a proposal from a template.
+///
+/// Values are checked by the template: numbers, hexadecimal digits of the right length, certificates, times with an
+/// offset. Times are written as CCF takes them, in UTC.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  ccf-gov proposal new remove_node --set node_id=1f0d… -o remove.json
+  ccf-gov proposal new add_snp_host_data --set security_policy=@security-policy-base64
+  ccf-gov proposal new set_constitution --set constitution=@actions.js,@validate.js,@resolve.js,@apply.js
+  ccf-gov proposal new set_js_app --set bundle=@my-app/
+  ccf-gov proposal new set_member --set cert=@alice_cert.pem --set member_data='{\"name\": \"alice\"}'")]
+pub struct New {
+    /// The action's name, see `proposal templates`
+    #[arg(value_name = "TEMPLATE")]
+    template: String,
+    /// A parameter; @FILE takes its value from a file (a folder for an application). Repeat to join scripts in order
+    #[arg(long = "set", value_name = "NAME=VALUE|NAME=@FILE")]
+    settings: Vec<String>,
+    /// Where to write it [default: standard output]
+    #[arg(long, short, value_name = "FILE", default_value = "-", hide_default_value = true)]
+    out: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    force: bool,
+}
+
+impl New {
+    pub fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let mut settings = Vec::new();
+        for text in &self.settings {
+            settings.extend(Setting::parse(text).map_err(CliError::usage)?);
+        }
+        let proposal = new::proposal(&self.template, &settings, OffsetDateTime::now_utc())
+            .map_err(|e| refused(&self.template, e))?;
+        context.output.file(&self.out, proposal.bytes(), Access::Shared, self.force)?;
+        Ok(Exit::Done)
+    }
+}
+
+fn refused(template: &str, error: NewError) -> CliError {
+    let hint = match &error {
+        NewError::Template(_) => Some(super::LIST.into()),
+        NewError::Unknown { .. } | NewError::Missing { .. } | NewError::Value { .. } => {
+            Some(format!("`ccf-gov proposal templates {template}` tells what each parameter takes"))
+        }
+        NewError::HostData { .. } => Some("leave host_data out: it is computed from the policy".into()),
+        NewError::Clock(_) => Some("set the clock, or give valid_from".into()),
+    };
+    let error = CliError::new(Kind::Usage, format!("cannot make a {template} proposal"), error);
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}

@@ -1,0 +1,107 @@
+//! PEM in proposals: certificates and public keys, and never a private key.
+
+use x509_parser::prelude::{FromDer, SubjectPublicKeyInfo, X509Certificate};
+
+use crate::digest::sha256;
+
+/// Why a text is not the PEM that a parameter takes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PemError {
+    /// A private key: proposals are public.
+    #[error("this is a private key, and a proposal is public: give the certificate or the public key")]
+    PrivateKey,
+    /// No block of the kind that belongs here.
+    #[error("this is not {0} in PEM form")]
+    None(&'static str),
+    /// A block of another kind.
+    #[error("this holds a PEM block {found:?}, where {wanted} belongs")]
+    Other {
+        /// The label found.
+        found: String,
+        /// What belongs there.
+        wanted: &'static str,
+    },
+    /// The block's content is malformed.
+    #[error("{0} is malformed")]
+    Malformed(&'static str),
+    /// Recovery shares are encrypted with RSA.
+    #[error("this public key is not RSA, and recovery shares are encrypted to RSA keys")]
+    NotRsa,
+}
+
+/// Checks that `text` is one or more certificates; returns it as it is.
+pub fn certificates(text: String) -> Result<String, PemError> {
+    for der in blocks(&text, "CERTIFICATE", "a certificate")? {
+        match X509Certificate::from_der(&der) {
+            Ok((rest, _)) if rest.is_empty() => {}
+            _ => return Err(PemError::Malformed("the certificate")),
+        }
+    }
+    Ok(text)
+}
+
+/// Checks that `text` is one RSA public key; returns it as it is.
+pub fn rsa_public_key(text: String) -> Result<String, PemError> {
+    let keys = blocks(&text, "PUBLIC KEY", "a public key")?;
+    let Ok((_, key)) = SubjectPublicKeyInfo::from_der(&keys[0]) else {
+        return Err(PemError::Malformed("the public key"));
+    };
+    if key.algorithm.algorithm.to_id_string() == "1.2.840.113549.1.1.1" { Ok(text) } else { Err(PemError::NotRsa) }
+}
+
+/// The id that CCF gives to whoever has this certificate: SHA-256 of the DER of the first one in `text`.
+pub fn id(text: &str) -> Option<String> {
+    blocks(text, "CERTIFICATE", "").ok()?.first().map(|der| hex::encode(sha256(der)))
+}
+
+/// The first certificate's subject and id, for a person.
+pub fn describe(text: &str) -> Option<String> {
+    let all = blocks(text, "CERTIFICATE", "").ok()?;
+    let (_, certificate) = X509Certificate::from_der(all.first()?).ok()?;
+    let more = if all.len() > 1 { format!(" and {} more", all.len() - 1) } else { String::new() };
+    Some(format!("certificate of {:?}{more}, id {}", certificate.subject().to_string(), id(text)?))
+}
+
+/// Whether a private key stands somewhere in `text`.
+pub fn has_private_key(text: &str) -> bool {
+    text.contains("PRIVATE KEY-----")
+}
+
+fn blocks(text: &str, label: &'static str, wanted: &'static str) -> Result<Vec<Vec<u8>>, PemError> {
+    if has_private_key(text) {
+        return Err(PemError::PrivateKey);
+    }
+    let blocks = pem::parse_many(text).map_err(|_| PemError::None(wanted))?;
+    if blocks.is_empty() {
+        return Err(PemError::None(wanted));
+    }
+    match blocks.iter().find(|b| b.tag() != label) {
+        Some(other) => Err(PemError::Other { found: other.tag().into(), wanted }),
+        None => Ok(blocks.into_iter().map(pem::Pem::into_contents).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proposal::catalogue::find;
+
+    fn example(template: &str, name: &str) -> String {
+        find(template).unwrap().example[name].as_str().unwrap().into()
+    }
+
+    #[test]
+    fn certificates_and_keys_are_told_apart() {
+        let certificate = example("set_member", "cert");
+        let key = example("set_member", "encryption_pub_key");
+        assert_eq!(certificates(certificate.clone()).unwrap(), certificate);
+        assert_eq!(rsa_public_key(key.clone()).unwrap(), key);
+        assert!(matches!(certificates(key), Err(PemError::Other { .. })));
+        assert!(matches!(rsa_public_key(certificate.clone()), Err(PemError::Other { .. })));
+        assert_eq!(certificates("x".into()), Err(PemError::None("a certificate")));
+        assert_eq!(certificates(certificate.replace("MII", "NII")), Err(PemError::Malformed("the certificate")));
+        let private = certificate.replace("CERTIFICATE", "PRIVATE KEY");
+        assert_eq!(certificates(private), Err(PemError::PrivateKey));
+        assert!(describe(&certificate).unwrap().contains("CN=example"));
+    }
+}

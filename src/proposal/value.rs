@@ -1,0 +1,250 @@
+//! A parameter's value, read from the command line or a file, as its kind asks.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use super::bundle::{self, BundleError};
+use super::catalogue::Kind;
+use super::pem_text::{self, PemError};
+use super::time::{TimeError, valid_from};
+use crate::digest::{HexError, parse_hex};
+use crate::evidence::snp::host_data;
+use crate::files::{self, FileError};
+use crate::json::{self, JsonError};
+
+/// The largest whole number that JavaScript, and so CCF, reads exactly: 2^53 − 1.
+pub const MAX_SAFE_INTEGER: i64 = (1 << 53) - 1;
+
+/// Where a value stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// In the text itself.
+    Text(String),
+    /// In a file (or a folder, for a bundle).
+    File(PathBuf),
+}
+
+/// Why a value is not what the parameter takes.
+#[derive(Debug, thiserror::Error)]
+pub enum ValueError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// Hexadecimal digits of another number or case.
+    #[error(transparent)]
+    Hex(#[from] HexError),
+    /// No whole number, or one out of bounds.
+    #[error("{given:?} is not a whole number{bounds}")]
+    Integer {
+        /// What was given.
+        given: String,
+        /// What it may be, as text.
+        bounds: String,
+    },
+    /// Neither true nor false.
+    #[error("{0:?} is neither true nor false")]
+    Boolean(String),
+    /// None of the choices.
+    #[error("{given:?} is none of {}", values.join(", "))]
+    Choice {
+        /// What was given.
+        given: String,
+        /// What may be given.
+        values: Vec<String>,
+    },
+    /// Not JSON.
+    #[error("its value is JSON")]
+    Json(#[from] JsonError),
+    /// JSON of another type.
+    #[error("its value is {0}")]
+    Shape(&'static str),
+    /// Nothing where something is needed.
+    #[error("its value is empty")]
+    Empty,
+    /// Not PEM of that kind.
+    #[error(transparent)]
+    Pem(#[from] PemError),
+    /// Not a point in time.
+    #[error(transparent)]
+    Time(#[from] TimeError),
+    /// Not a bundle.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// A policy that no text can carry.
+    #[error("the security policy is not UTF-8 text, so no proposal can carry it")]
+    PolicyNotText,
+    /// Several sources for what has one.
+    #[error("it is given {0} times; only scripts are joined from several files")]
+    Several(usize),
+}
+
+/// Reads a value of this kind; `now` is the moment that `now` stands for.
+///
+/// Several sources are joined for scripts, a newline between them, as CCF's own tools do.
+pub fn read(kind: &Kind, sources: &[Source], now: OffsetDateTime) -> Result<Value, ValueError> {
+    if *kind == Kind::Script {
+        let parts: Result<Vec<_>, _> = sources.iter().map(text).collect();
+        let script = parts?.join("\n");
+        return if script.trim().is_empty() { Err(ValueError::Empty) } else { Ok(script.into()) };
+    }
+    match sources {
+        [one] => read_one(kind, one, now),
+        _ => Err(ValueError::Several(sources.len())),
+    }
+}
+
+fn read_one(kind: &Kind, source: &Source, now: OffsetDateTime) -> Result<Value, ValueError> {
+    match kind {
+        Kind::Bundle => {
+            return Ok(bundle::read(Path::new(match source {
+                Source::File(path) => path,
+                Source::Text(text) => return checked_bundle(json::parse(text.as_bytes())?),
+            }))?);
+        }
+        Kind::Policy => return policy(source),
+        Kind::Certificate => return Ok(pem_text::certificates(text(source)?)?.into()),
+        Kind::PublicKey => return Ok(pem_text::rsa_public_key(text(source)?)?.into()),
+        Kind::Object | Kind::Json | Kind::Texts | Kind::Jwks | Kind::Tcb => {
+            return shaped(kind, json::parse(text(source)?.as_bytes())?);
+        }
+        _ => {}
+    }
+    let text = line(source)?;
+    Ok(match kind {
+        Kind::Hex { bytes } => hex(*bytes, &text)?.into(),
+        Kind::Integer { min, max } => integer(&text, *min, *max)?.into(),
+        Kind::Boolean => text.parse::<bool>().map_err(|_| ValueError::Boolean(shown(&text)))?.into(),
+        Kind::Choice { values } if !values.contains(&text) => {
+            return Err(ValueError::Choice { given: shown(&text), values: values.clone() });
+        }
+        Kind::Time => valid_from(&text, now)?.into(),
+        _ if text.is_empty() => return Err(ValueError::Empty),
+        _ => text.into(),
+    })
+}
+
+/// Checks the digits of a hexadecimal value; the length is that of the catalogue: 4, 8, 32 or 48 bytes.
+pub(super) fn hex(bytes: usize, text: &str) -> Result<&str, HexError> {
+    match bytes {
+        4 => parse_hex::<4>("value of 4 bytes", text).map(|_| text),
+        8 => parse_hex::<8>("value of 8 bytes", text).map(|_| text),
+        48 => parse_hex::<48>("value of 48 bytes", text).map(|_| text),
+        _ => parse_hex::<32>("value of 32 bytes", text).map(|_| text),
+    }
+}
+
+fn integer(text: &str, min: Option<i64>, max: Option<i64>) -> Result<i64, ValueError> {
+    let (low, high) = (min.unwrap_or(-MAX_SAFE_INTEGER), max.unwrap_or(MAX_SAFE_INTEGER));
+    let plain = text.strip_prefix('-').unwrap_or(text);
+    let number = text.parse().ok().filter(|n| plain.bytes().all(|b| b.is_ascii_digit()) && (low..=high).contains(n));
+    number.ok_or_else(|| ValueError::Integer { given: shown(text), bounds: format!(" from {low} to {high}") })
+}
+
+/// JSON of the type that the kind asks for.
+pub(super) fn shaped(kind: &Kind, value: Value) -> Result<Value, ValueError> {
+    let good = match kind {
+        Kind::Object => (value.is_object(), "a JSON object"),
+        Kind::Tcb => (
+            crate::evidence::snp::tcb::MinimumTcb::from_json(&value).is_ok(),
+            "a JSON object of boot_loader, tee, snp, microcode (and fmc on Turin), each 0 to 255",
+        ),
+        Kind::Jwks => (value.get("keys").is_some_and(Value::is_array), r#"a JSON object with a list of "keys""#),
+        Kind::Texts => {
+            let texts = value.as_array().is_some_and(|list| list.iter().all(Value::is_string));
+            (texts, "a JSON list of texts")
+        }
+        _ => (true, "JSON"),
+    };
+    if good.0 { Ok(value) } else { Err(ValueError::Shape(good.1)) }
+}
+
+fn checked_bundle(bundle: Value) -> Result<Value, ValueError> {
+    match bundle::problems(&bundle).into_iter().next() {
+        Some(problem) => Err(BundleError::Problem(problem).into()),
+        None => Ok(bundle),
+    }
+}
+
+fn policy(source: &Source) -> Result<Value, ValueError> {
+    let bytes = match source {
+        Source::Text(text) => text.clone().into_bytes(),
+        Source::File(path) => files::read(path, super::MAX_PROPOSAL)?,
+    };
+    let policy = host_data::from_file(&bytes);
+    String::from_utf8(policy.bytes).map(Into::into).map_err(|_| ValueError::PolicyNotText)
+}
+
+/// The whole text.
+fn text(source: &Source) -> Result<String, ValueError> {
+    Ok(match source {
+        Source::Text(text) => text.clone(),
+        Source::File(path) => files::read_text(path, super::MAX_PROPOSAL)?,
+    })
+}
+
+/// The text without the newline that ends a file.
+fn line(source: &Source) -> Result<String, ValueError> {
+    let mut text = text(source)?;
+    if matches!(source, Source::File(_)) {
+        let end = text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n')).unwrap_or(&text).len();
+        text.truncate(end);
+    }
+    Ok(text)
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn one(kind: &Kind, text: &str) -> Result<Value, ValueError> {
+        read(kind, &[Source::Text(text.into())], OffsetDateTime::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn values_are_typed_by_their_kind() {
+        let integer = Kind::Integer { min: Some(1), max: Some(254) };
+        assert_eq!(one(&integer, "254").unwrap(), json!(254));
+        for bad in ["0", "255", "1.0", "+1", "0x1", "", " 1", "1e2"] {
+            assert!(one(&integer, bad).is_err(), "{bad:?}");
+        }
+        assert!(one(&Kind::Integer { min: None, max: None }, "9007199254740992").is_err());
+        assert_eq!(one(&Kind::Boolean, "true").unwrap(), json!(true));
+        assert!(one(&Kind::Boolean, "True").is_err());
+        assert_eq!(one(&Kind::Hex { bytes: 4 }, "00a00f11").unwrap(), json!("00a00f11"));
+        for bad in ["00A00F11", "0x00a00f11", "00a00f1", ""] {
+            assert!(one(&Kind::Hex { bytes: 4 }, bad).is_err(), "{bad:?}");
+        }
+        assert_eq!(one(&Kind::Object, "{\"a\": 1}").unwrap(), json!({"a": 1}));
+        assert!(one(&Kind::Object, "[]").is_err());
+        assert!(one(&Kind::Object, "{\"a\":1,\"a\":1}").is_err());
+        assert_eq!(one(&Kind::Json, "null").unwrap(), json!(null));
+        assert_eq!(one(&Kind::Texts, "[\"a\"]").unwrap(), json!(["a"]));
+        assert!(one(&Kind::Texts, "[1]").is_err());
+        assert!(one(&Kind::Tcb, r#"{"boot_loader": 256}"#).is_err());
+        assert!(one(&Kind::Text, "").is_err());
+        assert!(one(&Kind::Choice { values: vec!["a".into()] }, "b").is_err());
+    }
+
+    #[test]
+    fn scripts_are_joined_in_order_and_other_values_are_not() {
+        let two = [Source::Text("a".into()), Source::Text("b".into())];
+        assert_eq!(read(&Kind::Script, &two, OffsetDateTime::UNIX_EPOCH).unwrap(), json!("a\nb"));
+        assert!(matches!(read(&Kind::Text, &two, OffsetDateTime::UNIX_EPOCH), Err(ValueError::Several(2))));
+    }
+
+    #[test]
+    fn a_policy_is_taken_raw_or_from_base64() {
+        let base64 = "cGFja2FnZSBwb2xpY3kK";
+        assert_eq!(one(&Kind::Policy, base64).unwrap(), json!("package policy\n"));
+        assert_eq!(one(&Kind::Policy, "package policy\n").unwrap(), json!("package policy\n"));
+        assert_eq!(one(&Kind::Policy, "").unwrap(), json!(""));
+        assert!(matches!(one(&Kind::Policy, "/////w=="), Err(ValueError::PolicyNotText)));
+    }
+}
