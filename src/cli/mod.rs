@@ -1,5 +1,6 @@
 //! The commands: one file each, which reads flags, calls the library, and prints through [`output`].
 
+mod ballot;
 mod checks;
 mod common;
 mod error;
@@ -35,6 +36,8 @@ enum Command {
     Keys(keys::Keys),
     /// Write proposals, check them, and carry them to the service
     Proposal(proposal::Proposal),
+    /// Write ballots, and carry them to the service
+    Ballot(ballot::Ballot),
     /// Write shell completions to standard output
     Completions(shell::Completions),
     /// Write manual pages into a folder
@@ -47,6 +50,7 @@ impl Command {
             Self::Measure(args) => args.run(context).await,
             Self::Keys(args) => args.run(context).await,
             Self::Proposal(args) => args.run(context).await,
+            Self::Ballot(args) => args.run(context).await,
             Self::Completions(args) => args.run(context),
             Self::Man(args) => args.run(context),
         }

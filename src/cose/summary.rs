@@ -40,7 +40,8 @@ pub fn summary(message: &Message, member: MemberId, algorithm: Algorithm) -> Vec
 /// `text` with everything escaped that a terminal would obey or that would change the order of what is read.
 pub fn visible(text: &str) -> String {
     let hidden = |c: char| {
-        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
     text.chars().map(|c| if c != '\t' && hidden(c) { c.escape_unicode().to_string() } else { c.into() }).collect()
 }

@@ -3,6 +3,7 @@
 //! - [`Proposal`]: a list of [`Action`]s, read strictly, kept byte for byte.
 //! - [`catalogue`]: every action that CCF's constitutions know, with its parameters.
 //! - [`new`]: a proposal from a template and settings; [`value`], [`time`], [`bundle`] and [`pem_text`] read them.
+//! - [`ballot`]: votes, as scripts.
 //!
 //! ```
 //! use ccf_gov::proposal::{Proposal, new};
@@ -13,6 +14,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod ballot;
 pub mod bundle;
 pub mod catalogue;
 mod document;

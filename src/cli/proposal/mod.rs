@@ -3,11 +3,15 @@
 mod new;
 mod templates;
 
+use std::path::Path;
+
 use clap::{Args, Subcommand};
 
 use super::common::Context;
-use super::error::CliError;
+use super::error::{CliError, Kind};
 use super::exit::Exit;
+use ccf_gov::files;
+use ccf_gov::proposal::MAX_PROPOSAL;
 
 /// Where to look when a template's name is not known.
 const LIST: &str = "`ccf-gov proposal templates` lists them";
@@ -34,4 +38,11 @@ impl Proposal {
             Command::New(args) => args.run(context),
         }
     }
+}
+
+/// The proposal in a file.
+pub fn read_proposal(path: &Path) -> Result<ccf_gov::proposal::Proposal, CliError> {
+    let bytes = files::read(path, MAX_PROPOSAL)?;
+    ccf_gov::proposal::Proposal::parse(&bytes)
+        .map_err(|e| CliError::new(Kind::Usage, format!("{} is not a proposal", path.display()), e))
 }
