@@ -3,14 +3,18 @@
 mod ballot;
 mod checks;
 mod common;
+mod consent;
 mod error;
 mod exit;
+mod inspect;
 mod key;
 mod keys;
 mod measure;
+mod message_args;
 mod output;
 mod proposal;
 mod shell;
+mod sign;
 
 use clap::{Parser, Subcommand};
 
@@ -38,6 +42,10 @@ enum Command {
     Proposal(proposal::Proposal),
     /// Write ballots, and carry them to the service
     Ballot(ballot::Ballot),
+    /// Sign a governance request
+    Sign(sign::Sign),
+    /// Show what an envelope says, who signed it, and whether it is valid
+    Inspect(inspect::Inspect),
     /// Write shell completions to standard output
     Completions(shell::Completions),
     /// Write manual pages into a folder
@@ -51,6 +59,8 @@ impl Command {
             Self::Keys(args) => args.run(context).await,
             Self::Proposal(args) => args.run(context).await,
             Self::Ballot(args) => args.run(context).await,
+            Self::Sign(args) => args.run(context).await,
+            Self::Inspect(args) => args.run(context).await,
             Self::Completions(args) => args.run(context),
             Self::Man(args) => args.run(context),
         }

@@ -54,6 +54,11 @@ impl MessageType {
         }
     }
 
+    /// Whether the request carries anything.
+    pub const fn has_payload(self) -> bool {
+        !matches!(self, Self::Withdrawal | Self::StateDigest | Self::EncryptedRecoveryShare)
+    }
+
     /// Whether the request is about one proposal and names it.
     pub const fn names_proposal(self) -> bool {
         matches!(self, Self::Ballot | Self::Withdrawal)

@@ -1,0 +1,168 @@
+//! `inspect`: what an envelope says, who signed it, and whether it is valid.
+
+use std::path::PathBuf;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use clap::Args;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use super::common::Context;
+use super::error::{CliError, Kind};
+use super::exit::Exit;
+use ccf_gov::cose::{Algorithm, CreatedAt, Envelope, MAX_ENVELOPE, MemberCertificate, Sign1, Signature, visible};
+use ccf_gov::{files, json};
+
+/// Show what an envelope says, who signed it, and whether it is valid
+///
+/// Without --cert the signature can't be checked, and `valid` is null. With it: exit code 0 if the envelope is
+/// valid and by that member, 3 if not. An envelope that a service would refuse is shown too, with what is wrong.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  ccf-gov inspect proposal.cose --cert alice_cert.pem
+  ccf-gov inspect ballot.cose --output json | jq .payload")]
+pub struct Inspect {
+    /// The envelope; - for standard input
+    #[arg(value_name = "ENVELOPE")]
+    file: PathBuf,
+}
+
+impl Inspect {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let bytes = files::read(&self.file, MAX_ENVELOPE)?;
+        let cose = Sign1::from_bytes(&bytes)
+            .map_err(|e| CliError::new(Kind::Usage, format!("{} is no COSE_Sign1 envelope", self.file.display()), e))?;
+        let certificate = context.certificate()?;
+        let report = Report::new(cose, certificate.as_ref());
+        context.output.result(&report.json(), || report.text())?;
+        Ok(if report.valid() == Some(false) { Exit::No } else { Exit::Done })
+    }
+}
+
+struct Report {
+    cose: Sign1,
+    kid: Option<String>,
+    algorithm: Option<Algorithm>,
+    payload: Value,
+    /// Why a service would refuse it, whoever signed it.
+    problems: Vec<String>,
+    /// Whether the certificate's key signed it, if there is a certificate.
+    signature: Option<Result<(), String>>,
+    /// What is worth knowing and does not make it invalid.
+    remarks: Vec<String>,
+}
+
+impl Report {
+    fn new(cose: Sign1, certificate: Option<&MemberCertificate>) -> Self {
+        let kid = cose.header.kid.as_ref().map(|kid| String::from_utf8_lossy(kid).into_owned());
+        let algorithm = cose.header.alg.and_then(Algorithm::from_cose_id);
+        let problems = match Envelope::from_sign1(cose.clone()) {
+            Ok(_) => Vec::new(),
+            Err(error) => vec![chain(&error)],
+        };
+        let payload = match json::parse(&cose.payload) {
+            _ if cose.payload.is_empty() => Value::Null,
+            Ok(value) => value,
+            Err(_) => match std::str::from_utf8(&cose.payload) {
+                Ok(text) => text.into(),
+                Err(_) => json!({"base64": BASE64_STANDARD.encode(&cose.payload)}),
+            },
+        };
+        let mut remarks = Vec::new();
+        if !cose.header.others.is_empty() {
+            remarks.push(format!("the header has parameters that CCF passes over: {}", cose.header.others.join(", ")));
+        }
+        if let Some(Err(e)) = certificate.map(|c| c.check_in_date(OffsetDateTime::now_utc())) {
+            remarks.push(e.to_string());
+        }
+        let signature = certificate.map(|certificate| check(&cose, kid.as_deref(), certificate));
+        Self { kid, algorithm, payload, problems, signature, remarks, cose }
+    }
+
+    fn valid(&self) -> Option<bool> {
+        match &self.signature {
+            _ if !self.problems.is_empty() => Some(false),
+            Some(result) => Some(result.is_ok()),
+            None => None,
+        }
+    }
+
+    fn json(&self) -> Value {
+        let header = &self.cose.header;
+        json!({
+            "type": header.message_type, "created_at": header.created_at, "proposal_id": header.proposal_id,
+            "kid": self.kid, "algorithm": self.algorithm, "payload": self.payload, "valid": self.valid(),
+            "signature": match &self.signature { None => "unchecked", Some(Ok(())) => "good", Some(Err(_)) => "bad" },
+            "problems": self.all_problems(), "remarks": self.remarks,
+        })
+    }
+
+    fn all_problems(&self) -> Vec<String> {
+        let signature = self.signature.iter().filter_map(|s| s.as_ref().err()).cloned();
+        self.problems.iter().cloned().chain(signature).collect()
+    }
+
+    fn text(&self) -> String {
+        let header = &self.cose.header;
+        let or_none = |text: Option<String>| text.map_or("(none)".into(), |t| visible(&t));
+        let created_at = header.created_at.map(|s| {
+            let time = u64::try_from(s).ok().and_then(|s| CreatedAt::from_seconds(s).ok());
+            time.map_or(s.to_string(), |t| format!("{t} ({s})"))
+        });
+        let algorithm = self.algorithm.map(|a| a.to_string()).or(header.alg.map(|a| format!("{a} (unknown)")));
+        let mut text = format!(
+            "Type        {}\nCreated at  {}\nProposal    {}\nMember      {}\nAlgorithm   {}\n",
+            or_none(header.message_type.clone()),
+            or_none(created_at),
+            or_none(header.proposal_id.clone()),
+            or_none(self.kid.clone()),
+            or_none(algorithm),
+        );
+        text += &match &self.signature {
+            None => "Signature   not checked: give the member's certificate with --cert\n".into(),
+            Some(Ok(())) => "Signature   good, by this member\n".to_owned(),
+            Some(Err(why)) => format!("Signature   BAD: {why}\n"),
+        };
+        for problem in &self.problems {
+            text += &format!("Refused by a service: {}\n", visible(problem));
+        }
+        for remark in &self.remarks {
+            text += &format!("Note: {}\n", visible(remark));
+        }
+        let payload = match &self.payload {
+            Value::Null => "(empty)".to_owned(),
+            Value::String(script) => script.clone(),
+            value => serde_json::to_string_pretty(value).unwrap_or_default(),
+        };
+        text += "Payload\n";
+        payload.lines().for_each(|line| text += &format!("  {}\n", visible(line)));
+        text
+    }
+}
+
+fn check(cose: &Sign1, kid: Option<&str>, certificate: &MemberCertificate) -> Result<(), String> {
+    let member = certificate.member_id().to_string();
+    let signature = Signature::from_fixed(certificate.algorithm(), &cose.signature)
+        .and_then(|s| certificate.verify(&cose.to_be_signed(), &s));
+    match signature {
+        Err(e) => Err(e.to_string()),
+        Ok(()) if kid != Some(&member) => {
+            Err(format!("it is by the key of member {member}, and the envelope names another member"))
+        }
+        Ok(()) if cose.header.alg != Some(certificate.algorithm().cose_id()) => {
+            Err("it is by the certificate's key, and the envelope names another algorithm".into())
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text += &format!(": {cause}");
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,85 @@
+//! The options that describe one request, in our spelling and in that of CCF's own tools.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use super::error::{CliError, Kind};
+use ccf_gov::cose::{CreatedAt, MAX_ENVELOPE, MemberCertificate, Message, MessageType};
+use ccf_gov::files;
+
+/// One request: its type, content, proposal and time.
+#[derive(Args)]
+pub struct MessageArgs {
+    /// What kind of request it is
+    #[arg(long = "type", visible_alias = "ccf-gov-msg-type", value_name = "TYPE", value_parser = types())]
+    pub kind: Option<MessageType>,
+    /// The content, from a file or - for standard input; nothing for withdrawal and state_digest
+    #[arg(long, value_name = "FILE")]
+    pub content: Option<PathBuf>,
+    /// The proposal that a ballot or withdrawal is about
+    #[arg(
+        long,
+        visible_alias = "ccf-gov-msg-proposal-id",
+        alias = "ccf-gov-msg-proposal_id",
+        value_name = "ID",
+        allow_hyphen_values = true
+    )]
+    pub proposal_id: Option<String>,
+    /// When it was made: RFC 3339 with an offset, or seconds since the epoch [default: now]
+    #[arg(
+        long,
+        visible_alias = "ccf-gov-msg-created-at",
+        alias = "ccf-gov-msg-created_at",
+        value_name = "TIME",
+        allow_hyphen_values = true
+    )]
+    pub created_at: Option<String>,
+}
+
+fn types() -> impl TypedValueParser<Value = MessageType> {
+    PossibleValuesParser::new(MessageType::ALL.map(MessageType::name)).try_map(|name| name.parse::<MessageType>())
+}
+
+impl MessageArgs {
+    /// Whether none of them was given.
+    pub fn is_empty(&self) -> bool {
+        self.kind.is_none() && self.content.is_none() && self.proposal_id.is_none() && self.created_at.is_none()
+    }
+
+    /// The request that they describe, checked.
+    pub fn message(&self) -> Result<Message, CliError> {
+        let kind = self.kind.ok_or_else(|| {
+            CliError::usage("there is no message type").hint("give --type proposal, ballot, withdrawal, ack, …")
+        })?;
+        let proposal_id = self.proposal_id.as_deref().map(str::parse).transpose();
+        let proposal_id = proposal_id.map_err(|e| CliError::new(Kind::Usage, "the proposal id is not valid", e))?;
+        let created_at = match &self.created_at {
+            Some(text) => text.parse(),
+            None => CreatedAt::now(),
+        };
+        let created_at = created_at.map_err(|e| CliError::new(Kind::Usage, "the creation time is not valid", e))?;
+        let (name, payload) = match &self.content {
+            Some(path) => (shown(path), files::read(path, MAX_ENVELOPE - 4096)?),
+            None if kind.has_payload() => {
+                return Err(CliError::usage(format!("a {kind} has content, and none was given"))
+                    .hint("give --content FILE, or --content - for standard input"));
+            }
+            None => ("the request".into(), Vec::new()),
+        };
+        Message::new(kind, created_at, proposal_id, payload)
+            .map_err(|e| CliError::new(Kind::Usage, format!("cannot sign {name} as a {kind}"), e))
+    }
+}
+
+fn shown(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".into() } else { path.display().to_string() }
+}
+
+/// The certificate that `--cert` names, where there must be one.
+pub fn certificate(context: &super::common::Context) -> Result<MemberCertificate, CliError> {
+    context.certificate()?.ok_or_else(|| {
+        CliError::usage("there is no certificate").hint("give the member's certificate with --cert FILE")
+    })
+}
