@@ -5,12 +5,14 @@
 //! - [`Effect`] and [`Host`]: what applying a proposal asks of the node around it.
 
 mod effect;
+mod endpoint;
 mod engine;
 mod globals;
 mod script;
 mod tables;
 
 pub use effect::{Effect, Host};
+pub use endpoint::call_endpoint;
 pub use engine::{Constitution, ConstitutionError, Proposal, Resolution, ScriptError, Stage, Validation};
 pub use tables::{Change, SINGLETON, Tables, table};
 

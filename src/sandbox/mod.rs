@@ -91,6 +91,9 @@ pub enum SandboxError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+    /// The constitution cannot be run.
+    #[error("the constitution cannot be used")]
+    Constitution(#[from] crate::constitution::ConstitutionError),
     /// The join policy does not admit the node.
     #[error(transparent)]
     Refused(#[from] JoinRefused),

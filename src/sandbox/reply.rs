@@ -22,6 +22,8 @@ pub(super) enum Body {
     Empty,
     Json(Vec<u8>),
     JavaScript(String),
+    /// Bytes that nobody says anything about.
+    Raw(Vec<u8>),
     Text(String),
 }
 

@@ -145,6 +145,7 @@ fn response(reply: Reply) -> Response<Full<Bytes>> {
         Body::Empty => (None, Bytes::new()),
         Body::Json(json) => (Some("application/json"), Bytes::from(json)),
         Body::JavaScript(text) => (Some("text/javascript"), Bytes::from(text)),
+        Body::Raw(bytes) => (None, Bytes::from(bytes)),
         Body::Text(text) => (Some("text/plain"), Bytes::from(text)),
     };
     let mut response = Response::new(Full::new(body));

@@ -16,7 +16,7 @@ use super::options::Options;
 use super::state::Saved;
 use super::tables::write;
 use super::{JoinRefused, SandboxError, join, server};
-use crate::constitution::table;
+use crate::constitution::{Constitution, table};
 use crate::id::NodeId;
 
 /// How often time passes.
@@ -37,6 +37,7 @@ pub(super) async fn start(options: Options) -> Result<(Arc<Network>, tokio::task
             for index in 0..options.nodes.len() {
                 listeners.push(listen(address(&options, index)).await?);
             }
+            Constitution::new(&options.constitution)?;
             let key = Key::generate()?;
             let addresses: Vec<SocketAddr> = listeners.iter().map(|(address, _)| *address).collect();
             let state = genesis::create(&options, &key, &addresses)?;

@@ -107,7 +107,7 @@ pub(in crate::sandbox) fn actions(call: &Call<'_>) -> Result<Reply, Fault> {
     version(call)?;
     let name = proposal_name(call, 0)?;
     let bytes = call.sight.tables.get(table::PROPOSALS, name.as_bytes()).ok_or_else(|| no_proposal(&name))?;
-    Ok(Reply::with(200, Body::Json(bytes.to_vec())))
+    Ok(Reply::with(200, Body::Raw(bytes.to_vec())))
 }
 
 /// Refuses what was sent before or is too old; remembers what is new.
