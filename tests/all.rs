@@ -6,4 +6,5 @@ mod evidence_sgx;
 mod real_ccf;
 mod sandbox;
 mod service;
+mod signers;
 mod support;

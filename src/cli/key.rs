@@ -86,7 +86,7 @@ pub fn key_error(doing: impl std::fmt::Display, error: SignerError) -> CliError 
 }
 
 /// The environment, and else the person at the terminal.
-struct Asked;
+pub struct Asked;
 
 impl PassphraseSource for Asked {
     fn passphrase(&self, what: &str) -> Result<Passphrase, PassphraseError> {

@@ -22,12 +22,15 @@ pub struct Keys {
 enum KeysCommand {
     /// Make a member's key and certificate, and an encryption key if wanted
     Generate(Generate),
+    /// List the keys behind a PKCS#11 module, as key URIs to paste
+    List(super::keys_list::List),
 }
 
 impl Keys {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         match self.command {
             KeysCommand::Generate(args) => args.run(context),
+            KeysCommand::List(args) => args.run(context).await,
         }
     }
 }

@@ -9,6 +9,7 @@ mod exit;
 mod inspect;
 mod key;
 mod keys;
+mod keys_list;
 mod measure;
 mod message_args;
 mod output;

@@ -6,6 +6,7 @@ mod key_uri;
 mod open;
 mod passphrase;
 mod pem;
+mod pkcs11;
 mod private_key;
 
 use std::fmt::Debug;
@@ -19,6 +20,7 @@ pub use self::key_uri::{KeyUri, KeyUriError, ModuleName, Pkcs11Uri, VaultKey};
 pub use self::open::{Access, CommandOptions, PinSource, PinTries, open};
 pub use self::passphrase::{NoPassphrase, Passphrase, PassphraseError, PassphraseSource};
 pub use self::pem::PemSigner;
+pub use self::pkcs11::{Pkcs11Error, Pkcs11Signer, TokenKey, list as list_token_keys};
 pub use self::private_key::{KeyError, PrivateKey};
 use crate::cose::{
     Algorithm, CertificateError, Envelope, EnvelopeError, MemberCertificate, Message, Signature, SignatureError,
@@ -67,6 +69,9 @@ pub enum SignerError {
     /// A file or a program does not tell whose key it is.
     #[error("the key's certificate is not known")]
     CertificateMissing,
+    /// A token or its module.
+    #[error(transparent)]
+    Pkcs11(#[from] Pkcs11Error),
     /// Another program gave no signature.
     #[error(transparent)]
     Command(#[from] CommandError),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::{CommandSigner, KeyUri, PassphraseSource, PemSigner, PrivateKey, Signer, SignerError};
+use super::{CommandSigner, KeyUri, PassphraseSource, PemSigner, Pkcs11Signer, PrivateKey, Signer, SignerError};
 use crate::cose::MemberCertificate;
 use crate::files::{self, FileError};
 
@@ -59,7 +59,8 @@ pub async fn open(uri: &KeyUri, access: Access<'_>) -> Result<Box<dyn Signer>, S
             let certificate = certificate.ok_or(SignerError::CertificateMissing)?;
             Box::new(CommandSigner::new(program, access.command, certificate))
         }
-        KeyUri::Pkcs11(_) | KeyUri::AzureKeyVault(_) => return Err(SignerError::NotYet),
+        KeyUri::Pkcs11(uri) => Box::new(Pkcs11Signer::open(uri, certificate, access.pin).await?),
+        KeyUri::AzureKeyVault(_) => return Err(SignerError::NotYet),
     })
 }
 

@@ -2,3 +2,4 @@
 
 pub mod consortium;
 pub mod server;
+pub mod softhsm;

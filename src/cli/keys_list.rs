@@ -1,0 +1,84 @@
+//! `keys list`: the keys on a token, as URIs to paste.
+
+use clap::Args;
+use serde_json::json;
+
+use super::common::Context;
+use super::error::{CliError, Kind};
+use super::exit::Exit;
+use super::key::{Asked, key_error};
+use ccf_gov::signer::{KeyUri, TokenKey, list_token_keys};
+
+/// List the keys behind a PKCS#11 module, as key URIs to paste
+///
+/// Says of each key what it can do and, where the token holds its certificate, whose it is. Most tokens hide private
+/// keys until somebody logs in: with one token, the PIN is taken from pin-source, CCF_GOV_PIN or the terminal; with
+/// several, or without a PIN, only public parts are listed.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  ccf-gov keys list 'pkcs11:?module-name=softhsm2'
+  ccf-gov keys list 'pkcs11:token=consortium?module-path=/usr/lib/x86_64-linux-gnu/libykcs11.so.2'")]
+pub struct List {
+    /// A pkcs11: URI that names the module, and the token if there are several
+    #[arg(value_name = "KEY-URI")]
+    uri: String,
+}
+
+impl List {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let uri: KeyUri =
+            self.uri.parse().map_err(|e| CliError::new(Kind::Usage, "cannot list the keys of this URI", e))?;
+        let KeyUri::Pkcs11(uri) = uri else {
+            return Err(CliError::usage("only the keys of a pkcs11: URI can be listed")
+                .hint("look at a file with keys show --key FILE"));
+        };
+        let keys = list_token_keys(&uri, &Asked).await.map_err(|e| key_error("cannot list the keys", e.into()))?;
+        if keys.iter().any(|key| key.can_sign.is_none()) {
+            context.output.note("Some private keys are hidden: name one token in the URI and log in to see them.");
+        }
+        context.output.result(&json!({"keys": keys.iter().map(as_json).collect::<Vec<_>>()}), || text(&keys))?;
+        Ok(Exit::Done)
+    }
+}
+
+fn as_json(key: &TokenKey) -> serde_json::Value {
+    json!({
+        "uri": key.uri.to_string(),
+        "token": key.token,
+        "label": key.uri.object,
+        "id": key.uri.id.as_ref().map(hex::encode),
+        "kind": key.kind,
+        "algorithm": key.algorithm,
+        "can_sign": key.can_sign,
+        "always_authenticate": key.always_authenticate,
+        "member_ids": key.certificates.iter().map(|c| c.member_id()).collect::<Vec<_>>(),
+    })
+}
+
+fn text(keys: &[TokenKey]) -> String {
+    if keys.is_empty() {
+        return "No keys.".into();
+    }
+    keys.iter().map(describe).collect::<Vec<_>>().join("\n")
+}
+
+fn describe(key: &TokenKey) -> String {
+    let kind = match key.algorithm {
+        Some(algorithm) => format!("{} ({algorithm})", algorithm.curve()),
+        None => format!("{}, which CCF does not take for members", key.kind),
+    };
+    let signs = match (key.can_sign, key.always_authenticate) {
+        (None, _) => "private key hidden",
+        (Some(false), _) => "may not sign",
+        (Some(true), false) => "signs",
+        (Some(true), true) => "signs, with the PIN each time",
+    };
+    let mut text = format!("{}\n  {kind}, {signs}\n", key.uri);
+    for certificate in &key.certificates {
+        text += &format!("  member {}\n", certificate.member_id());
+    }
+    if key.certificates.is_empty() {
+        text += "  no certificate on the token: give it with --cert\n";
+    }
+    text
+}

@@ -1,0 +1,81 @@
+//! Keys on tokens behind a PKCS#11 module: smart cards, HSMs, SoftHSM.
+//!
+//! A module is loaded and initialised once in a process and has one thread of its own, on which every call is made,
+//! one after the other, each in bounded time ([`module`]). A key has one session ([`card`]), which all its
+//! signatures use ([`key`]). The token signs the digest (`CKM_ECDSA`).
+
+mod card;
+mod error;
+mod key;
+mod list;
+mod module;
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cryptoki::context::Pkcs11;
+
+use self::card::Card;
+pub use self::error::Pkcs11Error;
+pub use self::list::{TokenKey, list};
+use self::module::{Held, Module, PATIENCE};
+use super::{PinSource, Pkcs11Uri, Signer, SignerError};
+use crate::cose::{MemberCertificate, Signature};
+
+/// A key on a token, in an open session.
+pub struct Pkcs11Signer {
+    card: Held<Card>,
+    token: String,
+    certificate: MemberCertificate,
+    patience: Duration,
+}
+
+impl Pkcs11Signer {
+    /// Logs in to the token that `uri` names and finds the key. Without `certificate` the token's own is used: the
+    /// one with the key's CKA_ID.
+    pub async fn open(
+        uri: &Pkcs11Uri,
+        certificate: Option<MemberCertificate>,
+        pins: &dyn PinSource,
+    ) -> Result<Self, SignerError> {
+        let module = Module::load(uri.module.as_ref()).await?;
+        let card = card::open(&module, uri, pins).await?;
+        let wanted = uri.clone();
+        let key = card.with("looking for the key", PATIENCE, move |_, card| card.find_key(&wanted)).await?;
+        if key.always_authenticate {
+            card::keep_pin(&card, uri, pins).await?;
+        }
+        let certificate = key.certificate(certificate)?;
+        Ok(Self { card, token: key.token, certificate, patience: PATIENCE })
+    }
+
+    /// The same key, but a signature may take no longer than `patience` (a minute otherwise).
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+}
+
+#[async_trait]
+impl Signer for Pkcs11Signer {
+    fn certificate(&self) -> &MemberCertificate {
+        &self.certificate
+    }
+
+    async fn sign(&self, message: &[u8]) -> Result<Signature, SignerError> {
+        let algorithm = self.algorithm();
+        let message = message.to_vec();
+        let sign = move |module: &Pkcs11, card: &mut Card| card.sign(module, algorithm, &message);
+        let bytes = self.card.with("signing", self.patience, sign).await?;
+        Ok(Signature::from_any(algorithm, &bytes)?)
+    }
+}
+
+impl fmt::Debug for Pkcs11Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pkcs11Signer")
+            .field("token", &self.token)
+            .field("member", &self.certificate.member_id())
+            .finish_non_exhaustive()
+    }
+}

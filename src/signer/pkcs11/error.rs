@@ -1,0 +1,227 @@
+//! What goes wrong with a token.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cryptoki::error::{Error, RvError};
+
+use crate::signer::{PassphraseError, PinTries};
+
+/// Why a token or its module did not do what was asked. Names that a token gives are quoted, with control characters escaped.
+#[derive(Debug, thiserror::Error)]
+pub enum Pkcs11Error {
+    /// The URI names no module.
+    #[error(
+        "the key URI names no PKCS#11 module: add ?module-name=NAME (softhsm2, ykcs11, opensc-pkcs11, …) or \
+         ?module-path=/PATH/TO/MODULE.so"
+    )]
+    NoModule,
+    /// No library of that name in the system's folders.
+    #[error(
+        "there is no PKCS#11 module {name:?} in the system's library folders ({}); install it, or name the file itself \
+         with module-path",
+        searched.join(", ")
+    )]
+    ModuleNotFound {
+        /// The name.
+        name: String,
+        /// The folders that were looked in.
+        searched: Vec<String>,
+    },
+    /// The file is no PKCS#11 module, or is not there.
+    #[error("{} cannot be loaded as a PKCS#11 module", path.display())]
+    Load {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// No token that the URI describes.
+    #[error("no token is {wanted}; {}", among("these are there", "there is none at all", present))]
+    TokenNotFound {
+        /// What the URI asks for.
+        wanted: String,
+        /// The tokens that are there.
+        present: Vec<String>,
+    },
+    /// More than one token.
+    #[error("the key URI fits several tokens: {}; add serial=… or slot-id=…", present.join(", "))]
+    SeveralTokens {
+        /// Those that it fits.
+        present: Vec<String>,
+    },
+    /// Nobody gave a PIN.
+    #[error("there is no PIN for token {token:?}")]
+    NoPin {
+        /// The token.
+        token: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The PIN's file could not be read.
+    #[error("the PIN of token {token:?} cannot be read from its pin-source")]
+    PinSource {
+        /// The token.
+        token: String,
+        /// Why.
+        #[source]
+        source: PassphraseError,
+    },
+    /// One more wrong PIN locks the token, so none is taken from a file.
+    #[error(
+        "token {token:?} takes one more wrong PIN before it locks itself, so the PIN is not taken from a file this time: \
+         leave pin-source out and type it"
+    )]
+    LastTry {
+        /// The token.
+        token: String,
+    },
+    /// The PIN is wrong.
+    #[error("token {token:?} says that the PIN is wrong{}", tries_left(*tries))]
+    WrongPin {
+        /// The token.
+        token: String,
+        /// What it says of further tries.
+        tries: PinTries,
+    },
+    /// The PIN is locked.
+    #[error("the PIN of token {token:?} is locked after too many wrong ones; its security officer can unlock it")]
+    PinLocked {
+        /// The token.
+        token: String,
+    },
+    /// The token has no user PIN yet, or wants another first.
+    #[error("token {token:?} has no usable PIN yet ({why}); set it with the token's own tool")]
+    PinNotSet {
+        /// The token.
+        token: String,
+        /// What it lacks.
+        why: &'static str,
+    },
+    /// No private key that the URI describes.
+    #[error(
+        "token {token:?} has no private key{}; {}",
+        if wanted.is_empty() { String::new() } else { format!(" {wanted}") },
+        among("these are there", "there is no private key at all", present)
+    )]
+    KeyNotFound {
+        /// The token.
+        token: String,
+        /// What the URI asks for.
+        wanted: String,
+        /// The private keys that are there.
+        present: Vec<String>,
+    },
+    /// More than one private key.
+    #[error("the key URI fits several private keys on token {token:?}: {}; add the id of the one you mean", present.join(", "))]
+    SeveralKeys {
+        /// The token.
+        token: String,
+        /// Those that it fits.
+        present: Vec<String>,
+    },
+    /// A key on no curve that CCF takes.
+    #[error("the key {key} is not on P-256, P-384 or P-521: CCF takes members' keys on these only")]
+    KeyType {
+        /// The key.
+        key: String,
+    },
+    /// A key that is not for signatures (CKA_SIGN is false).
+    #[error("the key {key} may not sign (its CKA_SIGN is false)")]
+    MayNotSign {
+        /// The key.
+        key: String,
+    },
+    /// The token has no certificate for the key.
+    #[error(
+        "token {token:?} holds no certificate with the id of the key {key}; give the member's certificate with --cert"
+    )]
+    NoCertificate {
+        /// The token.
+        token: String,
+        /// The key.
+        key: String,
+    },
+    /// The token has several.
+    #[error("token {token:?} holds {count} certificates with the id of the key {key}; say which with --cert")]
+    SeveralCertificates {
+        /// The token.
+        token: String,
+        /// The key.
+        key: String,
+        /// How many.
+        count: usize,
+    },
+    /// The key wants its PIN for each signature, in a way that the module cannot do it.
+    #[error(
+        "the key on token {token:?} wants its PIN again for each signature (CKA_ALWAYS_AUTHENTICATE), and the module \
+         cannot sign in steps, which this needs"
+    )]
+    AlwaysAuthenticate {
+        /// The token.
+        token: String,
+        /// What the module answered.
+        #[source]
+        source: Error,
+    },
+    /// The token went away.
+    #[error("token {token:?} was removed or has closed the session; put it back and run the command again")]
+    Removed {
+        /// The token.
+        token: String,
+        /// What the module answered.
+        #[source]
+        source: Error,
+    },
+    /// Any other failure of the module.
+    #[error("the PKCS#11 module failed while {doing}")]
+    Call {
+        /// What was being done.
+        doing: &'static str,
+        /// What it answered.
+        #[source]
+        source: Error,
+    },
+    /// A call did not come back.
+    #[error("the PKCS#11 module did not come back within {} seconds while {doing}; is the token waiting for a touch?", after.as_secs_f32())]
+    Timeout {
+        /// What was being done.
+        doing: &'static str,
+        /// How long it had.
+        after: Duration,
+    },
+    /// The module broke the thread it runs on.
+    #[error("the PKCS#11 module's thread has ended while {0}")]
+    ThreadEnded(&'static str),
+}
+
+impl Pkcs11Error {
+    /// Tells a token that went away from other failures.
+    pub(super) fn of_token(token: &str, doing: &'static str, source: Error) -> Self {
+        use RvError::{
+            DeviceError, DeviceRemoved, SessionClosed, SessionHandleInvalid, SlotIdInvalid, TokenNotPresent,
+        };
+        match source {
+            Error::Pkcs11(
+                DeviceRemoved | TokenNotPresent | SessionHandleInvalid | SessionClosed | SlotIdInvalid | DeviceError,
+                _,
+            ) => Self::Removed { token: token.into(), source },
+            source => Self::Call { doing, source },
+        }
+    }
+}
+
+fn among(some: &str, none: &str, names: &[String]) -> String {
+    if names.is_empty() { none.into() } else { format!("{some}: {}", names.join(", ")) }
+}
+
+fn tries_left(tries: PinTries) -> &'static str {
+    match tries {
+        PinTries::Unknown => "; it does not tell how many tries are left",
+        PinTries::Low => "; there are tries left, but not all",
+        PinTries::Last => "; there is one try left before it locks itself",
+    }
+}

@@ -1,0 +1,273 @@
+//! A private key on a token: finding it, its certificate, and signing with it.
+
+use cryptoki::context::Pkcs11;
+use cryptoki::error::{Error, RvError};
+use cryptoki::mechanism::{Mechanism, MechanismType};
+use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
+use cryptoki::session::{Session, UserType};
+
+use super::card::Card;
+use super::{Pkcs11Error, Pkcs11Uri};
+use crate::cose::{Algorithm, MemberCertificate};
+use crate::signer::SignerError;
+
+/// The most objects of one kind that are looked at on a token.
+const MAX_OBJECTS: usize = 4096;
+
+/// A key that was chosen, as it stays with the session.
+#[derive(Clone, Copy)]
+pub(super) struct Key {
+    handle: ObjectHandle,
+    always_authenticate: bool,
+}
+
+/// What a token says of one object.
+#[derive(Clone, Default)]
+pub(super) struct Facts {
+    pub(super) label: String,
+    pub(super) id: Vec<u8>,
+    pub(super) key_type: Option<KeyType>,
+    pub(super) curve: Option<Algorithm>,
+    pub(super) point: Option<Vec<u8>>,
+    pub(super) may_sign: bool,
+    pub(super) always_authenticate: bool,
+    value: Vec<u8>,
+}
+
+/// A key that was chosen, as the rest of the library sees it.
+pub(super) struct FoundKey {
+    pub(super) token: String,
+    pub(super) always_authenticate: bool,
+    name: String,
+    algorithm: Algorithm,
+    point: Option<Vec<u8>>,
+    certificates: Vec<MemberCertificate>,
+}
+
+impl FoundKey {
+    /// The member's certificate: the one that was given, or else the token's, if it is the key's.
+    pub(super) fn certificate(&self, given: Option<MemberCertificate>) -> Result<MemberCertificate, SignerError> {
+        let (token, key) = (self.token.clone(), self.name.clone());
+        let certificate = match (given, &self.certificates[..]) {
+            (Some(given), _) => given,
+            (None, [one]) => one.clone(),
+            (None, []) => return Err(Pkcs11Error::NoCertificate { token, key }.into()),
+            (None, several) => return Err(Pkcs11Error::SeveralCertificates { token, key, count: several.len() }.into()),
+        };
+        // Where the token does not show the public key, the first signature tells.
+        let other_point = self.point.as_deref().is_some_and(|point| !certificate.has_key(point));
+        if certificate.algorithm() != self.algorithm || other_point {
+            return Err(SignerError::Mismatch);
+        }
+        Ok(certificate)
+    }
+}
+
+impl Card {
+    /// Finds the one private key that `uri` names, and keeps it.
+    pub(super) fn find_key(&mut self, uri: &Pkcs11Uri) -> Result<FoundKey, Pkcs11Error> {
+        let token = self.token.label().to_owned();
+        let all = self.objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY)])?;
+        let names = |keys: &[&(ObjectHandle, Facts)]| keys.iter().map(|(_, facts)| facts.name()).collect();
+        let fitting: Vec<_> = all.iter().filter(|(_, facts)| facts.fit(uri)).collect();
+        let (handle, facts) = match fitting[..] {
+            [one] => one,
+            [] => {
+                let present = names(&all.iter().collect::<Vec<_>>());
+                return Err(Pkcs11Error::KeyNotFound { token, wanted: wanted(uri), present });
+            }
+            _ => return Err(Pkcs11Error::SeveralKeys { token, present: names(&fitting) }),
+        };
+        let name = facts.name();
+        let Some(algorithm) = facts.curve.filter(|_| facts.key_type == Some(KeyType::EC)) else {
+            return Err(Pkcs11Error::KeyType { key: name });
+        };
+        if !facts.may_sign {
+            return Err(Pkcs11Error::MayNotSign { key: name });
+        }
+        let public = self.objects(&same(ObjectClass::PUBLIC_KEY, facts))?;
+        let point = facts.point.clone().or_else(|| public.iter().find_map(|(_, public)| public.point.clone()));
+        let mut certificates = self.certificates(facts)?;
+        if let (Some(point), true) = (&point, certificates.len() > 1) {
+            certificates.retain(|certificate| certificate.has_key(point));
+        }
+        let always_authenticate = facts.always_authenticate;
+        self.key = Some(Key { handle: *handle, always_authenticate });
+        Ok(FoundKey { token, always_authenticate, name, algorithm, point, certificates })
+    }
+
+    /// The certificates with a key's CKA_ID that a member could have.
+    pub(super) fn certificates(&self, key: &Facts) -> Result<Vec<MemberCertificate>, Pkcs11Error> {
+        if key.id.is_empty() {
+            return Ok(Vec::new());
+        }
+        let found = self.objects(&same(ObjectClass::CERTIFICATE, key))?;
+        Ok(found.iter().filter_map(|(_, facts)| MemberCertificate::from_der(&facts.value).ok()).collect())
+    }
+
+    /// The objects of a kind, with what the token says of them.
+    pub(super) fn objects(&self, template: &[Attribute]) -> Result<Vec<(ObjectHandle, Facts)>, Pkcs11Error> {
+        let failed = |e| self.failed("looking through the token", e);
+        let handles: Result<Vec<_>, _> =
+            self.session.iter_objects(template).map_err(failed)?.take(MAX_OBJECTS).collect();
+        let mut objects = Vec::new();
+        for handle in handles.map_err(failed)? {
+            objects.push((handle, Facts::read(&self.session, handle).map_err(failed)?));
+        }
+        Ok(objects)
+    }
+
+    /// Signs a message's digest with the key; the answer is whatever the token gave.
+    pub(super) fn sign(
+        &mut self,
+        module: &Pkcs11,
+        algorithm: Algorithm,
+        message: &[u8],
+    ) -> Result<Vec<u8>, Pkcs11Error> {
+        let Some(key) = self.key else {
+            return Err(Pkcs11Error::ThreadEnded("signing"));
+        };
+        let digest = algorithm.digest(message);
+        if !key.always_authenticate {
+            return self.session.sign(&Mechanism::Ecdsa, key.handle, &digest).map_err(|e| self.sign_failed(e));
+        }
+        self.sign_in_steps(module, key, algorithm, message, &digest)
+    }
+
+    /// Begins, logs in for this one signature, and ends (PKCS#11 v2.40, section 4.9 on CKA_ALWAYS_AUTHENTICATE). The
+    /// token hashes the message itself if it can: some take steps for those mechanisms only.
+    fn sign_in_steps(
+        &mut self,
+        module: &Pkcs11,
+        key: Key,
+        algorithm: Algorithm,
+        message: &[u8],
+        digest: &[u8],
+    ) -> Result<Vec<u8>, Pkcs11Error> {
+        let hashing = match algorithm {
+            Algorithm::ES256 => (Mechanism::EcdsaSha256, MechanismType::ECDSA_SHA256),
+            Algorithm::ES384 => (Mechanism::EcdsaSha384, MechanismType::ECDSA_SHA384),
+            Algorithm::ES512 => (Mechanism::EcdsaSha512, MechanismType::ECDSA_SHA512),
+        };
+        let mechanisms =
+            module.get_mechanism_list(self.slot).map_err(|e| self.failed("asking for its mechanisms", e))?;
+        let (mechanism, data) =
+            if mechanisms.contains(&hashing.1) { (hashing.0, message) } else { (Mechanism::Ecdsa, digest) };
+        self.session.sign_init(&mechanism, key.handle).map_err(|e| self.sign_failed(e))?;
+        self.log_in(module, UserType::ContextSpecific)?;
+        let signed = self.session.sign_update(data).and_then(|()| self.session.sign_final());
+        signed.map_err(|error| match error {
+            Error::Pkcs11(RvError::FunctionNotSupported | RvError::OperationNotInitialized, _) => {
+                Pkcs11Error::AlwaysAuthenticate { token: self.token.label().into(), source: error }
+            }
+            error => self.sign_failed(error),
+        })
+    }
+
+    fn sign_failed(&self, error: Error) -> Pkcs11Error {
+        match error {
+            Error::Pkcs11(RvError::ObjectHandleInvalid | RvError::KeyHandleInvalid, _) => {
+                Pkcs11Error::Removed { token: self.token.label().into(), source: error }
+            }
+            error => self.failed("signing", error),
+        }
+    }
+}
+
+impl Facts {
+    fn read(session: &Session, object: ObjectHandle) -> Result<Self, Error> {
+        const WANTED: [AttributeType; 8] = [
+            AttributeType::Label,
+            AttributeType::Id,
+            AttributeType::KeyType,
+            AttributeType::EcParams,
+            AttributeType::EcPoint,
+            AttributeType::Sign,
+            AttributeType::AlwaysAuthenticate,
+            AttributeType::Value,
+        ];
+        let mut facts = Self::default();
+        let mut point = None;
+        // A token leaves out what the object does not have, and never gives a private key's value.
+        for attribute in session.get_attributes(object, &WANTED)? {
+            match attribute {
+                Attribute::Label(label) => facts.label = String::from_utf8_lossy(&label).into_owned(),
+                Attribute::Id(id) => facts.id = id,
+                Attribute::KeyType(key_type) => facts.key_type = Some(key_type),
+                Attribute::EcParams(oid) => facts.curve = curve(&oid),
+                Attribute::EcPoint(der) => point = Some(der),
+                Attribute::Sign(may) => facts.may_sign = may,
+                Attribute::AlwaysAuthenticate(always) => facts.always_authenticate = always,
+                Attribute::Value(value) => facts.value = value,
+                _ => {}
+            }
+        }
+        facts.point = facts.curve.zip(point).and_then(|(curve, der)| uncompressed_point(curve, &der));
+        Ok(facts)
+    }
+
+    fn fit(&self, uri: &Pkcs11Uri) -> bool {
+        uri.object.as_deref().is_none_or(|label| label == self.label) && uri.id.as_ref().is_none_or(|id| *id == self.id)
+    }
+
+    /// The label and id, as a key URI spells the id.
+    pub(super) fn name(&self) -> String {
+        let id: String = self.id.iter().map(|b| format!("%{b:02x}")).collect();
+        format!("{:?} (id={id})", self.label)
+    }
+}
+
+/// The template of what belongs to a key: the same CKA_ID, or the same label where there is no id.
+fn same(class: ObjectClass, key: &Facts) -> Vec<Attribute> {
+    let tie = if key.id.is_empty() {
+        Attribute::Label(key.label.clone().into_bytes())
+    } else {
+        Attribute::Id(key.id.clone())
+    };
+    vec![Attribute::Class(class), tie]
+}
+
+/// The curve that CKA_EC_PARAMS names: the DER of its object identifier.
+fn curve(der: &[u8]) -> Option<Algorithm> {
+    match der {
+        [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07] => Some(Algorithm::ES256),
+        [0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22] => Some(Algorithm::ES384),
+        [0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23] => Some(Algorithm::ES512),
+        _ => None,
+    }
+}
+
+/// The point in CKA_EC_POINT: an OCTET STRING by the standard, the bare point on some tokens.
+fn uncompressed_point(curve: Algorithm, der: &[u8]) -> Option<Vec<u8>> {
+    let bare = 1 + 2 * curve.scalar_len();
+    let head: &[u8] = if curve == Algorithm::ES512 { &[0x04, 0x81, 133] } else { &[0x04, bare as u8] };
+    let point = if der.len() == bare { der } else { der.strip_prefix(head)? };
+    (point.len() == bare && point.first() == Some(&4)).then(|| point.to_vec())
+}
+
+/// What the URI says of the key, as a person reads it.
+fn wanted(uri: &Pkcs11Uri) -> String {
+    let id = uri.id.as_ref().map(|id| format!("of id {}", id.iter().map(|b| format!("%{b:02x}")).collect::<String>()));
+    let label = uri.object.as_ref().map(|label| format!("of label {label:?}"));
+    label.into_iter().chain(id).collect::<Vec<_>>().join(" and ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_point_is_read_wrapped_and_bare() {
+        for algorithm in Algorithm::ALL {
+            let mut bare = vec![4; 1 + 2 * algorithm.scalar_len()];
+            bare[1] = 7;
+            let mut wrapped =
+                if algorithm == Algorithm::ES512 { vec![4, 0x81, 133] } else { vec![4, bare.len() as u8] };
+            wrapped.extend(&bare);
+            assert_eq!(uncompressed_point(algorithm, &bare), Some(bare.clone()));
+            assert_eq!(uncompressed_point(algorithm, &wrapped), Some(bare.clone()));
+            assert_eq!(uncompressed_point(algorithm, &wrapped[1..]), None);
+            assert_eq!(uncompressed_point(algorithm, &[]), None);
+        }
+    }
+}

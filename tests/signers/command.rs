@@ -1,0 +1,90 @@
+//! `exec:`: programs that sign, that sign wrongly, and that do not sign.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use ccf_gov::cose::{Algorithm, Message, MessageType};
+use ccf_gov::signer::{CommandOptions, CommandSigner, NewKeys, Signer, sign};
+
+use super::{chain, keeps_contract, keys, proposal, time};
+
+/// A shell script as the program.
+fn script(folder: &Path, text: &str) -> String {
+    let path = folder.join("signer.sh");
+    std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+fn signer(program: &str, arguments: &[&str], keys: &NewKeys) -> CommandSigner {
+    let options = CommandOptions {
+        arguments: arguments.iter().map(|a| (*a).to_owned()).collect(),
+        timeout: Some(Duration::from_secs(20)),
+    };
+    CommandSigner::new(program, options, keys.certificate().clone())
+}
+
+/// What a script that ignores its input leads to.
+async fn outcome(text: &str, timeout: Option<Duration>) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = keys("member", Algorithm::ES256);
+    let options = CommandOptions { arguments: Vec::new(), timeout };
+    let signer = CommandSigner::new(&script(folder.path(), text), options, keys.certificate().clone());
+    let message = Message::new(MessageType::Proposal, time(), None, proposal("x"));
+    chain(&sign(&signer, message.unwrap()).await.unwrap_err())
+}
+
+#[tokio::test]
+async fn openssl_keeps_the_contract() {
+    if std::process::Command::new("openssl").arg("version").output().is_err() {
+        assert!(std::env::var_os("CI").is_none(), "openssl is missing");
+        return;
+    }
+    for (algorithm, hash) in [(Algorithm::ES256, "sha256"), (Algorithm::ES384, "sha384"), (Algorithm::ES512, "sha512")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = keys("member", algorithm);
+        let key = keys.write(folder.path(), false).unwrap().private_key;
+        let text = format!(
+            "sed 's/.*\"to_be_signed\":\"\\([^\"]*\\)\".*/\\1/' | base64 -d | openssl dgst -{hash} -sign \"$1\""
+        );
+        let program = script(folder.path(), &text);
+        keeps_contract(&signer(&program, &[key.to_str().unwrap()], &keys), &keys).await;
+    }
+}
+
+#[tokio::test]
+async fn the_request_says_what_is_signed() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = keys("member", Algorithm::ES384);
+    let file = folder.path().join("request.json");
+    let program = script(folder.path(), &format!("cat > {}; exit 1", file.display()));
+    let _ = signer(&program, &[], &keys).sign(b"bytes").await;
+    let request: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    assert_eq!(request["alg"], "ES384");
+    assert_eq!(request["value"], URL_SAFE_NO_PAD.encode(Algorithm::ES384.digest(b"bytes")));
+    assert_eq!(request["to_be_signed"], STANDARD.encode(b"bytes"));
+    assert_eq!(request["member_id"], keys.certificate().member_id().to_string());
+}
+
+#[tokio::test]
+async fn what_is_no_signature_is_told() {
+    let rubbish = outcome("echo rubbish", None).await;
+    assert!(rubbish.contains("signature"), "{rubbish}");
+    let other = outcome("head -c 64 /dev/zero | tr '\\0' '\\1'", None).await;
+    assert!(other.contains("not by the certificate's key"), "{other}");
+    let nothing = outcome("true", None).await;
+    assert!(nothing.contains("signature"), "{nothing}");
+    let failed = outcome("exit 7", None).await;
+    assert!(failed.contains("exit status: 7"), "{failed}");
+    let endless = outcome("cat /dev/zero", None).await;
+    assert!(endless.contains("wrote more than"), "{endless}");
+    let hanging = outcome("exec sleep 1000", Some(Duration::from_millis(200))).await;
+    assert!(hanging.contains("within 0.2 seconds and was killed"), "{hanging}");
+    let keys = keys("member", Algorithm::ES256);
+    let missing = chain(&signer("/nowhere/signer", &[], &keys).sign(b"x").await.unwrap_err());
+    assert!(missing.contains("/nowhere/signer"), "{missing}");
+}

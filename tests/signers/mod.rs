@@ -1,0 +1,64 @@
+//! Every kind of signer keeps one contract, and says what is wrong when it cannot.
+
+mod command;
+mod pkcs11;
+
+use ccf_gov::cose::{Algorithm, CreatedAt, Envelope, Message, MessageType};
+use ccf_gov::signer::{NewKeys, PemSigner, Signer, sign};
+
+/// What every signer does: its signatures make envelopes that are valid for its certificate.
+pub async fn keeps_contract(signer: &dyn Signer, keys: &NewKeys) {
+    assert_eq!(signer.certificate(), keys.certificate());
+    assert_eq!(signer.algorithm(), keys.certificate().algorithm());
+    for payload in [proposal("x"), proposal(&"y".repeat(100_000))] {
+        let message = Message::new(MessageType::Proposal, time(), None, payload).unwrap();
+        let envelope = sign(signer, message.clone()).await.unwrap();
+        let read = Envelope::from_bytes(&envelope.to_bytes()).unwrap();
+        read.verify(keys.certificate()).unwrap();
+        assert_eq!(read.message(), &message);
+        assert_eq!(read.signature().as_bytes().len(), signer.algorithm().signature_len());
+    }
+    let messages: Vec<_> = (0u8..4).map(|n| [n; 100]).collect();
+    for message in &messages {
+        let signature = signer.sign(message).await.unwrap();
+        keys.certificate().verify(message, &signature).unwrap();
+    }
+    // Two at a time.
+    let (one, two) = tokio::join!(signer.sign(&messages[0]), signer.sign(&messages[1]));
+    keys.certificate().verify(&messages[0], &one.unwrap()).unwrap();
+    keys.certificate().verify(&messages[1], &two.unwrap()).unwrap();
+}
+
+/// A proposal with `text` in it.
+pub fn proposal(text: &str) -> Vec<u8> {
+    let arguments = serde_json::json!({"name": text});
+    serde_json::json!({"actions": [{"name": "remove_ca_cert_bundle", "args": arguments}]}).to_string().into_bytes()
+}
+
+pub fn time() -> CreatedAt {
+    CreatedAt::from_seconds(1_700_000_000).unwrap()
+}
+
+pub fn keys(name: &str, algorithm: Algorithm) -> NewKeys {
+    NewKeys::generate(name, algorithm, 30, false).unwrap()
+}
+
+/// The PEM text of a key.
+pub fn pem(keys: &NewKeys) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::read_to_string(keys.write(folder.path(), false).unwrap().private_key).unwrap()
+}
+
+/// An error with all its causes, as people see it.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |e| e.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[tokio::test]
+async fn pem_keeps_the_contract() {
+    for algorithm in Algorithm::ALL {
+        let keys = keys("member", algorithm);
+        let signer = PemSigner::new(&pem(&keys), keys.certificate().clone()).unwrap();
+        keeps_contract(&signer, &keys).await;
+    }
+}

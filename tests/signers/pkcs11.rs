@@ -1,0 +1,170 @@
+//! `pkcs11:`, on SoftHSM.
+
+use std::io;
+use std::path::Path;
+
+use ccf_gov::cose::{Algorithm, Message, MessageType};
+use ccf_gov::signer::{
+    Access, CommandOptions, KeyUri, NewKeys, NoPassphrase, PinSource, PinTries, Signer, SignerError, list_token_keys,
+    open, sign,
+};
+use zeroize::Zeroizing;
+
+use super::{chain, keeps_contract, keys, proposal, time};
+use crate::support::softhsm::{Kind, PIN, PLAIN, TOKEN, Token, in_child, module};
+
+/// A PIN that is known, or none.
+struct Pin(Option<&'static str>);
+
+impl PinSource for Pin {
+    fn pin(&self, _token: &str, _tries: PinTries) -> io::Result<Zeroizing<String>> {
+        let pin = self.0.ok_or_else(|| io::Error::other("nobody knows it"))?;
+        Ok(Zeroizing::new(pin.into()))
+    }
+}
+
+fn uri(attributes: &str) -> KeyUri {
+    format!("pkcs11:{attributes}?module-path={}", module().unwrap().display()).parse().unwrap()
+}
+
+async fn opened(attributes: &str, given: Option<&NewKeys>, pin: Pin) -> Result<Box<dyn Signer>, SignerError> {
+    open_uri(&uri(attributes), given, pin).await
+}
+
+async fn open_uri(uri: &KeyUri, given: Option<&NewKeys>, pin: Pin) -> Result<Box<dyn Signer>, SignerError> {
+    let certificate = given.map(|keys| keys.certificate().clone());
+    open(uri, Access { certificate, passphrase: &NoPassphrase, pin: &pin, command: CommandOptions::default() }).await
+}
+
+async fn refusal(attributes: &str, given: Option<&NewKeys>) -> String {
+    chain(&opened(attributes, given, Pin(Some(PIN))).await.unwrap_err())
+}
+
+fn run(body: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(body);
+}
+
+#[test]
+fn softhsm_keeps_the_contract() {
+    in_child("signers::pkcs11::softhsm_keeps_the_contract", &[], |_| {
+        let token = Token::new(TOKEN);
+        let all = Algorithm::ALL.map(|algorithm| keys(algorithm.name(), algorithm));
+        for (id, keys) in all.iter().enumerate() {
+            token.add(keys, "member", id as u8, &PLAIN);
+        }
+        token.log_out();
+        run(async {
+            // All three at once, in one process: one module, one session each.
+            let mut signers = Vec::new();
+            for id in 0..all.len() {
+                signers.push(opened(&format!("token=a%20token;id=%0{id}"), None, Pin(Some(PIN))).await.unwrap());
+            }
+            for (signer, keys) in signers.iter().zip(&all) {
+                keeps_contract(&**signer, keys).await;
+            }
+            drop(signers);
+            let again = opened("token=a%20token;object=member;id=%01", Some(&all[1]), Pin(Some(PIN))).await.unwrap();
+            keeps_contract(&*again, &all[1]).await;
+        });
+    });
+}
+
+#[test]
+fn what_is_wrong_with_a_token_is_told() {
+    in_child("signers::pkcs11::what_is_wrong_with_a_token_is_told", &[], |_| {
+        let token = Token::new(TOKEN);
+        let (one, two) = (keys("one", Algorithm::ES384), keys("two", Algorithm::ES384));
+        token.add(&one, "member", 1, &PLAIN);
+        token.add(&two, "member", 2, &PLAIN);
+        token.add(&one, "mute", 3, &Kind { sign: false, ..PLAIN });
+        token.add(&one, "bare", 4, &Kind { certificate: false, ..PLAIN });
+        token.log_out();
+        run(async {
+            let missing = refusal("token=other", None).await;
+            assert!(
+                missing.contains("no token is token \"other\"") && missing.contains("\"a token\" (serial"),
+                "{missing}"
+            );
+            let nobody = chain(&opened("token=a%20token;id=%01", None, Pin(None)).await.unwrap_err());
+            assert!(nobody.contains("no PIN for token \"a token\"") && nobody.contains("nobody knows"), "{nobody}");
+            let wrong = chain(&opened("token=a%20token;id=%01", None, Pin(Some("0000"))).await.unwrap_err());
+            assert!(wrong.contains("the PIN is wrong; there are tries left, but not all"), "{wrong}");
+
+            let key = refusal("token=a%20token;object=nobody", None).await;
+            assert!(key.contains("no private key of label \"nobody\"") && key.contains("\"bare\" (id=%04)"), "{key}");
+            let two_keys = refusal("token=a%20token;object=member", None).await;
+            assert!(
+                two_keys.contains("several") && two_keys.contains("(id=%01)") && two_keys.contains("(id=%02)"),
+                "{two_keys}"
+            );
+            let mute = refusal("token=a%20token;object=mute", None).await;
+            assert!(mute.contains("may not sign"), "{mute}");
+            let bare = refusal("token=a%20token;object=bare", None).await;
+            assert!(bare.contains("holds no certificate") && bare.contains("--cert"), "{bare}");
+            opened("token=a%20token;object=bare", Some(&one), Pin(Some(PIN))).await.unwrap();
+            let p256 = keys("p256", Algorithm::ES256);
+            assert!(refusal("token=a%20token;id=%01", Some(&p256)).await.contains("do not belong together"));
+        });
+    });
+}
+
+#[test]
+fn a_signature_by_another_key_is_found_out() {
+    in_child("signers::pkcs11::a_signature_by_another_key_is_found_out", &[], |_| {
+        let token = Token::new(TOKEN);
+        let (one, two) = (keys("one", Algorithm::ES384), keys("two", Algorithm::ES384));
+        // No public key is on the token, so the mistake shows with the first signature only.
+        token.add(&one, "member", 1, &Kind { certificate: false, ..PLAIN });
+        token.log_out();
+        run(async {
+            let signer = opened("token=a%20token;id=%01", Some(&two), Pin(Some(PIN))).await.unwrap();
+            let message = Message::new(MessageType::Proposal, time(), None, proposal("x"));
+            let error = chain(&sign(&*signer, message.unwrap()).await.unwrap_err());
+            assert!(error.contains("not by the certificate's key"), "{error}");
+        });
+    });
+}
+
+#[test]
+fn a_token_that_goes_away_is_told() {
+    in_child("signers::pkcs11::a_token_that_goes_away_is_told", &[], |folder: &Path| {
+        let token = Token::new(TOKEN);
+        let one = keys("one", Algorithm::ES384);
+        token.add(&one, "member", 1, &PLAIN);
+        token.log_out();
+        run(async {
+            let signer = opened("token=a%20token;id=%01", None, Pin(Some(PIN))).await.unwrap();
+            signer.sign(b"x").await.unwrap();
+            std::fs::remove_dir_all(folder.join("tokens")).unwrap();
+            let error = chain(&signer.sign(b"x").await.unwrap_err());
+            assert!(error.contains("\"a token\" was removed"), "{error}");
+        });
+    });
+}
+
+#[test]
+fn keys_are_listed_as_uris_that_open_them() {
+    in_child("signers::pkcs11::keys_are_listed_as_uris_that_open_them", &[], |folder| {
+        let token = Token::new(TOKEN);
+        let (one, two) = (keys("one", Algorithm::ES384), keys("two", Algorithm::ES256));
+        token.add(&one, "a;b", 1, &PLAIN);
+        token.add(&two, "é", 0xff, &PLAIN);
+        token.log_out();
+        let pin_file = folder.join("pin file");
+        std::fs::write(&pin_file, format!("{PIN}\n")).unwrap();
+        run(async {
+            let KeyUri::Pkcs11(mut all) = uri("") else { panic!() };
+            all.pin_source = Some(pin_file);
+            let listed = list_token_keys(&all, &Pin(None)).await.unwrap();
+            assert_eq!(listed.len(), 2);
+            for key in listed {
+                assert_eq!(key.can_sign, Some(true));
+                let uri: KeyUri = key.uri.to_string().parse().unwrap();
+                let signer = open_uri(&uri, None, Pin(None)).await.unwrap();
+                assert_eq!(key.certificates, [signer.certificate().clone()]);
+                let keys = if signer.algorithm() == Algorithm::ES384 { &one } else { &two };
+                keeps_contract(&*signer, keys).await;
+            }
+        });
+    });
+}
