@@ -7,8 +7,8 @@ use x509_parser::prelude::FromDer;
 use x509_parser::signature_algorithm::SignatureAlgorithm;
 use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
-/// The largest certificate that is read: 64 KiB. Real ones are below 2 KiB.
-pub const MAX_CERTIFICATE: usize = 64 << 10;
+/// The largest certificate that is read: just below 64 KiB. Real ones are below 2 KiB.
+pub const MAX_CERTIFICATE: usize = (64 << 10) - 1;
 
 /// What is wrong with a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,8 +16,8 @@ pub enum CertificateError {
     /// Not a DER certificate.
     #[error("not a DER X.509 certificate: {0}")]
     Malformed(String),
-    /// The outer and the signed signature algorithm differ, so somebody changed the outer one.
-    #[error("the certificate names one signature algorithm in its signed part and another one outside")]
+    /// What lies outside of the signed part is not what the signed part says, or not in DER.
+    #[error("outside of its signed part the certificate is not what that part says: it was changed")]
     AlgorithmsDiffer,
     /// A signature algorithm that no supported chain uses.
     #[error("the signature algorithm {0} is not supported")]
@@ -50,10 +50,53 @@ pub fn parse(der: &[u8]) -> Result<X509Certificate<'_>, CertificateError> {
     if certificate.signature_algorithm != certificate.tbs_certificate.signature {
         return Err(CertificateError::AlgorithmsDiffer);
     }
+    check_encoding(der, &certificate)?;
     if certificate.signature_value.unused_bits != 0 || certificate.public_key().subject_public_key.unused_bits != 0 {
         return Err(CertificateError::Malformed("a bit string in it does not end at a byte".into()));
     }
     Ok(certificate)
+}
+
+/// Checks what surrounds the signed part byte for byte: a signature does not cover it, and parsers are lenient there.
+fn check_encoding(der: &[u8], certificate: &X509Certificate<'_>) -> Result<(), CertificateError> {
+    let malformed = || CertificateError::Malformed("it is not in DER".into());
+    let signed = certificate.tbs_certificate.as_ref();
+    // Version and serial number come before the algorithm in the signed part.
+    let (_, inside) = element(signed).ok_or_else(malformed)?;
+    let (_, after_version) =
+        inside.split_at(if inside.first() == Some(&0xa0) { length(inside).unwrap_or(0) } else { 0 });
+    let after_serial = length(after_version).and_then(|serial| after_version.get(serial..)).ok_or_else(malformed)?;
+    let algorithm = length(after_serial).and_then(|n| after_serial.get(..n)).ok_or_else(malformed)?;
+    let signature = encode(3, &[&[0], &certificate.signature_value.data[..]].concat());
+    let whole = encode(0x30, &[signed, algorithm, &signature].concat());
+    if whole == der { Ok(()) } else { Err(CertificateError::AlgorithmsDiffer) }
+}
+
+/// The length of the DER element at the beginning of `der`, header included.
+fn length(der: &[u8]) -> Option<usize> {
+    element(der).map(|(length, _)| length)
+}
+
+/// The length of the DER element at the beginning of `der`, header included, and its contents.
+fn element(der: &[u8]) -> Option<(usize, &[u8])> {
+    let (header, contents) = match *der {
+        [_, short @ 0..=0x7f, ..] => (2, usize::from(short)),
+        [_, 0x81, n, ..] => (3, usize::from(n)),
+        [_, 0x82, high, low, ..] => (4, usize::from(high) << 8 | usize::from(low)),
+        _ => return None,
+    };
+    Some((header + contents, der.get(header..header + contents)?))
+}
+
+/// A DER element; `contents` are shorter than 64 KiB.
+fn encode(tag: u8, contents: &[u8]) -> Vec<u8> {
+    let [high, low] = (contents.len() as u16).to_be_bytes();
+    let header = match contents.len() {
+        0..=0x7f => vec![tag, low],
+        0x80..=0xff => vec![tag, 0x81, low],
+        _ => vec![tag, 0x82, high, low],
+    };
+    [&header, contents].concat()
 }
 
 /// The first and the last moment at which `certificate` is valid.

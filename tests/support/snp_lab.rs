@@ -337,3 +337,43 @@ pub fn text(text: &str) -> Vec<u8> {
 pub fn bytes(bytes: &[u8]) -> Vec<u8> {
     [&head(2, bytes.len() as u64)[..], bytes].concat()
 }
+
+/// A made-up OVMF: pages of a pattern, and at the end its tables with these sections (gpa, size, kind).
+pub fn ovmf(pages: usize, reset_eip: u32, hashes_table: Option<u32>, sections: &[(u32, u32, u32)]) -> Vec<u8> {
+    let mut file: Vec<u8> = (0..pages * 4096).map(|n| (n / 4096 * 31 + n % 251) as u8).collect();
+    let end = file.len();
+    let mut metadata = b"ASEV".to_vec();
+    for number in [16 + 12 * sections.len() as u32, 1, sections.len() as u32] {
+        metadata.extend_from_slice(&number.to_le_bytes());
+    }
+    for (gpa, size, kind) in sections {
+        metadata.extend([*gpa, *size, *kind].into_iter().flat_map(u32::to_le_bytes));
+    }
+    let metadata_at = end - 2048;
+    file[metadata_at..metadata_at + metadata.len()].copy_from_slice(&metadata);
+
+    let entry = |data: &[u8], guid: [u8; 16]| [data, &((data.len() + 18) as u16).to_le_bytes(), &guid].concat();
+    let mut table = Vec::new();
+    if let Some(gpa) = hashes_table {
+        let data = [gpa.to_le_bytes(), 0x400_u32.to_le_bytes()].concat();
+        table.extend(entry(&data, *b"\x1f\x37\x55\x72\x3b\x3a\x04\x4b\x92\x7b\x1d\xa6\xef\xa8\xd4\x54"));
+    }
+    table.extend(entry(&reset_eip.to_le_bytes(), *b"\xde\x71\xf7\x00\x7e\x1a\xcb\x4f\x89\x0e\x68\xc7\x7e\x2f\xb4\x4e"));
+    table.extend(entry(&2048_u32.to_le_bytes(), *b"\x66\x65\x88\xdc\x4a\x98\x98\x47\xa7\x5e\x55\x85\xa7\xbf\x67\xcc"));
+    let length = table.len() as u16 + 18;
+    table.extend_from_slice(&length.to_le_bytes());
+    table.extend_from_slice(b"\xde\x82\xb5\x96\xb2\x1f\xf7\x45\xba\xea\xa3\x66\xc5\x5a\x08\x2d");
+    let at = end - 32 - table.len();
+    file[at..end - 32].copy_from_slice(&table);
+    file
+}
+
+/// Sections as OVMF's AmdSev build has them: every kind once or more.
+pub const SECTIONS: [(u32, u32, u32); 6] = [
+    (0x80_0000, 0x9000, 1),
+    (0x80_a000, 0x3000, 1),
+    (0x80_d000, 0x1000, 2),
+    (0x80_e000, 0x1000, 3),
+    (0x80_f000, 0x1000, 4),
+    (0x81_0000, 0x1000, 0x10),
+];

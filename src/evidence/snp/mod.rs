@@ -2,9 +2,11 @@
 
 pub mod attestation;
 mod cbor;
+pub mod context;
 pub mod did_x509;
 pub mod endorsements;
 pub mod host_data;
+pub mod launch;
 pub mod report;
 pub mod tcb;
 pub mod uvm;

@@ -346,3 +346,6 @@ fn signature_structure(protected: &[u8], payload: &[u8]) -> Vec<u8> {
     }
     out
 }
+
+#[cfg(test)]
+mod tests;

@@ -264,3 +264,22 @@ proptest! {
         prop_assert!(!(holds(&report, &chain, &legacy) && holds(&report, &chain, &cwt)));
     }
 }
+
+/// What a signature does not cover has no byte that could be changed either.
+#[test]
+fn every_bit_of_a_certificate_matters() {
+    let chain = lab().chain();
+    let ask = crate::evidence::certificate::parse(&chain[1]).unwrap();
+    let holds = |der: &[u8]| {
+        let vcek = crate::evidence::certificate::parse(der);
+        vcek.is_ok_and(|vcek| crate::evidence::certificate::check_issued(&vcek, &ask).is_ok())
+    };
+    assert!(holds(&chain[0]));
+    for at in 0..chain[0].len() {
+        for bit in 0..8 {
+            let mut der = chain[0].clone();
+            der[at] ^= 1 << bit;
+            assert!(!holds(&der), "byte {at}, bit {bit}");
+        }
+    }
+}

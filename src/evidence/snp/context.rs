@@ -1,0 +1,199 @@
+//! A security context directory: what Azure mounts into a confidential container group, its parts checked together.
+
+use std::path::Path;
+
+use time::OffsetDateTime;
+
+use super::endorsements::{Endorsements, EndorsementsError, Roots};
+use super::host_data::{self, SecurityPolicy};
+use super::uvm::{UvmEndorsement, UvmError};
+use crate::digest::{HostData, SnpMeasurement};
+use crate::evidence::check::Checks;
+use crate::files::{self, FileError};
+
+/// The file with the security policy, base64.
+pub const POLICY_FILE: &str = "security-policy-base64";
+/// The file with the UVM endorsement, base64.
+pub const UVM_FILE: &str = "reference-info-base64";
+/// The file with AMD's certificates, base64 of JSON.
+pub const AMD_FILE: &str = "host-amd-cert-base64";
+
+/// The largest file of a directory that is read: 16 MiB.
+const MAX_FILE: u64 = 16 << 20;
+
+/// Why a directory can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ContextError {
+    /// A file of it.
+    #[error("cannot read the security context")]
+    File(#[from] FileError),
+    /// None of the three files is there.
+    #[error("{0} has none of {POLICY_FILE}, {UVM_FILE} and {AMD_FILE}: it is no security context directory")]
+    Empty(String),
+    /// The policy is not base64.
+    #[error("{POLICY_FILE} is not base64 text")]
+    Policy,
+    /// The UVM endorsement.
+    #[error("cannot read {UVM_FILE}")]
+    Uvm(#[from] UvmError),
+    /// AMD's certificates.
+    #[error("cannot read {AMD_FILE}")]
+    Amd(#[from] EndorsementsError),
+}
+
+/// What stands in a security context directory.
+#[derive(Debug)]
+pub struct SecurityContext {
+    /// The security policy.
+    pub policy: Option<SecurityPolicy>,
+    /// The UVM endorsement.
+    pub uvm: Option<UvmEndorsement>,
+    /// AMD's certificates.
+    pub amd: Option<Endorsements>,
+}
+
+impl SecurityContext {
+    /// Reads a directory; a file that is not there is `None`.
+    ///
+    /// # Errors
+    /// No file at all, or one that can't be read for what it should be.
+    pub fn read(folder: &Path) -> Result<Self, ContextError> {
+        let read = |name: &str| {
+            let path = folder.join(name);
+            if path.symlink_metadata().is_err() {
+                return Ok(None);
+            }
+            files::read(&path, MAX_FILE).map(Some)
+        };
+        let (policy, uvm, amd) = (read(POLICY_FILE)?, read(UVM_FILE)?, read(AMD_FILE)?);
+        if policy.is_none() && uvm.is_none() && amd.is_none() {
+            return Err(ContextError::Empty(folder.display().to_string()));
+        }
+        let policy = policy
+            .map(|text| host_data::decode(&text).ok_or(ContextError::Policy))
+            .transpose()?
+            .map(|bytes| SecurityPolicy { bytes, was_base64: true });
+        let uvm = uvm.map(|bytes| UvmEndorsement::parse(&bytes)).transpose()?;
+        let amd = amd.map(|bytes| Endorsements::parse(&bytes)).transpose()?;
+        Ok(Self { policy, uvm, amd })
+    }
+
+    /// The host data of the group's nodes.
+    pub fn host_data(&self) -> Option<HostData> {
+        self.policy.as_ref().map(SecurityPolicy::host_data)
+    }
+
+    /// The measurement of the group's nodes, as far as the endorsement can be trusted.
+    pub fn measurement(&self) -> Option<SnpMeasurement> {
+        self.uvm.as_ref().map(|uvm| uvm.measurement)
+    }
+
+    /// Checks every part by itself, and against the others; a part that is not there is incomplete.
+    pub fn check(&self, roots: &Roots, now: OffsetDateTime) -> Checks {
+        let mut checks = Checks::new();
+        match &self.policy {
+            None => checks.incomplete("security-policy", format!("{POLICY_FILE} is not there")),
+            Some(policy) if policy.bytes.is_empty() => checks.fail("security-policy", "the policy is empty"),
+            Some(policy) => match std::str::from_utf8(&policy.bytes) {
+                Ok(_) => checks.pass("security-policy", format!("host data {}", policy.host_data())),
+                Err(_) => checks.fail("security-policy", "the policy is not UTF-8: no proposal can carry it"),
+            },
+        }
+        match &self.uvm {
+            None => checks.incomplete("uvm-signature", format!("{UVM_FILE} is not there")),
+            Some(uvm) => {
+                uvm.check_signature(now, &mut checks);
+                uvm.check_contents(&mut checks);
+            }
+        }
+        match &self.amd {
+            None => checks.incomplete("certificate-count", format!("{AMD_FILE} is not there")),
+            Some(amd) => {
+                let vcek = amd.check(None, roots, now, &mut checks);
+                if let (Some(vcek), Some(tcbm)) = (vcek, amd.tcbm()) {
+                    let stated = tcbm.components(vcek.product);
+                    let detail = format!("the host states the TCB {stated}, its certificate {}", vcek.tcb);
+                    checks.require("host-tcb", stated == vcek.tcb, detail);
+                }
+            }
+        }
+        checks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine};
+    use serde_json::json;
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::digest::sha256;
+    use crate::evidence::snp::endorsements::Root;
+    use crate::evidence::snp::tcb::Product;
+    use crate::evidence::snp::testing::{IN_DATE, fixtures, lab};
+
+    const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
+    const POLICY: &str = "package policy\n";
+
+    fn made_up(tcbm: &str) -> (tempfile::TempDir, Roots) {
+        let lab = lab();
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| {
+            std::fs::write(folder.path().join(name), BASE64_STANDARD.encode(bytes)).unwrap();
+        };
+        write(POLICY_FILE, POLICY.as_bytes());
+        let chain = lab.uvm_chain(IN_DATE);
+        let did = lab.uvm_did(&BASE64_URL_SAFE_NO_PAD.encode(sha256(&chain[1])));
+        write(UVM_FILE, &lab.uvm_cwt(&did, "ContainerPlat-AMD-UVM", 101, &chain, &[0x22; 48]));
+        let pem = |der: &Vec<u8>| pem::encode(&pem::Pem::new("CERTIFICATE", der.clone()));
+        let [vcek, ask, ark] = <[Vec<u8>; 3]>::try_from(lab.chain()).unwrap();
+        let amd = json!({
+            "vcekCert": pem(&vcek),
+            "certificateChain": pem(&ask) + &pem(&ark),
+            "tcbm": tcbm,
+            "cacheControl": "86400",
+        });
+        write(AMD_FILE, amd.to_string().as_bytes());
+        let root = Root { product: Product::Milan, spki_sha256: sha256(&lab.ark.spki()) };
+        (folder, Roots::new(vec![root]))
+    }
+
+    #[test]
+    fn a_made_up_directory_is_checked_whole() {
+        let (folder, roots) = made_up("DB18000000000004");
+        let context = SecurityContext::read(folder.path()).unwrap();
+        let checks = context.check(&roots, NOW);
+        assert_eq!(checks.verdict(), "pass", "{checks:#?}");
+        assert_eq!(context.host_data(), Some(host_data::of_policy(POLICY.as_bytes())));
+        assert_eq!(context.measurement(), Some(SnpMeasurement([0x22; 48])));
+
+        std::fs::remove_file(folder.path().join(UVM_FILE)).unwrap();
+        let checks = SecurityContext::read(folder.path()).unwrap().check(&roots, NOW);
+        assert_eq!(checks.verdict(), "incomplete");
+        std::fs::write(folder.path().join(POLICY_FILE), "package policy").unwrap();
+        assert!(matches!(SecurityContext::read(folder.path()), Err(ContextError::Policy)));
+        let empty = tempfile::tempdir().unwrap();
+        assert!(matches!(SecurityContext::read(empty.path()), Err(ContextError::Empty(_))));
+    }
+
+    #[test]
+    fn a_tcb_that_is_not_the_certificates_fails() {
+        let (folder, roots) = made_up("DB18000000000005");
+        let checks = SecurityContext::read(folder.path()).unwrap().check(&roots, NOW);
+        assert_eq!(checks.verdict(), "fail");
+        assert_eq!(checks.iter().filter(|c| c.verdict == crate::evidence::check::Verdict::Fail).count(), 1);
+        assert!(checks.get("host-tcb").unwrap().detail.contains("boot_loader 5"));
+    }
+
+    #[test]
+    fn a_real_directory_gives_its_values() {
+        let Some(fixtures) = fixtures() else { return };
+        let context = SecurityContext::read(&fixtures.join("snp/sidecar-security-context")).unwrap();
+        let checks = context.check(&Roots::amd(), NOW);
+        assert_eq!(checks.verdict(), "pass", "{checks:#?}");
+        assert!(context.host_data().unwrap().to_string().starts_with("4f4448c6"));
+        assert!(context.measurement().unwrap().to_string().starts_with("03fea028"));
+        assert_eq!(context.uvm.unwrap().svn, "100");
+    }
+}
