@@ -1,8 +1,11 @@
 //! The commands: one file each, which reads flags, calls the library, and prints through [`output`].
 
 mod ballot;
+mod carry;
 mod checks;
 mod common;
+mod confirm;
+mod connect;
 mod consent;
 mod error;
 mod exit;
@@ -11,11 +14,15 @@ mod key;
 mod keys;
 mod keys_list;
 mod measure;
+mod member;
 mod message_args;
+mod node;
 mod output;
 mod proposal;
+mod service;
 mod shell;
 mod sign;
+mod submit;
 
 use clap::{Parser, Subcommand};
 
@@ -47,6 +54,14 @@ enum Command {
     Sign(sign::Sign),
     /// Show what an envelope says, who signed it, and whether it is valid
     Inspect(inspect::Inspect),
+    /// Send signed envelopes, each to the call that its own headers name; safe to repeat
+    Submit(submit::Submit),
+    /// List the members; become an active one
+    Member(member::Member),
+    /// List and show the service's nodes; delete those that are retired
+    Node(node::Node),
+    /// Show the service: its state, its rules, its application
+    Service(service::Service),
     /// Write shell completions to standard output
     Completions(shell::Completions),
     /// Write manual pages into a folder
@@ -62,6 +77,10 @@ impl Command {
             Self::Ballot(args) => args.run(context).await,
             Self::Sign(args) => args.run(context).await,
             Self::Inspect(args) => args.run(context).await,
+            Self::Submit(args) => args.run(context).await,
+            Self::Member(args) => args.run(context).await,
+            Self::Node(args) => args.run(context).await,
+            Self::Service(args) => args.run(context).await,
             Self::Completions(args) => args.run(context),
             Self::Man(args) => args.run(context),
         }

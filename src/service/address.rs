@@ -7,7 +7,7 @@ use url::Url;
 
 /// A node's address: `https://HOST:PORT`, nothing else.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct NodeAddress(Url);
+pub struct NodeAddress(Box<Url>);
 
 /// A text that is not the address of a node.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,7 +47,7 @@ impl FromStr for NodeAddress {
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
             return Err(wrong("something follows the host and port"));
         }
-        Ok(Self(url))
+        Ok(Self(Box::new(url)))
     }
 }
 

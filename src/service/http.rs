@@ -51,11 +51,13 @@ impl Reply {
         let body = json::parse(&self.body).ok()?;
         let error = body.get("error")?;
         let details = error.get("details").and_then(|d| d.as_array()).into_iter().flatten();
+        // It is shown to people: bounded, and without what could steer a terminal.
+        let text = |v: &serde_json::Value| Some(printable(v.as_str()?, 4000));
         Some(Refusal {
             status: self.status.as_u16(),
-            code: error.get("code")?.as_str()?.into(),
-            message: error.get("message").and_then(|m| m.as_str()).unwrap_or_default().into(),
-            details: details.filter_map(|d| Some(d.get("message")?.as_str()?.to_owned())).take(20).collect(),
+            code: text(error.get("code")?)?,
+            message: error.get("message").and_then(text).unwrap_or_default(),
+            details: details.filter_map(|d| text(d.get("message")?)).take(20).collect(),
             after_silence: false,
         })
     }
@@ -71,9 +73,13 @@ impl Reply {
     /// The beginning of the body as printable text.
     pub fn excerpt(&self) -> String {
         let start = &self.body[..self.body.len().min(300)];
-        let text = String::from_utf8_lossy(start);
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
+        printable(&String::from_utf8_lossy(start), 300)
     }
+}
+
+fn printable(text: &str, limit: usize) -> String {
+    let plain = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
+    text.chars().map(plain).take(limit).collect::<String>().trim().to_owned()
 }
 
 /// The HTTP client: connections are kept and shared by its clones.

@@ -1,12 +1,14 @@
 //! `ballot`: one file per command.
 
 mod new;
+mod submit;
 
 use clap::{Args, Subcommand};
 
 use super::common::Context;
 use super::error::CliError;
 use super::exit::Exit;
+use ccf_gov::proposal::ballot;
 
 /// Write ballots, and carry them to the service
 #[derive(Args)]
@@ -19,12 +21,25 @@ pub struct Ballot {
 enum Command {
     /// Write a ballot
     New(new::New),
+    /// Sign a ballot on a proposal and send it
+    Submit(submit::Submit),
 }
 
 impl Ballot {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         match self.command {
             Command::New(args) => args.run(context),
+            Command::Submit(args) => args.run(context).await,
         }
+    }
+}
+
+/// What a ballot's script does, in a word: `accept`, `reject`, `exact` or `other`.
+pub fn kind(script: &str) -> &'static str {
+    match ballot::kind(script) {
+        ballot::Kind::Accept => "accept",
+        ballot::Kind::Reject => "reject",
+        ballot::Kind::Exact => "exact",
+        ballot::Kind::Other => "other",
     }
 }

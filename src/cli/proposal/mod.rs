@@ -1,7 +1,12 @@
 //! `proposal`: one file per command.
 
+mod list;
 mod new;
+mod show;
+mod submit;
 mod templates;
+mod wait;
+mod withdraw;
 
 use std::path::Path;
 
@@ -29,6 +34,26 @@ enum Command {
     Templates(templates::Templates),
     /// Write a proposal from a template
     New(new::New),
+    /// Sign a proposal and send it; prints the proposal that the service made of it
+    Submit(submit::Submit),
+    /// List the proposals that the service holds
+    List(list::List),
+    /// Show a proposal: where it stands, what it would do, who voted
+    Show(show::Show),
+    /// Wait until a proposal is resolved
+    Wait(wait::Wait),
+    /// Take back a proposal that one made oneself
+    Withdraw(withdraw::Withdraw),
+}
+
+/// The error for a proposal that the service does not hold.
+pub fn not_held(id: ccf_gov::id::ProposalId) -> CliError {
+    CliError {
+        kind: super::error::Kind::Refused,
+        message: format!("the service holds no proposal {id}"),
+        source: None,
+        hint: Some("it never was, or it was resolved and then removed when another proposal was resolved; `ccf-gov proposal list` shows what there is".into()),
+    }
 }
 
 impl Proposal {
@@ -36,6 +61,11 @@ impl Proposal {
         match self.command {
             Command::Templates(args) => args.run(context),
             Command::New(args) => args.run(context),
+            Command::Submit(args) => args.run(context).await,
+            Command::List(args) => args.run(context).await,
+            Command::Show(args) => args.run(context).await,
+            Command::Wait(args) => args.run(context).await,
+            Command::Withdraw(args) => args.run(context).await,
         }
     }
 }

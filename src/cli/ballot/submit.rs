@@ -1,0 +1,107 @@
+//! `ballot submit`: see what is voted on, sign a ballot, send it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::common::Context;
+use crate::cli::error::{CliError, Kind};
+use crate::cli::exit::Exit;
+use crate::cli::proposal::{not_held, read_proposal};
+use crate::cli::{carry, confirm};
+use ccf_gov::cose::MessageType;
+use ccf_gov::files;
+use ccf_gov::id::ProposalId;
+use ccf_gov::json;
+use ccf_gov::proposal::Proposal;
+use ccf_gov::proposal::ballot::{self, Ballot, MAX_BALLOT};
+
+/// Sign a ballot on a proposal and send it, after showing what is voted on; prints the proposal
+#[derive(Args)]
+#[command(after_help = "Examples:
+  ccf-gov ballot submit 71af4505250701568dae25e5f7b47ae51810ade7248446c2c18d4ed31cbff965 --accept
+  ccf-gov ballot submit 71af4505250701568dae25e5f7b47ae51810ade7248446c2c18d4ed31cbff965 --exact register.json")]
+pub struct Submit {
+    /// The proposal's id
+    #[arg(value_name = "ID")]
+    id: ProposalId,
+    #[command(flatten)]
+    vote: Vote,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct Vote {
+    /// Vote yes
+    #[arg(long)]
+    accept: bool,
+    /// Vote no
+    #[arg(long)]
+    reject: bool,
+    /// This ballot, as `ballot new` writes it
+    #[arg(long, value_name = "FILE")]
+    ballot: Option<PathBuf>,
+    /// Vote yes on the proposal in this file, and no on any other, whatever stands under the id
+    #[arg(long, value_name = "PROPOSAL-FILE")]
+    exact: Option<PathBuf>,
+}
+
+impl Submit {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let (ballot, expected) = self.vote.read()?;
+        let signer = context.signer().await?;
+        let service = context.connect().await?;
+        let Some(proposal) = service.find_proposal(self.id).await? else { return Err(not_held(self.id)) };
+        let Some(actions) = service.actions(self.id).await? else { return Err(not_held(self.id)) };
+        if let Some(expected) = expected
+            && !json::same(expected.value(), &actions.raw)
+        {
+            let message = format!("nothing was signed: proposal {} is another one than the file holds", self.id);
+            let hint = "see what it is with `ccf-gov proposal show ID`, and find out who changed it";
+            return Err(CliError { kind: Kind::No, message, source: None, hint: Some(hint.into()) });
+        }
+        context.output.note(format!(
+            "Proposal {} by member {} ({}), which would do:\n{}Ballot of member {}: {}",
+            self.id,
+            proposal.proposer_id,
+            proposal.proposal_state,
+            confirm::actions(&actions.raw),
+            signer.certificate().member_id(),
+            describe(&ballot),
+        ));
+        context.confirm("Sign and submit this ballot?")?;
+        let payload = ballot.payload();
+        let kind = MessageType::Ballot;
+        let submission = carry::sign_and_submit(context, &service, &*signer, kind, Some(self.id), payload).await?;
+        carry::print(context, Some(self.id), &submission)?;
+        Ok(Exit::Done)
+    }
+}
+
+impl Vote {
+    /// The ballot, and the proposal that it is for if it is for one.
+    fn read(&self) -> Result<(Ballot, Option<Proposal>), CliError> {
+        if let Some(path) = &self.exact {
+            let proposal = read_proposal(path)?;
+            let ballot =
+                ballot::exact(&proposal).map_err(|e| CliError::new(Kind::Usage, "cannot make an exact ballot", e))?;
+            return Ok((ballot, Some(proposal)));
+        }
+        let Some(path) = &self.ballot else {
+            return Ok((if self.accept { ballot::accept() } else { ballot::reject() }, None));
+        };
+        let ballot = Ballot::parse(&files::read(path, MAX_BALLOT)?)
+            .map_err(|e| CliError::new(Kind::Usage, format!("{} is no ballot", path.display()), e))?;
+        let expected = ballot::exact_proposal(ballot.script());
+        Ok((ballot, expected))
+    }
+}
+
+fn describe(ballot: &Ballot) -> String {
+    match ballot.kind() {
+        ballot::Kind::Accept => "yes".into(),
+        ballot::Kind::Reject => "no".into(),
+        ballot::Kind::Exact => "yes, on exactly these actions".into(),
+        ballot::Kind::Other => format!("this script decides\n{}", confirm::printable(ballot.script().trim_end())),
+    }
+}

@@ -1,0 +1,104 @@
+//! Signing one request and carrying it to the service; printing what became of a proposal.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::common::Context;
+use super::confirm::printable;
+use super::error::{CliError, Kind};
+use ccf_gov::cose::{CreatedAt, Envelope, Message, MessageType};
+use ccf_gov::files::Access;
+use ccf_gov::id::{ProposalId, TransactionId};
+use ccf_gov::service::{Proposal, Service, ServiceError, Submission};
+use ccf_gov::signer::{self, Signer};
+
+/// Signs `payload` and submits it. If it is not known whether the service took it, the envelope is kept in a file.
+pub async fn sign_and_submit(
+    context: &Context,
+    service: &Service,
+    signer: &dyn Signer,
+    kind: MessageType,
+    proposal: Option<ProposalId>,
+    payload: Vec<u8>,
+) -> Result<Submission, CliError> {
+    let created_at = CreatedAt::now().map_err(|e| CliError::failed("cannot tell the time", e))?;
+    let message = Message::new(kind, created_at, proposal, payload)
+        .map_err(|e| CliError::new(Kind::Usage, format!("cannot sign this {kind}"), e))?;
+    let envelope = signer::sign(signer, message).await.map_err(|e| {
+        CliError::failed(format!("cannot sign the {kind} as member {}", signer.certificate().member_id()), e)
+    })?;
+    match service.submit(&envelope).await {
+        Ok(submission) => Ok(submission),
+        Err(error @ (ServiceError::Undecided { .. } | ServiceError::Unreachable { .. })) => {
+            Err(keep(context, &envelope, error))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Keeps what was signed, so that the same bytes can be sent again.
+fn keep(context: &Context, envelope: &Envelope, error: ServiceError) -> CliError {
+    let message = envelope.message();
+    let member: String = envelope.member().to_string().chars().take(8).collect();
+    let path = PathBuf::from(format!("{}-{member}-{}.cose", message.kind(), message.created_at().seconds()));
+    let error = CliError::from(error);
+    match context.output.file(&path, &envelope.to_bytes(), Access::Shared, false) {
+        Ok(()) => error.hint(format!(
+            "what was signed is kept in {path}: send it again with `ccf-gov submit {path}`, which is safe however often; do not sign anew",
+            path = path.display()
+        )),
+        Err(_) => error,
+    }
+}
+
+/// The service's own proposal object, with the transaction that showed it.
+pub fn with_transaction(raw: &Value, transaction: Option<TransactionId>) -> Value {
+    let mut object = raw.as_object().cloned().unwrap_or_default();
+    if let Some(transaction) = transaction {
+        object.insert("transactionId".into(), json!(transaction));
+    }
+    Value::Object(object)
+}
+
+/// A proposal for people.
+pub fn describe(proposal: &Proposal) -> String {
+    let mut text = format!(
+        "Proposal  {}\nState     {}\nProposer  {}\nBallots   {}\n",
+        proposal.proposal_id, proposal.proposal_state, proposal.proposer_id, proposal.ballot_count
+    );
+    for (member, vote) in proposal.final_votes.iter().flatten() {
+        text += &format!("Vote      {member} {}\n", if *vote { "yes" } else { "no" });
+    }
+    for (member, failure) in proposal.vote_failures.iter().flatten() {
+        text += &format!("Vote      {member} failed: {}\n", printable(&failure.reason));
+    }
+    if let Some(failure) = &proposal.failure {
+        text += &format!("Failure   {}\n", printable(&failure.reason));
+    }
+    text
+}
+
+/// Prints what became of a proposal that was made, voted on or withdrawn.
+pub fn print(context: &Context, id: Option<ProposalId>, submission: &Submission) -> Result<(), CliError> {
+    if submission.repeated {
+        context.output.note("The service had this very request already; nothing new happened.");
+    }
+    let Some(proposal) = &submission.proposal else {
+        let mut json = with_transaction(&submission.raw, Some(submission.transaction));
+        if let (Some(id), Value::Object(object)) = (id, &mut json) {
+            object.insert("proposalId".into(), json!(id));
+            object.insert("proposalState".into(), json!("NotHeld"));
+        }
+        return context.output.result(&json, || match id {
+            Some(id) => format!(
+                "The service holds no proposal {id}: it never was, or it was resolved or withdrawn, and removed since.\n"
+            ),
+            None => format!("Taken in transaction {}.\n", submission.transaction),
+        });
+    };
+    let json = with_transaction(&submission.raw, Some(submission.transaction));
+    context
+        .output
+        .result(&json, || format!("{}Committed in transaction {}.\n", describe(proposal), submission.transaction))
+}

@@ -1,0 +1,89 @@
+//! From the common options to a service, and from its refusals to errors with a hint.
+
+use std::sync::Arc;
+
+use super::common::Context;
+use super::error::{CliError, Kind};
+use ccf_gov::cose::CreatedAt;
+use ccf_gov::files;
+use ccf_gov::service::{NodeAddress, Options, Refusal, Service, ServiceError};
+
+const MAX_CERTIFICATE: u64 = 64 << 10;
+
+impl Context {
+    /// The service that `--service` and `--service-cert` name.
+    pub async fn connect(&self) -> Result<Service, CliError> {
+        if self.service.is_empty() {
+            return Err(CliError::usage("there is no service to ask").hint(
+                "give --service https://HOST:PORT, set CCF_GOV_SERVICE, or write service = […] into ccf-gov.toml",
+            ));
+        }
+        let Some(certificate) = &self.service_cert else {
+            return Err(CliError::usage("the service's certificate is missing: it is the only root that is trusted")
+                .hint("give --service-cert FILE, as the service's operator handed it to you"));
+        };
+        let addresses: Result<Vec<NodeAddress>, _> = self.service.iter().map(|s| s.parse()).collect();
+        let addresses =
+            addresses.map_err(|e| CliError::usage(e).hint("for example --service https://127.0.0.1:8000"))?;
+        let output = self.output;
+        let options = Options {
+            api_version: self.api_version.clone(),
+            progress: Some(Arc::new(move |text| output.note(text))),
+            ..Options::new(addresses, files::read(certificate, MAX_CERTIFICATE)?)
+        };
+        Ok(Service::connect(options).await?)
+    }
+}
+
+impl From<ServiceError> for CliError {
+    fn from(error: ServiceError) -> Self {
+        let (kind, hint) = match &error {
+            ServiceError::Certificate(_) => (
+                Kind::Usage,
+                Some("--service-cert names a PEM file with the service's certificate and nothing else".into()),
+            ),
+            ServiceError::NoAddress | ServiceError::NoSuchCall(_) => (Kind::Usage, None),
+            ServiceError::Client(_) => (Kind::Failed, None),
+            ServiceError::NotUnderstood { .. } => (Kind::Failed, Some("is this the address of a CCF node?".into())),
+            ServiceError::Unreachable { .. } => (
+                Kind::Unreachable,
+                Some("nothing was done; name other nodes with --service, and look at the reasons above".into()),
+            ),
+            ServiceError::Undecided { .. } => {
+                (Kind::Unreachable, Some("send the same signed envelope again, which is safe; do not sign anew".into()))
+            }
+            ServiceError::Purged(_) => (Kind::Refused, None),
+            ServiceError::Refused(refusal) => (Kind::Refused, hint(refusal)),
+        };
+        CliError { kind, message: error.to_string(), source: None, hint }
+    }
+}
+
+/// What to do about a refusal.
+fn hint(refusal: &Refusal) -> Option<String> {
+    Some(match refusal.code.as_str() {
+        "ProposalCreatedTooLongAgo" => {
+            let minimum = refusal.message.rsplit(' ').next().and_then(|n| n.trim_end_matches('.').parse().ok());
+            let minimum = minimum.and_then(|n| CreatedAt::from_seconds(n).ok());
+            let after = minimum.map_or_else(String::new, |m| format!(" than {m} (created_at {})", m.seconds()));
+            format!(
+                "the service takes only proposals that are newer{after}, half of the recent ones being newer than that: sign it again now, and see whether this machine's clock is behind"
+            )
+        }
+        "InvalidAuthenticationInfo" => {
+            "the signer must be a member of this service, and active (`ccf-gov member list`, `ccf-gov member activate`)".into()
+        }
+        "ProposalFailedToValidate" => "the service's constitution does not take it: correct the proposal".into(),
+        "VoteAlreadyExists" => "a ballot cannot be changed; what counts is the first (`ccf-gov proposal show ID --votes`)".into(),
+        "ProposalNotOpen" => "see how it ended with `ccf-gov proposal show ID`".into(),
+        "ProposalNotFound" => {
+            "it never was, or it was resolved and then removed when another proposal was resolved; the ledger alone has those".into()
+        }
+        "MissingApiVersionParameter" | "UnsupportedApiVersionValue" => "name one of these with --api-version".into(),
+        "NodeNotRetiredCommitted" => "a node is deleted after the members have removed it and that is committed".into(),
+        "InternalError" if refusal.message.starts_with("Failed to apply") => {
+            "the proposal was accepted, but applying it failed, so the service took nothing of it: it stands as if this last request had not been sent".into()
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,55 @@
+//! `member activate`: state digest, then acknowledgement.
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::carry;
+use crate::cli::common::Context;
+use crate::cli::error::{CliError, Kind};
+use crate::cli::exit::Exit;
+use ccf_gov::cose::MessageType;
+
+/// Acknowledge the service's state, which makes an accepted member active
+///
+/// Asks the service for a fresh digest of its state, and signs that digest. Safe to repeat.
+#[derive(Args)]
+#[command(after_help = "Example:
+  ccf-gov member activate --key alice_privk.pem --cert alice_cert.pem")]
+pub struct Activate {}
+
+impl Activate {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let signer = context.signer().await?;
+        let service = context.connect().await?;
+        let member = signer.certificate().member_id();
+        context
+            .output
+            .note(format!("Member {member} will sign two requests: for a fresh state digest, and that digest."));
+        context.confirm("Sign and submit them?")?;
+        let mut tries = 0;
+        let transaction = loop {
+            let kind = MessageType::StateDigest;
+            let asked = carry::sign_and_submit(context, &service, &*signer, kind, None, Vec::new()).await?;
+            let Some(digest) = asked.raw.get("stateDigest").and_then(|d| d.as_str()) else {
+                return Err(CliError::new(Kind::Failed, "the service gave no state digest", "its answer has none"));
+            };
+            let payload = json!({ "stateDigest": digest }).to_string().into_bytes();
+            context.output.note(format!("State digest {}", crate::cli::confirm::printable(digest)));
+            let kind = MessageType::Ack;
+            match carry::sign_and_submit(context, &service, &*signer, kind, None, payload).await {
+                Ok(done) => break done.transaction,
+                // Somebody asked for a newer digest in between.
+                Err(e) if tries < 2 && e.message.contains("StateDigestMismatch") => tries += 1,
+                Err(e) => return Err(e),
+            }
+        };
+        let members = service.members().await?;
+        let status = members.iter().find(|m| m.member_id == member).map(|m| m.status);
+        let json = json!({"memberId": member, "status": status, "transactionId": transaction});
+        context.output.result(&json, || match status {
+            Some(status) => format!("Member {member} is {status:?}.\n"),
+            None => format!("Member {member} acknowledged the state in transaction {transaction}.\n"),
+        })?;
+        Ok(Exit::Done)
+    }
+}

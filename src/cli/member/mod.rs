@@ -1,0 +1,34 @@
+//! `member`: who the members are, and becoming an active one.
+
+mod activate;
+mod list;
+
+use clap::{Args, Subcommand};
+
+use super::common::Context;
+use super::error::CliError;
+use super::exit::Exit;
+
+/// List the members; become an active one
+#[derive(Args)]
+pub struct Member {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List the members
+    List(list::List),
+    /// Acknowledge the service's state, which makes an accepted member active
+    Activate(activate::Activate),
+}
+
+impl Member {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        match self.command {
+            Command::List(args) => args.run(context).await,
+            Command::Activate(args) => args.run(context).await,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! `node delete`: forget a node that the members removed.
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::common::Context;
+use crate::cli::error::{CliError, Kind};
+use crate::cli::exit::Exit;
+use ccf_gov::id::NodeId;
+use ccf_gov::service::NodeStatus;
+
+/// Delete a node whose retirement is committed, after its process was stopped
+///
+/// Nothing is signed for this: it is the operator's part. A node that is still needed is refused here,
+/// before the service is asked.
+#[derive(Args)]
+#[command(after_help = "Exit codes: 0 deleted; 3 it is not to be deleted (yet); 4 no such node.
+
+Example:
+  ccf-gov node delete f6a46660146ab837cec4dfaa62cfaf2501582c4b1068effc276139b7de94466a")]
+pub struct Delete {
+    /// The node's id
+    #[arg(value_name = "ID")]
+    id: NodeId,
+}
+
+impl Delete {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let service = context.connect().await?;
+        let Some(node) = service.node(self.id).await? else { return Err(super::not_there(self.id)) };
+        let (why, hint) = match (node.status, node.retired_committed) {
+            (NodeStatus::Retired, true) => ("", ""),
+            (NodeStatus::Retired, false) => (
+                "its retirement is not committed yet, and the service may still need it",
+                "wait a little and try again; stop its process only after `ccf-gov node list` says that it can be deleted",
+            ),
+            (NodeStatus::Trusted, _) => (
+                "it is a trusted node of the service",
+                "the members remove it first: `ccf-gov proposal new remove_node`",
+            ),
+            (NodeStatus::Pending, _) => (
+                "it has joined and is not trusted yet",
+                "the members remove it first: `ccf-gov proposal new remove_node`",
+            ),
+        };
+        if !why.is_empty() {
+            let message = format!("node {} is not deleted: {why}", self.id);
+            return Err(CliError { kind: Kind::No, message, source: None, hint: Some(hint.into()) });
+        }
+        let transaction = service.delete_node(self.id).await?;
+        let json = json!({"nodeId": self.id, "deleted": true, "transactionId": transaction});
+        context.output.result(&json, || format!("Node {} is deleted.\n", self.id))?;
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,48 @@
+//! `node`: the nodes of the service.
+
+mod delete;
+mod list;
+mod show;
+
+use clap::{Args, Subcommand};
+
+use super::common::Context;
+use super::error::{CliError, Kind};
+use super::exit::Exit;
+use ccf_gov::id::NodeId;
+
+/// List and show the service's nodes; delete those that are retired
+#[derive(Args)]
+pub struct Node {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// List the nodes: their standing, what they run, which one leads
+    List(list::List),
+    /// Show one node, with its attestation
+    Show(show::Show),
+    /// Delete a node whose retirement is committed
+    Delete(delete::Delete),
+}
+
+impl Node {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        match self.command {
+            Command::List(args) => args.run(context).await,
+            Command::Show(args) => args.run(context).await,
+            Command::Delete(args) => args.run(context).await,
+        }
+    }
+}
+
+fn not_there(id: NodeId) -> CliError {
+    CliError {
+        kind: Kind::Refused,
+        message: format!("the service has no node {id}"),
+        source: None,
+        hint: Some("`ccf-gov node list` shows those that it has; one that was deleted is gone".into()),
+    }
+}

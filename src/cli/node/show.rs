@@ -1,0 +1,46 @@
+//! `node show`.
+
+use clap::Args;
+
+use crate::cli::common::Context;
+use crate::cli::confirm::printable;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use ccf_gov::id::NodeId;
+
+/// Show one node, with the attestation that it joined with
+#[derive(Args)]
+#[command(after_help = "The attestation is shown as the service tells it; `ccf-gov verify node` checks it here.
+
+Example:
+  ccf-gov node show f6a46660146ab837cec4dfaa62cfaf2501582c4b1068effc276139b7de94466a --output json")]
+pub struct Show {
+    /// The node's id
+    #[arg(value_name = "ID")]
+    id: NodeId,
+}
+
+impl Show {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let service = context.connect().await?;
+        let Some(node) = service.node(self.id).await? else { return Err(super::not_there(self.id)) };
+        context.output.result(&node.raw, || {
+            let mut text = format!("Node      {}\nStatus    {}\n", node.node_id, node.status);
+            if node.retired_committed {
+                text += "          its retirement is committed: it can be stopped and deleted\n";
+            }
+            for (name, interface) in &node.rpc_interfaces {
+                text += &format!("Interface {} {}\n", printable(name), printable(&interface.published_address));
+            }
+            if let Some(quote) = &node.quote_info {
+                text += &format!("Platform  {}\n", printable(&quote.format));
+                for (name, value) in quote.details.as_object().into_iter().flatten() {
+                    let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                    text += &format!("          {} {}\n", printable(name), printable(&value));
+                }
+            }
+            text
+        })?;
+        Ok(Exit::Done)
+    }
+}

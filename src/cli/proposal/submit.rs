@@ -1,0 +1,40 @@
+//! `proposal submit`: sign a proposal and send it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::common::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::{carry, confirm};
+use ccf_gov::cose::MessageType;
+
+/// Sign a proposal and send it; prints the proposal that the service made of it
+#[derive(Args)]
+#[command(after_help = "Examples:
+  ccf-gov proposal submit register.json --key alice_privk.pem --cert alice_cert.pem
+  ccf-gov proposal submit register.json --yes --output json | jq -r .proposalId")]
+pub struct Submit {
+    /// The proposal, JSON; - for standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+impl Submit {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let proposal = super::read_proposal(&self.file)?;
+        let signer = context.signer().await?;
+        let service = context.connect().await?;
+        let member = signer.certificate().member_id();
+        context
+            .output
+            .note(format!("Proposal by member {member}, which would do:\n{}", confirm::actions(proposal.value())));
+        context.confirm("Sign and submit it?")?;
+        let payload = proposal.bytes().to_vec();
+        let submission =
+            carry::sign_and_submit(context, &service, &*signer, MessageType::Proposal, None, payload).await?;
+        carry::print(context, None, &submission)?;
+        Ok(Exit::Done)
+    }
+}

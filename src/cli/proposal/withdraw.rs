@@ -1,0 +1,35 @@
+//! `proposal withdraw`: take one's own proposal back.
+
+use clap::Args;
+
+use crate::cli::common::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::{carry, confirm};
+use ccf_gov::cose::MessageType;
+use ccf_gov::id::ProposalId;
+
+/// Take back a proposal that one made oneself
+#[derive(Args)]
+#[command(after_help = "Example:
+  ccf-gov proposal withdraw 71af4505250701568dae25e5f7b47ae51810ade7248446c2c18d4ed31cbff965 \\
+    --key alice_privk.pem --cert alice_cert.pem")]
+pub struct Withdraw {
+    /// The proposal's id
+    #[arg(value_name = "ID")]
+    id: ProposalId,
+}
+
+impl Withdraw {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let signer = context.signer().await?;
+        let service = context.connect().await?;
+        let Some(actions) = service.actions(self.id).await? else { return Err(super::not_held(self.id)) };
+        context.output.note(format!("Proposal {}, which would do:\n{}", self.id, confirm::actions(&actions.raw)));
+        context.confirm("Sign its withdrawal and submit it?")?;
+        let kind = MessageType::Withdrawal;
+        let submission = carry::sign_and_submit(context, &service, &*signer, kind, Some(self.id), Vec::new()).await?;
+        carry::print(context, Some(self.id), &submission)?;
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,100 @@
+//! `service`: what the service is, and by which rules it lives.
+
+mod app;
+mod wait;
+
+use clap::{Args, Subcommand};
+
+use super::common::Context;
+use super::confirm::printable;
+use super::error::CliError;
+use super::exit::Exit;
+
+/// Show the service: its state, its rules, its application
+#[derive(Args)]
+pub struct Service {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show the service's status, configuration and primary
+    Info,
+    /// Show what code may join
+    JoinPolicy,
+    /// Print the constitution
+    Constitution,
+    /// Show the application's endpoints and modules
+    App(app::App),
+    /// Wait until a transaction is committed
+    Wait(wait::Wait),
+}
+
+impl Service {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        match self.command {
+            Command::Info => info(context).await,
+            Command::JoinPolicy => join_policy(context).await,
+            Command::Constitution => constitution(context).await,
+            Command::App(args) => args.run(context).await,
+            Command::Wait(args) => args.run(context).await,
+        }
+    }
+}
+
+async fn info(context: &Context) -> Result<Exit, CliError> {
+    let service = context.connect().await?;
+    let info = service.info().await?;
+    let network = service.network().await.ok();
+    let mut json = info.raw.clone();
+    if let (Some(network), Some(object)) = (&network, json.as_object_mut()) {
+        object.insert("primaryId".into(), serde_json::json!(network.primary_id));
+        object.insert("currentView".into(), serde_json::json!(network.current_view));
+    }
+    context.output.result(&json, || {
+        let mut text = format!("Status         {}\n", printable(&info.status));
+        if let Some(network) = &network {
+            let primary =
+                network.primary_id.map_or_else(|| "none (an election is under way)".into(), |p| p.to_string());
+            text += &format!("Primary        {primary}\n");
+        }
+        text += &format!("Recoveries     {}\n", info.recovery_count.unwrap_or(0));
+        for (name, value) in info.configuration.as_object().into_iter().flatten() {
+            text += &format!("{}: {}\n", printable(name), printable(&value.to_string()));
+        }
+        text
+    })?;
+    Ok(Exit::Done)
+}
+
+async fn join_policy(context: &Context) -> Result<Exit, CliError> {
+    let policy = context.connect().await?.join_policy().await?;
+    context.output.result(&policy.raw, || {
+        let mut text = String::new();
+        let mut line = |what: &str, value: &str| text += &format!("{what:24}  {}\n", printable(value));
+        policy.sgx.measurements.iter().for_each(|m| line("sgx measurement", m));
+        policy.snp.measurements.iter().for_each(|m| line("snp measurement", m));
+        policy.snp.host_data.keys().for_each(|h| line("snp host data", h));
+        policy
+            .snp
+            .uvm_endorsements
+            .iter()
+            .for_each(|(did, feeds)| line("snp UVM endorsement", &format!("{did} {feeds}")));
+        policy.snp.tcb_versions.iter().for_each(|(cpu, tcb)| line("snp minimum TCB", &format!("{cpu} {tcb}")));
+        policy.virtual_.measurements.iter().for_each(|m| line("virtual measurement", m));
+        policy.virtual_.host_data.iter().for_each(|h| line("virtual host data", h));
+        if text.is_empty() { "No code may join.\n".into() } else { text }
+    })?;
+    Ok(Exit::Done)
+}
+
+async fn constitution(context: &Context) -> Result<Exit, CliError> {
+    let constitution = context.connect().await?.constitution().await?;
+    if context.output.is_json() {
+        context.output.result(&serde_json::json!({ "constitution": constitution }), String::new)?;
+    } else {
+        context.output.bytes(constitution.as_bytes())?;
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,37 @@
+//! `service wait`: until a transaction is durable.
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::common::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use ccf_gov::id::TransactionId;
+use ccf_gov::service::TransactionStatus;
+
+/// Wait until a transaction is committed
+#[derive(Args)]
+#[command(
+    after_help = "Exit codes: 0 Committed; 3 Invalid or Unknown: it was lost, or never was; 6 still Pending after a minute.
+
+Example:
+  ccf-gov service wait 2.19"
+)]
+pub struct Wait {
+    /// The transaction, VIEW.SEQNO
+    #[arg(value_name = "TXID")]
+    id: TransactionId,
+}
+
+impl Wait {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let status = context.connect().await?.wait_transaction(self.id).await?;
+        let json = json!({"transactionId": self.id, "status": status});
+        context.output.result(&json, || format!("{} {status:?}\n", self.id))?;
+        Ok(match status {
+            TransactionStatus::Committed => Exit::Done,
+            TransactionStatus::Invalid | TransactionStatus::Unknown => Exit::No,
+            TransactionStatus::Pending => Exit::Waiting,
+        })
+    }
+}

@@ -1,0 +1,78 @@
+//! `submit`: carry envelopes that were signed before.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::carry;
+use super::common::Context;
+use super::error::{CliError, Kind};
+use super::exit::Exit;
+use ccf_gov::cose::{Envelope, MAX_ENVELOPE};
+use ccf_gov::files;
+use ccf_gov::service::Submission;
+
+/// Send signed envelopes, each to the call that its own headers name; safe to repeat
+///
+/// All of them are read and checked before the first is sent; then they are sent in the given order, each after
+/// the one before is committed.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  ccf-gov submit ballot.cose
+  ccf-gov submit register.cose && ccf-gov submit ballot0.cose ballot1.cose")]
+pub struct Submit {
+    /// The envelopes, as `sign` and `finish` write them; - for standard input
+    #[arg(value_name = "ENVELOPE", required = true)]
+    envelopes: Vec<PathBuf>,
+}
+
+impl Submit {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let mut envelopes = Vec::new();
+        for path in &self.envelopes {
+            let bytes = files::read(path, MAX_ENVELOPE)?;
+            let envelope = Envelope::from_bytes(&bytes).map_err(|e| {
+                CliError::new(Kind::Usage, format!("{} is no signed governance request", path.display()), e)
+            })?;
+            envelopes.push(envelope);
+        }
+        let service = context.connect().await?;
+        let mut done: Vec<(Envelope, Submission)> = Vec::new();
+        for (path, envelope) in self.envelopes.iter().zip(envelopes) {
+            let submission = service.submit(&envelope).await.map_err(|e| {
+                let mut error = CliError::from(e);
+                error.message = format!("{}: {}", path.display(), error.message);
+                if !done.is_empty() {
+                    let note = format!("the {} before it were taken", done.len());
+                    error.hint = Some(error.hint.map_or(note.clone(), |h| format!("{note}; {h}")));
+                }
+                error
+            })?;
+            done.push((envelope, submission));
+        }
+        match &done[..] {
+            [(envelope, submission)] => carry::print(context, envelope.message().proposal_id(), submission)?,
+            all => {
+                let list: Vec<Value> = all.iter().map(|(envelope, submission)| object(envelope, submission)).collect();
+                context.output.result(&json!({ "submitted": list }), || {
+                    let line = |(envelope, submission): &(Envelope, Submission)| {
+                        let what = submission.proposal.as_ref().map_or_else(String::new, |p| {
+                            format!("  proposal {} is {}", p.proposal_id, p.proposal_state)
+                        });
+                        format!("{:10}  {}{what}\n", envelope.message().kind().name(), submission.transaction)
+                    };
+                    all.iter().map(line).collect()
+                })?;
+            }
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn object(envelope: &Envelope, submission: &Submission) -> Value {
+    let mut object = carry::with_transaction(&submission.raw, Some(submission.transaction));
+    object["type"] = json!(envelope.message().kind());
+    object["memberId"] = json!(envelope.member());
+    object
+}
