@@ -5,15 +5,16 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::common::Context;
-use super::confirm::printable;
 use super::error::{CliError, Kind};
-use ccf_gov::cose::{CreatedAt, Envelope, Message, MessageType};
+use super::key::key_error;
+use ccf_gov::cose::visible as printable;
+use ccf_gov::cose::{CreatedAt, Envelope, Message, MessageType, summary};
 use ccf_gov::files::Access;
 use ccf_gov::id::{ProposalId, TransactionId};
 use ccf_gov::service::{Proposal, Service, ServiceError, Submission};
 use ccf_gov::signer::{self, Signer};
 
-/// Signs `payload` and submits it. If it is not known whether the service took it, the envelope is kept in a file.
+/// Shows `payload`, signs it when that is consented to, and submits it. If it is not known whether the service took it, the envelope is kept in a file.
 pub async fn sign_and_submit(
     context: &Context,
     service: &Service,
@@ -25,9 +26,10 @@ pub async fn sign_and_submit(
     let created_at = CreatedAt::now().map_err(|e| CliError::failed("cannot tell the time", e))?;
     let message = Message::new(kind, created_at, proposal, payload)
         .map_err(|e| CliError::new(Kind::Usage, format!("cannot sign this {kind}"), e))?;
-    let envelope = signer::sign(signer, message).await.map_err(|e| {
-        CliError::failed(format!("cannot sign the {kind} as member {}", signer.certificate().member_id()), e)
-    })?;
+    context.consent(&[summary(&message, signer.certificate().member_id(), signer.algorithm())])?;
+    let envelope = signer::sign(signer, message)
+        .await
+        .map_err(|e| key_error(format!("cannot sign as member {}", signer.certificate().member_id()), e))?;
     match service.submit(&envelope).await {
         Ok(submission) => Ok(submission),
         Err(error @ (ServiceError::Undecided { .. } | ServiceError::Unreachable { .. })) => {

@@ -4,7 +4,6 @@ mod ballot;
 mod carry;
 mod checks;
 mod common;
-mod confirm;
 mod connect;
 mod consent;
 mod error;
@@ -21,6 +20,7 @@ mod output;
 mod proposal;
 mod service;
 mod shell;
+mod shown;
 mod sign;
 mod submit;
 

@@ -8,7 +8,7 @@ use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
 use crate::cli::proposal::{not_held, read_proposal};
-use crate::cli::{carry, confirm};
+use crate::cli::{carry, shown};
 use ccf_gov::cose::MessageType;
 use ccf_gov::files;
 use ccf_gov::id::ProposalId;
@@ -65,11 +65,10 @@ impl Submit {
             self.id,
             proposal.proposer_id,
             proposal.proposal_state,
-            confirm::actions(&actions.raw),
+            shown::actions(&actions.raw),
             signer.certificate().member_id(),
             describe(&ballot),
         ));
-        context.confirm("Sign and submit this ballot?")?;
         let payload = ballot.payload();
         let kind = MessageType::Ballot;
         let submission = carry::sign_and_submit(context, &service, &*signer, kind, Some(self.id), payload).await?;
@@ -102,6 +101,6 @@ fn describe(ballot: &Ballot) -> String {
         ballot::Kind::Accept => "yes".into(),
         ballot::Kind::Reject => "no".into(),
         ballot::Kind::Exact => "yes, on exactly these actions".into(),
-        ballot::Kind::Other => format!("this script decides\n{}", confirm::printable(ballot.script().trim_end())),
+        ballot::Kind::Other => format!("this script decides\n{}", ccf_gov::cose::visible(ballot.script().trim_end())),
     }
 }

@@ -22,10 +22,6 @@ impl Activate {
         let signer = context.signer().await?;
         let service = context.connect().await?;
         let member = signer.certificate().member_id();
-        context
-            .output
-            .note(format!("Member {member} will sign two requests: for a fresh state digest, and that digest."));
-        context.confirm("Sign and submit them?")?;
         let mut tries = 0;
         let transaction = loop {
             let kind = MessageType::StateDigest;
@@ -34,7 +30,6 @@ impl Activate {
                 return Err(CliError::new(Kind::Failed, "the service gave no state digest", "its answer has none"));
             };
             let payload = json!({ "stateDigest": digest }).to_string().into_bytes();
-            context.output.note(format!("State digest {}", crate::cli::confirm::printable(digest)));
             let kind = MessageType::Ack;
             match carry::sign_and_submit(context, &service, &*signer, kind, None, payload).await {
                 Ok(done) => break done.transaction,

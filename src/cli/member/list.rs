@@ -3,9 +3,9 @@
 use clap::Args;
 
 use crate::cli::common::Context;
-use crate::cli::confirm::printable;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use ccf_gov::cose::visible as printable;
 use ccf_gov::service::Member;
 
 /// List the members: who is active, and who still has to activate itself

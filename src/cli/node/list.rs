@@ -4,9 +4,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::common::Context;
-use crate::cli::confirm::printable;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use ccf_gov::cose::visible as printable;
 use ccf_gov::service::Node;
 
 /// List the nodes: their standing, what they run, which one leads

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::carry;
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::{carry, confirm};
 use ccf_gov::cose::MessageType;
 
 /// Sign a proposal and send it; prints the proposal that the service made of it
@@ -26,11 +26,6 @@ impl Submit {
         let proposal = super::read_proposal(&self.file)?;
         let signer = context.signer().await?;
         let service = context.connect().await?;
-        let member = signer.certificate().member_id();
-        context
-            .output
-            .note(format!("Proposal by member {member}, which would do:\n{}", confirm::actions(proposal.value())));
-        context.confirm("Sign and submit it?")?;
         let payload = proposal.bytes().to_vec();
         let submission =
             carry::sign_and_submit(context, &service, &*signer, MessageType::Proposal, None, payload).await?;

@@ -4,9 +4,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::common::Context;
-use crate::cli::confirm::printable;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use ccf_gov::cose::visible as printable;
 use ccf_gov::digest::sha256;
 
 /// Show the application's endpoints and modules; or print one module

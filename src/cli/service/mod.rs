@@ -6,9 +6,9 @@ mod wait;
 use clap::{Args, Subcommand};
 
 use super::common::Context;
-use super::confirm::printable;
 use super::error::CliError;
 use super::exit::Exit;
+use ccf_gov::cose::visible as printable;
 
 /// Show the service: its state, its rules, its application
 #[derive(Args)]
