@@ -8,12 +8,14 @@ mod effect;
 mod endpoint;
 mod engine;
 mod globals;
+mod ours;
 mod script;
 mod tables;
 
 pub use effect::{Effect, Host};
 pub use endpoint::call_endpoint;
 pub use engine::{Constitution, ConstitutionError, Proposal, Resolution, ScriptError, Stage, Validation};
+pub use ours::OURS;
 pub use tables::{Change, SINGLETON, Tables, table};
 
 #[cfg(test)]

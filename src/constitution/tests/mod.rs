@@ -1,5 +1,7 @@
 //! What the engine lets a script do, and what it does not.
 
+mod ours;
+
 use super::*;
 use crate::id::{MemberId, ProposalId};
 

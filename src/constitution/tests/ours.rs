@@ -1,0 +1,724 @@
+//! What the project's own constitution accepts, and what each action writes.
+
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{Desk, member};
+use crate::constitution::*;
+use crate::digest::sha256;
+use crate::id::ProposalId;
+
+static RULES: LazyLock<Constitution> = LazyLock::new(|| Constitution::new(OURS).unwrap());
+
+const CERT: &str = include_str!("../../../keys-example/member0_cert.pem");
+const OTHER_CERT: &str = include_str!("../../../keys-example/member1_cert.pem");
+const ENCRYPTION_KEY: &str = include_str!("../../../keys-example/member0_enc_pubk.pem");
+const NODE: &str = "1111111111111111111111111111111111111111111111111111111111111111";
+const OTHER_NODE: &str = "2222222222222222222222222222222222222222222222222222222222222222";
+const HEX64: &str = "abababababababababababababababababababababababababababababababab";
+const HEX96: &str = "abababababababababababababababababababababababababababababababababababababababababababababababab";
+
+fn id_of(pem_text: &str) -> String {
+    hex::encode(sha256(pem::parse(pem_text).unwrap().contents()))
+}
+
+/// A service with two nodes, three members (the third not active), and a configuration.
+fn service() -> Tables {
+    let mut tables = Tables::new();
+    let mut put = |name: &str, key: &[u8], value: Value| tables.put(name, key, value.to_string());
+    put(table::SERVICE_INFO, &SINGLETON, json!({"cert": CERT, "status": "Open"}));
+    put(
+        table::SERVICE_CONFIG,
+        &SINGLETON,
+        json!({"recovery_threshold": 1, "maximum_node_certificate_validity_days": 90}),
+    );
+    for (number, status) in [(1, "Active"), (2, "Active"), (3, "Accepted")] {
+        let id = member(number).to_string();
+        put(table::MEMBER_INFO, id.as_bytes(), json!({"status": status}));
+        put(table::MEMBER_ENCRYPTION_KEYS, id.as_bytes(), json!("a key"));
+    }
+    put(table::NODE_INFO, NODE.as_bytes(), json!({"status": "Pending", "certificate_signing_request": "csr", "x": 1}));
+    put(table::NODE_INFO, OTHER_NODE.as_bytes(), json!({"status": "Trusted", "certificate_signing_request": "csr"}));
+    put("public:ccf.internal.signatures", &SINGLETON, json!({"root": "00ff"}));
+    for (number, state) in [(7, "Open"), (8, "Open"), (9, "Accepted")] {
+        let id = ProposalId::from_bytes([number; 32]).to_string();
+        put(table::PROPOSALS_INFO, id.as_bytes(), json!({"state": state, "ballots": {}}));
+    }
+    tables
+}
+
+fn proposing(name: &str, args: &Value) -> String {
+    json!({"actions": [{"name": name, "args": args}]}).to_string()
+}
+
+fn validate(name: &str, args: &Value) -> Validation {
+    RULES.validate(&service(), &proposing(name, args)).unwrap()
+}
+
+fn apply(tables: &mut Tables, name: &str, args: &Value) -> Result<Vec<Effect>, ScriptError> {
+    let text = proposing(name, args);
+    let proposal = Proposal { text: &text, id: ProposalId::from_bytes([7; 32]), proposer: member(1) };
+    RULES.apply(tables, &proposal, &Desk)
+}
+
+/// `[table, key, value]` of every change that applying makes to the service; `null` is a removal.
+fn changes(name: &str, args: &Value) -> Vec<Value> {
+    changes_to(service(), name, args)
+}
+
+fn changes_to(before: Tables, name: &str, args: &Value) -> Vec<Value> {
+    let mut after = before.clone();
+    apply(&mut after, name, args).unwrap();
+    let text = |bytes: &[u8]| if bytes == SINGLETON { "0".into() } else { String::from_utf8_lossy(bytes).into_owned() };
+    let show = |change: Change| {
+        let value = change.after.as_deref().map(text);
+        json!([change.table.strip_prefix("public:ccf.gov.").unwrap(), text(&change.key), value])
+    };
+    after.changes_since(&before).into_iter().map(show).collect()
+}
+
+fn bundle() -> Value {
+    json!({
+        "modules": [{"name": "hello.js", "module": "export function hello() {}"}, {"name": "/b.js", "module": ""}],
+        "metadata": {"endpoints": {"/hello": {"get": {
+            "js_module": "hello.js", "js_function": "hello", "mode": "readonly", "forwarding_required": "never",
+            "authn_policies": ["member_cert", {"all_of": ["user_cert", "jwt"]}], "openapi": null,
+            "interpreter_reuse": {"key": "k"},
+        }}}},
+    })
+}
+
+fn jwks() -> Value {
+    json!({"keys": [{"kid": "k", "kty": "RSA", "n": "AQAB", "e": "AQAB"}, {"kid": "c", "kty": "EC", "x": "a", "y": "b", "crv": "P-256"}]})
+}
+
+/// An example of every action: its name and valid arguments.
+fn examples() -> Vec<(&'static str, Value)> {
+    let policy = "package policy";
+    let policy_digest = hex::encode(sha256(policy.as_bytes()));
+    let certificate_time = json!({"valid_from": "251122210000Z", "validity_period_days": 90});
+    let node_time = json!({"node_id": OTHER_NODE, "valid_from": "2025-11-22T21:00:00Z", "validity_period_days": 90});
+    let tcb = json!({"boot_loader": 4, "tee": 0, "snp": 21, "microcode": 211});
+    vec![
+        (
+            "set_member",
+            json!({"cert": CERT, "encryption_pub_key": ENCRYPTION_KEY, "member_data": {"a": 1}, "recovery_role": "Participant"}),
+        ),
+        ("remove_member", json!({"member_id": member(2).to_string()})),
+        ("set_member_data", json!({"member_id": member(2).to_string(), "member_data": {"a": 1}})),
+        ("set_user", json!({"cert": CERT, "user_data": {"a": 1}})),
+        ("remove_user", json!({"user_id": HEX64})),
+        ("set_user_data", json!({"user_id": HEX64, "user_data": {"a": 1}})),
+        ("set_recovery_threshold", json!({"recovery_threshold": 2})),
+        (
+            "set_service_configuration",
+            json!({"recent_cose_proposals_window_size": 50, "recovery_threshold": 2, "reconfiguration_type": "OneTransaction"}),
+        ),
+        ("trigger_recovery_shares_refresh", Value::Null),
+        ("trigger_ledger_rekey", Value::Null),
+        ("trigger_ledger_chunk", Value::Null),
+        ("trigger_snapshot", json!({})),
+        ("transition_service_to_open", json!({"next_service_identity": CERT, "previous_service_identity": OTHER_CERT})),
+        ("assert_service_identity", json!({"service_identity": CERT})),
+        ("set_constitution", json!({"constitution": OURS})),
+        ("set_node_certificate_validity", node_time.clone()),
+        ("set_all_nodes_certificate_validity", certificate_time.clone()),
+        ("set_service_certificate_validity", certificate_time),
+        ("set_ca_cert_bundle", json!({"name": "ca", "cert_bundle": format!("{CERT}{OTHER_CERT}")})),
+        ("remove_ca_cert_bundle", json!({"name": "ca"})),
+        ("transition_node_to_trusted", node_time),
+        ("remove_node", json!({"node_id": NODE})),
+        ("set_node_data", json!({"node_id": NODE, "node_data": null})),
+        ("add_node_code", json!({"code_id": HEX64})),
+        ("remove_node_code", json!({"code_id": "anything"})),
+        ("add_snp_measurement", json!({"measurement": HEX96})),
+        ("remove_snp_measurement", json!({"measurement": "anything"})),
+        ("add_snp_host_data", json!({"host_data": policy_digest, "security_policy": policy})),
+        ("remove_snp_host_data", json!({"host_data": "anything"})),
+        ("add_snp_uvm_endorsement", json!({"did": "did:x509:0:a", "feed": "f", "svn": "100"})),
+        ("remove_snp_uvm_endorsement", json!({"did": "did:x509:0:a", "feed": "f"})),
+        ("set_snp_minimum_tcb_version", json!({"cpuid": "00a00f11", "tcb_version": tcb})),
+        ("set_snp_minimum_tcb_version_hex", json!({"cpuid": "00a00f11", "tcb_version": "d315000000000004"})),
+        ("remove_snp_minimum_tcb_version", json!({"cpuid": "00a00f11"})),
+        ("add_virtual_measurement", json!({"measurement": "Insecure hard-coded virtual measurement v1"})),
+        ("remove_virtual_measurement", json!({"measurement": "anything"})),
+        ("add_virtual_host_data", json!({"host_data": HEX64})),
+        ("remove_virtual_host_data", json!({"host_data": "anything"})),
+        ("set_node_join_policy", json!({"policy": "export function apply(statements) { return true; }"})),
+        ("remove_node_join_policy", Value::Null),
+        ("set_js_app", json!({"bundle": bundle(), "disable_bytecode_cache": true})),
+        ("remove_js_app", Value::Null),
+        ("refresh_js_app_bytecode_cache", Value::Null),
+        (
+            "set_js_runtime_options",
+            json!({"max_heap_bytes": 1, "max_stack_bytes": 2, "max_execution_time_ms": 3, "log_exception_details": true, "return_exception_details": false, "max_cached_interpreters": 0}),
+        ),
+        (
+            "set_jwt_issuer",
+            json!({"issuer": "https://example.com/a", "auto_refresh": true, "ca_cert_bundle_name": "ca", "jwks": jwks()}),
+        ),
+        ("set_jwt_public_signing_keys", json!({"issuer": "i", "jwks": jwks()})),
+        ("remove_jwt_issuer", json!({"issuer": "i"})),
+    ]
+}
+
+/// The arguments that an action can do without.
+const OPTIONAL: &[&str] = &[
+    "encryption_pub_key",
+    "member_data",
+    "recovery_role",
+    "user_data",
+    "recent_cose_proposals_window_size",
+    "reconfiguration_type",
+    "previous_service_identity",
+    "validity_period_days",
+    "disable_bytecode_cache",
+    "log_exception_details",
+    "return_exception_details",
+    "max_cached_interpreters",
+    "auto_refresh",
+    "jwks",
+];
+
+#[test]
+fn every_action_accepts_its_example() {
+    for (name, args) in examples() {
+        assert_eq!(validate(name, &args), Validation { valid: true, description: String::new() }, "{name}");
+    }
+}
+
+#[test]
+fn every_argument_that_is_wrong_is_named() {
+    for (name, args) in examples() {
+        let unknown = validate(name, &json!({"surplus": 1}));
+        assert_eq!(unknown.description, format!("action 1, {name}: surplus is not an argument of this action"));
+        let not_an_object = validate(name, &json!(["x"]));
+        assert_eq!(not_an_object.description, format!("action 1, {name}: args must be an object, not [\"x\"]"));
+
+        for argument in args.as_object().into_iter().flat_map(|args| args.keys()) {
+            for wrong in [json!(-1.5), json!("no\u{0}"), json!([]), json!({"a": [1]}), Value::Null] {
+                let mut broken = args.clone();
+                let missing = wrong.is_null();
+                broken[argument] = wrong;
+                let any_object = argument.ends_with("_data") && broken[argument].is_object();
+                if argument == "node_data" || any_object || missing && OPTIONAL.contains(&argument.as_str()) {
+                    continue;
+                }
+                let said = validate(name, &broken);
+                let optional_threshold = missing && name == "set_service_configuration";
+                assert_eq!(said.valid, optional_threshold, "{name} {broken}");
+                let names_it = said.description.starts_with(&format!("action 1, {name}: {argument}"));
+                assert!(names_it || optional_threshold, "{name}.{argument}: {}", said.description);
+            }
+            let mut without = args.clone();
+            without.as_object_mut().unwrap().remove(argument);
+            let said = validate(name, &without);
+            let dispensable = OPTIONAL.contains(&argument.as_str()) || name == "set_service_configuration";
+            let needs_it =
+                ["set_jwt_public_signing_keys", "set_member_data"].contains(&name) || argument == "encryption_pub_key";
+            if dispensable && !needs_it {
+                assert!(said.valid, "{name} without {argument}: {}", said.description);
+            } else {
+                assert!(!said.valid && said.description.contains(argument.as_str()), "{name} {argument}: {said:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_fits_no_rule_is_refused_with_its_reason() {
+    let policy_digest = hex::encode(sha256(b"other"));
+    let turin = json!({"boot_loader": 4, "tee": 0, "snp": 21, "microcode": 211});
+    let mut strange_bundle = bundle();
+    strange_bundle["metadata"]["endpoints"]["/hello"]["get"]["js_module"] = json!("absent.js");
+    let mut strange_policy = bundle();
+    strange_policy["metadata"]["endpoints"]["/hello"]["get"]["authn_policies"][1] = json!({"any_of": []});
+    for (name, args, says) in [
+        ("set_member", json!({"cert": ""}), "cert must be X.509 certificates in PEM format, not \"\""),
+        ("set_member", json!({"cert": format!("{CERT}{OTHER_CERT}")}), "cert must be exactly one certificate"),
+        (
+            "set_member",
+            json!({"cert": CERT, "encryption_pub_key": CERT.replace('M', "N")}),
+            "encryption_pub_key must be an RSA",
+        ),
+        ("set_member", json!({"cert": CERT, "recovery_role": "Owner"}), "recovery_role must not be given without"),
+        ("remove_node", json!({"node_id": NODE.replace('1', "A")}), "node_id must be 64 lowercase hexadecimal digits"),
+        (
+            "add_snp_host_data",
+            json!({"host_data": HEX64, "security_policy": "other"}),
+            &*format!("host_data must be the SHA-256 of security_policy, which is {policy_digest}"),
+        ),
+        (
+            "add_snp_uvm_endorsement",
+            json!({"did": "d", "feed": "f", "svn": 5}),
+            "svn must be a whole number as text, such as \"100\", not 5",
+        ),
+        (
+            "set_snp_minimum_tcb_version",
+            json!({"cpuid": "00b00f11", "tcb_version": turin}),
+            "tcb_version.fmc must be a whole number from 0 to 255, and is missing",
+        ),
+        (
+            "set_snp_minimum_tcb_version",
+            json!({"cpuid": "00a00f11", "tcb_version": {"boot_loader": 1, "tee": 1, "snp": 1, "microcode": 1, "fmc": 1}}),
+            "tcb_version.fmc is not a component",
+        ),
+        (
+            "set_snp_minimum_tcb_version_hex",
+            json!({"cpuid": "00000000", "tcb_version": "d315000000000004"}),
+            "tcb_version can't be read for cpuid 00000000",
+        ),
+        (
+            "set_constitution",
+            json!({"constitution": "export function validate(i) {}"}),
+            "constitution must be one: proposed constitution does not export a function named apply",
+        ),
+        (
+            "assert_service_identity",
+            json!({"service_identity": OTHER_CERT}),
+            "service_identity must be the certificate of this service",
+        ),
+        ("transition_node_to_trusted", json!({"node_id": NODE, "valid_from": "tomorrow"}), "valid_from must be a time"),
+        (
+            "transition_node_to_trusted",
+            json!({"node_id": NODE, "valid_from": "2025-11-22T21:00:00+0100"}),
+            "valid_from must be a time",
+        ),
+        (
+            "set_js_app",
+            json!({"bundle": strange_bundle}),
+            "bundle.metadata.endpoints[\"/hello\"].get.js_module must be the name of a module",
+        ),
+        (
+            "set_js_app",
+            json!({"bundle": strange_policy}),
+            "bundle.metadata.endpoints[\"/hello\"].get.authn_policies[1].all_of must be an array",
+        ),
+        (
+            "set_js_app",
+            json!({"bundle": {"modules": [{"name": "a"}], "metadata": {"endpoints": {}}}}),
+            "bundle.modules[0].module must be a string, and is missing",
+        ),
+        (
+            "set_jwt_issuer",
+            json!({"issuer": "http://a", "auto_refresh": true, "ca_cert_bundle_name": "c"}),
+            "issuer must be an https:// URL",
+        ),
+        ("set_jwt_issuer", json!({"issuer": "https://a", "auto_refresh": true}), "ca_cert_bundle_name must be given"),
+        (
+            "set_jwt_public_signing_keys",
+            json!({"issuer": "i", "jwks": {"keys": [{"kid": "a", "kty": "RSA"}]}}),
+            "jwks.keys[0] must have x5c",
+        ),
+        ("no_such_action", json!({}), "there is no such action"),
+    ] {
+        let said = validate(name, &args);
+        assert!(!said.valid, "{name} {args}");
+        assert!(said.description.starts_with(&format!("action 1, {name}: {says}")), "{}", said.description);
+    }
+}
+
+#[test]
+fn a_text_that_is_no_proposal_is_refused() {
+    for (text, says) in [
+        ("not json", "a proposal must be JSON"),
+        ("", "a proposal must be JSON"),
+        ("null", "an object with an array named actions"),
+        ("{\"x\": 1}", "an object with an array named actions"),
+        ("{\"actions\": []}", "at least one action"),
+        (
+            "{\"actions\": [5, {\"name\": 5}, {\"name\": \"__proto__\"}]}",
+            "action 1, without a name: an action must be an object, not 5; action 2, without a name: name must be a string, not 5; action 3, __proto__: there is no such action",
+        ),
+        ("{\"actions\": [{\"name\": \"\\ud800\\u0000\"}]}", r"action 1, \ud800\u0000: name must be text without NUL"),
+    ] {
+        let said = RULES.validate(&service(), text).unwrap();
+        assert!(!said.valid && said.description.contains(says), "{text}: {said:?}");
+    }
+    let deep = "[".repeat(1_000_000);
+    assert!(!RULES.validate(&service(), &deep).unwrap().valid);
+}
+
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,20}".prop_map(Value::from),
+        Just(json!(CERT)),
+        Just(json!(NODE)),
+    ];
+    leaf.prop_recursive(4, 24, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            prop::collection::vec((".{0,8}", inner), 0..5)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn validate_never_throws(values in prop::collection::vec(any_json(), 8)) {
+        let known = examples();
+        let actions: Vec<Value> = values.iter().enumerate().map(|(at, value)| {
+            let (name, args) = &known[(value.to_string().len() + at) % known.len()];
+            // A known action with one argument replaced, or with none of its arguments.
+            let mut args = args.clone();
+            match args.as_object_mut().and_then(|args| args.iter_mut().nth(at % 2)) {
+                Some((_, argument)) => *argument = value.clone(),
+                None => args = value.clone(),
+            }
+            json!({"name": name, "args": args})
+        }).collect();
+        for proposal in [json!({"actions": actions}), json!({"actions": values}), values[0].clone()] {
+            let said = RULES.validate(&service(), &proposal.to_string());
+            prop_assert!(said.is_ok(), "{said:?}");
+            prop_assert_eq!(said.as_ref().unwrap().valid, said.unwrap().description.is_empty());
+        }
+    }
+
+    #[test]
+    fn validate_never_throws_on_text(text in ".{0,200}") {
+        prop_assert!(RULES.validate(&Tables::new(), &text).is_ok());
+    }
+}
+
+#[test]
+fn more_than_half_of_the_active_members_accept() {
+    let resolve = |tables: &Tables, votes: &[(u8, bool)]| {
+        let votes: Vec<_> = votes.iter().map(|(number, yes)| (member(*number), *yes)).collect();
+        let proposal = Proposal { text: "{}", id: ProposalId::from_bytes([7; 32]), proposer: member(1) };
+        RULES.resolve(tables, &proposal, &votes).unwrap()
+    };
+    let mut tables = service();
+    assert_eq!(resolve(&tables, &[]), Resolution::Open);
+    assert_eq!(resolve(&tables, &[(1, true)]), Resolution::Open);
+    assert_eq!(resolve(&tables, &[(1, true), (2, false)]), Resolution::Open);
+    assert_eq!(resolve(&tables, &[(1, true), (2, true)]), Resolution::Accepted);
+    // The third is not active: with the others' no, nothing is decided.
+    assert_eq!(resolve(&tables, &[(1, true), (3, true)]), Resolution::Open);
+    assert_eq!(resolve(&tables, &[(1, false), (2, false), (3, false)]), Resolution::Open);
+    tables.put(table::MEMBER_INFO, member(3).to_string().as_bytes(), json!({"status": "Active"}).to_string());
+    assert_eq!(resolve(&tables, &[(1, true), (3, true)]), Resolution::Accepted);
+    assert_eq!(resolve(&Tables::new(), &[]), Resolution::Open);
+}
+
+#[test]
+fn what_changes_who_may_join_or_the_rules_drops_other_proposals() {
+    let dropping = [
+        "set_constitution",
+        "add_node_code",
+        "add_snp_measurement",
+        "add_snp_host_data",
+        "add_snp_uvm_endorsement",
+        "set_snp_minimum_tcb_version",
+        "set_snp_minimum_tcb_version_hex",
+        "add_virtual_measurement",
+        "add_virtual_host_data",
+    ];
+    let state = |tables: &Tables, number: u8| {
+        let id = ProposalId::from_bytes([number; 32]).to_string();
+        let info: Value = serde_json::from_slice(tables.get(table::PROPOSALS_INFO, id.as_bytes()).unwrap()).unwrap();
+        assert_eq!(info["ballots"], json!({}));
+        info["state"].as_str().unwrap().to_owned()
+    };
+    for (name, args) in examples() {
+        let mut tables = service();
+        if apply(&mut tables, name, &args).is_err() {
+            continue;
+        }
+        let expected = if dropping.contains(&name) { "Dropped" } else { "Open" };
+        assert_eq!([state(&tables, 7), state(&tables, 8), state(&tables, 9)], ["Open", expected, "Accepted"], "{name}");
+    }
+}
+
+#[test]
+fn members_and_users() {
+    let id = id_of(CERT);
+    let all =
+        json!({"cert": CERT, "encryption_pub_key": ENCRYPTION_KEY, "member_data": {"a": 1}, "recovery_role": "Owner"});
+    assert_eq!(
+        changes("set_member", &all),
+        [
+            json!(["members.acks", id, r#"{"state_digest":"00ff"}"#]),
+            json!(["members.certs", id, CERT]),
+            json!(["members.encryption_public_keys", id, ENCRYPTION_KEY]),
+            json!(["members.info", id, r#"{"status":"Accepted","member_data":{"a":1},"recovery_role":"Owner"}"#]),
+        ]
+    );
+    let mut before = service();
+    before.put(table::MEMBER_ENCRYPTION_KEYS, id.as_bytes(), "old");
+    before.remove("public:ccf.internal.signatures", &SINGLETON);
+    assert_eq!(
+        changes_to(before, "set_member", &json!({"cert": CERT, "member_data": null, "recovery_role": null})),
+        [
+            json!(["members.certs", id, CERT]),
+            json!(["members.encryption_public_keys", id, null]),
+            json!(["members.info", id, r#"{"status":"Accepted"}"#]),
+        ]
+    );
+
+    let second = member(2).to_string();
+    let mut tables = service();
+    let effects = apply(&mut tables, "remove_member", &json!({"member_id": second}));
+    assert_eq!(effects, Ok(vec![Effect::TriggerLedgerRekey]));
+    assert!(!tables.has(table::MEMBER_INFO, second.as_bytes()));
+    assert!(!tables.has(table::MEMBER_ENCRYPTION_KEYS, second.as_bytes()));
+    let error = apply(&mut tables, "remove_member", &json!({"member_id": member(1).to_string()})).unwrap_err();
+    assert!(error.reason.contains("only 0 recovery shares would be left, and recovery needs 1"), "{error}");
+    assert_eq!(apply(&mut tables, "remove_member", &json!({"member_id": member(3).to_string()})), Ok(vec![]));
+    assert!(changes("remove_member", &json!({"member_id": HEX64})).is_empty());
+
+    let data = changes("set_member_data", &json!({"member_id": second, "member_data": {"b": 2}}));
+    assert_eq!(data, [json!(["members.info", second, r#"{"status":"Active","member_data":{"b":2}}"#])]);
+    assert!(apply(&mut service(), "set_member_data", &json!({"member_id": HEX64, "member_data": {}})).is_err());
+
+    assert_eq!(
+        changes("set_user", &json!({"cert": CERT, "user_data": {"a": 1}})),
+        [json!(["users.certs", id, CERT]), json!(["users.info", id, r#"{"user_data":{"a":1}}"#])]
+    );
+    let mut user = service();
+    apply(&mut user, "set_user", &json!({"cert": CERT, "user_data": {"a": 1}})).unwrap();
+    assert_eq!(changes_to(user.clone(), "set_user_data", &json!({"user_id": id})), [json!(["users.info", id, null])]);
+    assert_eq!(
+        changes_to(user, "remove_user", &json!({"user_id": id})),
+        [json!(["users.certs", id, null]), json!(["users.info", id, null])]
+    );
+}
+
+#[test]
+fn the_service_and_its_recovery() {
+    let mut tables = service();
+    let effects = apply(&mut tables, "set_recovery_threshold", &json!({"recovery_threshold": 2}));
+    assert_eq!(effects, Ok(vec![Effect::TriggerRecoverySharesRefresh]));
+    let config = tables.get(table::SERVICE_CONFIG, &SINGLETON).unwrap();
+    assert_eq!(config, br#"{"recovery_threshold":2,"maximum_node_certificate_validity_days":90}"#);
+    assert_eq!(apply(&mut tables, "set_recovery_threshold", &json!({"recovery_threshold": 2})), Ok(vec![]));
+    let error = apply(&mut tables, "set_recovery_threshold", &json!({"recovery_threshold": 3})).unwrap_err();
+    assert!(error.reason.contains("can't be 3: the members can meet 2"), "{error}");
+    assert_eq!(
+        changes("set_service_configuration", &json!({"recent_cose_proposals_window_size": 5})),
+        [json!([
+            "service.config",
+            "0",
+            r#"{"recovery_threshold":1,"maximum_node_certificate_validity_days":90,"recent_cose_proposals_window_size":5}"#
+        ])]
+    );
+
+    let open = |tables: &mut Tables, args: Value| apply(tables, "transition_service_to_open", &args);
+    let next = CERT.to_owned();
+    let effect = |previous| Ok(vec![Effect::TransitionServiceToOpen { previous, next: next.clone() }]);
+    assert_eq!(open(&mut service(), json!({"next_service_identity": CERT})), effect(None));
+    let mut recovering = service();
+    recovering.put(table::SERVICE_INFO, &SINGLETON, r#"{"cert": "x", "status": "Recovering"}"#);
+    assert!(open(&mut recovering, json!({"next_service_identity": CERT})).is_err());
+    let both = json!({"next_service_identity": CERT, "previous_service_identity": OTHER_CERT});
+    assert_eq!(open(&mut recovering, both), effect(Some(OTHER_CERT.to_owned())));
+    recovering.put(table::SERVICE_INFO, &SINGLETON, r#"{"cert": "x", "status": "WaitingForRecoveryShares"}"#);
+    assert!(apply(&mut recovering, "set_recovery_threshold", &json!({"recovery_threshold": 2})).is_err());
+
+    for (name, effect) in [
+        ("trigger_recovery_shares_refresh", Effect::TriggerRecoverySharesRefresh),
+        ("trigger_ledger_rekey", Effect::TriggerLedgerRekey),
+        ("trigger_ledger_chunk", Effect::TriggerLedgerChunk),
+        ("trigger_snapshot", Effect::TriggerSnapshot),
+        ("refresh_js_app_bytecode_cache", Effect::RefreshAppBytecodeCache),
+    ] {
+        assert_eq!(apply(&mut service(), name, &Value::Null), Ok(vec![effect]));
+    }
+    let constitution = changes("set_constitution", &json!({"constitution": "text\n\"x\""}));
+    assert_eq!(constitution[0], json!(["constitution", "0", r#""text\n\"x\"""#]));
+    assert!(changes("assert_service_identity", &json!({"service_identity": CERT})).is_empty());
+}
+
+#[test]
+fn nodes() {
+    let trust = json!({"node_id": NODE, "valid_from": "251122210000Z", "validity_period_days": 30});
+    assert_eq!(
+        changes("transition_node_to_trusted", &trust),
+        [
+            json!(["nodes.endorsed_certificates", NODE, "endorsed csr 251122210000Z 30"]),
+            json!([
+                "nodes.info",
+                NODE,
+                r#"{"status":"Trusted","certificate_signing_request":"csr","x":1,"ledger_secret_seqno":42}"#
+            ]),
+        ]
+    );
+    let whole = json!({"node_id": NODE, "valid_from": "251122210000Z"});
+    assert_eq!(changes("transition_node_to_trusted", &whole)[0][2], "endorsed csr 251122210000Z 90");
+    let long = json!({"node_id": NODE, "valid_from": "251122210000Z", "validity_period_days": 91});
+    let error = apply(&mut service(), "transition_node_to_trusted", &long).unwrap_err();
+    assert_eq!(
+        error.reason,
+        "Error: action 1, transition_node_to_trusted: validity_period_days can't be 91: this service allows 90"
+    );
+    let again = json!({"node_id": OTHER_NODE, "valid_from": "251122210000Z"});
+    assert!(changes("transition_node_to_trusted", &again).is_empty());
+    let unknown = json!({"node_id": HEX64, "valid_from": "251122210000Z"});
+    assert!(apply(&mut service(), "transition_node_to_trusted", &unknown).is_err());
+
+    assert_eq!(changes("remove_node", &json!({"node_id": NODE})), [json!(["nodes.info", NODE, null])]);
+    let retired = changes("remove_node", &json!({"node_id": OTHER_NODE}));
+    let info = r#"{"status":"Retired","certificate_signing_request":"csr"}"#;
+    assert_eq!(retired, [json!(["nodes.info", OTHER_NODE, info])]);
+    assert!(changes("remove_node", &json!({"node_id": HEX64})).is_empty());
+    let mut gone = service();
+    apply(&mut gone, "remove_node", &json!({"node_id": OTHER_NODE})).unwrap();
+    let back = apply(&mut gone, "transition_node_to_trusted", &again).unwrap_err();
+    assert!(back.reason.contains("is Retired"), "{back}");
+
+    let data = changes("set_node_data", &json!({"node_id": OTHER_NODE, "node_data": ["x"]}));
+    assert_eq!(data[0][2], r#"{"status":"Trusted","certificate_signing_request":"csr","node_data":["x"]}"#);
+
+    let renew = json!({"node_id": OTHER_NODE, "valid_from": "251122210000Z", "validity_period_days": 5});
+    let renewed = [json!(["nodes.endorsed_certificates", OTHER_NODE, "endorsed csr 251122210000Z 5"])];
+    assert_eq!(changes("set_node_certificate_validity", &renew), renewed);
+    let pending = json!({"node_id": NODE, "valid_from": "251122210000Z"});
+    assert!(apply(&mut service(), "set_node_certificate_validity", &pending).is_err());
+    let every = json!({"valid_from": "251122210000Z", "validity_period_days": 5});
+    assert_eq!(changes("set_all_nodes_certificate_validity", &every), renewed);
+    let closed = apply(&mut service(), "set_service_certificate_validity", &every).unwrap_err();
+    assert!(closed.reason.contains("the desk is closed"), "{closed}");
+    assert_eq!(
+        changes("set_ca_cert_bundle", &json!({"name": "ca", "cert_bundle": "a\nb"})),
+        [json!(["tls.ca_cert_bundles", "ca", r#""a\nb""#])]
+    );
+}
+
+#[test]
+fn who_may_join() {
+    let dropped = 1;
+    let written = |name: &str, args: Value| -> Value {
+        let changes = changes(name, &args);
+        assert_eq!(changes.len(), 1 + dropped, "{name}");
+        changes[0].clone()
+    };
+    let allowed = r#""AllowedToJoin""#;
+    assert_eq!(written("add_node_code", json!({"code_id": HEX64})), json!(["nodes.code_ids", HEX64, allowed]));
+    assert_eq!(
+        written("add_snp_measurement", json!({"measurement": HEX96})),
+        json!(["nodes.snp.measurements", HEX96, allowed])
+    );
+    assert_eq!(
+        written("add_virtual_measurement", json!({"measurement": "m"})),
+        json!(["nodes.virtual.measurements", "m", allowed])
+    );
+    assert_eq!(
+        written("add_virtual_host_data", json!({"host_data": HEX64})),
+        json!(["nodes.virtual.host_data", HEX64, "0"])
+    );
+    assert_eq!(
+        written("add_snp_host_data", json!({"host_data": HEX64, "security_policy": "a\"b"})),
+        json!(["nodes.snp.host_data", HEX64, r#""a\"b""#])
+    );
+    let tcb = json!({"cpuid": "00a00f11", "tcb_version": {"boot_loader": 4, "tee": 0, "snp": 21, "microcode": 211}});
+    assert_eq!(
+        written("set_snp_minimum_tcb_version", tcb),
+        json!(["nodes.snp.tcb_versions", "00a00f11", r#"{"boot_loader":4,"tee":0,"snp":21,"microcode":211}"#])
+    );
+    assert_eq!(
+        written("set_snp_minimum_tcb_version_hex", json!({"cpuid": "00a00f11", "tcb_version": "d315000000000004"})),
+        json!([
+            "nodes.snp.tcb_versions",
+            "00a00f11",
+            r#"{"hexstring":"d315000000000004","microcode":211,"snp":21,"tee":0,"boot_loader":4}"#
+        ])
+    );
+
+    let mut tables = service();
+    let feed = |feed: &str, svn: &str| json!({"did": "d", "feed": feed, "svn": svn});
+    apply(&mut tables, "add_snp_uvm_endorsement", &feed("a", "1")).unwrap();
+    apply(&mut tables, "add_snp_uvm_endorsement", &feed("b", "2")).unwrap();
+    let feeds = tables.get(table::SNP_UVM_ENDORSEMENTS, b"d").unwrap();
+    assert_eq!(feeds, br#"{"a":{"svn":"1"},"b":{"svn":"2"}}"#);
+    let forget = |feed: &str| json!({"did": "d", "feed": feed});
+    apply(&mut tables, "remove_snp_uvm_endorsement", &forget("a")).unwrap();
+    assert_eq!(tables.get(table::SNP_UVM_ENDORSEMENTS, b"d").unwrap(), br#"{"b":{"svn":"2"}}"#);
+    apply(&mut tables, "remove_snp_uvm_endorsement", &forget("b")).unwrap();
+    apply(&mut tables, "remove_snp_uvm_endorsement", &forget("b")).unwrap();
+    assert!(tables.is_empty(table::SNP_UVM_ENDORSEMENTS));
+
+    assert!(apply(&mut tables, "remove_snp_minimum_tcb_version", &json!({"cpuid": "00a00f11"})).is_err());
+    for (name, argument, of) in [
+        ("remove_node_code", "code_id", table::NODE_CODE_IDS),
+        ("remove_snp_measurement", "measurement", table::SNP_MEASUREMENTS),
+        ("remove_snp_host_data", "host_data", table::SNP_HOST_DATA),
+        ("remove_virtual_measurement", "measurement", table::VIRTUAL_MEASUREMENTS),
+        ("remove_virtual_host_data", "host_data", table::VIRTUAL_HOST_DATA),
+        ("remove_snp_minimum_tcb_version", "cpuid", table::SNP_TCB_VERSIONS),
+    ] {
+        tables.put(of, b"entry", "1");
+        apply(&mut tables, name, &json!({argument: "entry"})).unwrap();
+        assert!(tables.is_empty(of), "{name}");
+    }
+    let policy = changes("set_node_join_policy", &json!({"policy": "export ..."}));
+    assert_eq!(policy, [json!(["nodes.node_join_policy", "0", "export ..."])]);
+}
+
+#[test]
+fn the_application() {
+    let mut before = service();
+    for (name, key) in [
+        ("modules", &b"/old.js"[..]),
+        ("endpoints", b"GET /old"),
+        ("modules_quickjs_bytecode", b"/old.js"),
+        ("modules_quickjs_version", &SINGLETON),
+    ] {
+        before.put(&format!("public:ccf.gov.{name}"), key, "1");
+    }
+    let endpoint = r#"{"js_module":"/hello.js","js_function":"hello","mode":"readonly","forwarding_required":"never","authn_policies":["member_cert",{"all_of":["user_cert","jwt"]}],"interpreter_reuse":{"key":"k"}}"#;
+    let app = [
+        json!(["endpoints", "GET /hello", endpoint]),
+        json!(["endpoints", "GET /old", null]),
+        json!(["interpreter.flush", "0", "true"]),
+        json!(["modules", "/b.js", ""]),
+        json!(["modules", "/hello.js", "export function hello() {}"]),
+        json!(["modules", "/old.js", null]),
+    ];
+    assert_eq!(changes_to(before.clone(), "set_js_app", &json!({"bundle": bundle()})), app);
+    let effects = apply(&mut before.clone(), "set_js_app", &json!({"bundle": bundle()}));
+    assert_eq!(effects, Ok(vec![Effect::RefreshAppBytecodeCache]));
+    let uncached = json!({"bundle": bundle(), "disable_bytecode_cache": true});
+    assert_eq!(changes_to(before.clone(), "set_js_app", &uncached).len(), app.len() + 2);
+    apply(&mut before, "remove_js_app", &Value::Null).unwrap();
+    for name in ["modules", "endpoints", "interpreter.flush", "modules_quickjs_bytecode", "modules_quickjs_version"] {
+        assert!(before.is_empty(&format!("public:ccf.gov.{name}")), "{name}");
+    }
+    let options =
+        json!({"max_heap_bytes": 1, "max_stack_bytes": 2, "max_execution_time_ms": 3, "log_exception_details": null});
+    assert_eq!(
+        changes("set_js_runtime_options", &options),
+        [json!(["js_runtime_options", "0", r#"{"max_heap_bytes":1,"max_stack_bytes":2,"max_execution_time_ms":3}"#])]
+    );
+}
+
+#[test]
+fn tokens() {
+    let issuer = json!({"issuer": "i", "jwks": jwks(), "auto_refresh": null});
+    let mut tables = service();
+    let set = |metadata: &str| Effect::SetJwtPublicSigningKeys {
+        issuer: "i".into(),
+        metadata: metadata.into(),
+        jwks: jwks().to_string(),
+    };
+    let metadata = r#"{"auto_refresh":false}"#;
+    assert_eq!(apply(&mut tables, "set_jwt_issuer", &issuer), Ok(vec![set(metadata)]));
+    assert_eq!(tables.get("public:ccf.gov.jwt.issuers", b"i"), Some(metadata.as_bytes()));
+    let keys = json!({"issuer": "i", "jwks": jwks()});
+    assert_eq!(apply(&mut tables, "set_jwt_public_signing_keys", &keys), Ok(vec![set(metadata)]));
+    let removed = apply(&mut tables, "remove_jwt_issuer", &json!({"issuer": "i"}));
+    assert_eq!(removed, Ok(vec![Effect::RemoveJwtPublicSigningKeys { issuer: "i".into() }]));
+    assert_eq!(apply(&mut tables, "remove_jwt_issuer", &json!({"issuer": "i"})), Ok(vec![]));
+    assert!(apply(&mut tables, "set_jwt_public_signing_keys", &keys).is_err());
+    let refreshing = json!({"issuer": "https://i", "auto_refresh": true, "ca_cert_bundle_name": "ca"});
+    assert!(apply(&mut tables, "set_jwt_issuer", &refreshing).is_err());
+    tables.put("public:ccf.gov.tls.ca_cert_bundles", b"ca", "\"pem\"");
+    assert_eq!(apply(&mut tables, "set_jwt_issuer", &refreshing), Ok(vec![]));
+}
