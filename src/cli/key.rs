@@ -11,8 +11,8 @@ use super::error::{CliError, Kind};
 use ccf_gov::cose::MemberCertificate;
 use ccf_gov::files;
 use ccf_gov::signer::{
-    self, Access, CommandOptions, KeyUri, Passphrase, PassphraseError, PassphraseSource, PinSource, PinTries, Signer,
-    SignerError,
+    self, Access, AzureCredential, CommandOptions, KeyUri, Passphrase, PassphraseError, PassphraseSource, PinSource,
+    PinTries, Signer, SignerError,
 };
 
 /// The largest certificate file, in bytes.
@@ -34,6 +34,7 @@ impl Context {
             passphrase: &Asked,
             pin: &Asked,
             command: CommandOptions { arguments: command.args, timeout: command.timeout.map(Duration::from_secs) },
+            azure: &|| AzureCredential::from_variables(variable),
         };
         let signer = signer::open(&uri, access).await.map_err(|e| key_error(format!("cannot use the key {uri}"), e))?;
         signer

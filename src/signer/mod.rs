@@ -1,5 +1,6 @@
 //! Who signs: a member's private key, wherever it lives.
 
+mod azure_key_vault;
 mod command;
 mod generate;
 mod key_uri;
@@ -14,6 +15,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use time::OffsetDateTime;
 
+pub use self::azure_key_vault::{AzureCredential, AzureKeyVaultSigner, Proof, VaultError, Web};
 pub use self::command::{CommandError, CommandSigner};
 pub use self::generate::{DEFAULT_DAYS, GenerateError, KeyFiles, NewKeys};
 pub use self::key_uri::{KeyUri, KeyUriError, ModuleName, Pkcs11Uri, VaultKey};
@@ -63,9 +65,9 @@ pub enum SignerError {
     /// The key URI is none.
     #[error(transparent)]
     KeyUri(#[from] KeyUriError),
-    /// The kind of key that is not built yet.
-    #[error("keys on tokens and in vaults cannot be used yet")]
-    NotYet,
+    /// A key vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// A file or a program does not tell whose key it is.
     #[error("the key's certificate is not known")]
     CertificateMissing,

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::{CommandSigner, KeyUri, PassphraseSource, PemSigner, Pkcs11Signer, PrivateKey, Signer, SignerError};
+use super::{
+    AzureCredential, AzureKeyVaultSigner, CommandSigner, KeyUri, PassphraseSource, PemSigner, Pkcs11Signer, PrivateKey,
+    Signer, SignerError, VaultError, Web,
+};
 use crate::cose::MemberCertificate;
 use crate::files::{self, FileError};
 
@@ -20,6 +23,8 @@ pub struct Access<'a> {
     pub pin: &'a dyn PinSource,
     /// How `exec:` runs its program.
     pub command: CommandOptions,
+    /// Asked for the credential of a key vault, when there is one.
+    pub azure: &'a (dyn Fn() -> Result<AzureCredential, VaultError> + Send + Sync),
 }
 
 /// How `exec:` runs its program.
@@ -60,7 +65,10 @@ pub async fn open(uri: &KeyUri, access: Access<'_>) -> Result<Box<dyn Signer>, S
             Box::new(CommandSigner::new(program, access.command, certificate))
         }
         KeyUri::Pkcs11(uri) => Box::new(Pkcs11Signer::open(uri, certificate, access.pin).await?),
-        KeyUri::AzureKeyVault(_) => return Err(SignerError::NotYet),
+        KeyUri::AzureKeyVault(key) => {
+            let credential = (access.azure)()?;
+            Box::new(AzureKeyVaultSigner::open(key, credential, Web::new()?, certificate).await?)
+        }
     })
 }
 

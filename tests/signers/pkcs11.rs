@@ -33,7 +33,17 @@ async fn opened(attributes: &str, given: Option<&NewKeys>, pin: Pin) -> Result<B
 
 async fn open_uri(uri: &KeyUri, given: Option<&NewKeys>, pin: Pin) -> Result<Box<dyn Signer>, SignerError> {
     let certificate = given.map(|keys| keys.certificate().clone());
-    open(uri, Access { certificate, passphrase: &NoPassphrase, pin: &pin, command: CommandOptions::default() }).await
+    open(
+        uri,
+        Access {
+            certificate,
+            passphrase: &NoPassphrase,
+            pin: &pin,
+            command: CommandOptions::default(),
+            azure: &|| panic!("no vault"),
+        },
+    )
+    .await
 }
 
 async fn refusal(attributes: &str, given: Option<&NewKeys>) -> String {

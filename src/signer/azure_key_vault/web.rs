@@ -1,0 +1,238 @@
+//! HTTPS for the vault: the public web's roots, bounded answers, patient retries.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use reqwest::{Client, Method, Url};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use rustls_platform_verifier::BuilderVerifierExt;
+use serde_json::Value;
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use super::VaultError;
+use crate::json;
+
+/// The largest answer, in bytes; a certificate takes a few thousand.
+const MAX_ANSWER: usize = 1 << 20;
+/// How long one request may take, with all its retries.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long one try may take.
+const TRY: Duration = Duration::from_secs(20);
+/// The pauses between tries where the server names none.
+const PAUSES: [Duration; 4] =
+    [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(10)];
+
+/// Two HTTP clients: one for the web, one for the machine itself.
+#[derive(Clone)]
+pub struct Web {
+    web: Client,
+    local: Client,
+    patience: Duration,
+}
+
+/// One request.
+pub(super) struct Wire {
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: Option<Zeroizing<String>>,
+    local: bool,
+}
+
+/// An answer of any status.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    headers: HeaderMap,
+    body: Vec<u8>,
+    host: String,
+}
+
+impl Web {
+    /// A client that trusts what the operating system trusts, and uses its proxy.
+    pub fn new() -> Result<Self, VaultError> {
+        let config =
+            tls()?.with_platform_verifier().map_err(|e| VaultError::Client(e.to_string()))?.with_no_client_auth();
+        Self::build(config, |client| client)
+    }
+
+    /// A client that trusts the one root in `pem`, and reaches `hosts` at the given addresses: for tests.
+    pub fn with_root(pem: &[u8], hosts: &[(&str, SocketAddr)]) -> Result<Self, VaultError> {
+        let failed = |e: &dyn std::fmt::Display| VaultError::Client(e.to_string());
+        let mut roots = RootCertStore::empty();
+        let root = CertificateDer::from_pem_slice(pem).map_err(|e| failed(&e))?;
+        roots.add(root).map_err(|e| failed(&e))?;
+        let config = tls()?.with_root_certificates(roots).with_no_client_auth();
+        Self::build(config, |client| {
+            hosts.iter().fold(client.no_proxy(), |client, (host, address)| client.resolve(host, *address))
+        })
+    }
+
+    /// The same clients, but a request may take no longer than `patience` (a minute otherwise).
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    fn build(
+        config: ClientConfig,
+        more: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Result<Self, VaultError> {
+        let builder = || {
+            Client::builder()
+                .tls_backend_preconfigured(config.clone())
+                .redirect(reqwest::redirect::Policy::none())
+                .user_agent(concat!("ccf-gov/", env!("CARGO_PKG_VERSION")))
+        };
+        let failed = |e: reqwest::Error| VaultError::Client(e.to_string());
+        let web = more(builder().https_only(true).connect_timeout(Duration::from_secs(10))).build().map_err(failed)?;
+        let local = builder().no_proxy().connect_timeout(Duration::from_secs(3)).build().map_err(failed)?;
+        Ok(Self { web, local, patience: PATIENCE })
+    }
+
+    /// Sends a request that is safe to repeat, and repeats it when the server is busy, broken or away.
+    pub(super) async fn send(&self, request: &Wire) -> Result<Answer, VaultError> {
+        let end = Instant::now() + self.patience;
+        let mut pauses = PAUSES.into_iter();
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let tried = match tokio::time::timeout(TRY.min(left), self.once(request)).await {
+                Ok(tried) => tried,
+                Err(_) => {
+                    Err(VaultError::Timeout { host: request.host(), after: self.patience, last: "no answer".into() })
+                }
+            };
+            let wait = match &tried {
+                Ok(answer) if answer.is_passing() => answer.retry_after(),
+                // A machine without the metadata service never gets one.
+                Err(VaultError::Unreachable { .. } | VaultError::Timeout { .. }) if !request.local => None,
+                _ => return tried,
+            };
+            let Some(pause) = pauses.next() else { return tried };
+            let pause = wait.unwrap_or(pause);
+            if Instant::now() + pause >= end {
+                let last = match tried {
+                    Ok(answer) => format!("status {}, wait {} seconds", answer.status, pause.as_secs()),
+                    Err(error) => return Err(error),
+                };
+                return Err(VaultError::Timeout { host: request.host(), after: self.patience, last });
+            }
+            tracing::debug!(host = request.host(), seconds = pause.as_secs_f32(), "waiting before the next try");
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn once(&self, request: &Wire) -> Result<Answer, VaultError> {
+        let host = request.host();
+        let failed = |e: reqwest::Error| VaultError::Unreachable { host: request.host(), why: innermost(&e) };
+        let client = if request.local { &self.local } else { &self.web };
+        let mut builder = client.request(request.method.clone(), request.url.clone()).headers(request.headers.clone());
+        if let Some(body) = &request.body {
+            builder = builder.body(body.to_string());
+        }
+        let mut response = builder.send().await.map_err(failed)?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > MAX_ANSWER {
+                return Err(VaultError::NotUnderstood { host, why: format!("it is larger than {MAX_ANSWER} bytes") });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        tracing::debug!(host, path = request.url.path(), status = response.status().as_u16(), "answered");
+        Ok(Answer { status: response.status().as_u16(), headers: response.headers().clone(), body, host })
+    }
+}
+
+fn tls() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>, VaultError> {
+    ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|e| VaultError::Client(e.to_string()))
+}
+
+fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let last = std::iter::successors(Some(error), |e| e.source()).last();
+    last.map_or_else(String::new, ToString::to_string)
+}
+
+impl Wire {
+    /// A request to the vault. The token is kept out of logs.
+    pub(super) fn vault(method: Method, url: Url, token: &str, body: Option<String>) -> Result<Self, VaultError> {
+        let header = Zeroizing::new(format!("Bearer {token}"));
+        let mut value = HeaderValue::from_str(&header)
+            .map_err(|_| VaultError::Credential("the access token is not one line of plain characters".into()))?;
+        value.set_sensitive(true);
+        let mut headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Ok(Self { method, url, headers, body: body.map(Zeroizing::new), local: false })
+    }
+
+    /// A form, as Entra ID takes it.
+    pub(super) fn post_form(url: Url, form: Zeroizing<String>) -> Self {
+        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind)]);
+        Self { method: Method::POST, url, headers, body: Some(form), local: false }
+    }
+
+    /// A request to the machine itself.
+    pub(super) fn get_local(url: Url, header: (&'static str, Zeroizing<String>)) -> Self {
+        let mut headers = HeaderMap::new();
+        if let Ok(mut value) = HeaderValue::from_str(&header.1) {
+            value.set_sensitive(true);
+            headers.insert(HeaderName::from_static(header.0), value);
+        }
+        Self { method: Method::GET, url, headers, body: None, local: true }
+    }
+
+    pub(super) fn host(&self) -> String {
+        self.url.host_str().unwrap_or_default().into()
+    }
+}
+
+impl Answer {
+    /// Whether the same request may succeed a little later.
+    fn is_passing(&self) -> bool {
+        matches!(self.status, 408 | 429 | 500 | 502 | 503 | 504)
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        let seconds: u64 = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+        Some(Duration::from_secs(seconds))
+    }
+
+    /// The body as JSON.
+    pub(super) fn json(&self) -> Result<Value, VaultError> {
+        json::parse(&self.body)
+            .map_err(|e| VaultError::NotUnderstood { host: self.host.clone(), why: format!("it is no JSON: {e}") })
+    }
+
+    /// A parameter of the `WWW-Authenticate: Bearer` challenge.
+    pub(super) fn challenge(&self, name: &str) -> Option<String> {
+        let challenge = self.headers.get(WWW_AUTHENTICATE)?.to_str().ok()?;
+        let parameters = challenge.strip_prefix("Bearer ")?;
+        let found = parameters.split([',', ' ']).find_map(|p| p.trim().strip_prefix(name)?.strip_prefix('='))?;
+        Some(found.trim_matches('"').to_owned())
+    }
+
+    /// What the server says of its refusal, short, printable, and without `secrets`.
+    pub(super) fn reason(&self, secrets: &[&str]) -> String {
+        let body = json::parse(&self.body).unwrap_or_default();
+        let text = |value: &Value| value.as_str().map(ToOwned::to_owned);
+        let error = &body["error"];
+        let parts = match error {
+            Value::Object(error) => [error.get("code").and_then(text), error.get("message").and_then(text)],
+            error => [text(error), text(&body["error_description"])],
+        };
+        let mut reason = parts.into_iter().flatten().collect::<Vec<_>>().join(": ");
+        if reason.is_empty() {
+            reason = format!("status {}", self.status);
+        }
+        for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+            reason = reason.replace(secret, "…");
+        }
+        let reason: String = reason.chars().take(400).collect();
+        crate::cose::visible(&reason)
+    }
+}
