@@ -156,20 +156,20 @@ impl Vault {
         let vault = self.key.host();
         let url = Url::parse(&format!("https://{vault}/{path}?api-version={API_VERSION}"));
         let url = url.map_err(|e| VaultError::Client(e.to_string()))?;
-        let mut held = self.token.lock().await;
+        let mut held = self.token.lock().await.clone();
         let mut fresh = held.is_none();
         loop {
-            let token = match held.clone() {
+            // The token is for the domain in the key's URI, whatever the vault may ask for.
+            let token = match held.take() {
                 Some(token) => token,
                 None => self.credential.token(&self.web, &self.key).await?,
             };
             let request = Wire::vault(method.clone(), url.clone(), &token, body.map(Value::to_string))?;
             let answer = self.web.send(&request).await?;
             if answer.status != 401 {
-                *held = Some(token.clone());
+                *self.token.lock().await = Some(token.clone());
                 return self.result(&answer, path, doing, &token);
             }
-            *held = None;
             let resource = answer.challenge("resource").or_else(|| answer.challenge("scope")).unwrap_or_default();
             let host = Url::parse(&resource).ok().and_then(|url| url.host_str().map(ToOwned::to_owned));
             if !resource.is_empty() && host.as_deref() != Some(self.key.domain()) {

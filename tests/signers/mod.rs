@@ -1,5 +1,6 @@
 //! Every kind of signer keeps one contract, and says what is wrong when it cannot.
 
+mod azure_key_vault;
 mod command;
 mod pkcs11;
 

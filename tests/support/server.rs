@@ -51,6 +51,7 @@ pub struct Asked {
     /// Path and query.
     pub target: String,
     pub content_type: Option<String>,
+    pub authorization: Option<String>,
     pub body: Vec<u8>,
     /// Which connection it came by, counted from 0.
     pub connection: usize,
@@ -237,5 +238,12 @@ async fn read(stream: &mut (impl AsyncRead + Unpin), connection: usize) -> Optio
     };
     let mut body = vec![0; header("content-length").map_or(0, |n| n.parse().unwrap())];
     stream.read_exact(&mut body).await.ok()?;
-    Some(Asked { method, target, content_type: header("content-type"), body, connection })
+    Some(Asked {
+        method,
+        target,
+        content_type: header("content-type"),
+        authorization: header("authorization"),
+        body,
+        connection,
+    })
 }
