@@ -128,11 +128,6 @@ pub fn problems(bundle: &Value) -> Vec<String> {
     let mut names = BTreeSet::new();
     for (at, module) in modules.iter().enumerate() {
         match (module.get("name").and_then(Value::as_str), module.get("module").and_then(Value::as_str)) {
-            (Some(name), Some(_)) if name.starts_with('/') => {
-                problems.push(format!(
-                    "module {name:?} begins with a slash, and CCF adds one: import paths would not resolve"
-                ));
-            }
             (Some(name), Some(_)) if !names.insert(name) => problems.push(format!("there are two modules {name:?}")),
             (Some(_), Some(_)) => {}
             _ => problems.push(format!(r#"module {at} has no text "name" and "module""#)),
@@ -232,7 +227,7 @@ mod tests {
         let one = json!([{"name": "main.js", "module": ""}]);
         assert!(with(app("main.js"), one.clone()).is_empty());
         assert!(!with(app("other.js"), one.clone()).is_empty());
-        assert!(!with(app("/main.js"), json!([{"name": "/main.js", "module": ""}])).is_empty());
+        assert!(with(app("/main.js"), json!([{"name": "/main.js", "module": ""}])).is_empty());
         assert!(!with(app("main.js"), json!([{"name": "main.js"}])).is_empty());
         assert!(!with(json!({}), one.clone()).is_empty());
         let mut bad = app("main.js");

@@ -151,6 +151,16 @@ impl Template {
         self.parameters.iter().find(|p| p.name == name)
     }
 
+    /// Whether CCF's own constitutions refuse even empty `args`.
+    pub(super) fn refuses_args(&self) -> bool {
+        matches!(self.name, "trigger_ledger_rekey" | "trigger_recovery_shares_refresh")
+    }
+
+    /// Whether they refuse arguments that they do not know, rather than pass them over.
+    pub(super) fn refuses_unknown(&self) -> bool {
+        self.name == "set_service_configuration"
+    }
+
     /// The example as an action.
     pub fn example(&self) -> Action {
         Action::new(self.name, self.args(self.example.clone()))

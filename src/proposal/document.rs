@@ -83,6 +83,17 @@ impl Proposal {
         &self.value
     }
 
+    /// Keys that no constitution reads, beside `actions`, `name` and `args`.
+    pub fn surplus(&self) -> Vec<String> {
+        let object =
+            |value: &Value| value.as_object().map(|o| o.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+        let mut keys: Vec<_> = object(&self.value).into_iter().filter(|k| k != "actions").collect();
+        for action in self.value.get("actions").and_then(Value::as_array).into_iter().flatten() {
+            keys.extend(object(action).into_iter().filter(|k| k != "name" && k != "args"));
+        }
+        keys
+    }
+
     /// The actions, in the order in which they are applied.
     pub fn actions(&self) -> &[Action] {
         &self.actions

@@ -3,6 +3,8 @@
 //! - [`Proposal`]: a list of [`Action`]s, read strictly, kept byte for byte.
 //! - [`catalogue`]: every action that CCF's constitutions know, with its parameters.
 //! - [`new`]: a proposal from a template and settings; [`value`], [`time`], [`bundle`] and [`pem_text`] read them.
+//! - [`merge`]: one proposal of several.
+//! - [`lint`]: what can be checked with nothing but the proposal.
 //! - [`ballot`]: votes, as scripts.
 //!
 //! ```
@@ -18,6 +20,8 @@ pub mod ballot;
 pub mod bundle;
 pub mod catalogue;
 mod document;
+pub mod lint;
+pub mod merge;
 pub mod new;
 pub mod pem_text;
 pub mod time;

@@ -33,7 +33,7 @@ pub enum PemError {
 pub fn certificates(text: String) -> Result<String, PemError> {
     for der in blocks(&text, "CERTIFICATE", "a certificate")? {
         match X509Certificate::from_der(&der) {
-            Ok((rest, _)) if rest.is_empty() => {}
+            Ok(([], _)) => {}
             _ => return Err(PemError::Malformed("the certificate")),
         }
     }

@@ -1,6 +1,8 @@
 //! `proposal`: one file per command.
 
+mod lint;
 mod list;
+mod merge;
 mod new;
 mod show;
 mod submit;
@@ -34,6 +36,10 @@ enum Command {
     Templates(templates::Templates),
     /// Write a proposal from a template
     New(new::New),
+    /// Make one proposal of several
+    Merge(merge::Merge),
+    /// Check a proposal for the mistakes that people make
+    Lint(lint::Lint),
     /// Sign a proposal and send it; prints the proposal that the service made of it
     Submit(submit::Submit),
     /// List the proposals that the service holds
@@ -61,6 +67,8 @@ impl Proposal {
         match self.command {
             Command::Templates(args) => args.run(context),
             Command::New(args) => args.run(context),
+            Command::Merge(args) => args.run(context),
+            Command::Lint(args) => args.run(context),
             Command::Submit(args) => args.run(context).await,
             Command::List(args) => args.run(context).await,
             Command::Show(args) => args.run(context).await,

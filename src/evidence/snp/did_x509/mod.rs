@@ -153,6 +153,16 @@ pub fn verify<'a, C: AsRef<[u8]>>(did: &str, chain: &'a [C]) -> Result<Vec<X509C
     Ok(parsed)
 }
 
+/// Checks how a DID is written, without a chain: prefix, fingerprint, and at least one predicate.
+///
+/// # Errors
+/// Names the first rule that does not hold.
+pub fn check_syntax(did: &str) -> Result<(), DidError> {
+    let (algorithm, fingerprint, predicates) = parse(did)?;
+    let right_length = algorithm.hash(b"").len() == fingerprint.len();
+    if right_length && !predicates.is_empty() { Ok(()) } else { Err(DidError::Syntax) }
+}
+
 #[derive(Clone, Copy)]
 enum Fingerprint {
     Sha256,

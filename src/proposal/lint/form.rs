@@ -1,0 +1,194 @@
+//! Rules about how a proposal is written: JSON, arguments, digits, times, certificates.
+
+use serde_json::Value;
+
+use super::{Finding, Subject, type_of};
+use crate::evidence::check::Verdict::{Fail, Warn};
+use crate::proposal::catalogue::{Kind, Parameter, Template, nearest};
+use crate::proposal::time::{TimeError, misread_by_ccf, read};
+use crate::proposal::value::{MAX_SAFE_INTEGER, hex as check_hex, shaped};
+use crate::proposal::{Action, pem_text};
+
+/// Nothing beside the actions: no constitution reads it, and who signs may not see it.
+pub fn shape(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+    let surplus = subject.proposal.surplus().into_iter();
+    Some(surplus.map(|key| (Warn, format!("the key {key:?} is signed, and no constitution reads it"))).collect())
+}
+
+/// Numbers that every JSON reader reads alike.
+pub fn numbers(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+    let mut found = Vec::new();
+    walk(subject.proposal.value(), &mut |value| {
+        let Value::Number(number) = value else { return };
+        let whole = number.as_i64().or_else(|| number.as_u64().map(|n| i64::try_from(n).unwrap_or(i64::MAX)));
+        match (whole, number.as_f64()) {
+            (Some(n), _) if (-MAX_SAFE_INTEGER..=MAX_SAFE_INTEGER).contains(&n) => {}
+            (None, Some(float)) if float.abs() <= MAX_SAFE_INTEGER as f64 => {
+                found.push((Warn, format!("{number} is written as a fraction; readers may write it differently")));
+            }
+            _ => found.push((Fail, format!("{number} is beyond 2^53: JavaScript, and so the constitution, rounds it"))),
+        }
+    });
+    Some(found)
+}
+
+/// No private key: proposals are public for ever.
+pub fn no_private_key(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+    let mut found = Vec::new();
+    walk(subject.proposal.value(), &mut |value| {
+        if value.as_str().is_some_and(pem_text::has_private_key) {
+            found.push((Fail, "a private key stands in it, and a proposal is public".into()));
+        }
+    });
+    Some(found)
+}
+
+fn walk(value: &Value, look: &mut impl FnMut(&Value)) {
+    look(value);
+    match value {
+        Value::Array(list) => list.iter().for_each(|v| walk(v, look)),
+        Value::Object(object) => object.values().for_each(|v| walk(v, look)),
+        _ => {}
+    }
+}
+
+/// Arguments against the catalogue.
+pub fn arguments(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+    let mut found = Vec::new();
+    let mut known = false;
+    for (at, action, template) in subject.actions() {
+        let Some(template) = template else { continue };
+        known = true;
+        let problems = action_arguments(action, template);
+        found.extend(problems.into_iter().map(|(verdict, detail)| (verdict, format!("{at}: {detail}"))));
+    }
+    known.then_some(found)
+}
+
+fn action_arguments(action: &Action, template: &Template) -> Vec<Finding> {
+    let empty = serde_json::Map::new();
+    let args = match &action.args {
+        None | Some(Value::Null) if template.parameters.is_empty() => return Vec::new(),
+        None | Some(Value::Null) => return vec![(Fail, "it has no \"args\"".into())],
+        Some(Value::Object(_)) if template.refuses_args() => {
+            return vec![(Fail, "it takes no \"args\", not even {}: leave the key out".into())];
+        }
+        Some(Value::Object(args)) => args,
+        Some(_) if template.parameters.is_empty() => &empty,
+        Some(other) => return vec![(Fail, format!("\"args\" is an object, not {}", type_of(other)))],
+    };
+    let mut found = Vec::new();
+    for parameter in &template.parameters {
+        match args.get(&parameter.name) {
+            None if parameter.required => found.push((Fail, format!("{} is missing", parameter.name))),
+            None => {}
+            Some(value) => found.extend(argument(parameter, value)),
+        }
+    }
+    for name in args.keys().filter(|name| template.parameter(name).is_none()) {
+        let near = nearest(name, template.parameters.iter().map(|p| p.name.as_str()));
+        let near = near.map(|n| format!("; did you mean {n}?")).unwrap_or_default();
+        let verdict = if template.refuses_unknown() { Fail } else { Warn };
+        found.push((verdict, format!("it takes no {name:?}{near}")));
+    }
+    found
+}
+
+fn argument(parameter: &Parameter, value: &Value) -> Option<Finding> {
+    let name = &parameter.name;
+    if value.is_null() && !parameter.required {
+        let refused = matches!(parameter.kind, Kind::Integer { .. } | Kind::Choice { .. } | Kind::Certificate);
+        return Some((if refused { Fail } else { Warn }, format!("{name} is null: leave it out instead")));
+    }
+    let wanted = match &parameter.kind {
+        // The svn has been a number and a text; its own rule knows when.
+        _ if name == "svn" => return None,
+        Kind::Json => return None,
+        Kind::Boolean => (value.is_boolean(), "true or false".to_string()),
+        Kind::Integer { min, max } => {
+            let number = value.as_i64().or_else(|| value.as_f64().filter(|f| f.fract() == 0.0).map(|f| f as i64));
+            let within = number.is_some_and(|n| min.is_none_or(|m| n >= m) && max.is_none_or(|m| n <= m));
+            let bounds = match (min, max) {
+                (Some(min), Some(max)) => format!(" from {min} to {max}"),
+                (Some(min), None) => format!(", at least {min}"),
+                _ => String::new(),
+            };
+            (within, format!("a whole number{bounds}"))
+        }
+        Kind::Choice { values } => {
+            (value.as_str().is_some_and(|v| values.iter().any(|c| c == v)), format!("one of {}", values.join(", ")))
+        }
+        Kind::Object | Kind::Texts | Kind::Jwks => {
+            let problem = shaped(&parameter.kind, value.clone()).err();
+            return problem.map(|error| (Fail, format!("{name}: {error}")));
+        }
+        Kind::Bundle | Kind::Tcb => (value.is_object(), "an object".into()),
+        Kind::Text => (value.as_str().is_some_and(|t| !t.is_empty()), "text".into()),
+        Kind::Hex { .. } | Kind::Certificate | Kind::PublicKey | Kind::Time | Kind::Script | Kind::Policy => {
+            (value.is_string(), "text".into())
+        }
+    };
+    (!wanted.0).then(|| (Fail, format!("{name} is {}, and this is {}", wanted.1, shown(value))))
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.is_empty() => "empty".into(),
+        Value::String(text) => format!("{:?}", text.chars().take(40).collect::<String>()),
+        Value::Number(number) => number.to_string(),
+        other => type_of(other).into(),
+    }
+}
+
+/// Every text of a parameter of some kind, with where it stands.
+fn texts<'a>(subject: &Subject<'a>, wanted: fn(&Kind) -> bool) -> Option<Vec<(String, &'static Kind, &'a str)>> {
+    let mut texts = Vec::new();
+    for (at, action, template) in subject.actions() {
+        for parameter in template.iter().flat_map(|t| &t.parameters).filter(|p| wanted(&p.kind)) {
+            if let Some(text) = action.text(&parameter.name) {
+                texts.push((format!("{at}: {}", parameter.name), &parameter.kind, text));
+            }
+        }
+    }
+    (!texts.is_empty()).then_some(texts)
+}
+
+/// Lowercase digits, exactly as many as there must be.
+pub fn hex(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+    let texts = texts(subject, |kind| matches!(kind, Kind::Hex { .. }))?;
+    let check = |(at, kind, text): &(String, &Kind, &str)| {
+        let Kind::Hex { bytes } = kind else { return None };
+        let reason = match text.strip_prefix("0x") {
+            Some(_) => "it begins with 0x, and CCF compares it as text: it would never match".into(),
+            None => check_hex(*bytes, text).err()?.to_string(),
+        };
+        Some((Fail, format!("{at}: {reason}")))
+    };
+    Some(texts.iter().filter_map(check).collect())
+}
+
+/// Times that CCF reads, and reads as they are meant.
+pub fn times(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+    let texts = texts(subject, |kind| *kind == Kind::Time)?;
+    let check = |(at, _, text): &(String, &Kind, &str)| match read(text) {
+        Ok(_) if misread_by_ccf(text) => {
+            Some((Fail, format!("{at}: CCF adds the minutes of a negative offset; write it in UTC")))
+        }
+        Ok(_) => None,
+        Err(TimeError::NoOffset(_)) => Some((Warn, format!("{at}: it names no offset, and CCF takes it as UTC"))),
+        Err(error) => Some((Fail, format!("{at}: {error}"))),
+    };
+    Some(texts.iter().filter_map(check).collect())
+}
+
+/// Certificates and keys that can be read.
+pub fn certificates(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+    let texts = texts(subject, |kind| matches!(kind, Kind::Certificate | Kind::PublicKey))?;
+    let check = |(at, kind, text): &(String, &Kind, &str)| {
+        let text = text.to_string();
+        let read =
+            if **kind == Kind::Certificate { pem_text::certificates(text) } else { pem_text::rsa_public_key(text) };
+        read.err().map(|error| (Fail, format!("{at}: {error}")))
+    };
+    Some(texts.iter().filter_map(check).collect())
+}

@@ -1,0 +1,236 @@
+//! Rules about SEV-SNP values: host data, UVM endorsements, firmware versions.
+
+use serde_json::Value;
+
+use super::{Finding, Subject};
+use crate::digest::{HostData, sha256};
+use crate::evidence::check::Verdict::{Fail, Incomplete, Warn};
+use crate::evidence::snp::did_x509;
+use crate::evidence::snp::host_data::{decode, explain_mismatch, of_policy};
+use crate::evidence::snp::tcb::{Cpuid, MinimumTcb, Product, Tcb, TcbVersion};
+use crate::evidence::snp::uvm::KNOWN_ISSUERS;
+use crate::evidence::snp::version::SvnOrder;
+
+const ADD_HOST_DATA: &[&str] = &["add_snp_host_data"];
+const ADD_UVM: &[&str] = &["add_snp_uvm_endorsement"];
+const UVM: &[&str] = &["add_snp_uvm_endorsement", "remove_snp_uvm_endorsement"];
+
+/// Host data against its policy, with the known mistakes by name.
+pub fn host_data(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+    subject.each(ADD_HOST_DATA, |action, found| {
+        let (Some(policy), Some(given)) = (action.text("security_policy"), action.text("host_data")) else { return };
+        if policy.is_empty() {
+            found(Incomplete, "security_policy is empty: nobody can tell what this host data lets run".into());
+            return;
+        }
+        // Digits that cannot be read have a rule of their own.
+        let Ok(given) = given.to_ascii_lowercase().parse::<HostData>() else { return };
+        if let Some(decoded) = decode(policy.as_bytes()) {
+            let decoded = of_policy(&decoded);
+            let which = if given.0 == sha256(policy.as_bytes()) {
+                format!("host_data is the hash of that text, which no node has; nodes with this policy have {decoded}")
+            } else if given == decoded {
+                "host_data is right, and the constitution will refuse the pair".into()
+            } else {
+                format!("nodes with this policy have {decoded}")
+            };
+            found(Fail, format!("security_policy is base64, and must be the raw policy; {which}"));
+            return;
+        }
+        let right = of_policy(policy.as_bytes());
+        if given != right {
+            let mistake = explain_mismatch(&given, policy.as_bytes());
+            let mistake = mistake.map(|m| format!(": {m}")).unwrap_or_default();
+            found(Fail, format!("the policy's SHA-256 is {right}, and host_data is {given}{mistake}"));
+        }
+    })
+}
+
+/// What the policy lets run, as far as its text shows.
+pub fn security_policy(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+    subject.each(ADD_HOST_DATA, |action, found| {
+        let Some(policy) = action.text("security_policy").filter(|p| !p.is_empty()) else { return };
+        if decode(policy.as_bytes()).is_some() {
+            found(Fail, "it is base64, not Rego".into());
+            return;
+        }
+        let squeezed: String = policy.chars().filter(|c| !c.is_whitespace()).collect();
+        if !squeezed.contains("packagepolicy") {
+            found(Warn, "it has no line `package policy`: the platform would not find its rules".into());
+        }
+        if squeezed.contains(r#":={"allowed":true"#) {
+            found(Warn, "it has rules that allow everything".into());
+        }
+        for (text, says) in [
+            ("allow_dump_stacks:=true", "it lets the stacks be dumped"),
+            ("allow_runtime_logging:=true", "it lets the runtime log to the host"),
+            ("allow_unencrypted_scratch:=true", "it lets scratch space be unencrypted"),
+            (r#""allow_elevated":true"#, "it lets a container run elevated"),
+        ] {
+            if squeezed.contains(text) {
+                found(Warn, says.into());
+            }
+        }
+    })
+}
+
+/// The svn's type, digits and order.
+pub fn uvm_svn(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+    subject.each(ADD_UVM, |action, found| {
+        let as_number = subject.version.map(|v| v.svn_is_integer_in_action());
+        let (digits, is_number) = match action.arg("svn") {
+            Some(Value::String(text)) => (text.clone(), false),
+            Some(Value::Number(number)) => (number.to_string(), true),
+            _ => return found(Fail, "svn is text of decimal digits".into()),
+        };
+        match (is_number, as_number) {
+            (true, Some(false)) => found(Fail, format!("svn is a number; since CCF 5 it is text: \"{digits}\"")),
+            (true, None) => found(Fail, format!("svn is a number, which only CCF 4 takes; later it is text: \"{digits}\"")),
+            (false, Some(true)) => found(Fail, format!("svn is text; CCF 4 takes a number: {digits}")),
+            _ => {}
+        }
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return found(Fail, format!("svn is decimal digits, and this is {:?}", shorten(&digits)));
+        }
+        if digits.len() > 1 && digits.starts_with('0') {
+            found(Warn, format!("svn {digits} begins with a zero, which matters where it is compared as text"));
+        }
+        if subject.version.map(|v| v.svn_order()) == Some(SvnOrder::Text) {
+            found(
+                Warn,
+                format!("this version compares svn as text: every svn above {digits} must have as many digits, or it counts as lower"),
+            );
+        }
+        let first = KNOWN_ISSUERS.iter().filter(|issuer| Some(issuer.feed) == action.text("feed"));
+        if let Some(first) = first.filter_map(|issuer| issuer.first_svn).next()
+            && SvnOrder::Integer.compare(&digits, &first.to_string()).is_lt()
+        {
+            found(Fail, format!("svn {digits} is below {first}, where production utility VMs of this feed begin"));
+        }
+    })
+}
+
+/// How the issuer is written, and whether it is known.
+pub fn uvm_did(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+    subject.each(UVM, |action, found| {
+        let Some(did) = action.text("did") else { return };
+        if let Err(error) = did_x509::check_syntax(did) {
+            found(Fail, format!("did is no did:x509: {error}"));
+        } else if !KNOWN_ISSUERS.iter().any(|issuer| issuer.did == did) {
+            found(Warn, "the issuer is none of those that Microsoft is known to use".into());
+        }
+    })
+}
+
+/// Whether issuer and feed belong together.
+pub fn uvm_feed(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+    subject.each(UVM, |action, found| {
+        let (Some(did), Some(feed)) = (action.text("did"), action.text("feed")) else { return };
+        // What says which feed an issuer signs for is the key usage at the end of its DID.
+        let usage = |did: &str| did.rsplit(':').next().unwrap_or_default().to_string();
+        let of_did = KNOWN_ISSUERS.iter().find(|issuer| usage(issuer.did) == usage(did));
+        let of_feed = KNOWN_ISSUERS.iter().find(|issuer| issuer.feed == feed);
+        match (of_did, of_feed) {
+            (Some(issuer), _) if issuer.feed != feed => {
+                found(
+                    Fail,
+                    format!("the issuer's key usage is that of {}, and the feed is {:?}", issuer.feed, shorten(feed)),
+                );
+            }
+            (None, Some(issuer)) => {
+                found(
+                    Fail,
+                    format!("{feed} is signed with the key usage {}, which the did does not name", usage(issuer.did)),
+                );
+            }
+            (None, None) => found(Warn, "neither the issuer nor the feed is known".into()),
+            _ => {}
+        }
+    })
+}
+
+/// Measurements beside UVM endorsements.
+pub fn measurement(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+    let endorsed = subject.named(ADD_UVM).next().is_some();
+    subject.each(&["add_snp_measurement"], |_, found| {
+        if endorsed {
+            found(Warn, "not consulted for nodes that present a UVM endorsement, and the proposal admits those".into());
+        }
+    })
+}
+
+/// Minimum firmware versions that some node can meet.
+pub fn tcb(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+    let names = &["set_snp_minimum_tcb_version", "set_snp_minimum_tcb_version_hex"];
+    subject.each(names, |action, found| {
+        let Some(Ok(cpuid)) = action.text("cpuid").map(str::parse::<Cpuid>) else { return };
+        let Some(product) = cpuid.product() else {
+            return found(
+                Fail,
+                format!(
+                    "cpuid {cpuid} is family {:#x} model {:#x}, which CCF does not know",
+                    cpuid.family(),
+                    cpuid.model()
+                ),
+            );
+        };
+        if product == Product::Turin {
+            found(Warn, "CCF does not admit Turin processors yet".into());
+        }
+        match action.arg("tcb_version") {
+            // Digits that cannot be read have a rule of their own.
+            Some(Value::String(hex)) if action.name.ends_with("_hex") => {
+                if let Some(version) = TcbVersion::from_hex(hex) {
+                    hex_version(version, product, found);
+                }
+            }
+            Some(value) if !action.name.ends_with("_hex") => minimum(value, product, found),
+            _ => {}
+        }
+    })
+}
+
+fn minimum(value: &Value, product: Product, found: &mut dyn FnMut(crate::evidence::check::Verdict, String)) {
+    let minimum = match MinimumTcb::from_json(value) {
+        Ok(minimum) => minimum,
+        Err(error) => return found(Fail, error.to_string()),
+    };
+    let newest = Tcb { fmc: product.has_fmc().then_some(255), boot_loader: 255, tee: 255, snp: 255, microcode: 255 };
+    for refusal in minimum.refusals(&newest) {
+        found(Fail, format!("{product}: {refusal}"));
+    }
+    if [minimum.boot_loader, minimum.tee, minimum.snp, minimum.microcode] == [Some(0); 4] {
+        found(Warn, "every component is 0: any firmware is admitted".into());
+    }
+}
+
+fn hex_version(version: TcbVersion, product: Product, found: &mut dyn FnMut(crate::evidence::check::Verdict, String)) {
+    // Real firmware has an SNP version above 0, a microcode above the boot loader, and nothing in reserved bytes.
+    let reserved = |v: TcbVersion| match product {
+        Product::Turin => v.0 & 0x00ff_ffff_0000_0000,
+        Product::Milan | Product::Genoa => v.0 & 0x0000_ffff_ffff_0000,
+    };
+    let plausible = |v: TcbVersion| {
+        let tcb = v.components(product);
+        reserved(v) == 0 && tcb.snp > 0 && tcb.microcode > tcb.boot_loader
+    };
+    let components = version.components(product);
+    if !plausible(version) && plausible(version.reversed()) {
+        let reversed = version.reversed();
+        found(
+            Fail,
+            format!(
+                "its bytes stand in reverse order: {version} is {components}; was {reversed} meant, {}?",
+                reversed.components(product)
+            ),
+        );
+    } else if reserved(version) != 0 {
+        found(Fail, format!("{version} has digits where {product} has reserved bytes"));
+    } else if version.0 == 0 {
+        found(Warn, "every component is 0: any firmware is admitted".into());
+    }
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(60).collect()
+}
