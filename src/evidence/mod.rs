@@ -3,6 +3,7 @@
 pub mod certificate;
 pub mod check;
 pub mod hash;
+pub mod policy;
 pub mod sgx;
 pub mod virt;
 
