@@ -1,6 +1,8 @@
 //! `measure`: the values to register, computed from artefacts.
 
+mod register;
 mod sgx;
+mod snp;
 mod virt;
 
 use clap::{Args, Subcommand};
@@ -22,6 +24,8 @@ enum Platform {
     Virtual(virt::Virtual),
     /// MRENCLAVE, signer and version of an enclave, recomputed from its file
     Sgx(sgx::Sgx),
+    /// Host data of a security policy, and the values of a UVM endorsement
+    Snp(snp::Snp),
 }
 
 impl Measure {
@@ -29,6 +33,7 @@ impl Measure {
         match self.platform {
             Platform::Virtual(args) => args.run(context),
             Platform::Sgx(args) => args.run(context),
+            Platform::Snp(args) => args.run(context),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
+use super::register::{Register, Registration};
 use super::table;
 use crate::cli::checks;
 use crate::cli::common::Context;
@@ -23,6 +24,8 @@ or the signature is not valid, the exit code is 3.")]
 pub struct Sgx {
     /// An Open Enclave signed enclave, an SGXS stream, or a bare SIGSTRUCT
     file: PathBuf,
+    #[command(flatten)]
+    register: Register,
 }
 
 impl Sgx {
@@ -46,7 +49,7 @@ impl Sgx {
             "verdict": found.checks.verdict(),
             "checks": found.checks,
         });
-        context.output.result(&result, || {
+        let show = || {
             let mut rows = vec![("platform", "sgx".into()), ("file", found.kind.into())];
             rows.push(("mrenclave", found.mrenclave.to_string()));
             if let Some(s) = signed {
@@ -59,7 +62,16 @@ impl Sgx {
             let debug = found.debug.map_or("not known", |d| if d { "allowed" } else { "not allowed" });
             rows.push(("debug mode", debug.into()));
             format!("{}\n{}", table(&rows), checks::lines(&found.checks))
-        })?;
+        };
+        if !self.register.to_stdout() {
+            context.output.result(&result, show)?;
+        }
+        let refusal = match (found.debug, found.checks.verdict()) {
+            (_, "fail") => Some("the enclave did not pass the checks"),
+            (Some(true), _) => Some("the enclave may run in debug mode, where its host reads its memory"),
+            _ => None,
+        };
+        self.register.write(context, &[Registration::NodeCode(found.mrenclave)], refusal)?;
         Ok(checks::exit(&found.checks))
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
+use super::register::{Register, Registration};
 use super::table;
 use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
@@ -21,6 +22,8 @@ From CCF 7 on the host data is the digest of the node's executable, before that 
 pub struct Virtual {
     /// The executable (before CCF 7: the application library) that the nodes run; - for standard input
     file: PathBuf,
+    #[command(flatten)]
+    register: Register,
 }
 
 impl Virtual {
@@ -29,13 +32,18 @@ impl Virtual {
             .map_err(|e| CliError::new(Kind::Usage, format!("cannot read {}", self.file.display()), e))?;
         let host_data = HostData(digest);
         let result = json!({"platform": "virtual", "host_data": host_data, "measurement": virt::MEASUREMENT});
-        context.output.result(&result, || {
+        let show = || {
             table(&[
                 ("platform", "virtual".into()),
                 ("host data", host_data.to_string()),
                 ("measurement", virt::MEASUREMENT.into()),
             ])
-        })?;
+        };
+        if !self.register.to_stdout() {
+            context.output.result(&result, show)?;
+        }
+        let values = [Registration::VirtualHostData(host_data), Registration::VirtualMeasurement(virt::MEASUREMENT)];
+        self.register.write(context, &values, None)?;
         Ok(Exit::Done)
     }
 }

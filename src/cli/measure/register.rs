@@ -1,0 +1,106 @@
+//! `--proposal`: the one proposal that registers what was measured, or with `--remove` deregisters it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::cli::common::Context;
+use crate::cli::error::{CliError, Kind};
+use ccf_gov::digest::{HostData, MrEnclave, SnpMeasurement};
+use ccf_gov::files::Access;
+use ccf_gov::proposal::{Action, Proposal};
+
+#[derive(Args)]
+pub struct Register {
+    /// Also write the one proposal that registers these values
+    #[arg(long, value_name = "FILE")]
+    proposal: Option<PathBuf>,
+    /// Let that proposal deregister them instead
+    #[arg(long, requires = "proposal")]
+    remove: bool,
+    /// Replace FILE if it exists
+    #[arg(long, requires = "proposal")]
+    force: bool,
+}
+
+/// A value that can be registered and deregistered.
+pub enum Registration {
+    VirtualHostData(HostData),
+    /// The measurement is every virtual node's, so deregistering one code never removes it.
+    VirtualMeasurement(&'static str),
+    NodeCode(MrEnclave),
+    SnpHostData {
+        host_data: HostData,
+        policy: String,
+    },
+    SnpMeasurement(SnpMeasurement),
+    SnpUvm {
+        did: String,
+        feed: String,
+        svn: String,
+    },
+}
+
+impl Registration {
+    fn add(&self) -> Action {
+        let (name, args) = match self {
+            Self::VirtualHostData(value) => ("add_virtual_host_data", json!({"host_data": value})),
+            Self::VirtualMeasurement(value) => ("add_virtual_measurement", json!({"measurement": value})),
+            Self::NodeCode(value) => ("add_node_code", json!({"code_id": value})),
+            Self::SnpHostData { host_data, policy } => {
+                ("add_snp_host_data", json!({"host_data": host_data, "security_policy": policy}))
+            }
+            Self::SnpMeasurement(value) => ("add_snp_measurement", json!({"measurement": value})),
+            Self::SnpUvm { did, feed, svn } => {
+                ("add_snp_uvm_endorsement", json!({"did": did, "feed": feed, "svn": svn}))
+            }
+        };
+        Action::new(name, Some(args))
+    }
+
+    fn remove(&self) -> Option<Action> {
+        let (name, args): (_, Value) = match self {
+            Self::VirtualHostData(value) => ("remove_virtual_host_data", json!({"host_data": value})),
+            Self::VirtualMeasurement(_) => return None,
+            Self::NodeCode(value) => ("remove_node_code", json!({"code_id": value})),
+            Self::SnpHostData { host_data, .. } => ("remove_snp_host_data", json!({"host_data": host_data})),
+            Self::SnpMeasurement(value) => ("remove_snp_measurement", json!({"measurement": value})),
+            Self::SnpUvm { did, feed, .. } => ("remove_snp_uvm_endorsement", json!({"did": did, "feed": feed})),
+        };
+        Some(Action::new(name, Some(args)))
+    }
+}
+
+impl Register {
+    /// Writes the proposal, if one was asked for. `refusal` is why the values must not be registered, if so.
+    pub fn write(&self, context: &Context, values: &[Registration], refusal: Option<&str>) -> Result<(), CliError> {
+        let Some(path) = &self.proposal else { return Ok(()) };
+        if let (false, Some(why)) = (self.remove, refusal) {
+            return Err(CliError {
+                kind: Kind::No,
+                message: format!("{} was not written: {why}", path.display()),
+                source: None,
+                hint: Some("register values only of artefacts that are what they should be".into()),
+            });
+        }
+        let actions: Vec<Action> = if self.remove {
+            values.iter().filter_map(Registration::remove).collect()
+        } else {
+            values.iter().map(Registration::add).collect()
+        };
+        if actions.is_empty() {
+            return Err(CliError::usage("there is nothing to register in what was measured"));
+        }
+        context.output.file(path, Proposal::of(actions).bytes(), Access::Shared, self.force)?;
+        if path.as_os_str() != "-" {
+            context.output.note(format!("Wrote {}", path.display()));
+        }
+        Ok(())
+    }
+
+    /// Whether the proposal goes to standard output, where nothing else may then be printed.
+    pub fn to_stdout(&self) -> bool {
+        self.proposal.as_ref().is_some_and(|path| path.as_os_str() == "-")
+    }
+}

@@ -1,0 +1,147 @@
+//! `measure snp`: what a security policy, a UVM endorsement and a launch make of themselves.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::register::{Register, Registration};
+use super::table;
+use crate::cli::checks;
+use crate::cli::common::Context;
+use crate::cli::error::{CliError, Kind};
+use crate::cli::exit::Exit;
+use ccf_gov::evidence::certificate;
+use ccf_gov::evidence::check::Checks;
+use ccf_gov::evidence::policy::deployment::{self, Found};
+use ccf_gov::evidence::policy::review::Review;
+use ccf_gov::evidence::snp::uvm::UvmEndorsement;
+use ccf_gov::files;
+
+/// Host data of a security policy, the values of a UVM endorsement
+#[derive(Args)]
+#[command(after_help = "Examples:
+  ccf-gov measure snp --policy template.json
+  ccf-gov measure snp --policy policy.rego --uvm reference-info-base64 --proposal register.json")]
+pub struct Snp {
+    /// A security policy: Rego, its base64, an ARM template, a container group's YAML, a Kubernetes manifest
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// A UVM endorsement: reference-info-base64, as it is or decoded
+    #[arg(long, value_name = "FILE")]
+    uvm: Option<PathBuf>,
+    #[command(flatten)]
+    register: Register,
+}
+
+/// What was found, gathered part by part.
+#[derive(Default)]
+struct Results {
+    json: Map<String, Value>,
+    rows: Vec<(&'static str, String)>,
+    checks: Checks,
+    values: Vec<Registration>,
+    refusal: Option<String>,
+}
+
+impl Snp {
+    pub fn run(self, context: &Context) -> Result<Exit, CliError> {
+        if self.policy.is_none() && self.uvm.is_none() {
+            return Err(CliError::usage("say what to measure: --policy FILE, --uvm FILE")
+                .hint("`ccf-gov measure snp --help` explains each"));
+        }
+        let mut results = Results::default();
+        results.json.insert("platform".into(), "snp".into());
+        results.rows.push(("platform", "snp".into()));
+        if let Some(path) = &self.policy {
+            results.policy(path)?;
+        }
+        if let Some(path) = &self.uvm {
+            results.uvm(path)?;
+        }
+        let passed = results.checks.verdict() != "fail";
+        if !passed {
+            results.refusal.get_or_insert("a check failed".into());
+        }
+        results.json.insert("verdict".into(), if passed { "pass" } else { "fail" }.into());
+        results.json.insert("checks".into(), json!(results.checks));
+        if !self.register.to_stdout() {
+            context.output.result(&results.json, || {
+                let checks = if results.checks.iter().next().is_some() {
+                    format!("\n{}", checks::lines(&results.checks))
+                } else {
+                    String::new()
+                };
+                format!("{}{checks}", table(&results.rows))
+            })?;
+        }
+        self.register.write(context, &results.values, results.refusal.as_deref())?;
+        Ok(if passed { Exit::Done } else { Exit::No })
+    }
+}
+
+impl Results {
+    fn policy(&mut self, path: &Path) -> Result<(), CliError> {
+        let bytes = files::read(path, deployment::MAX_FILE as u64)?;
+        let groups = deployment::find(&bytes).map_err(|e| {
+            CliError::new(Kind::Usage, format!("cannot find a security policy in {}", path.display()), e)
+        })?;
+        let mut listed = Vec::new();
+        for Found { name, policy, remark } in &groups {
+            let found = Found { name: name.clone(), policy: policy.clone(), remark: remark.clone() };
+            let host_data = found.host_data();
+            match name {
+                Some(name) => self.rows.push(("host data", format!("{host_data}  ({name})"))),
+                None => self.rows.push(("host data", host_data.to_string())),
+            }
+            for remark in remark {
+                self.checks.warn("policy-source", remark.clone());
+            }
+            let review = Review::of(policy);
+            for warning in review.warnings.iter().filter(|w| matches!(w.name, "allow-all" | "not-utf8")).take(1) {
+                self.checks.warn("policy-contents", format!("{}: see `ccf-gov policy show`", warning.detail));
+            }
+            listed.push(json!({"name": name, "host_data": host_data, "remark": remark}));
+            match String::from_utf8(policy.clone()) {
+                Ok(policy) => self.values.push(Registration::SnpHostData { host_data, policy }),
+                Err(_) => self.refusal = Some("the policy is not UTF-8, so no proposal can carry it".into()),
+            }
+        }
+        if let [only] = &groups[..] {
+            self.json.insert("host_data".into(), json!(only.host_data()));
+        }
+        self.json.insert("groups".into(), listed.into());
+        Ok(())
+    }
+
+    fn uvm(&mut self, path: &Path) -> Result<(), CliError> {
+        let bytes = files::read(path, 4 << 20)?;
+        let uvm = UvmEndorsement::parse(&bytes).map_err(|e| {
+            CliError::new(Kind::Usage, format!("cannot read the UVM endorsement {}", path.display()), e)
+        })?;
+        uvm.check_signature(OffsetDateTime::now_utc(), &mut self.checks);
+        uvm.check_contents(&mut self.checks);
+        let date = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_default();
+        let dates = uvm.chain.first().and_then(|leaf| certificate::parse(leaf).ok()).map(|c| certificate::dates(&c));
+        self.json.insert(
+            "uvm".into(),
+            json!({
+                "did": uvm.did, "feed": uvm.feed, "svn": uvm.svn, "measurement": uvm.measurement, "form": uvm.form,
+                "not_before": dates.map(|d| date(d.0)), "not_after": dates.map(|d| date(d.1)),
+            }),
+        );
+        self.rows.extend([
+            ("UVM did", uvm.did.clone()),
+            ("UVM feed", uvm.feed.clone()),
+            ("UVM svn", uvm.svn.clone()),
+            ("UVM measurement", uvm.measurement.to_string()),
+        ]);
+        if let Some((from, to)) = dates {
+            self.rows.push(("UVM certificate", format!("{} to {}", date(from), date(to))));
+        }
+        self.values.push(Registration::SnpUvm { did: uvm.did, feed: uvm.feed, svn: uvm.svn });
+        Ok(())
+    }
+}
