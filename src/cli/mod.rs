@@ -17,12 +17,14 @@ mod member;
 mod message_args;
 mod node;
 mod output;
+mod policy;
 mod proposal;
 mod service;
 mod shell;
 mod shown;
 mod sign;
 mod submit;
+mod verify;
 
 use clap::{Parser, Subcommand};
 
@@ -44,6 +46,10 @@ struct Cli {
 enum Command {
     /// The values to register, computed from artefacts
     Measure(measure::Measure),
+    /// What a security policy admits
+    Policy(policy::Policy),
+    /// Check attestations and proposals against artefacts
+    Verify(verify::Verify),
     /// Make a member's keys, and show what a key or certificate is
     Keys(keys::Keys),
     /// Write proposals, check them, and carry them to the service
@@ -72,6 +78,8 @@ impl Command {
     async fn run(self, context: &Context) -> Result<Exit, CliError> {
         match self {
             Self::Measure(args) => args.run(context).await,
+            Self::Policy(args) => args.run(context),
+            Self::Verify(args) => args.run(context).await,
             Self::Keys(args) => args.run(context).await,
             Self::Proposal(args) => args.run(context).await,
             Self::Ballot(args) => args.run(context).await,

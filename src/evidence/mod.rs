@@ -1,8 +1,10 @@
 //! What artefacts and attestations prove.
 
+pub mod backing;
 pub mod certificate;
 pub mod check;
 pub mod hash;
+pub mod node;
 pub mod policy;
 pub mod sgx;
 pub mod virt;

@@ -7,6 +7,7 @@ mod virt;
 
 use clap::{Args, Subcommand};
 
+use super::checks::clean;
 use super::common::Context;
 use super::error::CliError;
 use super::exit::Exit;
@@ -41,5 +42,5 @@ impl Measure {
 /// Lines of names and values, the values aligned.
 pub fn table(rows: &[(&str, String)]) -> String {
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    rows.iter().map(|(name, value)| format!("{name:width$}  {value}\n")).collect()
+    rows.iter().map(|(name, value)| format!("{name:width$}  {}\n", clean(value))).collect()
 }

@@ -1,0 +1,145 @@
+//! `policy show`: what a security policy admits.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::checks::clean;
+use super::common::Context;
+use super::error::{CliError, Kind};
+use super::exit::Exit;
+use ccf_gov::evidence::policy::deployment::{self, Found};
+use ccf_gov::evidence::policy::review::{Container, Review};
+use ccf_gov::files;
+
+/// What a security policy admits
+#[derive(Args)]
+pub struct Policy {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show what a security policy admits: containers, commands, layers, mounts, fragments, switches
+    Show(Show),
+}
+
+/// Show what a security policy admits, with everything about it that a person should look at
+#[derive(Args)]
+#[command(after_help = "Example:
+  ccf-gov policy show security-policy-base64")]
+pub struct Show {
+    /// Rego, its base64, an ARM template, a container group's YAML, or a Kubernetes manifest
+    file: PathBuf,
+}
+
+impl Policy {
+    pub fn run(self, context: &Context) -> Result<Exit, CliError> {
+        match self.command {
+            Command::Show(args) => args.run(context),
+        }
+    }
+}
+
+impl Show {
+    fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let bytes = files::read(&self.file, deployment::MAX_FILE as u64)?;
+        let found = deployment::find(&bytes).map_err(|e| {
+            CliError::new(Kind::Usage, format!("cannot find a security policy in {}", self.file.display()), e)
+        })?;
+        let reviewed: Vec<(Found, Review)> = found.into_iter().map(|f| (f.clone(), Review::of(&f.policy))).collect();
+        let policies: Vec<Value> = reviewed
+            .iter()
+            .map(|(found, review)| {
+                let mut policy = json!({"name": found.name, "host_data": found.host_data(), "remark": found.remark});
+                if let (Some(policy), Value::Object(review)) = (policy.as_object_mut(), json!(review)) {
+                    policy.extend(review);
+                }
+                policy
+            })
+            .collect();
+        context.output.result(&json!({"policies": policies}), || {
+            reviewed.iter().map(|(found, review)| show(found, review)).collect::<Vec<_>>().join("\n")
+        })?;
+        Ok(Exit::Done)
+    }
+}
+
+fn show(found: &Found, review: &Review) -> String {
+    let mut text = String::new();
+    let mut line = |indent: usize, content: String| {
+        text += &format!("{:1$}{2}\n", "", indent, clean(&content));
+    };
+    if let Some(name) = &found.name {
+        line(0, format!("Container group  {name}"));
+    }
+    line(0, format!("Host data        {}", found.host_data()));
+    let version = |v: &Option<String>| v.clone().unwrap_or_else(|| "not given".into());
+    line(
+        0,
+        format!(
+            "Versions         api {}, framework {}",
+            version(&review.api_version),
+            version(&review.framework_version)
+        ),
+    );
+    if let Some(remark) = &found.remark {
+        line(0, format!("Remark           {remark}"));
+    }
+    if review.allow_all {
+        line(0, "Containers       any: rules of this policy admit everything".into());
+    }
+    for (at, container) in review.containers.iter().enumerate() {
+        show_container(at, container, &mut line);
+    }
+    for process in &review.external_processes {
+        line(0, format!("External process {}", process.join(" ")));
+    }
+    for fragment in &review.fragments {
+        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "not given".into());
+        line(0, format!("Fragment         {} from svn {}", text(&fragment.feed), text(&fragment.minimum_svn)));
+        line(4, format!("issuer       {}", text(&fragment.issuer)));
+        line(4, format!("adds         {}", fragment.includes.join(", ")));
+    }
+    for (name, value) in &review.switches {
+        line(0, format!("Switch           {name} {value}"));
+    }
+    for statement in &review.not_understood {
+        line(0, format!("Not understood   line {}: {}", statement.line, statement.text));
+    }
+    for warning in &review.warnings {
+        line(0, format!("Warning          {}: {}", warning.name, warning.detail));
+    }
+    text
+}
+
+fn show_container(at: usize, container: &Container, line: &mut impl FnMut(usize, String)) {
+    let name = container.name.as_deref().or(container.id.as_deref());
+    let pause = if container.pause { " (Azure's pause container)" } else { "" };
+    line(0, format!("Container {:<6} {}{pause}", at + 1, name.unwrap_or("without a name")));
+    line(4, format!("command      {}", container.command.join(" ")));
+    if let Some(folder) = &container.working_dir {
+        line(4, format!("in           {folder}"));
+    }
+    for layer in &container.layers {
+        line(4, format!("layer        {layer}"));
+    }
+    for rule in &container.environment {
+        let required = if rule.required { ", required" } else { "" };
+        line(4, format!("environment  {} ({}{required})", rule.pattern, rule.strategy));
+    }
+    for mount in &container.mounts {
+        line(4, format!("mount        {} at {} ({})", mount.source, mount.destination, mount.options.join(",")));
+    }
+    for process in &container.exec_processes {
+        line(4, format!("may start    {}", process.join(" ")));
+    }
+    for (name, value) in &container.switches {
+        line(4, format!("switch       {name} {value}"));
+    }
+    if !container.capabilities.is_empty() {
+        line(4, format!("capabilities {}", container.capabilities.join(" ")));
+    }
+}

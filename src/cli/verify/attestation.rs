@@ -1,0 +1,113 @@
+//! `verify attestation`: a node's attestation, from its files.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use crate::cli::checks;
+use crate::cli::common::Context;
+use crate::cli::error::{CliError, Kind};
+use crate::cli::exit::Exit;
+use crate::cli::measure::table;
+use ccf_gov::digest::{HostData, MrSigner};
+use ccf_gov::evidence::node::{self, Expected, Trust};
+use ccf_gov::evidence::snp::tcb::TcbVersion;
+use ccf_gov::evidence::snp::version::CcfVersion;
+use ccf_gov::files;
+use ccf_gov::id::NodeId;
+
+/// Verify a node's attestation from its files, against AMD's and Intel's pinned roots. No network is used
+#[derive(Args)]
+#[command(after_help = "Examples:
+  ccf-gov verify attestation report.bin host-amd-cert-base64 reference-info-base64 --node-id ID
+  ccf-gov verify attestation quote.bin endorsements.bin --measurement MRENCLAVE
+
+The kind of each file is recognised by its contents. Exit code 3 unless every rule holds and could be checked;
+a warning (stale collateral, for instance) is no failure.")]
+pub struct Attestation {
+    /// Report or quote, endorsements, UVM endorsement; or JSON of the service that holds them
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// The measurement that it must have
+    #[arg(long, value_name = "HEX")]
+    measurement: Option<String>,
+    /// The host data that it must have
+    #[arg(long, value_name = "HEX")]
+    host_data: Option<HostData>,
+    /// The node that it must be about
+    #[arg(long, value_name = "ID")]
+    node_id: Option<NodeId>,
+    /// SNP: the least TCB, 16 hexadecimal digits, highest byte first
+    #[arg(long, value_name = "HEX", value_parser = parse_tcb)]
+    minimum_tcb: Option<TcbVersion>,
+    /// SGX: the signer that the enclave must have
+    #[arg(long, value_name = "HEX")]
+    mrsigner: Option<MrSigner>,
+    /// SGX: the product number that the enclave must have
+    #[arg(long, value_name = "NUMBER")]
+    isvprodid: Option<u16>,
+    /// SGX: the least security version
+    #[arg(long, value_name = "NUMBER")]
+    minimum_isvsvn: Option<u16>,
+    /// The version of CCF that the service runs
+    #[arg(long, value_name = "VERSION")]
+    ccf_version: Option<CcfVersion>,
+}
+
+pub fn parse_tcb(text: &str) -> Result<TcbVersion, String> {
+    TcbVersion::from_hex(text).ok_or_else(|| "a TCB is 16 hexadecimal digits, the highest byte first".to_owned())
+}
+
+impl Attestation {
+    pub fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let mut attestation = node::Attestation::default();
+        for path in &self.files {
+            let bytes = files::read(path, node::MAX_FILE)?;
+            attestation
+                .add(&bytes)
+                .map_err(|e| CliError::new(Kind::Usage, format!("cannot use {}", path.display()), e))?;
+        }
+        let expected = Expected {
+            node_id: self.node_id,
+            measurement: self.measurement,
+            host_data: self.host_data,
+            minimum_tcb: self.minimum_tcb,
+            mrsigner: self.mrsigner,
+            isvprodid: self.isvprodid,
+            minimum_isvsvn: self.minimum_isvsvn,
+            ccf: self.ccf_version,
+            policy: None,
+        };
+        let outcome = attestation
+            .verify(&expected, &Trust::pinned(OffsetDateTime::now_utc()))
+            .map_err(|e| CliError::new(Kind::Usage, "cannot verify this attestation", e))?;
+        show(context, &outcome)?;
+        Ok(checks::exit(&outcome.checks))
+    }
+}
+
+/// Prints what an attestation says and how its checks went.
+pub fn show(context: &Context, outcome: &node::Outcome) -> Result<(), CliError> {
+    let mut result = json!({
+        "verdict": outcome.checks.verdict(),
+        "platform": outcome.platform,
+        "node_id": outcome.node_id,
+        "measurement": outcome.measurement,
+        "host_data": outcome.host_data,
+    });
+    if let Value::Object(map) = &mut result {
+        for (name, value) in &outcome.values {
+            map.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        map.insert("checks".into(), json!(outcome.checks));
+    }
+    context.output.result(&result, || {
+        let mut rows = vec![("platform", outcome.platform.to_owned())];
+        rows.extend(outcome.node_id.map(|id| ("node", id.to_string())));
+        rows.push(("measurement", outcome.measurement.clone()));
+        rows.extend(outcome.host_data.map(|h| ("host data", h.to_string())));
+        format!("{}\n{}", table(&rows), checks::lines(&outcome.checks))
+    })
+}
