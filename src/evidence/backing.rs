@@ -265,10 +265,8 @@ impl Comparison<'_> {
             return;
         }
         self.security_policy(action, &value, &policies);
-        if is_backed {
-            if let Some((name, policy)) = policies.iter().find(|(_, p)| deployment_host_data(p) == value) {
-                self.policy_contents(name, policy);
-            }
+        if is_backed && let Some((name, policy)) = policies.iter().find(|(_, p)| deployment_host_data(p) == value) {
+            self.policy_contents(name, policy);
         }
     }
 

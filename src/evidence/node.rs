@@ -291,10 +291,10 @@ fn pieces(file: &[u8], depth: u8) -> Vec<Piece> {
 }
 
 fn piece(bytes: &[u8]) -> Option<Piece> {
-    if bytes.len() == REPORT_LENGTH {
-        if let Ok(report) = Report::parse(bytes) {
-            return Some(Piece::SnpReport(Box::new(report)));
-        }
+    if bytes.len() == REPORT_LENGTH
+        && let Ok(report) = Report::parse(bytes)
+    {
+        return Some(Piece::SnpReport(Box::new(report)));
     }
     if bytes.starts_with(&[3, 0, 2, 0]) {
         return Some(Piece::SgxQuote(bytes.to_vec()));

@@ -82,10 +82,8 @@ pub fn find(file: &[u8]) -> Result<Vec<Found>, DeploymentError> {
     if looks_like_rego(file) {
         return Ok(vec![Found { name: None, policy: file.to_vec(), remark: None }]);
     }
-    if !trimmed.is_empty() {
-        if let Ok(policy) = STANDARD.decode(trimmed) {
-            return Ok(vec![Found { name: None, policy, remark: None }]);
-        }
+    if let Some(policy) = Some(trimmed).filter(|t| !t.is_empty()).and_then(|t| STANDARD.decode(t).ok()) {
+        return Ok(vec![Found { name: None, policy, remark: None }]);
     }
     let documents = if trimmed.starts_with(b"{") {
         vec![json::parse(file)?]

@@ -85,7 +85,7 @@ impl Plan {
         }
         let total = pages(image_pages + heap_pages + threads * (stack_pages + tls_pages + 7), "all together")?;
         let start = properties.zero_base.unwrap_or(0);
-        if start % PAGE != 0 || start > 1 << 46 {
+        if !start.is_multiple_of(PAGE) || start > 1 << 46 {
             return Err(EnclaveError::TooLarge("its start address is not one"));
         }
         Ok(Self {

@@ -17,7 +17,10 @@ fn fixtures() -> Option<PathBuf> {
     let beside_worktrees = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/fixtures");
     let found = folder.into_iter().chain([beside, beside_worktrees]).find(|f| f.join("PROVENANCE.md").exists());
     if found.is_none() {
-        eprintln!("skipped: the shared fixtures are not here (CCF_GOV_FIXTURES)");
+        #[allow(clippy::print_stderr)]
+        {
+            eprintln!("skipped: the shared fixtures are not here (CCF_GOV_FIXTURES)");
+        }
     }
     found
 }
