@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::{NamedTempFile, TempPath};
+use tempfile::{NamedTempFile, TempDir, TempPath};
 use zeroize::Zeroizing;
 
 /// The largest file that is read whole into memory where nothing smaller is stated: 64 MiB.
@@ -154,6 +154,44 @@ pub fn write_set(files: &[NewFile<'_>], force: bool) -> Result<(), FileError> {
         }
     }
     Ok(())
+}
+
+/// A folder that is filled under a temporary name beside its place, and appears there whole or not at all.
+#[derive(Debug)]
+pub struct NewFolder {
+    path: PathBuf,
+    staged: TempDir,
+}
+
+impl NewFolder {
+    /// Begins a folder at `path`, where nothing may be yet.
+    pub fn new(path: &Path) -> Result<Self, FileError> {
+        let named: PathBuf = path.components().collect();
+        refuse_existing(&named, false)?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(TEMPORARY);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            builder.permissions(std::fs::Permissions::from_mode(0o755));
+        }
+        let staged = builder.tempdir_in(folder(&named)).map_err(|e| write_error(path, e))?;
+        Ok(Self { path: named, staged })
+    }
+
+    /// Writes one of its files. Only its folder makes it durable.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FileError> {
+        let failed = |e| write_error(&self.path.join(name), e);
+        let mut file = File::create_new(self.staged.path().join(name)).map_err(failed)?;
+        file.write_all(bytes).map_err(failed)
+    }
+
+    /// Puts the folder in its place.
+    pub fn finish(self) -> Result<PathBuf, FileError> {
+        refuse_existing(&self.path, false)?;
+        std::fs::rename(self.staged.path(), &self.path).map_err(|e| write_error(&self.path, e))?;
+        Ok(self.path)
+    }
 }
 
 fn refuse_existing(path: &Path, force: bool) -> Result<(), FileError> {

@@ -46,6 +46,9 @@ pub struct Common {
         help_heading = "Common options"
     )]
     cert: Option<PathBuf>,
+    /// A file whose first line is the passphrase of an encrypted key
+    #[arg(long, global = true, env = "CCF_GOV_PASSPHRASE_FILE", value_name = "FILE", help_heading = "Common options")]
+    passphrase_file: Option<PathBuf>,
     /// The governance API's version
     #[arg(long, global = true, env = "CCF_GOV_API_VERSION", value_name = "VERSION", help_heading = "Common options")]
     api_version: Option<String>,
@@ -79,6 +82,7 @@ pub struct Context {
     pub service_cert: Option<PathBuf>,
     pub key: Option<String>,
     pub cert: Option<PathBuf>,
+    pub passphrase_file: Option<PathBuf>,
     pub api_version: String,
     pub yes: bool,
     /// How the programs of `exec:` keys are run, by the program's name.
@@ -95,6 +99,7 @@ struct Config {
     service_cert: Option<PathBuf>,
     key: Option<String>,
     cert: Option<PathBuf>,
+    passphrase_file: Option<PathBuf>,
     api_version: Option<String>,
     output: Option<String>,
     yes: Option<bool>,
@@ -130,6 +135,7 @@ impl Context {
             service_cert: common.service_cert.or(config.service_cert),
             key: common.key.or(config.key),
             cert: common.cert.or(config.cert),
+            passphrase_file: common.passphrase_file.or(config.passphrase_file),
             api_version: common.api_version.or(config.api_version).unwrap_or_else(|| "2024-07-01".into()),
             yes: common.yes || config.yes.unwrap_or(false),
             exec: config.exec,

@@ -1,6 +1,7 @@
 //! `--key` and `--cert`: from the common options to a signer.
 
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -11,7 +12,7 @@ use super::error::{CliError, Kind};
 use ccf_gov::cose::MemberCertificate;
 use ccf_gov::files;
 use ccf_gov::signer::{
-    self, Access, AzureCredential, CommandOptions, KeyUri, Passphrase, PassphraseError, PassphraseSource, PinSource,
+    self, Access, AzureCredential, CommandOptions, KeyError, KeyUri, Passphrase, PassphraseError, PassphraseSource, PinSource,
     PinTries, Signer, SignerError,
 };
 
@@ -24,14 +25,19 @@ const PASSPHRASE: &str = "CCF_GOV_PASSPHRASE";
 impl Context {
     /// The signer that `--key` names, with its certificate checked: it fits the key and is in date.
     pub async fn signer(&self) -> Result<Box<dyn Signer>, CliError> {
+        self.signer_for(self.certificate()?).await
+    }
+
+    /// The signer that `--key` names, for this certificate (or the one that the key itself knows).
+    pub async fn signer_for(&self, certificate: Option<MemberCertificate>) -> Result<Box<dyn Signer>, CliError> {
         let uri: KeyUri = self.key_uri()?;
         let command = match &uri {
             KeyUri::Command(program) => self.exec.get(program).cloned().unwrap_or_default(),
             _ => Default::default(),
         };
         let access = Access {
-            certificate: self.certificate()?,
-            passphrase: &Asked,
+            certificate,
+            passphrase: &AskedPassphrase { file: self.passphrase_file.clone() },
             pin: &Asked,
             command: CommandOptions { arguments: command.args, timeout: command.timeout.map(Duration::from_secs) },
             azure: &|| AzureCredential::from_variables(variable),
@@ -76,6 +82,9 @@ pub fn key_error(doing: impl std::fmt::Display, error: SignerError) -> CliError 
     };
     let hint = match error {
         SignerError::CertificateMissing => Some("give the member's certificate with --cert FILE"),
+        SignerError::Key(KeyError::Passphrase(_)) => {
+            Some("give its passphrase with --passphrase-file FILE or in the environment variable CCF_GOV_PASSPHRASE")
+        }
         SignerError::Mismatch => Some("name the certificate of this key with --cert, or the key of this certificate"),
         _ => None,
     };
@@ -89,8 +98,16 @@ pub fn key_error(doing: impl std::fmt::Display, error: SignerError) -> CliError 
 /// The environment, and else the person at the terminal.
 pub struct Asked;
 
-impl PassphraseSource for Asked {
+/// The file that `--passphrase-file` names, else as [`Asked`].
+struct AskedPassphrase {
+    file: Option<PathBuf>,
+}
+
+impl PassphraseSource for AskedPassphrase {
     fn passphrase(&self, what: &str) -> Result<Passphrase, PassphraseError> {
+        if let Some(path) = &self.file {
+            return Passphrase::from_file(path);
+        }
         if let Some(text) = variable(PASSPHRASE) {
             return Passphrase::new(text);
         }

@@ -6,8 +6,10 @@ mod checks;
 mod common;
 mod connect;
 mod consent;
+mod envelopes;
 mod error;
 mod exit;
+mod finish;
 mod inspect;
 mod key;
 mod keys;
@@ -18,6 +20,7 @@ mod message_args;
 mod node;
 mod output;
 mod policy;
+mod prepare;
 mod proposal;
 mod service;
 mod shell;
@@ -58,6 +61,10 @@ enum Command {
     Ballot(ballot::Ballot),
     /// Sign a governance request
     Sign(sign::Sign),
+    /// Write a signing request for a key that is elsewhere
+    Prepare(prepare::Prepare),
+    /// Put a signature that was made elsewhere to its request
+    Finish(finish::Finish),
     /// Show what an envelope says, who signed it, and whether it is valid
     Inspect(inspect::Inspect),
     /// Send signed envelopes, each to the call that its own headers name; safe to repeat
@@ -84,6 +91,8 @@ impl Command {
             Self::Proposal(args) => args.run(context).await,
             Self::Ballot(args) => args.run(context).await,
             Self::Sign(args) => args.run(context).await,
+            Self::Prepare(args) => args.run(context).await,
+            Self::Finish(args) => args.run(context).await,
             Self::Inspect(args) => args.run(context).await,
             Self::Submit(args) => args.run(context).await,
             Self::Member(args) => args.run(context).await,

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use clap::ValueEnum;
+use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::error::CliError;
@@ -69,6 +70,11 @@ impl Output {
     /// A line for people, on standard error.
     pub fn note(&self, text: impl std::fmt::Display) {
         let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    /// A bar that counts to `length` on standard error, if that is a terminal.
+    pub fn progress(&self, length: usize) -> ProgressBar {
+        if length < 2 { ProgressBar::hidden() } else { ProgressBar::new(length as u64) }
     }
 
     /// A warning for people, on standard error.

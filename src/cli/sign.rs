@@ -1,20 +1,19 @@
 //! `sign`: a request becomes an envelope.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use base64::prelude::{BASE64_STANDARD, Engine};
 use clap::Args;
-use serde_json::json;
 
 use super::common::Context;
-use super::error::CliError;
+use super::envelopes;
+use super::error::{CliError, Kind};
 use super::exit::Exit;
 use super::key::key_error;
 use super::message_args::MessageArgs;
-use super::output::stdout_is_terminal;
-use ccf_gov::cose::{Envelope, summary};
-use ccf_gov::files::Access;
-use ccf_gov::signer;
+use ccf_gov::cose::{Envelope, SigningRequest, summary};
+use ccf_gov::files::FileError;
+use ccf_gov::signer::{self, SignerError};
 
 /// Sign a governance request
 ///
@@ -27,56 +26,85 @@ use ccf_gov::signer;
 #[command(after_help = "Examples:
   ccf-gov sign --type proposal --content proposal.json --key alice_privk.pem --cert alice_cert.pem -o proposal.cose
   ccf-gov sign --type ballot --content ballot.json --proposal-id ID | curl … --data-binary @-
-  ccf-gov sign --type withdrawal --proposal-id ID -o withdrawal.cose")]
+  ccf-gov sign --type withdrawal --proposal-id ID -o withdrawal.cose
+  ccf-gov sign --request REQUESTS.json --key alice_privk.pem -o envelopes/")]
 pub struct Sign {
     #[command(flatten)]
     message: MessageArgs,
-    /// Where the envelope goes; - for standard output, which must not be a terminal
-    #[arg(long = "out", short = 'o', value_name = "FILE", default_value = "-")]
-    out: PathBuf,
-    /// Replace the file if it exists
-    #[arg(long)]
-    force: bool,
+    /// Sign what `prepare` wrote; repeat for several files
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["kind", "content", "proposal_id", "created_at"])]
+    request: Vec<PathBuf>,
+    #[command(flatten)]
+    out: envelopes::Out,
 }
 
 impl Sign {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        refuse_terminal(context, &self.out)?;
+        self.out.refuse_terminal(context)?;
+        if !self.request.is_empty() {
+            return self.requests(context).await;
+        }
         let message = self.message.message()?;
         let signer = context.signer().await?;
-        context.consent(&[summary(&message, signer.certificate().member_id(), signer.algorithm())])?;
+        let member = signer.certificate().member_id();
+        context.consent(&[summary(&message, member, signer.algorithm())])?;
         let envelope = signer::sign(&*signer, message)
             .await
-            .map_err(|e| key_error(format!("cannot sign as member {}", signer.certificate().member_id()), e))?;
-        write(context, &envelope, &self.out, self.force)?;
+            .map_err(|e| key_error(format!("cannot sign as member {member}"), e))?;
+        self.out.write(context, &envelope)?;
+        Ok(Exit::Done)
+    }
+
+    async fn requests(self, context: &Context) -> Result<Exit, CliError> {
+        let requests = envelopes::read_requests(&self.request)?;
+        let certificate = requests[0].certificate().clone();
+        let member = certificate.member_id();
+        if requests.iter().any(|r| *r.certificate() != certificate) {
+            return Err(CliError::usage("the requests are for different members, and one key signs for one member"));
+        }
+        if context.certificate()?.is_some_and(|given| given != certificate) {
+            return Err(CliError::new(
+                Kind::No,
+                "cannot sign the request",
+                format!("it is for member {member}, and --cert is another's"),
+            ));
+        }
+        let signer = context.signer_for(Some(certificate)).await?;
+        let batch = Arc::new(Mutex::new(self.out.batch(requests.len())?));
+        context.consent(&requests.iter().map(SigningRequest::summary).collect::<Vec<_>>())?;
+        let progress = context.output.progress(requests.len());
+        let messages = requests.into_iter().map(|request| request.into_parts().0).collect();
+        let sink = Arc::clone(&batch);
+        let done = move |envelope: Envelope| {
+            progress.inc(1);
+            Ok::<_, BatchError>(sink.lock().unwrap_or_else(PoisonError::into_inner).add(envelope)?)
+        };
+        signer::sign_all(&*signer, messages, done).await.map_err(|e| match e {
+            BatchError::Signer(e) => key_error(format!("cannot sign as member {member}"), e),
+            BatchError::File(e) => e.into(),
+        })?;
+        // The signing thread has ended, and its share of the batch with it.
+        let batch = Arc::into_inner(batch).map(Mutex::into_inner).and_then(Result::ok);
+        let batch = batch.ok_or_else(|| CliError::failed("cannot finish the batch", "its envelopes are lost"))?;
+        self.out.finish(context, batch)?;
         Ok(Exit::Done)
     }
 }
 
-/// An envelope is binary: it would only disturb a terminal.
-pub fn refuse_terminal(context: &Context, out: &Path) -> Result<(), CliError> {
-    if out == Path::new("-") && !context.output.is_json() && stdout_is_terminal() {
-        return Err(CliError::usage("an envelope is binary, and standard output is a terminal")
-            .hint("write it to a file with -o FILE, or pipe it: … | curl --data-binary @- …"));
-    }
-    Ok(())
+/// What can go wrong in a batch: a signature, or writing it down.
+enum BatchError {
+    Signer(SignerError),
+    File(FileError),
 }
 
-/// Writes an envelope where it was asked for; with `--output json` says what it is.
-pub fn write(context: &Context, envelope: &Envelope, out: &Path, force: bool) -> Result<(), CliError> {
-    let bytes = envelope.to_bytes();
-    let to_stdout = out == Path::new("-");
-    if !(to_stdout && context.output.is_json()) {
-        context.output.file(out, &bytes, Access::Shared, force)?;
+impl From<SignerError> for BatchError {
+    fn from(error: SignerError) -> Self {
+        Self::Signer(error)
     }
-    if context.output.is_json() {
-        let message = envelope.message();
-        let result = json!({
-            "type": message.kind(), "created_at": message.created_at(), "proposal_id": message.proposal_id(),
-            "kid": envelope.member(), "algorithm": envelope.algorithm(),
-            "file": (!to_stdout).then_some(out), "envelope": to_stdout.then(|| BASE64_STANDARD.encode(&bytes)),
-        });
-        context.output.result(&result, String::new)?;
+}
+
+impl From<FileError> for BatchError {
+    fn from(error: FileError) -> Self {
+        Self::File(error)
     }
-    Ok(())
 }

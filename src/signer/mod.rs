@@ -1,6 +1,7 @@
 //! Who signs: a member's private key, wherever it lives.
 
 mod azure_key_vault;
+mod batch;
 mod command;
 mod generate;
 mod key_uri;
@@ -16,6 +17,7 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 
 pub use self::azure_key_vault::{AzureCredential, AzureKeyVaultSigner, Proof, VaultError, Web};
+pub use self::batch::sign_all;
 pub use self::command::{CommandError, CommandSigner};
 pub use self::generate::{DEFAULT_DAYS, GenerateError, KeyFiles, NewKeys};
 pub use self::key_uri::{KeyUri, KeyUriError, ModuleName, Pkcs11Uri, VaultKey};
@@ -86,6 +88,9 @@ pub enum SignerError {
     /// What the signer returned is no signature.
     #[error("the signer returned no valid signature")]
     Signature(#[from] SignatureError),
+    /// The thread that checks signatures ended early.
+    #[error("the signatures of a batch could not be checked")]
+    Checker,
     /// What the signer returned does not make a valid envelope.
     #[error("the signed envelope does not verify")]
     Envelope(#[from] EnvelopeError),

@@ -1,0 +1,135 @@
+//! Where envelopes go, and where requests come from: one file or standard output for one, a new folder for many.
+
+use std::path::{Path, PathBuf};
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::common::Context;
+use super::error::{CliError, Kind};
+use super::output::stdout_is_terminal;
+use ccf_gov::cose::{Envelope, RequestError, SigningRequest};
+use ccf_gov::files::{self, Access, FileError, NewFolder};
+
+/// Where the envelope goes.
+#[derive(Args)]
+pub struct Out {
+    /// Where the envelope goes; - for standard output, which must not be a terminal. Several go into a new folder
+    #[arg(long, short = 'o', value_name = "FILE", default_value = "-")]
+    out: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    force: bool,
+}
+
+/// The envelopes of a batch. Several become a folder, which appears whole at the end or not at all.
+pub struct Batch {
+    folder: Option<NewFolder>,
+    made: Vec<Made>,
+}
+
+/// An envelope that is written into the folder already is kept in mind by its description alone.
+enum Made {
+    Envelope(Box<Envelope>),
+    File(Value),
+}
+
+impl Out {
+    fn is_stdout(&self) -> bool {
+        self.out == Path::new("-")
+    }
+
+    /// An envelope is binary: it would only disturb a terminal.
+    pub fn refuse_terminal(&self, context: &Context) -> Result<(), CliError> {
+        if self.is_stdout() && !context.output.is_json() && stdout_is_terminal() {
+            return Err(CliError::usage("an envelope is binary, and standard output is a terminal")
+                .hint("write it to a file with -o FILE, or pipe it: … | curl --data-binary @- …"));
+        }
+        Ok(())
+    }
+
+    /// Begins a batch of `count` envelopes.
+    pub fn batch(&self, count: usize) -> Result<Batch, CliError> {
+        let folder = match count {
+            0 | 1 => None,
+            _ if self.is_stdout() => {
+                return Err(CliError::usage(format!("{count} envelopes do not fit into standard output"))
+                    .hint("name a new folder for them with -o DIR"));
+            }
+            _ => Some(NewFolder::new(&self.out)?),
+        };
+        Ok(Batch { folder, made: Vec::new() })
+    }
+
+    /// Writes an envelope where it was asked for; with `--output json` says what it is.
+    pub fn write(&self, context: &Context, envelope: &Envelope) -> Result<(), CliError> {
+        let bytes = envelope.to_bytes();
+        if !context.output.is_json() {
+            return context.output.file(&self.out, &bytes, Access::Shared, self.force);
+        }
+        let mut result = describe(envelope);
+        if self.is_stdout() {
+            result["envelope"] = BASE64_STANDARD.encode(&bytes).into();
+        } else {
+            context.output.file(&self.out, &bytes, Access::Shared, self.force)?;
+            result["file"] = json!(self.out);
+        }
+        context.output.result(&result, String::new)
+    }
+
+    /// Ends a batch: its folder gets its name, or its one envelope is written.
+    pub fn finish(&self, context: &Context, batch: Batch) -> Result<(), CliError> {
+        let Some(folder) = batch.folder else {
+            return batch.made.iter().try_for_each(|made| match made {
+                Made::Envelope(envelope) => self.write(context, envelope),
+                Made::File(_) => Ok(()),
+            });
+        };
+        let path = folder.finish()?;
+        let envelopes: Vec<_> =
+            batch.made.iter().filter_map(|m| if let Made::File(v) = m { Some(v) } else { None }).collect();
+        context.output.result(&json!({"folder": path, "envelopes": envelopes}), || {
+            format!("{} envelopes in {}\n", envelopes.len(), path.display())
+        })
+    }
+}
+
+impl Batch {
+    /// Takes the next envelope; into the folder, if there is one, as `0001-ballot.cose`.
+    pub fn add(&mut self, envelope: Envelope) -> Result<(), FileError> {
+        let made = match &self.folder {
+            None => Made::Envelope(Box::new(envelope)),
+            Some(folder) => {
+                let name = format!("{:04}-{}.cose", self.made.len() + 1, envelope.message().kind());
+                folder.write(&name, &envelope.to_bytes())?;
+                let mut made = describe(&envelope);
+                made["file"] = name.into();
+                Made::File(made)
+            }
+        };
+        self.made.push(made);
+        Ok(())
+    }
+}
+
+fn describe(envelope: &Envelope) -> Value {
+    let message = envelope.message();
+    json!({
+        "type": message.kind(), "created_at": message.created_at(), "proposal_id": message.proposal_id(),
+        "kid": envelope.member(), "algorithm": envelope.algorithm(),
+    })
+}
+
+/// The requests in these files, in order; at least one.
+pub fn read_requests(paths: &[PathBuf]) -> Result<Vec<SigningRequest>, CliError> {
+    let mut requests = Vec::new();
+    for path in paths {
+        let bytes = files::read(path, files::MAX_FILE)?;
+        requests.extend(SigningRequest::parse_file(&bytes).map_err(|e| {
+            let kind = if matches!(e, RequestError::Disagreement(_)) { Kind::No } else { Kind::Usage };
+            CliError::new(kind, format!("{} can't be used as a signing request", path.display()), e)
+        })?);
+    }
+    Ok(requests)
+}

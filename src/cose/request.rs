@@ -1,0 +1,263 @@
+//! A signing request: what goes to the machine, vault or person that holds the key, and comes back as a signature.
+//!
+//! ```json
+//! {
+//!   "alg": "ES384",              // with "value", the body of a key vault's sign call
+//!   "value": "base64url",        // the digest of to_be_signed under the algorithm's hash
+//!   "ccf_gov_request": 1,        // the version of this format
+//!   "summary": ["…"],            // what the request says, for a person
+//!   "type": "ballot", "created_at": 1795356000, "proposal_id": "hex",
+//!   "member_id": "hex",
+//!   "payload": "base64url", "protected": "base64url", "to_be_signed": "base64url",
+//!   "certificate": "PEM"
+//! }
+//! ```
+//!
+//! All base64url is unpadded (RFC 4648, section 5). Type, time, proposal id, payload and certificate determine
+//! everything else, and everything else is recomputed when a request is read: any disagreement refuses it.
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use serde_json::{Value, json};
+
+use super::{
+    CertificateError, CreatedAt, CreatedAtError, Envelope, EnvelopeError, MemberCertificate, Message, MessageError,
+    Signature, summary,
+};
+use crate::digest::HexError;
+use crate::json::{self, JsonError};
+
+const VERSION: u64 = 1;
+
+/// A request and the certificate of the member who shall sign it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SigningRequest {
+    message: Message,
+    certificate: MemberCertificate,
+}
+
+/// Why a file is no signing request.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// Not JSON.
+    #[error("it is not JSON")]
+    Json(#[from] JsonError),
+    /// Neither a request nor a list of them.
+    #[error("it is neither a signing request nor a list of them")]
+    Shape,
+    /// A list of none.
+    #[error("it holds no request")]
+    Empty,
+    /// A file of another version, or of another tool.
+    #[error("it is no signing request of version {VERSION} (ccf_gov_request)")]
+    Version,
+    /// Something is missing or of another type.
+    #[error("it has no valid {0}")]
+    Field(&'static str),
+    /// Its parts contradict each other.
+    #[error("its {0} is not what the rest of it gives: it was changed or damaged, and must not be signed")]
+    Disagreement(&'static str),
+    /// The time is none.
+    #[error("its created_at is none")]
+    CreatedAt(#[from] CreatedAtError),
+    /// The proposal id is none.
+    #[error("its proposal_id is none")]
+    ProposalId(#[from] HexError),
+    /// The message is not one that CCF takes.
+    #[error("what it asks to sign is not valid")]
+    Message(#[from] MessageError),
+    /// The certificate is none.
+    #[error("its certificate can't be used")]
+    Certificate(#[from] CertificateError),
+}
+
+impl SigningRequest {
+    /// The most requests that one file can hold.
+    pub const MAX_REQUESTS: usize = 100_000;
+
+    /// Asks `certificate`'s member to sign `message`.
+    pub fn new(message: Message, certificate: MemberCertificate) -> Self {
+        Self { message, certificate }
+    }
+
+    /// What is to be signed.
+    pub fn message(&self) -> &Message {
+        &self.message
+    }
+
+    /// Whose signature is asked for.
+    pub fn certificate(&self) -> &MemberCertificate {
+        &self.certificate
+    }
+
+    /// The bytes to be signed, unhashed.
+    pub fn to_be_signed(&self) -> Vec<u8> {
+        Envelope::to_be_signed(&self.message, &self.certificate)
+    }
+
+    /// What the request says, in lines for a person.
+    pub fn summary(&self) -> Vec<String> {
+        summary(&self.message, self.certificate.member_id(), self.certificate.algorithm())
+    }
+
+    /// The request and its certificate.
+    pub fn into_parts(self) -> (Message, MemberCertificate) {
+        (self.message, self.certificate)
+    }
+
+    /// Makes the envelope, if `signature` is by the certificate's key.
+    pub fn finish(self, signature: Signature) -> Result<Envelope, EnvelopeError> {
+        Envelope::finish(self.message, &self.certificate, signature)
+    }
+
+    /// The request as JSON, of the shape above.
+    pub fn to_json(&self) -> Value {
+        let (algorithm, member) = (self.certificate.algorithm(), self.certificate.member_id());
+        let to_be_signed = self.to_be_signed();
+        json!({
+            "alg": algorithm.name(),
+            "value": encode(&algorithm.digest(&to_be_signed)),
+            "ccf_gov_request": VERSION,
+            "summary": self.summary(),
+            "type": self.message.kind(),
+            "created_at": self.message.created_at(),
+            "proposal_id": self.message.proposal_id(),
+            "member_id": member,
+            "payload": encode(self.message.payload()),
+            "protected": encode(&self.message.protected(algorithm, member)),
+            "to_be_signed": encode(&to_be_signed),
+            "certificate": self.certificate.to_pem(),
+        })
+    }
+
+    /// Reads a file of one request, of a list of them, or of an object whose `requests` is a list.
+    pub fn parse_file(bytes: &[u8]) -> Result<Vec<Self>, RequestError> {
+        let value = json::parse(bytes)?;
+        let requests = match &value {
+            Value::Array(requests) => requests.as_slice(),
+            Value::Object(object) => match object.get("requests") {
+                Some(Value::Array(requests)) => requests,
+                Some(_) => return Err(RequestError::Shape),
+                None => std::slice::from_ref(&value),
+            },
+            _ => return Err(RequestError::Shape),
+        };
+        match requests.len() {
+            0 => return Err(RequestError::Empty),
+            n if n > Self::MAX_REQUESTS => return Err(RequestError::Shape),
+            _ => {}
+        }
+        let mut last: Option<(&str, MemberCertificate)> = None;
+        requests
+            .iter()
+            .map(|request| {
+                let pem = text(request, "certificate")?;
+                // A batch is by one member: the certificate is read once.
+                let certificate = match &last {
+                    Some((known, certificate)) if *known == pem => certificate.clone(),
+                    _ => MemberCertificate::from_pem(pem.as_bytes())?,
+                };
+                last = Some((pem, certificate.clone()));
+                Self::from_json(request, certificate)
+            })
+            .collect()
+    }
+
+    fn from_json(value: &Value, certificate: MemberCertificate) -> Result<Self, RequestError> {
+        if value.get("ccf_gov_request").and_then(Value::as_u64) != Some(VERSION) {
+            return Err(RequestError::Version);
+        }
+        let kind = text(value, "type")?.parse()?;
+        let created_at = value.get("created_at").and_then(Value::as_u64).ok_or(RequestError::Field("created_at"))?;
+        let proposal_id = match value.get("proposal_id") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(id)) => Some(id.parse()?),
+            Some(_) => return Err(RequestError::Field("proposal_id")),
+        };
+        let payload =
+            BASE64_URL_SAFE_NO_PAD.decode(text(value, "payload")?).map_err(|_| RequestError::Field("payload"))?;
+        let message = Message::new(kind, CreatedAt::from_seconds(created_at)?, proposal_id, payload)?;
+        let this = Self::new(message, certificate);
+        this.compare(value)?;
+        Ok(this)
+    }
+
+    /// Everything that follows from the rest must be what it follows to.
+    fn compare(&self, found: &Value) -> Result<(), RequestError> {
+        let expected = self.to_json();
+        for name in ["alg", "value", "member_id", "protected", "to_be_signed", "summary"] {
+            match found.get(name) {
+                None => return Err(RequestError::Field(name)),
+                Some(value) if Some(value) != expected.get(name) => return Err(RequestError::Disagreement(name)),
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn text<'v>(value: &'v Value, name: &'static str) -> Result<&'v str, RequestError> {
+    value.get(name).and_then(Value::as_str).ok_or(RequestError::Field(name))
+}
+
+fn encode(bytes: &[u8]) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cose::MessageType;
+    use crate::id::ProposalId;
+    use crate::signer::{NoPassphrase, PrivateKey};
+
+    fn request() -> SigningRequest {
+        let certificate = include_bytes!("../../keys-example/member0_cert.pem");
+        let at = CreatedAt::from_seconds(1_795_356_000).unwrap();
+        let ballot = br#"{"ballot": "export function vote (p) { return true }"}"#.to_vec();
+        let message = Message::new(MessageType::Ballot, at, Some(ProposalId::from_bytes([7; 32])), ballot).unwrap();
+        SigningRequest::new(message, MemberCertificate::from_pem(certificate).unwrap())
+    }
+
+    #[test]
+    fn a_request_comes_back_as_it_was_alone_or_among_others() {
+        let json = request().to_json();
+        for (file, count) in [(json.clone(), 1), (json!([json, json]), 2), (json!({"requests": [json]}), 1)] {
+            let read = SigningRequest::parse_file(file.to_string().as_bytes()).unwrap();
+            assert_eq!(read, vec![request(); count]);
+        }
+        for bad in ["", "[]", "{}", "3", r#"{"requests": 1}"#, r#"{"requests": []}"#, "[1]"] {
+            assert!(SigningRequest::parse_file(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn any_change_is_refused() {
+        let json = request().to_json();
+        for name in json.as_object().unwrap().keys() {
+            for change in [json!("ES256"), json!(2), json!(null), json!(["type        proposal"]), json!("AAAA")] {
+                let mut changed = json.clone();
+                changed[name] = change.clone();
+                assert!(SigningRequest::parse_file(changed.to_string().as_bytes()).is_err(), "{name}: {change}");
+            }
+            let mut missing = json.clone();
+            missing.as_object_mut().unwrap().remove(name);
+            assert!(SigningRequest::parse_file(missing.to_string().as_bytes()).is_err(), "no {name}");
+        }
+        let mut other = json.clone();
+        other["created_at"] = json!(1_795_356_001);
+        assert!(matches!(
+            SigningRequest::parse_file(other.to_string().as_bytes()),
+            Err(RequestError::Disagreement("value"))
+        ));
+    }
+
+    #[test]
+    fn only_the_members_signature_finishes_it() {
+        let key = |text| PrivateKey::from_pem(text, "key", &NoPassphrase).unwrap();
+        let own = key(include_str!("../../keys-example/member0_privk.pem"));
+        let other = key(include_str!("../../keys-example/member1_privk.pem"));
+        assert!(request().finish(other.sign(&request().to_be_signed())).is_err());
+        let envelope = request().finish(own.sign(&request().to_be_signed())).unwrap();
+        envelope.verify(request().certificate()).unwrap();
+    }
+}
