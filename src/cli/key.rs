@@ -1,7 +1,7 @@
 //! `--key` and `--cert`: from the common options to a signer.
 
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -13,7 +13,7 @@ use ccf_gov::cose::MemberCertificate;
 use ccf_gov::files;
 use ccf_gov::signer::{
     self, Access, AzureCredential, CommandOptions, KeyError, KeyUri, Passphrase, PassphraseError, PassphraseSource, PinSource,
-    PinTries, Signer, SignerError,
+    PinTries, PrivateKey, Signer, SignerError,
 };
 
 /// The largest certificate file, in bytes.
@@ -30,8 +30,23 @@ impl Context {
 
     /// The signer that `--key` names, for this certificate (or the one that the key itself knows).
     pub async fn signer_for(&self, certificate: Option<MemberCertificate>) -> Result<Box<dyn Signer>, CliError> {
-        let uri: KeyUri = self.key_uri()?;
-        let command = match &uri {
+        let uri = self.key_uri()?;
+        let signer =
+            self.open(&uri, certificate).await.map_err(|e| key_error(format!("cannot use the key {uri}"), e))?;
+        signer
+            .certificate()
+            .check_in_date(OffsetDateTime::now_utc())
+            .map_err(|e| CliError::new(Kind::Usage, "cannot sign with the member's certificate", e))?;
+        Ok(signer)
+    }
+
+    /// Opens a key, whether its certificate is in date or not.
+    pub async fn open(
+        &self,
+        uri: &KeyUri,
+        certificate: Option<MemberCertificate>,
+    ) -> Result<Box<dyn Signer>, SignerError> {
+        let command = match uri {
             KeyUri::Command(program) => self.exec.get(program).cloned().unwrap_or_default(),
             _ => Default::default(),
         };
@@ -42,12 +57,16 @@ impl Context {
             command: CommandOptions { arguments: command.args, timeout: command.timeout.map(Duration::from_secs) },
             azure: &|| AzureCredential::from_variables(variable),
         };
-        let signer = signer::open(&uri, access).await.map_err(|e| key_error(format!("cannot use the key {uri}"), e))?;
-        signer
-            .certificate()
-            .check_in_date(OffsetDateTime::now_utc())
-            .map_err(|e| CliError::new(Kind::Usage, "cannot sign with the member's certificate", e))?;
-        Ok(signer)
+        signer::open(uri, access).await
+    }
+
+    /// Reads a key file for what it is alone, without a certificate.
+    pub fn private_key(&self, path: &Path) -> Result<PrivateKey, CliError> {
+        let bytes = files::read_secret(path, PrivateKey::MAX_FILE)?;
+        let name = path.display().to_string();
+        let text = std::str::from_utf8(&bytes).map_err(|_| files::FileError::NotText { path: path.into() })?;
+        PrivateKey::from_pem(text, &name, &AskedPassphrase { file: self.passphrase_file.clone() })
+            .map_err(|e| key_error(format!("cannot use the key {name}"), e.into()))
     }
 
     /// The key URI that `--key` gives.

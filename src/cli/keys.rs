@@ -22,6 +22,8 @@ pub struct Keys {
 enum KeysCommand {
     /// Make a member's key and certificate, and an encryption key if wanted
     Generate(Generate),
+    /// Show whose a key or certificate is, until when, and whether they belong together
+    Show(super::keys_show::Show),
     /// List the keys behind a PKCS#11 module, as key URIs to paste
     List(super::keys_list::List),
 }
@@ -30,6 +32,7 @@ impl Keys {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         match self.command {
             KeysCommand::Generate(args) => args.run(context),
+            KeysCommand::Show(args) => args.run(context).await,
             KeysCommand::List(args) => args.run(context).await,
         }
     }

@@ -14,6 +14,7 @@ mod inspect;
 mod key;
 mod keys;
 mod keys_list;
+mod keys_show;
 mod measure;
 mod member;
 mod message_args;

@@ -1,0 +1,113 @@
+//! `keys show`: whose key or certificate it is, until when, and whether the two belong together.
+
+use clap::Args;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::common::Context;
+use super::error::CliError;
+use super::exit::Exit;
+use super::key::key_error;
+use ccf_gov::cose::{Algorithm, CertificateError, MemberCertificate};
+use ccf_gov::signer::{KeyUri, SignerError};
+
+/// Show a certificate (--cert), a key (--key), or whether the two belong together (both)
+///
+/// Exit code 3 if the key does not fit the certificate, or the certificate is not in date.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  ccf-gov keys show --cert alice_cert.pem
+  ccf-gov keys show --key alice_privk.pem --cert alice_cert.pem
+  ccf-gov keys show --key azurekms://my-vault/alice --output json | jq -r .member_id")]
+pub struct Show;
+
+impl Show {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let certificate = context.certificate()?;
+        let shown = match (&context.key, certificate) {
+            (None, None) => {
+                return Err(
+                    CliError::usage("there is nothing to show").hint("name --cert FILE, --key KEY-URI, or both")
+                );
+            }
+            (None, Some(certificate)) => Shown::of(certificate, None),
+            (Some(_), certificate) => Shown::of_key(context, certificate).await?,
+        };
+        context.output.result(&shown.json(), || shown.text())?;
+        let good = shown.fits != Some(false) && shown.date.as_ref().is_none_or(Result::is_ok);
+        Ok(if good { Exit::Done } else { Exit::No })
+    }
+}
+
+struct Shown {
+    algorithm: Algorithm,
+    certificate: Option<MemberCertificate>,
+    date: Option<Result<(), CertificateError>>,
+    /// Whether the key fits the certificate; `None` where only one of them is known.
+    fits: Option<bool>,
+}
+
+impl Shown {
+    fn of(certificate: MemberCertificate, fits: Option<bool>) -> Self {
+        let date = Some(certificate.check_in_date(OffsetDateTime::now_utc()));
+        Self { algorithm: certificate.algorithm(), date, certificate: Some(certificate), fits }
+    }
+
+    async fn of_key(context: &Context, given: Option<MemberCertificate>) -> Result<Self, CliError> {
+        let uri = context.key_uri()?;
+        if let (KeyUri::File(path), None) = (&uri, &given) {
+            let algorithm = context.private_key(path)?.algorithm();
+            return Ok(Self { algorithm, certificate: None, date: None, fits: None });
+        }
+        match (context.open(&uri, given.clone()).await, given) {
+            // Another program is trusted with the key, and tells whose it is by signing only.
+            (Ok(signer), _) => {
+                let fits = !matches!(uri, KeyUri::Command(_));
+                Ok(Self::of(signer.certificate().clone(), fits.then_some(true)))
+            }
+            (Err(SignerError::Mismatch), Some(certificate)) => Ok(Self::of(certificate, Some(false))),
+            (Err(error), _) => Err(key_error(format!("cannot use the key {uri}"), error)),
+        }
+    }
+
+    fn json(&self) -> Value {
+        let certificate = self.certificate.as_ref();
+        json!({
+            "member_id": certificate.map(MemberCertificate::member_id),
+            "algorithm": self.algorithm, "curve": self.algorithm.curve(),
+            "not_before": certificate.map(|c| rfc3339(c.not_before())),
+            "not_after": certificate.map(|c| rfc3339(c.not_after())),
+            "in_date": self.date.as_ref().map(Result::is_ok),
+            "key_fits_certificate": self.fits,
+        })
+    }
+
+    fn text(&self) -> String {
+        let mut text = match &self.certificate {
+            None => "Member id   not known: it is the certificate's, so name that too, with --cert\n".to_owned(),
+            Some(c) => format!(
+                "Member id   {}\nValid       {} to {}\n",
+                c.member_id(),
+                rfc3339(c.not_before()),
+                rfc3339(c.not_after())
+            ),
+        };
+        match &self.date {
+            Some(Err(e)) => text += &format!("In date     NO: {e}\n"),
+            Some(Ok(())) => text += "In date     yes\n",
+            None => {}
+        }
+        text += &format!("Algorithm   {} ({})\n", self.algorithm, self.algorithm.curve());
+        text += match self.fits {
+            None => "Key         not compared with a certificate\n",
+            Some(true) => "Key         fits the certificate\n",
+            Some(false) => "Key         DOES NOT FIT the certificate\n",
+        };
+        text
+    }
+}
+
+fn rfc3339(time: OffsetDateTime) -> String {
+    time.format(&Rfc3339).unwrap_or_else(|_| time.to_string())
+}
