@@ -12,8 +12,8 @@ use super::error::{CliError, Kind};
 use ccf_gov::cose::MemberCertificate;
 use ccf_gov::files;
 use ccf_gov::signer::{
-    self, Access, AzureCredential, CommandOptions, KeyError, KeyUri, Passphrase, PassphraseError, PassphraseSource, PinSource,
-    PinTries, PrivateKey, Signer, SignerError,
+    self, Access, AzureCredential, CommandOptions, KeyError, KeyUri, Passphrase, PassphraseError, PassphraseSource,
+    PinSource, PinTries, PrivateKey, Signer, SignerError,
 };
 
 /// The largest certificate file, in bytes.
