@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod commands;
+mod corpus;
 mod evidence_sgx;
 mod real_ccf;
 mod sandbox;

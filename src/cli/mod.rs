@@ -23,6 +23,7 @@ mod output;
 mod policy;
 mod prepare;
 mod proposal;
+mod sandbox;
 mod service;
 mod shell;
 mod shown;
@@ -76,6 +77,8 @@ enum Command {
     Node(node::Node),
     /// Show the service: its state, its rules, its application
     Service(service::Service),
+    /// A CCF service in this process, for tests and rehearsals
+    Sandbox(sandbox::SandboxCommand),
     /// Write shell completions to standard output
     Completions(shell::Completions),
     /// Write manual pages into a folder
@@ -99,6 +102,7 @@ impl Command {
             Self::Member(args) => args.run(context).await,
             Self::Node(args) => args.run(context).await,
             Self::Service(args) => args.run(context).await,
+            Self::Sandbox(args) => args.run(context).await,
             Self::Completions(args) => args.run(context),
             Self::Man(args) => args.run(context),
         }

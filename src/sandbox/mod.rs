@@ -10,6 +10,7 @@ mod consensus;
 mod control;
 mod dispatch;
 mod effects;
+mod example;
 mod genesis;
 mod gov;
 mod identity;
@@ -33,6 +34,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use code::{NodeCode, UvmEndorsement, VIRTUAL_MEASUREMENT};
+pub use example::example_members;
 pub use join::JoinRefused;
 pub use node::NodeState;
 pub use options::{Member, Options};
@@ -125,15 +127,18 @@ impl Sandbox {
         service["cert"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// Every node that was started, in the order of their ids.
+    /// Every node that was started, in that order.
     pub fn nodes(&self) -> Vec<SandboxNode> {
+        let state = self.network.state();
+        let mut nodes: Vec<&node::Node> = state.nodes.values().collect();
+        nodes.sort_by_key(|n| (n.startup_seqno, n.address));
         let node = |n: &node::Node| SandboxNode {
             id: n.id,
             url: format!("https://{}", n.address),
             state: n.state,
             code: n.code.clone(),
         };
-        self.network.state().nodes.values().map(node).collect()
+        nodes.into_iter().map(node).collect()
     }
 
     /// The primary, while there is one.

@@ -1,5 +1,7 @@
 //! The sandbox, from outside: real TLS, real requests, scripted nodes.
 
+mod faults;
+
 use std::time::Duration;
 
 use ccf_gov::sandbox::{NodeCode, Sandbox, SandboxError};

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use ccf_gov::constitution::OURS;
 use ccf_gov::cose::{MemberCertificate, MessageType};
 use ccf_gov::sandbox::{Member, NodeCode, Options, Sandbox};
 use serde_json::Value;
@@ -23,16 +24,9 @@ pub fn members() -> Vec<Member> {
     (0..3).map(member).collect()
 }
 
-/// Our own constitution, one module.
-pub fn constitution() -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/constitution");
-    let read = |name| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
-    ["actions.js", "validate.js", "resolve.js", "apply.js"].map(read).join("\n")
-}
-
 /// A quick sandbox of the example members, with `nodes` nodes that run the code named `old`.
 pub fn options(nodes: usize) -> Options {
-    let mut options = Options::new(members(), constitution(), vec![NodeCode::named("old"); nodes]);
+    let mut options = Options::new(members(), OURS.to_owned(), vec![NodeCode::named("old"); nodes]);
     options.election_timeout = Duration::from_millis(300);
     options
 }
@@ -80,16 +74,21 @@ pub struct Client {
 }
 
 impl Client {
+    /// One that connects anew for every request: a session does not survive an election.
     pub fn new(sandbox: &Sandbox) -> Self {
+        Self::with(sandbox, |builder| builder.pool_max_idle_per_host(0))
+    }
+
+    /// One that keeps its connections.
+    pub fn keeping_connections(sandbox: &Sandbox) -> Self {
+        Self::with(sandbox, |builder| builder)
+    }
+
+    fn with(sandbox: &Sandbox, more: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let root = reqwest::Certificate::from_pem(sandbox.service_certificate().as_bytes()).unwrap();
-        let http = reqwest::Client::builder()
-            .tls_certs_only([root])
-            .redirect(reqwest::redirect::Policy::none())
-            // A session does not survive an election; these tests are not about that.
-            .pool_max_idle_per_host(0)
-            .build()
-            .unwrap();
+        let builder = reqwest::Client::builder().tls_certs_only([root]).redirect(reqwest::redirect::Policy::none());
+        let http = more(builder).build().unwrap();
         let primary = sandbox.primary();
         let first = sandbox.nodes().into_iter().max_by_key(|n| Some(n.id) == primary).unwrap().url;
         Self { http, first }

@@ -2,4 +2,5 @@
 
 pub mod consortium;
 pub mod server;
+pub mod signing;
 pub mod softhsm;
