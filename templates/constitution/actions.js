@@ -436,7 +436,7 @@ action(
   (args) => writeJson("constitution", onlyKey(), args.constitution),
   {
     also: (args) => {
-      // CCF checks this itself from 6.0 on.
+      // Older nodes can't check a constitution.
       if (ccf.gov !== undefined && ccf.gov.validateConstitution !== undefined) {
         try {
           ccf.gov.validateConstitution(args.constitution);

@@ -722,3 +722,36 @@ fn tokens() {
     tables.put("public:ccf.gov.tls.ca_cert_bundles", b"ca", "\"pem\"");
     assert_eq!(apply(&mut tables, "set_jwt_issuer", &refreshing), Ok(vec![]));
 }
+
+/// CCF's own sample, one file made of its parts, when `CCF_GOV_SAMPLE_CONSTITUTION` names it.
+#[test]
+fn ours_writes_what_the_sample_writes() {
+    let Some(path) = std::env::var_os("CCF_GOV_SAMPLE_CONSTITUTION") else {
+        eprintln!("skipped: CCF_GOV_SAMPLE_CONSTITUTION does not name a file");
+        return;
+    };
+    let sample = Constitution::new(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let outcome = |rules: &Constitution, name: &str, args: &Value| {
+        let text = proposing(name, args);
+        let proposal = Proposal { text: &text, id: ProposalId::from_bytes([7; 32]), proposer: member(1) };
+        let before = service();
+        let validation = rules.validate(&before, &text).unwrap();
+        let mut after = before.clone();
+        let effects = rules.apply(&mut after, &proposal, &Desk);
+        let read =
+            |bytes: &[u8]| serde_json::from_slice(bytes).unwrap_or_else(|_| json!(String::from_utf8_lossy(bytes)));
+        let changes: Vec<_> =
+            after.changes_since(&before).into_iter().map(|c| (c.table, c.key, c.after.map(|v| read(&v)))).collect();
+        (validation.valid, effects.is_ok().then(|| effects.unwrap()), changes)
+    };
+    for (name, args) in examples() {
+        if !sample.source().contains(name) {
+            eprintln!("the sample has no {name}");
+            continue;
+        }
+        // docs/constitution.md says how these differ.
+        if !["set_service_configuration", "set_js_app"].contains(&name) {
+            assert_eq!(outcome(&RULES, name, &args), outcome(&sample, name, &args), "{name}");
+        }
+    }
+}
