@@ -41,7 +41,8 @@ fn a_made_up_report_passes_and_every_bad_one_fails_for_its_own_reason() {
     assert_eq!(good.verdict(), "pass", "{good:?}");
     assert!(good.iter().all(|c| c.verdict == Verdict::Pass), "{good:?}");
 
-    let reports: [(&str, fn(&mut [u8])); 13] = [
+    type Change = fn(&mut [u8]);
+    let reports: [(&str, Change); 13] = [
         ("report-version", |r| r[0] = 2),
         ("report-signature", |r| r[0x34] = 2),
         ("signing-key", |r| r[0x48] = 1 << 2),
@@ -217,10 +218,12 @@ fn holds(report: &[u8], chain: &[Vec<u8>], uvm: &[u8]) -> bool {
 }
 
 static DID: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-static ALL: std::sync::OnceLock<(Vec<u8>, Vec<Vec<u8>>, Vec<u8>, Vec<u8>)> = std::sync::OnceLock::new();
+static ALL: std::sync::OnceLock<All> = std::sync::OnceLock::new();
 
 /// A report, its chain, and both forms of its UVM endorsement.
-fn all() -> &'static (Vec<u8>, Vec<Vec<u8>>, Vec<u8>, Vec<u8>) {
+type All = (Vec<u8>, Vec<Vec<u8>>, Vec<u8>, Vec<u8>);
+
+fn all() -> &'static All {
     ALL.get_or_init(|| {
         // One chain, so that the fingerprint in the DID stays its root's: ECDSA signatures differ each time.
         let chain = lab().uvm_chain(IN_DATE);

@@ -84,7 +84,7 @@ impl Model {
 
     fn check_subject(&self, value: &str) -> Result<(), DidError> {
         let items: Vec<&str> = value.split(':').collect();
-        if items.len() % 2 != 0 {
+        if !items.len().is_multiple_of(2) {
             return Err(DidError::Predicate("Subject predicate requires key-value pairs."));
         }
         let pairs: Vec<(&str, &str)> = items.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();

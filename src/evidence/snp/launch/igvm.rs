@@ -128,10 +128,9 @@ fn snp_mask(headers: &[u8]) -> Result<u32, IgvmError> {
     let mut mask = None;
     for header in Headers(headers) {
         let header = header?;
-        if header.kind == SUPPORTED_PLATFORM && header.array::<1>(5)? == [PLATFORM_SNP] {
-            if mask.replace(header.u32(0)?).is_some() {
-                return Err(IgvmError::Ambiguous);
-            }
+        let is_snp = header.kind == SUPPORTED_PLATFORM && header.array::<1>(5)? == [PLATFORM_SNP];
+        if is_snp && mask.replace(header.u32(0)?).is_some() {
+            return Err(IgvmError::Ambiguous);
         }
     }
     mask.filter(|m| *m != 0).ok_or(IgvmError::NotSnp)
@@ -263,7 +262,7 @@ impl Guest<'_> {
     }
 
     fn page(&mut self, page_type: PageType, gpa: u64, contents: &[u8; 48]) -> Result<(), IgvmError> {
-        if gpa % PAGE as u64 != 0 {
+        if !gpa.is_multiple_of(PAGE as u64) {
             return Err(IgvmError::Damaged("a page does not lie on a page boundary"));
         }
         self.pages += 1;

@@ -84,7 +84,7 @@ impl Ovmf {
     /// # Errors
     /// Firmware without tables, or with damaged ones.
     pub fn parse(firmware: &[u8]) -> Result<Self, OvmfError> {
-        if firmware.is_empty() || firmware.len() > MAX_OVMF || firmware.len() % PAGE != 0 {
+        if firmware.is_empty() || firmware.len() > MAX_OVMF || !firmware.len().is_multiple_of(PAGE) {
             return Err(OvmfError::Size(firmware.len()));
         }
         let mut ovmf =
@@ -192,7 +192,7 @@ fn sections(firmware: &[u8], offset_from_end: u32) -> Result<Vec<Section>, OvmfE
             0x10 => SectionType::KernelHashes,
             _ => return Err(damaged("they have a section of an unknown kind")),
         };
-        if size as usize % PAGE != 0 {
+        if !(size as usize).is_multiple_of(PAGE) {
             return Err(damaged("a section is not whole pages long"));
         }
         if kind == SectionType::KernelHashes && size as usize != PAGE {

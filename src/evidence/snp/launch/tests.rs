@@ -1,3 +1,5 @@
+#![allow(clippy::print_stdout)]
+
 use std::io::Write;
 use std::process::{Command, Stdio};
 

@@ -57,9 +57,7 @@ fn every_bad_endorsement_fails_for_its_own_reason() {
     assert_eq!(checks(&good).verdict(), "pass");
 
     let failed = |bytes: &[u8]| {
-        let checks = checks(&UvmEndorsement::parse(bytes).unwrap());
-        let name = checks.iter().find(|c| c.verdict == Verdict::Fail).map(|c| c.name);
-        name
+        checks(&UvmEndorsement::parse(bytes).unwrap()).iter().find(|c| c.verdict == Verdict::Fail).map(|c| c.name)
     };
     let other = did.replace("59.1.2", "59.1.5");
     assert_eq!(failed(&lab().uvm_legacy(&other, FEED, &chain, &payload("101"))), Some("uvm-issuer"));

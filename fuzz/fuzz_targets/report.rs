@@ -1,0 +1,16 @@
+//! An SNP report: parsed, every rule checked, and its signature against a key that does not fit.
+#![no_main]
+
+use ccf_gov::evidence::snp::attestation::{Evidence, Expected, verify};
+use ccf_gov::evidence::snp::endorsements::Roots;
+use ccf_gov::evidence::snp::report::Report;
+use time::macros::datetime;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    if let Ok(report) = Report::parse(data) {
+        let evidence = Evidence { report: &report, endorsements: None, uvm: None, endorsed_tcb: None };
+        let (checks, _) = verify(&evidence, &Expected::default(), &Roots::amd(), datetime!(2026-01-01 0:00 UTC));
+        assert_ne!(checks.verdict(), "pass");
+        assert!(report.verify_signature(&[4; 97]).is_err());
+    }
+});
