@@ -2,7 +2,8 @@
 //!
 //! A module is loaded and initialised once in a process and has one thread of its own, on which every call is made,
 //! one after the other, each in bounded time ([`module`]). A key has one session ([`card`]), which all its
-//! signatures use ([`key`]). The token signs the digest (`CKM_ECDSA`).
+//! signatures use ([`key`]). The token signs the digest (`CKM_ECDSA`); a key that wants its PIN each time
+//! (`CKA_ALWAYS_AUTHENTICATE`) gets it between the beginning and the end of each signature.
 
 mod card;
 mod error;

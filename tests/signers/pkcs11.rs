@@ -119,6 +119,30 @@ fn what_is_wrong_with_a_token_is_told() {
 }
 
 #[test]
+fn a_key_that_wants_its_pin_each_time_gets_it() {
+    in_child("signers::pkcs11::a_key_that_wants_its_pin_each_time_gets_it", &[], |_| {
+        let token = Token::new(TOKEN);
+        let (careful, plain) = (keys("careful", Algorithm::ES384), keys("plain", Algorithm::ES256));
+        token.add(&careful, "careful", 1, &Kind { always_authenticate: true, ..PLAIN });
+        token.add(&plain, "plain", 2, &PLAIN);
+        token.log_out();
+        run(async {
+            let signer = opened("token=a%20token;id=%01", None, Pin(Some(PIN))).await.unwrap();
+            keeps_contract(&*signer, &careful).await;
+            // The other key of the same token is not disturbed by it, nor disturbs it.
+            let other = opened("token=a%20token;id=%02", None, Pin(None)).await.unwrap();
+            keeps_contract(&*other, &plain).await;
+            keeps_contract(&*signer, &careful).await;
+            let wrong = opened("token=a%20token;id=%01", None, Pin(Some("0000"))).await.unwrap();
+            let error = chain(&wrong.sign(b"x").await.unwrap_err());
+            assert!(error.contains("the PIN is wrong"), "{error}");
+            keeps_contract(&*other, &plain).await;
+            keeps_contract(&*signer, &careful).await;
+        });
+    });
+}
+
+#[test]
 fn a_signature_by_another_key_is_found_out() {
     in_child("signers::pkcs11::a_signature_by_another_key_is_found_out", &[], |_| {
         let token = Token::new(TOKEN);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ccf_gov_pkcs11_sign::SignCall;
 use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error, RvError};
 use cryptoki::session::{Session, SessionState, UserType};
@@ -19,8 +20,9 @@ pub(super) struct Card {
     pub(super) token: TokenInfo,
     pub(super) session: Session,
     pub(super) key: Option<Key>,
-    /// Kept only for a key that wants it before each signature.
+    /// Both are there only for a key that wants the PIN before each signature.
     pin: Option<AuthPin>,
+    pub(super) sign_call: Option<SignCall>,
 }
 
 /// Opens a session on the token that `uri` names, and logs in if the token wants that.
@@ -48,12 +50,14 @@ pub(super) async fn open(
     Ok(card)
 }
 
-/// Asks for the PIN again and keeps it, for a key that wants it before each signature.
+/// Asks for the PIN again and keeps it, for a key that wants it before each signature (CKA_ALWAYS_AUTHENTICATE).
 pub(super) async fn keep_pin(card: &Held<Card>, uri: &Pkcs11Uri, pins: &dyn PinSource) -> Result<(), Pkcs11Error> {
     let token = card.with("looking at the token", PATIENCE, |_, card| Ok(card.token.clone())).await?;
     let pin = pin(&token, uri, pins)?;
+    let path = card.module().path().to_owned();
     let keep = move |_: &Pkcs11, card: &mut Card| {
         card.pin = pin;
+        card.sign_call = Some(SignCall::load(&path).map_err(|source| Pkcs11Error::Load { path, source })?);
         Ok(())
     };
     card.with("looking at the token", PATIENCE, keep).await
@@ -107,7 +111,7 @@ impl Card {
         let session = module
             .open_ro_session(slot)
             .map_err(|e| Pkcs11Error::of_token(token.label(), "opening a session on the token", e))?;
-        Ok(Self { slot, token, session, key: None, pin: None })
+        Ok(Self { slot, token, session, key: None, pin: None, sign_call: None })
     }
 
     /// Whether the token wants a log-in, and nobody in this process has logged in to it. Refuses where it cannot work.

@@ -155,18 +155,6 @@ pub enum Pkcs11Error {
         /// How many.
         count: usize,
     },
-    /// The key wants its PIN for each signature, in a way that the module cannot do it.
-    #[error(
-        "the key on token {token:?} wants its PIN again for each signature (CKA_ALWAYS_AUTHENTICATE), and the module \
-         cannot sign in steps, which this needs"
-    )]
-    AlwaysAuthenticate {
-        /// The token.
-        token: String,
-        /// What the module answered.
-        #[source]
-        source: Error,
-    },
     /// The token went away.
     #[error("token {token:?} was removed or has closed the session; put it back and run the command again")]
     Removed {

@@ -1,8 +1,8 @@
 //! A private key on a token: finding it, its certificate, and signing with it.
 
-use cryptoki::context::Pkcs11;
-use cryptoki::error::{Error, RvError};
-use cryptoki::mechanism::{Mechanism, MechanismType};
+use cryptoki::context::{Function, Pkcs11};
+use cryptoki::error::{Error, Rv, RvError};
+use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, UserType};
 
@@ -131,36 +131,16 @@ impl Card {
         if !key.always_authenticate {
             return self.session.sign(&Mechanism::Ecdsa, key.handle, &digest).map_err(|e| self.sign_failed(e));
         }
-        self.sign_in_steps(module, key, algorithm, message, &digest)
-    }
-
-    /// Begins, logs in for this one signature, and ends (PKCS#11 v2.40, section 4.9 on CKA_ALWAYS_AUTHENTICATE). The
-    /// token hashes the message itself if it can: some take steps for those mechanisms only.
-    fn sign_in_steps(
-        &mut self,
-        module: &Pkcs11,
-        key: Key,
-        algorithm: Algorithm,
-        message: &[u8],
-        digest: &[u8],
-    ) -> Result<Vec<u8>, Pkcs11Error> {
-        let hashing = match algorithm {
-            Algorithm::ES256 => (Mechanism::EcdsaSha256, MechanismType::ECDSA_SHA256),
-            Algorithm::ES384 => (Mechanism::EcdsaSha384, MechanismType::ECDSA_SHA384),
-            Algorithm::ES512 => (Mechanism::EcdsaSha512, MechanismType::ECDSA_SHA512),
-        };
-        let mechanisms =
-            module.get_mechanism_list(self.slot).map_err(|e| self.failed("asking for its mechanisms", e))?;
-        let (mechanism, data) =
-            if mechanisms.contains(&hashing.1) { (hashing.0, message) } else { (Mechanism::Ecdsa, digest) };
-        self.session.sign_init(&mechanism, key.handle).map_err(|e| self.sign_failed(e))?;
+        // PKCS#11 v2.40, section 4.9: the log-in stands between the beginning and the end of the operation.
+        self.session.sign_init(&Mechanism::Ecdsa, key.handle).map_err(|e| self.sign_failed(e))?;
         self.log_in(module, UserType::ContextSpecific)?;
-        let signed = self.session.sign_update(data).and_then(|()| self.session.sign_final());
-        signed.map_err(|error| match error {
-            Error::Pkcs11(RvError::FunctionNotSupported | RvError::OperationNotInitialized, _) => {
-                Pkcs11Error::AlwaysAuthenticate { token: self.token.label().into(), source: error }
-            }
-            error => self.sign_failed(error),
+        let Some(call) = &self.sign_call else {
+            return Err(Pkcs11Error::ThreadEnded("signing"));
+        };
+        let signed = call.sign(self.session.handle(), &digest, 2 * algorithm.signature_len());
+        signed.map_err(|code| match Rv::from(code) {
+            Rv::Error(error) => self.sign_failed(Error::Pkcs11(error, Function::Sign)),
+            Rv::Ok => Pkcs11Error::ThreadEnded("signing"),
         })
     }
 

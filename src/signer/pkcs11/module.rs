@@ -40,6 +40,7 @@ type Job = Box<dyn FnOnce(&Pkcs11) + Send>;
 
 /// A loaded module. It stays loaded until the process ends: modules do not bear being loaded twice.
 pub(super) struct Module {
+    path: PathBuf,
     jobs: mpsc::Sender<Job>,
 }
 
@@ -76,12 +77,17 @@ impl Module {
         let failed = |source: Box<dyn std::error::Error + Send + Sync>| Pkcs11Error::Load { path: path.into(), source };
         std::thread::Builder::new().name("pkcs11".into()).spawn(work).map_err(|e| failed(e.into()))?;
         match tokio::time::timeout(PATIENCE, result).await {
-            Ok(Ok(Ok(()))) => Ok(Self { jobs }),
+            Ok(Ok(Ok(()))) => Ok(Self { path: path.into(), jobs }),
             Ok(Ok(Err(Error::LibraryLoading(error)))) => Err(failed(error.into())),
             Ok(Ok(Err(error))) => Err(failed(error.into())),
             Ok(Err(_)) => Err(Pkcs11Error::ThreadEnded(DOING)),
             Err(_) => Err(Pkcs11Error::Timeout { doing: DOING, after: PATIENCE }),
         }
+    }
+
+    /// The module's file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Does `work` on the module's thread and waits for it, but not longer than `patience`.
@@ -127,6 +133,11 @@ impl<T: Send + 'static> Held<T> {
     /// Puts `value` into the module's keeping.
     pub(super) fn new(module: Arc<Module>, value: T) -> Self {
         Self { value: Some(Arc::new(Mutex::new(value))), module }
+    }
+
+    /// The module.
+    pub(super) fn module(&self) -> &Module {
+        &self.module
     }
 
     /// Does `work` with the value on the module's thread.
