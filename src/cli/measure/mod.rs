@@ -1,5 +1,6 @@
 //! `measure`: the values to register, computed from artefacts.
 
+mod launch;
 mod register;
 mod sgx;
 mod snp;
@@ -25,7 +26,7 @@ enum Platform {
     Virtual(virt::Virtual),
     /// MRENCLAVE, signer and version of an enclave, recomputed from its file
     Sgx(sgx::Sgx),
-    /// Host data of a security policy, and the values of a UVM endorsement
+    /// Host data of a security policy, the values of a UVM endorsement, the launch digest of a guest
     Snp(snp::Snp),
 }
 

@@ -1,12 +1,14 @@
-//! `measure snp`: what a security policy, a UVM endorsement and a launch make of themselves.
+//! `measure snp`: what a security policy, a UVM endorsement, a launch, or a whole security context come to.
 
 use std::path::{Path, PathBuf};
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use clap::Args;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::launch;
 use super::register::{Register, Registration};
 use super::table;
 use crate::cli::checks;
@@ -17,14 +19,20 @@ use ccf_gov::evidence::certificate;
 use ccf_gov::evidence::check::Checks;
 use ccf_gov::evidence::policy::deployment::{self, Found};
 use ccf_gov::evidence::policy::review::Review;
+use ccf_gov::evidence::snp::context::{self, SecurityContext};
+use ccf_gov::evidence::snp::endorsements::Roots;
 use ccf_gov::evidence::snp::uvm::UvmEndorsement;
 use ccf_gov::files;
 
-/// Host data of a security policy, the values of a UVM endorsement
+/// Host data of a security policy, the values of a UVM endorsement, the launch digest of a guest
 #[derive(Args)]
 #[command(after_help = "Examples:
   ccf-gov measure snp --policy template.json
-  ccf-gov measure snp --policy policy.rego --uvm reference-info-base64 --proposal register.json")]
+  ccf-gov measure snp --policy policy.rego --uvm reference-info-base64 --proposal register.json
+  ccf-gov measure snp --context /security-context-…
+  ccf-gov measure snp --ovmf OVMF.fd --kernel vmlinuz --initrd initrd --append console=ttyS0 \\
+    --vcpus 4 --vcpu-type EPYC-Milan
+  ccf-gov measure snp --igvm guest.igvm")]
 pub struct Snp {
     /// A security policy: Rego, its base64, an ARM template, a container group's YAML, a Kubernetes manifest
     #[arg(long, value_name = "FILE")]
@@ -32,6 +40,11 @@ pub struct Snp {
     /// A UVM endorsement: reference-info-base64, as it is or decoded
     #[arg(long, value_name = "FILE")]
     uvm: Option<PathBuf>,
+    /// A security context directory: policy, UVM endorsement and AMD's certificates, checked together
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["policy", "uvm"])]
+    context: Option<PathBuf>,
+    #[command(flatten)]
+    launch: launch::LaunchArgs,
     #[command(flatten)]
     register: Register,
 }
@@ -48,8 +61,8 @@ struct Results {
 
 impl Snp {
     pub fn run(self, context: &Context) -> Result<Exit, CliError> {
-        if self.policy.is_none() && self.uvm.is_none() {
-            return Err(CliError::usage("say what to measure: --policy FILE, --uvm FILE")
+        if self.policy.is_none() && self.uvm.is_none() && self.context.is_none() && !self.launch.is_given() {
+            return Err(CliError::usage("say what to measure: --policy, --uvm, --context, --ovmf or --igvm")
                 .hint("`ccf-gov measure snp --help` explains each"));
         }
         let mut results = Results::default();
@@ -61,11 +74,23 @@ impl Snp {
         if let Some(path) = &self.uvm {
             results.uvm(path)?;
         }
-        let passed = results.checks.verdict() != "fail";
-        if !passed {
-            results.refusal.get_or_insert("a check failed".into());
+        if let Some(folder) = &self.context {
+            results.context(folder)?;
         }
-        results.json.insert("verdict".into(), if passed { "pass" } else { "fail" }.into());
+        if let Some(measured) = self.launch.measure()? {
+            results.json.insert("measurement".into(), json!(measured.measurement));
+            results.rows.push(("measurement", measured.measurement.to_string()));
+            results.rows.extend(measured.rows);
+            results.values.push(Registration::SnpMeasurement(measured.measurement));
+            results.checks.append(measured.checks);
+        }
+        let nothing_checked = results.checks.iter().next().is_none();
+        let verdict = if nothing_checked { "pass" } else { results.checks.verdict() };
+        let passed = verdict == "pass";
+        if !passed {
+            results.refusal.get_or_insert("not every check passed".into());
+        }
+        results.json.insert("verdict".into(), verdict.into());
         results.json.insert("checks".into(), json!(results.checks));
         if !self.register.to_stdout() {
             context.output.result(&results.json, || {
@@ -84,8 +109,11 @@ impl Snp {
 
 impl Results {
     fn policy(&mut self, path: &Path) -> Result<(), CliError> {
-        let bytes = files::read(path, deployment::MAX_FILE as u64)?;
-        let groups = deployment::find(&bytes).map_err(|e| {
+        self.policy_bytes(path, &files::read(path, deployment::MAX_FILE as u64)?)
+    }
+
+    fn policy_bytes(&mut self, path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+        let groups = deployment::find(bytes).map_err(|e| {
             CliError::new(Kind::Usage, format!("cannot find a security policy in {}", path.display()), e)
         })?;
         let mut listed = Vec::new();
@@ -116,6 +144,23 @@ impl Results {
         Ok(())
     }
 
+    /// A whole folder: its parts by themselves, and against one another.
+    fn context(&mut self, folder: &Path) -> Result<(), CliError> {
+        let context = SecurityContext::read(folder).map_err(|e| {
+            CliError::new(Kind::Usage, format!("cannot read the security context {}", folder.display()), e)
+        })?;
+        let mut checks = context.check(&Roots::amd(), OffsetDateTime::now_utc());
+        if let Some(policy) = &context.policy {
+            self.policy_bytes(&folder.join(context::POLICY_FILE), BASE64_STANDARD.encode(&policy.bytes).as_bytes())?;
+        }
+        if let Some(uvm) = context.uvm {
+            self.uvm_values(uvm);
+        }
+        std::mem::swap(&mut self.checks, &mut checks);
+        self.checks.append(checks);
+        Ok(())
+    }
+
     fn uvm(&mut self, path: &Path) -> Result<(), CliError> {
         let bytes = files::read(path, 4 << 20)?;
         let uvm = UvmEndorsement::parse(&bytes).map_err(|e| {
@@ -123,6 +168,11 @@ impl Results {
         })?;
         uvm.check_signature(OffsetDateTime::now_utc(), &mut self.checks);
         uvm.check_contents(&mut self.checks);
+        self.uvm_values(uvm);
+        Ok(())
+    }
+
+    fn uvm_values(&mut self, uvm: UvmEndorsement) {
         let date = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_default();
         let dates = uvm.chain.first().and_then(|leaf| certificate::parse(leaf).ok()).map(|c| certificate::dates(&c));
         self.json.insert(
@@ -142,6 +192,5 @@ impl Results {
             self.rows.push(("UVM certificate", format!("{} to {}", date(from), date(to))));
         }
         self.values.push(Registration::SnpUvm { did: uvm.did, feed: uvm.feed, svn: uvm.svn });
-        Ok(())
     }
 }

@@ -1,0 +1,104 @@
+//! The launch digest of an SNP guest, from what it is launched with.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::error::{CliError, Kind};
+use ccf_gov::digest::SnpMeasurement;
+use ccf_gov::evidence::check::Checks;
+use ccf_gov::evidence::snp::launch::kernel::KernelHashes;
+use ccf_gov::evidence::snp::launch::{self, DEFAULT_GUEST_FEATURES, Launch, VcpuType, Vmm, igvm};
+use ccf_gov::files;
+
+/// The largest firmware, kernel, initrd or IGVM file that is read: 1 GiB.
+const MAX_FILE: u64 = 1 << 30;
+
+#[derive(Args)]
+pub struct LaunchArgs {
+    /// The OVMF firmware that the guest starts with
+    #[arg(long, value_name = "FILE", requires = "vcpus")]
+    ovmf: Option<PathBuf>,
+    /// The kernel, if it is loaded directly
+    #[arg(long, value_name = "FILE", requires = "ovmf")]
+    kernel: Option<PathBuf>,
+    /// The initial RAM disk
+    #[arg(long, value_name = "FILE", requires = "kernel")]
+    initrd: Option<PathBuf>,
+    /// The kernel's command line
+    #[arg(long, value_name = "TEXT", requires = "kernel", allow_hyphen_values = true)]
+    append: Option<String>,
+    /// How many virtual processors the guest has
+    #[arg(long, value_name = "NUMBER", requires = "ovmf")]
+    vcpus: Option<u32>,
+    /// Their type, as QEMU names it (EPYC-Milan), or the signature as 0x…
+    #[arg(long, value_name = "TYPE", requires = "ovmf")]
+    vcpu_type: Option<VcpuType>,
+    /// The hypervisor: QEMU, ec2 or gce
+    #[arg(long, value_name = "KIND", default_value = "QEMU")]
+    vmm_type: Vmm,
+    /// The SEV features of the guest, as 0x…
+    #[arg(long, value_name = "HEX", value_parser = parse_features, requires = "ovmf")]
+    guest_features: Option<u64>,
+    /// An IGVM file
+    #[arg(long, value_name = "FILE", conflicts_with = "ovmf")]
+    igvm: Option<PathBuf>,
+}
+
+fn parse_features(text: &str) -> Result<u64, String> {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    u64::from_str_radix(digits, 16).map_err(|_| "guest features are a hexadecimal number, such as 0x1".to_owned())
+}
+
+/// What was measured.
+pub struct Measured {
+    pub measurement: SnpMeasurement,
+    pub rows: Vec<(&'static str, String)>,
+    pub checks: Checks,
+}
+
+impl LaunchArgs {
+    pub fn is_given(&self) -> bool {
+        self.ovmf.is_some() || self.igvm.is_some()
+    }
+
+    pub fn measure(&self) -> Result<Option<Measured>, CliError> {
+        if let Some(path) = &self.igvm {
+            let found = igvm::measure(&files::read(path, MAX_FILE)?)
+                .map_err(|e| CliError::new(Kind::Usage, format!("cannot measure {}", path.display()), e))?;
+            let mut checks = Checks::new();
+            if let Some(stated) = found.stated {
+                let detail = format!("computed {}, the file's ID block states {stated}", found.measurement);
+                checks.require("id-block", stated == found.measurement, detail);
+            }
+            if found.policy.debug() {
+                checks.warn("debug", "the file asks for a guest that its host may debug: never register it");
+            }
+            let rows =
+                vec![("processors", found.vcpus.to_string()), ("guest policy", format!("{:016x}", found.policy.0))];
+            return Ok(Some(Measured { measurement: found.measurement, rows, checks }));
+        }
+        let Some(path) = &self.ovmf else { return Ok(None) };
+        let ovmf = files::read(path, MAX_FILE)?;
+        let kernel = match &self.kernel {
+            Some(kernel) => {
+                let kernel = files::read(kernel, MAX_FILE)?;
+                let initrd = self.initrd.as_ref().map(|path| files::read(path, MAX_FILE)).transpose()?;
+                Some(KernelHashes::new(&kernel, initrd.as_deref(), self.append.as_deref()))
+            }
+            None => None,
+        };
+        let launch = Launch {
+            ovmf: &ovmf,
+            kernel,
+            vcpus: self.vcpus.unwrap_or_default(),
+            vcpu_type: self.vcpu_type,
+            vmm: self.vmm_type,
+            guest_features: self.guest_features.unwrap_or(DEFAULT_GUEST_FEATURES),
+        };
+        let measurement = launch::measure(&launch).map_err(|e| {
+            CliError::new(Kind::Usage, format!("cannot compute the launch digest of {}", path.display()), e)
+        })?;
+        Ok(Some(Measured { measurement, rows: Vec::new(), checks: Checks::new() }))
+    }
+}
