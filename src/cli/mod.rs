@@ -53,7 +53,7 @@ enum Command {
     Measure(measure::Measure),
     /// What a security policy admits
     Policy(policy::Policy),
-    /// Check attestations and proposals against artefacts
+    /// Check attestations, proposals, nodes and the whole service against artefacts
     Verify(verify::Verify),
     /// Make a member's keys, and show what a key or certificate is
     Keys(keys::Keys),

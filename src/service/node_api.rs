@@ -26,6 +26,13 @@ impl Service {
         Ok(nodes(self.read_json("list the removable nodes", "/node/network/removable_nodes").await?))
     }
 
+    /// `GET /node/attestations`: what the trusted nodes showed when they joined, as the service tells it.
+    pub async fn attestations(&self) -> Result<Vec<serde_json::Value>, ServiceError> {
+        let answer: Answer<serde_json::Value> =
+            self.read_json("show its nodes' attestations", "/node/attestations").await?;
+        Ok(answer.value.get("attestations").and_then(|list| list.as_array()).cloned().unwrap_or_default())
+    }
+
     /// `GET /node/consensus` of the primary, whose `acks` tell how far the others are. Waits out an election.
     pub async fn consensus(&self) -> Result<Answer<Consensus>, ServiceError> {
         let mut deadline = self.deadline();

@@ -1,8 +1,10 @@
-//! `verify`: attestations and proposals, checked here.
+//! `verify`: attestations, proposals, nodes and whole services, checked here.
 
 mod attestation;
 mod evidence;
+mod node;
 mod proposal;
+mod service;
 
 use clap::{Args, Subcommand};
 
@@ -10,7 +12,7 @@ use super::common::Context;
 use super::error::CliError;
 use super::exit::Exit;
 
-/// Check attestations and proposals against artefacts
+/// Check attestations, proposals, nodes and the whole service against artefacts
 #[derive(Args)]
 pub struct Verify {
     #[command(subcommand)]
@@ -23,6 +25,10 @@ enum Command {
     Attestation(attestation::Attestation),
     /// Does a proposal register exactly what these artefacts are?
     Proposal(proposal::Proposal),
+    /// Verify a node of the service before it is trusted
+    Node(node::Node),
+    /// Compare every registered value and every node with the artefacts
+    Service(service::Service),
 }
 
 impl Verify {
@@ -30,6 +36,8 @@ impl Verify {
         match self.command {
             Command::Attestation(args) => args.run(context),
             Command::Proposal(args) => args.run(context),
+            Command::Node(args) => args.run(context).await,
+            Command::Service(args) => args.run(context).await,
         }
     }
 }

@@ -1,0 +1,239 @@
+//! `verify node`: a node's attestation, as the service tells it, checked here.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use super::evidence;
+use crate::cli::checks;
+use crate::cli::common::Context;
+use crate::cli::error::{CliError, Kind};
+use crate::cli::exit::Exit;
+use ccf_gov::digest::sha256;
+use ccf_gov::evidence::backing::{Evidence, Kind as EvidenceKind};
+use ccf_gov::evidence::check::Checks;
+use ccf_gov::evidence::node::{self, Attestation, Expected, Outcome, Trust};
+use ccf_gov::evidence::snp::attestation::JoinPolicy as SnpPolicy;
+use ccf_gov::evidence::snp::tcb::MinimumTcb;
+use ccf_gov::evidence::snp::uvm::TrustedUvm;
+use ccf_gov::evidence::snp::version::CcfVersion;
+use ccf_gov::files;
+use ccf_gov::id::NodeId;
+use ccf_gov::service::{JoinPolicy, Node as ServiceNode, NodeStatus};
+
+/// Verify a node of the service before it is trusted
+///
+/// The service checks a node when it joins, and nobody checks it when members vote. This fetches what the service
+/// tells of the node, verifies its attestation here, and compares it with the join policy and with artefacts.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  ccf-gov verify node ID --service https://HOST:PORT --service-cert service_cert.pem --evidence js_generic
+  ccf-gov verify node ID --report report.bin --report host-amd-cert-base64 --report reference-info-base64
+
+The service gives no report of an SNP node that is pending: its operator does. Exit code 3 unless every rule holds
+and could be checked.")]
+pub struct Node {
+    /// The node's id
+    #[arg(value_name = "ID")]
+    id: NodeId,
+    /// What the operator gave: a report, its endorsements, a UVM endorsement; repeat
+    #[arg(long, value_name = "FILE")]
+    report: Vec<PathBuf>,
+    /// The artefacts that the node should run; repeat, or give several
+    #[arg(long, num_args = 1.., value_name = "FILE")]
+    evidence: Vec<PathBuf>,
+    /// The version of CCF that the service runs
+    #[arg(long, value_name = "VERSION")]
+    ccf_version: Option<CcfVersion>,
+}
+
+impl Node {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let evidence = evidence::read(&self.evidence, self.ccf_version)?;
+        let mut given = Attestation::default();
+        for path in &self.report {
+            let bytes = files::read(path, node::MAX_FILE)?;
+            given.add(&bytes).map_err(|e| CliError::new(Kind::Usage, format!("cannot use {}", path.display()), e))?;
+        }
+        let service = context.connect().await?;
+        let Some(answer) = service.node(self.id).await? else {
+            return Err(CliError {
+                kind: Kind::Refused,
+                message: format!("the service has no node {}", self.id),
+                source: None,
+                hint: Some("`ccf-gov node list` shows the nodes that it has".into()),
+            });
+        };
+        let policy = service.join_policy().await?.value;
+        let attested =
+            if answer.value.status == NodeStatus::Trusted { service.attestations().await? } else { Vec::new() };
+        let attestation = gather(given, self.id, &answer.raw, &attested);
+        let outcome = check(self.id, &answer.value, &attestation, &policy, self.ccf_version);
+        let mut outcome = match outcome {
+            Some(outcome) => outcome,
+            None => return self.without_attestation(context, &answer.value),
+        };
+        if !evidence.is_empty() {
+            let mut further = Checks::new();
+            check_artefacts(&outcome, &evidence, &mut further);
+            outcome.checks.append(further);
+        }
+        super::attestation::show(context, &outcome)?;
+        Ok(checks::exit(&outcome.checks))
+    }
+
+    /// Nothing could be verified, and that is said.
+    fn without_attestation(&self, context: &Context, node: &ServiceNode) -> Result<Exit, CliError> {
+        let mut found = Checks::new();
+        found.incomplete("attestation", missing(node));
+        check_certificate(self.id, node, &mut found);
+        let result = json!({"verdict": found.verdict(), "node_id": self.id, "status": node.status, "checks": found});
+        context.output.result(&result, || checks::lines(&found))?;
+        Ok(checks::exit(&found))
+    }
+}
+
+fn missing(node: &ServiceNode) -> String {
+    let format = node.quote_info.as_ref().map_or("no attestation", |q| q.format.as_str());
+    format!(
+        "the service gives no report of this {} node ({format}): ask its operator for report, endorsements and UVM \
+         endorsement, and give them with --report",
+        node.status.to_string().to_lowercase()
+    )
+}
+
+/// The operator's files first; then what the service tells, where it adds something.
+pub fn gather(mut attestation: Attestation, id: NodeId, node: &Value, attested: &[Value]) -> Attestation {
+    let own = attested.iter().find(|a| a.get("node_id").and_then(Value::as_str) == Some(&id.to_string()));
+    for part in own.into_iter().chain(node.get("quoteInfo")) {
+        for name in
+            ["raw", "rawQuote", "endorsements", "uvm_endorsements", "uvmEndorsements", "endorsed_tcb", "endorsedTcb"]
+        {
+            if let Some(text) = part.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()) {
+                // What was given already, or is no part of an attestation, adds nothing.
+                let _ = attestation.add(json!({name: text}).to_string().as_bytes());
+            }
+        }
+    }
+    attestation
+}
+
+/// Verifies what there is of an attestation; `None` if there is no report.
+pub fn check(
+    id: NodeId,
+    node: &ServiceNode,
+    attestation: &Attestation,
+    policy: &JoinPolicy,
+    ccf: Option<CcfVersion>,
+) -> Option<Outcome> {
+    let expected = Expected { node_id: Some(id), ccf, policy: snp_policy(policy), ..Expected::default() };
+    let mut outcome = attestation.verify(&expected, &Trust::pinned(OffsetDateTime::now_utc())).ok()?;
+    let found = &mut outcome.checks;
+    let mut registered = |name, list: &[String], value: &str| {
+        let known = list.iter().any(|entry| entry == value);
+        let detail = if known { format!("{value} is registered") } else { format!("{value} is not registered") };
+        found.require(name, known, detail);
+    };
+    match outcome.platform {
+        "sgx" => registered("join-policy-measurement", &policy.sgx.measurements, &outcome.measurement),
+        "virtual" => {
+            registered("join-policy-measurement", &policy.virtual_.measurements, &outcome.measurement);
+            let host_data = outcome.host_data.map(|h| h.to_string()).unwrap_or_default();
+            registered("join-policy-host-data", &policy.virtual_.host_data, &host_data);
+        }
+        _ => {}
+    }
+    check_certificate(id, node, found);
+    if node.status == NodeStatus::Retired {
+        found.warn("node-status", "the node is retired");
+    }
+    Some(outcome)
+}
+
+/// The service's policy for SNP nodes; `None` if something in it cannot be read.
+fn snp_policy(policy: &JoinPolicy) -> Option<SnpPolicy> {
+    let snp = &policy.snp;
+    let uvm = snp.uvm_endorsements.iter().flat_map(|(did, feeds)| {
+        let feeds = feeds.as_object().into_iter().flatten();
+        feeds.map(|(feed, entry)| {
+            let svn = entry.get("svn").map(|svn| svn.as_str().map_or_else(|| svn.to_string(), str::to_owned));
+            TrustedUvm { did: did.clone(), feed: feed.clone(), svn: svn.unwrap_or_default() }
+        })
+    });
+    let tcb = snp
+        .tcb_versions
+        .iter()
+        .map(|(cpuid, minimum)| Some((cpuid.parse().ok()?, MinimumTcb::from_json(minimum).ok()?)));
+    Some(SnpPolicy {
+        // Texts that are not in CCF's form never match, so they admit nobody.
+        measurements: snp.measurements.iter().filter_map(|m| m.parse().ok()).collect(),
+        host_data: snp.host_data.keys().filter_map(|h| h.parse().ok()).collect(),
+        uvm: uvm.collect(),
+        minimum_tcb: Some(tcb.collect::<Option<_>>()?).filter(|list: &Vec<_>| !list.is_empty()),
+    })
+}
+
+/// The key in the node's certificate must be the one that its id is the digest of.
+fn check_certificate(id: NodeId, node: &ServiceNode, found: &mut Checks) {
+    let Some(text) = &node.certificate else {
+        found.warn("node-certificate", "the service has issued it no certificate yet: its id stands for its key");
+        return;
+    };
+    let key = pem::parse(text).ok().and_then(|pem| {
+        let certificate = ccf_gov::evidence::certificate::parse(pem.contents()).ok()?;
+        Some(NodeId::from_bytes(sha256(certificate.public_key().raw)))
+    });
+    match key {
+        Some(key) => {
+            found.require("node-certificate", key == id, format!("the certificate's key is {key}"));
+        }
+        None => found.fail("node-certificate", "the service's certificate of it cannot be read"),
+    }
+}
+
+/// Whether the node runs what the artefacts are.
+fn check_artefacts(outcome: &Outcome, evidence: &[Evidence], found: &mut Checks) {
+    let host_data = outcome.host_data;
+    let (mut measured, mut hosted) = (Vec::new(), Vec::new());
+    for item in evidence {
+        match &item.kind {
+            EvidenceKind::Executable(digest) if outcome.platform == "virtual" && Some(*digest) == host_data => {
+                hosted.push(item.name.clone());
+            }
+            EvidenceKind::Enclave(enclave)
+                if outcome.platform == "sgx"
+                    && enclave.checks.verdict() == "pass"
+                    && enclave.mrenclave.to_string() == outcome.measurement =>
+            {
+                measured.push(item.name.clone());
+            }
+            EvidenceKind::Policies(groups)
+                if outcome.platform == "snp" && groups.iter().any(|g| Some(g.host_data()) == host_data) =>
+            {
+                hosted.push(item.name.clone());
+            }
+            EvidenceKind::Uvm { uvm, valid: true }
+                if outcome.platform == "snp" && uvm.measurement.to_string() == outcome.measurement =>
+            {
+                measured.push(item.name.clone());
+            }
+            _ => {}
+        }
+    }
+    let mut backed = |name, value: &str, by: &[String]| {
+        let detail = if by.is_empty() {
+            format!("{value} is of none of the artefacts")
+        } else {
+            format!("{value} is that of {}", by.join(", "))
+        };
+        found.require(name, !by.is_empty(), detail);
+    };
+    if let Some(host_data) = host_data {
+        backed("artefact-host-data", &host_data.to_string(), &hosted);
+    }
+    if outcome.platform != "virtual" {
+        backed("artefact-measurement", &outcome.measurement, &measured);
+    }
+}

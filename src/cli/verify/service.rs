@@ -1,0 +1,197 @@
+//! `verify service`: every registered value and every node, against the artefacts.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::json;
+
+use super::{evidence, node};
+use crate::cli::checks::{self, clean};
+use crate::cli::common::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use ccf_gov::evidence::backing;
+use ccf_gov::evidence::check::Checks;
+use ccf_gov::evidence::node::{Attestation, Outcome};
+use ccf_gov::evidence::snp::version::CcfVersion;
+use ccf_gov::id::NodeId;
+use ccf_gov::proposal::{Action, Proposal};
+use ccf_gov::service::{JoinPolicy, NodeStatus};
+
+/// Compare every registered value and every node with the artefacts
+#[derive(Args)]
+#[command(after_help = "Example:
+  ccf-gov verify service --evidence js_generic --service https://HOST:PORT --service-cert service_cert.pem
+
+A value is backed if an artefact has it, and stale if no node runs it. Exit code 3 unless every value is backed,
+every node was verified, and none runs code that is not registered.")]
+pub struct Service {
+    /// The artefacts that should be registered and running; repeat, or give several
+    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    evidence: Vec<PathBuf>,
+    /// The version of CCF that the service runs
+    #[arg(long, value_name = "VERSION")]
+    ccf_version: Option<CcfVersion>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    kind: &'static str,
+    value: String,
+    state: &'static str,
+    backed_by: Vec<String>,
+    nodes: Vec<NodeId>,
+}
+
+/// A node that has not retired, and what it runs, if that could be told.
+struct Running {
+    id: NodeId,
+    status: NodeStatus,
+    outcome: Option<Outcome>,
+}
+
+impl Service {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let evidence = evidence::read(&self.evidence, self.ccf_version)?;
+        let service = context.connect().await?;
+        let policy = service.join_policy().await?.value;
+        let nodes = service.nodes().await?;
+        let attested = service.attestations().await?;
+        let raw = nodes.raw.get("value").and_then(|v| v.as_array()).cloned().unwrap_or_default();
+        let mut running = Vec::new();
+        for listed in nodes.value.iter().filter(|n| n.status != NodeStatus::Retired) {
+            let id = listed.node_id.to_string();
+            let json = raw.iter().find(|n| n.get("nodeId").and_then(|i| i.as_str()) == Some(&id)).cloned();
+            let attestation =
+                node::gather(Attestation::default(), listed.node_id, &json.unwrap_or_default(), &attested);
+            let outcome = node::check(listed.node_id, listed, &attestation, &policy, self.ccf_version);
+            running.push(Running { id: listed.node_id, status: listed.status, outcome });
+        }
+        let mut found = Checks::new();
+        let rows = registered(&policy, &evidence, &running, &mut found);
+        for node in &running {
+            check_node(node, &mut found);
+        }
+        let result = json!({
+            "verdict": found.verdict(),
+            "checks": found,
+            "values": rows,
+            "nodes": running.iter().map(|n| json!({
+                "node_id": n.id, "status": n.status,
+                "verdict": n.outcome.as_ref().map_or("incomplete", |o| o.checks.verdict()),
+                "measurement": n.outcome.as_ref().map(|o| &o.measurement),
+                "host_data": n.outcome.as_ref().and_then(|o| o.host_data),
+                "checks": n.outcome.as_ref().map(|o| &o.checks),
+            })).collect::<Vec<_>>(),
+        });
+        context.output.result(&result, || {
+            let width = rows.iter().map(|r| r.kind.len()).max().unwrap_or(0);
+            let mut text = String::new();
+            for row in &rows {
+                let nodes = format!("{} node(s)", row.nodes.len());
+                text += &format!("{:8}  {:width$}  {}  {nodes}\n", row.state, row.kind, clean(&row.value));
+            }
+            format!("{text}\n{}", checks::lines(&found))
+        })?;
+        Ok(checks::exit(&found))
+    }
+}
+
+/// One row for every value of the join policy.
+fn registered(
+    policy: &JoinPolicy,
+    evidence: &[backing::Evidence],
+    running: &[Running],
+    found: &mut Checks,
+) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut add = |kind: &'static str, value: String, action: Action, runs: &dyn Fn(&Outcome) -> bool| {
+        let (_, values) = backing::verify(&Proposal::of(vec![action]), evidence, None);
+        let backed_by = values.into_iter().next().map(|v| v.backed_by).unwrap_or_default();
+        let nodes: Vec<NodeId> =
+            running.iter().filter(|n| n.outcome.as_ref().is_some_and(runs)).map(|n| n.id).collect();
+        let unknown = running.iter().any(|n| n.outcome.is_none());
+        let state = match (backed_by.is_empty(), nodes.is_empty()) {
+            (true, _) => {
+                found.fail("unbacked", format!("{kind} {value}: registered, and no artefact has it"));
+                "unbacked"
+            }
+            (false, true) if !unknown => {
+                found.warn("stale", format!("{kind} {value}: registered, and no node runs it"));
+                "stale"
+            }
+            (false, _) => {
+                found.pass("backed", format!("{kind} {value}: {}", backed_by.join(", ")));
+                "backed"
+            }
+        };
+        rows.push(Row { kind, value, state, backed_by, nodes });
+    };
+    let action = |name: &str, args| Action::new(name, Some(args));
+    for value in &policy.sgx.measurements {
+        let remove = action("remove_node_code", json!({"code_id": value}));
+        add("sgx measurement", value.clone(), remove, &|o| o.platform == "sgx" && o.measurement == *value);
+    }
+    for value in policy.snp.host_data.keys() {
+        let remove = action("remove_snp_host_data", json!({"host_data": value}));
+        let runs = |o: &Outcome| o.platform == "snp" && o.host_data.is_some_and(|h| h.to_string() == *value);
+        add("snp host data", value.clone(), remove, &runs);
+    }
+    for value in &policy.snp.measurements {
+        let remove = action("remove_snp_measurement", json!({"measurement": value}));
+        add("snp measurement", value.clone(), remove, &|o| o.platform == "snp" && o.measurement == *value);
+    }
+    for (did, feeds) in &policy.snp.uvm_endorsements {
+        for feed in feeds.as_object().into_iter().flatten().map(|(feed, _)| feed) {
+            let remove = action("remove_snp_uvm_endorsement", json!({"did": did, "feed": feed}));
+            let runs = |o: &Outcome| {
+                o.values
+                    .get("uvm")
+                    .is_some_and(|u| u.get("did") == Some(&json!(did)) && u.get("feed") == Some(&json!(feed)))
+            };
+            add("snp uvm endorsement", format!("{feed} of {did}"), remove, &runs);
+        }
+    }
+    for value in &policy.virtual_.host_data {
+        let remove = action("remove_virtual_host_data", json!({"host_data": value}));
+        let runs = |o: &Outcome| o.platform == "virtual" && o.host_data.is_some_and(|h| h.to_string() == *value);
+        add("virtual host data", value.clone(), remove, &runs);
+    }
+    for value in &policy.virtual_.measurements {
+        let remove = action("remove_virtual_measurement", json!({"measurement": value}));
+        add("virtual measurement", value.clone(), remove, &|o| o.platform == "virtual" && o.measurement == *value);
+    }
+    rows
+}
+
+/// A node's attestation in one line; code that runs and is no longer registered is named as such.
+fn check_node(node: &Running, found: &mut Checks) {
+    let who = format!("{} node {}", node.status, node.id);
+    let Some(outcome) = &node.outcome else {
+        found.incomplete("node", format!("{who}: the service gives no report, so what it runs is not known"));
+        return;
+    };
+    let failed: Vec<String> = outcome
+        .checks
+        .iter()
+        .filter(|c| c.verdict == ccf_gov::evidence::check::Verdict::Fail)
+        .map(|c| format!("{}: {}", c.name, c.detail))
+        .collect();
+    let about_policy = |name: &str| {
+        name.starts_with("join-policy") || matches!(name, "policy-host-data" | "policy-measurement" | "uvm-trusted")
+    };
+    let unregistered =
+        outcome.checks.iter().any(|c| about_policy(c.name) && c.verdict == ccf_gov::evidence::check::Verdict::Fail);
+    match outcome.checks.verdict() {
+        "pass" => found.pass("node", format!("{who}: verified")),
+        "fail" if unregistered => {
+            found.fail(
+                "not-registered",
+                format!("{who} runs code that is no longer registered ({})", failed.join("; ")),
+            );
+        }
+        "fail" => found.fail("node", format!("{who}: {}", failed.join("; "))),
+        _ => found.incomplete("node", format!("{who}: not everything could be checked")),
+    }
+}
