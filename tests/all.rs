@@ -5,6 +5,7 @@
 mod commands;
 mod corpus;
 mod evidence_sgx;
+mod interop;
 mod real_ccf;
 mod sandbox;
 mod service;
