@@ -29,6 +29,7 @@ mod shell;
 mod shown;
 mod sign;
 mod submit;
+mod upgrade;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -79,6 +80,8 @@ enum Command {
     Service(service::Service),
     /// A CCF service in this process, for tests and rehearsals
     Sandbox(sandbox::SandboxCommand),
+    /// Walk a code upgrade
+    Upgrade(upgrade::Upgrade),
     /// Write shell completions to standard output
     Completions(shell::Completions),
     /// Write manual pages into a folder
@@ -103,6 +106,7 @@ impl Command {
             Self::Node(args) => args.run(context).await,
             Self::Service(args) => args.run(context).await,
             Self::Sandbox(args) => args.run(context).await,
+            Self::Upgrade(args) => args.run(context).await,
             Self::Completions(args) => args.run(context),
             Self::Man(args) => args.run(context),
         }

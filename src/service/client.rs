@@ -206,6 +206,11 @@ impl Service {
         true
     }
 
+    /// Finds out again which nodes there are, when somebody knows that they have changed.
+    pub async fn refresh(&self) {
+        self.look_around().await;
+    }
+
     /// Finds out again which nodes there are and which of them leads.
     pub(super) async fn look_around(&self) {
         let mut known = self.addresses();

@@ -1,1 +1,23 @@
-//! The walk of a code upgrade.
+//! The walk of a code upgrade: register, join and trust, retire, delete, rules and application, deregister.
+//!
+//! [`Upgrade`] walks it on any service: whoever starts and stops the processes is an [`Operator`], whoever
+//! proposes and votes is a [`Consortium`]. [`rehearse`] walks it on a sandbox. Before a node is trusted or
+//! retired, the [`quorum`] guard looks at the live configuration and refuses what could stop the service.
+
+mod code;
+mod consortium;
+mod error;
+mod operator;
+mod phases;
+pub mod quorum;
+mod rehearsal;
+mod step;
+mod walk;
+
+pub use code::Code;
+pub use consortium::{Consortium, Passed, Signing};
+pub use error::UpgradeError;
+pub use operator::{Operator, OperatorError};
+pub use rehearsal::{Rehearsal, example_signers, rehearse};
+pub use step::{NodeLine, Phase, Step};
+pub use walk::{Rules, Upgrade};
