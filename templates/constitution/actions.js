@@ -841,6 +841,10 @@ function keySet(value, path) {
     }
     fields.forEach((field) => nonEmptyString(key[field], `${at}.${field}`));
   })(value.keys, `${path}.keys`);
+  // Nodes fail to apply an empty set.
+  if (value.keys.length === 0) {
+    throw new Error(`${path}.keys must have a key, and is empty`);
+  }
 }
 
 action(

@@ -307,6 +307,7 @@ fn what_fits_no_rule_is_refused_with_its_reason() {
             "issuer must be an https:// URL",
         ),
         ("set_jwt_issuer", json!({"issuer": "https://a", "auto_refresh": true}), "ca_cert_bundle_name must be given"),
+        ("set_jwt_issuer", json!({"issuer": "i", "jwks": {"keys": []}}), "jwks.keys must have a key, and is empty"),
         (
             "set_jwt_public_signing_keys",
             json!({"issuer": "i", "jwks": {"keys": [{"kid": "a", "kty": "RSA"}]}}),
@@ -725,6 +726,7 @@ fn tokens() {
 
 /// CCF's own sample, one file made of its parts, when `CCF_GOV_SAMPLE_CONSTITUTION` names it.
 #[test]
+#[allow(clippy::print_stderr)]
 fn ours_writes_what_the_sample_writes() {
     let Some(path) = std::env::var_os("CCF_GOV_SAMPLE_CONSTITUTION") else {
         eprintln!("skipped: CCF_GOV_SAMPLE_CONSTITUTION does not name a file");
