@@ -1,0 +1,2 @@
+import { text } from "./lib/text.js";
+export function hello(request) { return { body: text }; }

@@ -1,0 +1,3 @@
+package policy
+
+api_version := "0.10.0"

@@ -1,0 +1,2 @@
+export function resolve(proposal, proposerId, votes) {}
+export function apply(proposal, proposalId) {}
