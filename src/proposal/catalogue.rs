@@ -339,4 +339,24 @@ mod tests {
         ];
         assert_eq!(drops, known);
     }
+
+    #[test]
+    fn the_table_in_the_documentation_is_this_catalogue() {
+        let cell = |text: Option<&str>| text.unwrap_or_default().to_string();
+        let rows = all().iter().map(|t| {
+            let parameters = t.parameters.iter().map(|p| match p.required && p.default.is_none() {
+                true => format!("`{}`", p.name),
+                false => format!("[`{}`]", p.name),
+            });
+            let parameters = parameters.collect::<Vec<_>>().join(" ");
+            let (since, removed) = (cell(t.since.as_deref()), cell(t.removed.as_deref()));
+            let drops = if t.drops { "yes" } else { "" };
+            format!("| `{}` | {parameters} | {since} | {removed} | {drops} |\n", t.name)
+        });
+        let head = "| action | parameters | since CCF | removed in | drops others |\n|---|---|---|---|---|\n";
+        let table = head.to_string() + &rows.collect::<String>();
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/proposals.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        assert!(page.contains(&table), "docs/proposals.md should hold:\n{table}");
+    }
 }

@@ -78,6 +78,11 @@ impl Proposal {
         &self.bytes
     }
 
+    /// What it would do, for a person: see [`summary`](super::summary()).
+    pub fn summary(&self) -> String {
+        super::summary(&self.value)
+    }
+
     /// The whole JSON, with whatever stands in it beside the actions.
     pub fn value(&self) -> &Value {
         &self.value

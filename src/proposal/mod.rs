@@ -5,6 +5,7 @@
 //! - [`new`]: a proposal from a template and settings; [`value`], [`time`], [`bundle`] and [`pem_text`] read them.
 //! - [`merge`]: one proposal of several.
 //! - [`lint`]: what can be checked with nothing but the proposal.
+//! - [`summary`]: what a proposal says, for a person.
 //! - [`ballot`]: votes, as scripts.
 //!
 //! ```
@@ -24,7 +25,9 @@ pub mod lint;
 pub mod merge;
 pub mod new;
 pub mod pem_text;
+mod summary;
 pub mod time;
 pub mod value;
 
 pub use document::{Action, MAX_PROPOSAL, Proposal, ProposalError};
+pub use summary::summary;

@@ -49,7 +49,10 @@ pub fn host_data(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 /// What the policy lets run, as far as its text shows.
 pub fn security_policy(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     subject.each(ADD_HOST_DATA, |action, found| {
-        let Some(policy) = action.text("security_policy").filter(|p| !p.is_empty()) else { return };
+        let Some(policy) = action.text("security_policy") else { return };
+        if policy.is_empty() {
+            return found(Incomplete, "it is empty, so there is nothing to look at".into());
+        }
         if decode(policy.as_bytes()).is_some() {
             found(Fail, "it is base64, not Rego".into());
             return;
