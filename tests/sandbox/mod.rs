@@ -1,6 +1,8 @@
 //! The sandbox, from outside: real TLS, real requests, scripted nodes.
 
+mod control;
 mod faults;
+mod pipeline;
 
 use std::time::Duration;
 
