@@ -1,10 +1,10 @@
 //! What endorses a report: the certificate of the chip's key, AMD's two above it, and AMD's pinned roots.
 
-use base64::prelude::{BASE64_STANDARD, Engine};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use x509_parser::certificate::X509Certificate;
 
+use super::host_data;
 use super::tcb::{Product, Tcb, TcbVersion};
 use crate::digest::sha256;
 use crate::evidence::certificate::{self, CertificateError, Hash, Scheme};
@@ -60,7 +60,7 @@ impl Endorsements {
         if text.starts_with(b"{") {
             return Self::parse_json(text);
         }
-        let decoded = BASE64_STANDARD.decode(text).map_err(|_| EndorsementsError::Unknown)?;
+        let decoded = host_data::decode(text).ok_or(EndorsementsError::Unknown)?;
         match decoded.trim_ascii() {
             json if json.starts_with(b"{") => Self::parse_json(json),
             text if text.starts_with(b"-----BEGIN") => Ok(Self { certificates: pem(text)?, tcbm: None }),

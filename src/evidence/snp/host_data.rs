@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::prelude::{BASE64_STANDARD, Engine};
 
 use crate::digest::{HostData, sha256};
@@ -18,13 +20,17 @@ pub fn from_file(file: &[u8]) -> SecurityPolicy {
     SecurityPolicy { bytes, was_base64 }
 }
 
-/// The decoded bytes of `text` if it is the base64 of something.
+/// The decoded bytes of `text` if it is the base64 of something: on one line or several, padded or not.
 pub fn decode(text: &[u8]) -> Option<Vec<u8>> {
-    let text = text.trim_ascii();
+    const LENIENT: GeneralPurpose = GeneralPurpose::new(
+        &alphabet::STANDARD,
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    );
+    let text: Vec<u8> = text.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
     if text.is_empty() {
         return None;
     }
-    BASE64_STANDARD.decode(text).ok()
+    LENIENT.decode(text).ok()
 }
 
 /// A security policy.
@@ -185,6 +191,8 @@ mod tests {
         let text = BASE64_STANDARD.encode(POLICY);
         let policy = from_file(format!("{text}\n").as_bytes());
         assert!(policy.was_base64);
+        let wrapped = format!("{}\r\n{}", &text[..20], text[20..].trim_end_matches('='));
+        assert_eq!(from_file(wrapped.as_bytes()), policy);
         assert_eq!(policy.host_data(), of_policy(POLICY));
         assert!(!from_file(POLICY).was_base64);
         assert_eq!(from_file(POLICY).bytes, POLICY);

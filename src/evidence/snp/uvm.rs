@@ -3,12 +3,12 @@
 
 use std::cmp::Ordering;
 
-use base64::prelude::{BASE64_STANDARD, Engine};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::cbor::{self, Value};
 use super::did_x509;
+use super::host_data;
 use super::version::SvnOrder;
 use crate::digest::SnpMeasurement;
 use crate::evidence::certificate::{self, Scheme};
@@ -93,9 +93,9 @@ impl UvmEndorsement {
         if bytes.len() > MAX_UVM {
             return Err(UvmError::TooLarge(bytes.len()));
         }
-        match BASE64_STANDARD.decode(bytes.trim_ascii()) {
-            Ok(decoded) if !decoded.is_empty() => Self::parse_cose(&decoded),
-            _ => Self::parse_cose(bytes),
+        match host_data::decode(bytes) {
+            Some(decoded) => Self::parse_cose(&decoded),
+            None => Self::parse_cose(bytes),
         }
     }
 

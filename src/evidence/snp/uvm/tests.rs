@@ -1,4 +1,4 @@
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use time::macros::datetime;
 
 use super::*;
