@@ -19,6 +19,7 @@
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use serde_json::{Value, json};
 
+use super::cbor::{ARRAY, MAP, Reader, push_bytes, push_head};
 use super::{
     CertificateError, CreatedAt, CreatedAtError, Envelope, EnvelopeError, MemberCertificate, Message, MessageError,
     Signature, summary,
@@ -77,6 +78,25 @@ impl SigningRequest {
     /// Asks `certificate`'s member to sign `message`.
     pub fn new(message: Message, certificate: MemberCertificate) -> Self {
         Self { message, certificate }
+    }
+
+    /// The request whose bytes to be signed these are, if they are one that `certificate`'s member could sign.
+    pub fn from_to_be_signed(bytes: &[u8], certificate: &MemberCertificate) -> Option<Self> {
+        let mut reader = Reader(bytes);
+        let _parts = reader.argument(ARRAY, "an array").ok()?;
+        let _context = reader.text().ok()?;
+        let protected = reader.bytes().ok()?;
+        let _external = reader.bytes().ok()?;
+        let payload = reader.bytes().ok()?;
+        // The envelope's reader knows the header; the signature is not looked at.
+        let mut envelope = vec![0xd2, 0x84];
+        push_bytes(&mut envelope, protected);
+        push_head(&mut envelope, MAP, 0);
+        push_bytes(&mut envelope, payload);
+        push_bytes(&mut envelope, &vec![0; certificate.algorithm().signature_len()]);
+        let message = Envelope::from_bytes(&envelope).ok()?.message().clone();
+        let this = Self::new(message, certificate.clone());
+        (this.to_be_signed() == bytes).then_some(this)
     }
 
     /// What is to be signed.

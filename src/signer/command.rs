@@ -1,7 +1,7 @@
 //! `exec:`: another program that signs.
 //!
-//! The program gets a [`Request`] as one JSON object on its standard input and writes the signature to its standard
-//! output, in any form that [`Signature::from_any`] reads. Its standard error is ours, so that what it says
+//! The program gets the [`SigningRequest`] as one line of JSON on its standard input and writes the signature to its
+//! standard output, in any form that [`Signature::from_file`] reads. Its standard error is ours, so that what it says
 //! to people reaches them at once. It is killed when its time is over.
 
 use std::fmt;
@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use serde::Serialize;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
 use super::{CommandOptions, Signer, SignerError};
-use crate::cose::{MemberCertificate, Signature};
+use crate::cose::{MemberCertificate, Signature, SigningRequest};
 
 /// How long a program may take where nothing else is said: a person may have to touch a key.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -68,19 +68,6 @@ pub enum CommandError {
     },
 }
 
-/// What a program is given: one JSON object on standard input.
-#[derive(Serialize)]
-struct Request<'a> {
-    /// `ES256`, `ES384` or `ES512`.
-    alg: &'a str,
-    /// The digest to sign, base64url without padding: together with `alg` the body of a key vault's sign call.
-    value: String,
-    /// The bytes whose digest that is (the Sig_structure of RFC 9052), base64.
-    to_be_signed: String,
-    /// Whose signature is wanted.
-    member_id: String,
-}
-
 impl CommandSigner {
     /// A signer that asks `program`, which is looked up in `PATH` unless it holds a slash.
     pub fn new(program: &str, options: CommandOptions, certificate: MemberCertificate) -> Self {
@@ -88,17 +75,19 @@ impl CommandSigner {
         Self { program: program.into(), arguments, patience: timeout.unwrap_or(PATIENCE), certificate }
     }
 
+    /// The signing request, as `prepare` writes it; for bytes that are no governance request only what signing takes.
     fn request(&self, message: &[u8]) -> Vec<u8> {
         let algorithm = self.algorithm();
-        let request = Request {
-            alg: algorithm.name(),
-            value: URL_SAFE_NO_PAD.encode(algorithm.digest(message)),
-            to_be_signed: STANDARD.encode(message),
-            member_id: self.certificate.member_id().to_string(),
-        };
-        let mut json = serde_json::to_vec(&request).unwrap_or_default();
-        json.push(b'\n');
-        json
+        let request = SigningRequest::from_to_be_signed(message, &self.certificate).map(|request| request.to_json());
+        let request = request.unwrap_or_else(|| {
+            json!({
+                "alg": algorithm.name(),
+                "value": URL_SAFE_NO_PAD.encode(algorithm.digest(message)),
+                "member_id": self.certificate.member_id(),
+                "to_be_signed": URL_SAFE_NO_PAD.encode(message),
+            })
+        });
+        format!("{request}\n").into_bytes()
     }
 
     /// Runs the program once and gives what it wrote.
@@ -151,7 +140,7 @@ impl Signer for CommandSigner {
         let answer = tokio::time::timeout(self.patience, self.ask(self.request(message))).await;
         let timeout = |_| CommandError::Timeout { program: self.program.clone(), after: self.patience };
         let answer = answer.map_err(timeout)??;
-        Ok(Signature::from_any(self.algorithm(), &answer)?)
+        Ok(Signature::from_file(self.algorithm(), &answer)?)
     }
 }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use ccf_gov::cose::{Algorithm, Message, MessageType};
-use ccf_gov::signer::{CommandOptions, CommandSigner, NewKeys, Signer, sign};
+use ccf_gov::cose::{Algorithm, Message, MessageType, SigningRequest};
+use ccf_gov::signer::{CommandOptions, CommandSigner, NewKeys, PemSigner, Signer, sign};
 
-use super::{chain, keeps_contract, keys, proposal, time};
+use super::{chain, keeps_contract, keys, pem, proposal, time};
 
 /// A shell script as the program.
 fn script(folder: &Path, text: &str) -> String {
@@ -49,7 +49,7 @@ async fn openssl_keeps_the_contract() {
         let keys = keys("member", algorithm);
         let key = keys.write(folder.path(), false).unwrap().private_key;
         let text = format!(
-            "sed 's/.*\"to_be_signed\":\"\\([^\"]*\\)\".*/\\1/' | base64 -d | openssl dgst -{hash} -sign \"$1\""
+            "sed 's/.*\"to_be_signed\":\"\\([^\"]*\\)\".*/\\1/' | tr '_-' '/+' | base64 -d 2>/dev/null | openssl dgst -{hash} -sign \"$1\""
         );
         let program = script(folder.path(), &text);
         keeps_contract(&signer(&program, &[key.to_str().unwrap()], &keys), &keys).await;
@@ -63,11 +63,33 @@ async fn the_request_says_what_is_signed() {
     let file = folder.path().join("request.json");
     let program = script(folder.path(), &format!("cat > {}; exit 1", file.display()));
     let _ = signer(&program, &[], &keys).sign(b"bytes").await;
-    let request: serde_json::Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let read = || serde_json::from_slice::<serde_json::Value>(&std::fs::read(&file).unwrap()).unwrap();
+    let request = read();
     assert_eq!(request["alg"], "ES384");
     assert_eq!(request["value"], URL_SAFE_NO_PAD.encode(Algorithm::ES384.digest(b"bytes")));
-    assert_eq!(request["to_be_signed"], STANDARD.encode(b"bytes"));
+    assert_eq!(request["to_be_signed"], URL_SAFE_NO_PAD.encode(b"bytes"));
     assert_eq!(request["member_id"], keys.certificate().member_id().to_string());
+    // For a governance request it is the whole of what `prepare` writes.
+    let message = Message::new(MessageType::Proposal, time(), None, proposal("x")).unwrap();
+    let _ = sign(&signer(&program, &[], &keys), message.clone()).await;
+    assert_eq!(read(), SigningRequest::new(message, keys.certificate().clone()).to_json());
+}
+
+#[tokio::test]
+async fn text_forms_of_a_signature_are_taken() {
+    let keys = keys("member", Algorithm::ES384);
+    let pem = PemSigner::new(&pem(&keys), keys.certificate().clone()).unwrap();
+    let expected = pem.sign(b"bytes").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for text in [
+        format!("echo {}", STANDARD.encode(expected.as_bytes())),
+        format!("echo {}", URL_SAFE_NO_PAD.encode(expected.as_bytes())),
+        format!("echo {}", hex::encode(expected.as_bytes())),
+        format!("echo '{{\"kid\":\"k\",\"value\":\"{}\"}}'", URL_SAFE_NO_PAD.encode(expected.as_bytes())),
+    ] {
+        let program = script(folder.path(), &text);
+        assert_eq!(signer(&program, &[], &keys).sign(b"bytes").await.unwrap(), expected, "{text}");
+    }
 }
 
 #[tokio::test]
