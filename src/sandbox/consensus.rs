@@ -35,6 +35,8 @@ pub(super) struct State {
     pub(super) election_at: Option<Instant>,
     /// When the first write was made that no signature covers.
     pub(super) unsigned_since: Option<Instant>,
+    /// The newest and the newest committed transaction when retirements were last looked at.
+    pub(super) examined: (u64, u64),
 }
 
 impl State {
@@ -42,12 +44,16 @@ impl State {
     pub(super) fn tick(&mut self, now: Instant, options: &Options, may_write: bool) {
         if self.leader(now).is_some() {
             if may_write {
-                self.mark_retired(now);
                 self.sign(now, options);
             }
             self.replicate(now);
             self.commit();
-            self.part_from_retired(now);
+            let newest = (self.ledger.head().id.seqno, self.ledger.commit());
+            if may_write && self.examined != newest {
+                self.examined = newest;
+                self.mark_retired(now);
+                self.part_from_retired(now);
+            }
         }
         self.watch_primary(now, options.election_timeout);
         self.elect(now, options.election_timeout);

@@ -94,6 +94,7 @@ pub(super) fn create(options: &Options, key: &Key, addresses: &[SocketAddr]) -> 
         lost_since: None,
         election_at: None,
         unsigned_since: Some(now),
+        examined: (0, 0),
     };
     state.write_signature();
     Ok(state)

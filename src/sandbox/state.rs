@@ -129,6 +129,7 @@ impl Saved {
             lost_since: None,
             election_at: Some(now),
             unsigned_since: None,
+            examined: (0, 0),
         };
         Ok((key, state))
     }
