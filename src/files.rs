@@ -194,7 +194,8 @@ impl NewFolder {
     }
 }
 
-fn refuse_existing(path: &Path, force: bool) -> Result<(), FileError> {
+/// Refuses to write to `path` if something is there and `force` was not given.
+pub fn refuse_existing(path: &Path, force: bool) -> Result<(), FileError> {
     if !force && path.symlink_metadata().is_ok() { Err(FileError::Exists { path: path.into() }) } else { Ok(()) }
 }
 
@@ -239,6 +240,12 @@ fn folder(path: &Path) -> &Path {
 }
 
 fn write_error(path: &Path, source: io::Error) -> FileError {
+    // The text of a temporary file's error names that file, which tells nobody anything.
+    let source = match source.kind() {
+        _ if source.raw_os_error().is_some() => source,
+        io::ErrorKind::NotFound => io::Error::new(source.kind(), "its folder does not exist"),
+        kind => io::Error::from(kind),
+    };
     FileError::Write { path: path.into(), source }
 }
 

@@ -12,3 +12,4 @@ mod sandbox;
 mod service;
 mod signers;
 mod support;
+mod transcripts;

@@ -40,11 +40,15 @@ impl Out {
         self.out == Path::new("-")
     }
 
-    /// An envelope is binary: it would only disturb a terminal.
-    pub fn refuse_terminal(&self, context: &Context) -> Result<(), CliError> {
+    /// Refuses, before anything is signed, what could not be written: an envelope is binary and would only disturb a
+    /// terminal, and a file that exists is not replaced unasked.
+    pub fn check(&self, context: &Context) -> Result<(), CliError> {
         if self.is_stdout() && !context.output.is_json() && stdout_is_terminal() {
             return Err(CliError::usage("an envelope is binary, and standard output is a terminal")
                 .hint("write it to a file with -o FILE, or pipe it: … | curl --data-binary @- …"));
+        }
+        if !self.is_stdout() {
+            files::refuse_existing(&self.out, self.force)?;
         }
         Ok(())
     }

@@ -40,7 +40,7 @@ pub struct Finish {
 
 impl Finish {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        self.out.refuse_terminal(context)?;
+        self.out.check(context)?;
         let requests = self.requests(context)?;
         let signatures = Signatures::read(&self.signature)?;
         if signatures.len() != requests.len() {

@@ -63,13 +63,13 @@ impl MessageArgs {
         let (name, payload) = match &self.content {
             Some(path) => (shown(path), files::read(path, MAX_ENVELOPE - 4096)?),
             None if kind.has_payload() => {
-                return Err(CliError::usage(format!("a {kind} has content, and none was given"))
+                return Err(CliError::usage(format!("type {kind} needs content, and none was given"))
                     .hint("give --content FILE, or --content - for standard input"));
             }
             None => ("the request".into(), Vec::new()),
         };
         Message::new(kind, created_at, proposal_id, payload)
-            .map_err(|e| CliError::new(Kind::Usage, format!("cannot sign {name} as a {kind}"), e))
+            .map_err(|e| CliError::new(Kind::Usage, format!("cannot sign {name} as type {kind}"), e))
     }
 }
 

@@ -40,7 +40,7 @@ pub struct Sign {
 
 impl Sign {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        self.out.refuse_terminal(context)?;
+        self.out.check(context)?;
         if !self.request.is_empty() {
             return self.requests(context).await;
         }

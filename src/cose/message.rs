@@ -100,13 +100,13 @@ pub enum MessageError {
     )]
     UnknownType(String),
     /// A ballot or withdrawal without its proposal.
-    #[error("a {0} names the proposal that it is about, and no proposal id was given")]
+    #[error("type {0} needs the id of the proposal that it is about, and none was given")]
     ProposalIdMissing(MessageType),
     /// A proposal id where none belongs.
-    #[error("a {0} has no proposal id, and one was given")]
+    #[error("type {0} has no proposal id, and one was given")]
     ProposalIdSurplus(MessageType),
     /// The payload is not what the type needs.
-    #[error("the content is no {kind}")]
+    #[error("the content is not that of type {kind}")]
     Payload {
         /// The type that was asked for.
         kind: MessageType,

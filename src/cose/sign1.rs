@@ -126,7 +126,12 @@ impl Sign1 {
         })
     }
 
-    /// The bytes that were signed: see [`sig_structure`].
+    /// A tagged COSE_Sign1 of a protected header, a payload and a signature over both. Nothing is checked.
+    pub fn encode(protected: &[u8], payload: &[u8], signature: &super::Signature) -> Vec<u8> {
+        encode(protected, payload, signature.as_bytes())
+    }
+
+    /// The bytes that were signed: CBOR of `["Signature1", protected, h'', payload]`.
     pub fn to_be_signed(&self) -> Vec<u8> {
         sig_structure(&self.protected, &self.payload)
     }
