@@ -9,7 +9,7 @@ mod evidence_sgx;
 mod interop;
 mod real_ccf;
 mod sandbox;
+mod secrets;
 mod service;
 mod signers;
 mod support;
-mod transcripts;
