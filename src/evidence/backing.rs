@@ -9,7 +9,7 @@ use super::check::{Checks, Verdict};
 use super::policy::deployment::{self, Found};
 use super::policy::review::Review;
 use super::sgx::artefact::Artefact;
-use super::snp::host_data::{explain_mismatch, explain_text};
+use super::snp::host_data::{self, explain_mismatch, explain_text};
 use super::snp::report::Report;
 use super::snp::tcb::{Cpuid, MinimumTcb, TcbVersion};
 use super::snp::uvm::{KNOWN_ISSUERS, UvmEndorsement};
@@ -277,6 +277,9 @@ impl Comparison<'_> {
             None => self.checks.fail(name, format!("{value}: there is no text security_policy")),
             Some("") => {
                 self.checks.warn(name, format!("{value}: the policy is empty, so the service verifies and shows none"));
+            }
+            Some(text) if host_data::decode(text.as_bytes()).is_some() => {
+                self.checks.fail(name, format!("{value}: security_policy is base64, and must be the policy itself"));
             }
             Some(text) if deployment_host_data(text.as_bytes()) == *value => {
                 self.checks.pass(name, format!("{value} is SHA-256 of security_policy"));

@@ -1,0 +1,8 @@
+//! A security policy's Rego.
+#![no_main]
+
+use ccf_gov::evidence::policy::review::Review;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    let _ = Review::of(data);
+});

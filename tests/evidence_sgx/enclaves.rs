@@ -1,0 +1,106 @@
+//! Enclaves that the tests link and sign themselves.
+
+use ccf_gov::digest::MrEnclave;
+use ccf_gov::evidence::check::Verdict;
+use ccf_gov::evidence::sgx::artefact::Artefact;
+use ccf_gov::evidence::sgx::enclave::{Enclave as Measured, EnclaveError};
+use ccf_gov::evidence::sgx::sigstruct::{SigStruct, SigStructError};
+use proptest::prelude::*;
+
+use super::enclave_lab::{Enclave, SIGSTRUCT, sigstruct};
+
+#[test]
+fn every_layout_and_size_measures_as_a_plain_second_computation_does() {
+    let enclave = Enclave::default;
+    for (what, enclave) in [
+        ("0.17.7 and later", enclave()),
+        ("0.17.0", Enclave { layout: 1952, ..enclave() }),
+        ("0.9", Enclave { layout: 1920, ..enclave() }),
+        ("zero base", Enclave { zero_base: Some(0x10_0000), ..enclave() }),
+        ("zero base without the field", Enclave { layout: 1952, zero_base: None, ..enclave() }),
+        ("one thread, no heap", Enclave { heap: 0, threads: 1, ..enclave() }),
+        ("two pages of thread-local data", Enclave { tbss: 5000, ..enclave() }),
+        ("debug", Enclave { attributes: 6, ..enclave() }),
+        ("other relocations", Enclave { relocation: 6, ..enclave() }),
+    ] {
+        let file = enclave.file();
+        let measured = Measured::measure(&file).unwrap_or_else(|e| panic!("{what}: {e}"));
+        assert_eq!(measured.mrenclave, MrEnclave(enclave.mrenclave(&file)), "{what}");
+        assert_eq!(measured.sigstruct, Err(SigStructError::Unsigned), "{what}");
+        assert_eq!((measured.properties.product_id, measured.properties.security_version), (7, 9), "{what}");
+    }
+}
+
+#[test]
+fn a_signed_enclave_passes_and_each_way_to_be_wrong_fails_for_its_own_reason() {
+    let enclave = Enclave::default();
+    let good = enclave.mrenclave(&enclave.file());
+    let read = |file: &[u8]| Artefact::read(file).unwrap();
+    let failed = |file: &[u8]| {
+        let found = read(file);
+        let failed: Vec<_> = found.checks.iter().filter(|c| c.verdict == Verdict::Fail).map(|c| c.name).collect();
+        failed
+    };
+    let signed = enclave.signed(good);
+    let found = read(&signed);
+    assert_eq!((found.checks.verdict(), found.debug), ("pass", Some(false)));
+    assert_eq!(found.sigstruct.unwrap().date, "2026-11-22");
+    assert_eq!(found.mrenclave, MrEnclave(good), "the signature is not measured");
+
+    assert_eq!(failed(&enclave.file()), ["sigstruct-signature"], "unsigned");
+    assert_eq!(failed(&enclave.signed([1; 32])), ["mrenclave"], "signed as another");
+    let mut code = signed.clone();
+    code[0x500] ^= 1;
+    assert_eq!(failed(&code), ["mrenclave"], "the code was changed");
+    let mut signature = signed.clone();
+    signature[enclave.sigstruct_at() + 600] ^= 1;
+    assert_eq!(failed(&signature), ["sigstruct-signature"]);
+
+    let debug = Enclave { attributes: 6, ..enclave };
+    let found = read(&debug.signed(debug.mrenclave(&debug.file())));
+    assert_eq!((found.debug, found.checks.get("debug").unwrap().verdict), (Some(true), Verdict::Warn));
+}
+
+#[test]
+fn what_cannot_be_loaded_is_refused_with_its_reason() {
+    let refused = |enclave: Enclave| Measured::measure(&enclave.file()).unwrap_err().to_string();
+    let enclave = Enclave::default;
+    assert!(refused(Enclave { needed: true, ..enclave() }).contains("libother.so"));
+    assert!(refused(Enclave { relocation: 37, ..enclave() }).contains("relocation of type 37"));
+    assert!(refused(Enclave { tbss: 1 << 50, ..enclave() }).contains("thread-local"));
+    for hostile in [
+        Enclave { heap: u64::MAX, ..enclave() },
+        Enclave { stack: 1 << 40, ..enclave() },
+        Enclave { threads: 1 << 23, stack: 1 << 23, ..enclave() },
+        Enclave { zero_base: Some(u64::MAX), ..enclave() },
+    ] {
+        let error = Measured::measure(&hostile.file()).unwrap_err();
+        assert!(matches!(error, EnclaveError::TooLarge(_)), "{error}");
+    }
+    let file = enclave().file();
+    for length in (0..file.len()).step_by(61) {
+        assert!(Measured::measure(&file[..length]).is_err(), "{length}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_changed_byte_of_what_was_signed_fails(at in 0..SIGSTRUCT, bit in 0..8u8) {
+        // Between the signature and what it covers lies only this that nothing protects.
+        prop_assume!(!(1028..1040).contains(&at));
+        let mut raw = sigstruct([5; 32], 4);
+        prop_assert!(SigStruct::verify(&raw).is_ok());
+        raw[at] ^= 1 << bit;
+        prop_assert!(SigStruct::verify(&raw).is_err(), "byte {}", at);
+    }
+
+    #[test]
+    fn any_changed_byte_of_the_file_changes_the_measurement_or_nothing_that_runs(at in 0x200..0x1000usize, bit in 0..8u8) {
+        let mut file = Enclave::default().file();
+        let before = Measured::measure(&file).unwrap().mrenclave;
+        file[at] ^= 1 << bit;
+        prop_assert_ne!(Measured::measure(&file).unwrap().mrenclave, before);
+    }
+}
