@@ -124,7 +124,7 @@ impl Results {
                 Some(name) => self.rows.push(("host data", format!("{host_data}  ({name})"))),
                 None => self.rows.push(("host data", host_data.to_string())),
             }
-            for remark in remark {
+            if let Some(remark) = remark {
                 self.checks.warn("policy-source", remark.clone());
             }
             let review = Review::of(policy);
