@@ -13,7 +13,7 @@ use ccf_gov::cose::MemberCertificate;
 use ccf_gov::files;
 use ccf_gov::signer::{
     self, Access, AzureCredential, CommandOptions, KeyError, KeyUri, Passphrase, PassphraseError, PassphraseSource,
-    PinSource, PinTries, PrivateKey, Signer, SignerError,
+    PinSource, PinTries, Pkcs11Error, PrivateKey, Signer, SignerError,
 };
 
 /// The largest certificate file, in bytes.
@@ -94,6 +94,7 @@ pub fn key_error(doing: impl std::fmt::Display, error: SignerError) -> CliError 
         SignerError::Key(_)
         | SignerError::File(_)
         | SignerError::KeyUri(_)
+        | SignerError::Pkcs11(Pkcs11Error::NoModule)
         | SignerError::CertificateMissing
         | SignerError::Mismatch
         | SignerError::Certificate(_) => Kind::Usage,

@@ -33,10 +33,12 @@ impl List {
                 .hint("look at a file with keys show --key FILE"));
         };
         let keys = list_token_keys(&uri, &Asked).await.map_err(|e| key_error("cannot list the keys", e.into()))?;
-        if keys.iter().any(|key| key.can_sign.is_none()) {
-            context.output.note("Some private keys are hidden: name one token in the URI and log in to see them.");
-        }
         context.output.result(&json!({"keys": keys.iter().map(as_json).collect::<Vec<_>>()}), || text(&keys))?;
+        if keys.iter().all(|key| key.can_sign.is_none()) {
+            context.output.note(
+                "Most tokens hide private keys until somebody logs in: name one token in the URI, and give its PIN.",
+            );
+        }
         Ok(Exit::Done)
     }
 }
@@ -57,7 +59,7 @@ fn as_json(key: &TokenKey) -> serde_json::Value {
 
 fn text(keys: &[TokenKey]) -> String {
     if keys.is_empty() {
-        return "No keys.".into();
+        return "No keys are to be seen.".into();
     }
     keys.iter().map(describe).collect::<Vec<_>>().join("\n")
 }

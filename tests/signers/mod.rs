@@ -3,6 +3,7 @@
 mod azure_key_vault;
 mod command;
 mod pkcs11;
+mod secrets;
 
 use ccf_gov::cose::{Algorithm, CreatedAt, Envelope, Message, MessageType};
 use ccf_gov::signer::{NewKeys, PemSigner, Signer, sign};

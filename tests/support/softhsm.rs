@@ -70,7 +70,8 @@ pub fn module() -> Option<PathBuf> {
 /// A token, as its owner sets it up: through PKCS#11 itself.
 pub struct Token {
     module: Pkcs11,
-    session: Session,
+    /// The owner's session.
+    pub session: Session,
 }
 
 /// How a key on a token is.

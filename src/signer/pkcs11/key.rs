@@ -68,7 +68,11 @@ impl Card {
     pub(super) fn find_key(&mut self, uri: &Pkcs11Uri) -> Result<FoundKey, Pkcs11Error> {
         let token = self.token.label().to_owned();
         let all = self.objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY)])?;
-        let names = |keys: &[&(ObjectHandle, Facts)]| keys.iter().map(|(_, facts)| facts.name()).collect();
+        let names = |keys: &[&(ObjectHandle, Facts)]| {
+            let mut names: Vec<_> = keys.iter().map(|(_, facts)| facts.name()).collect();
+            names.sort();
+            names
+        };
         let fitting: Vec<_> = all.iter().filter(|(_, facts)| facts.fit(uri)).collect();
         let (handle, facts) = match fitting[..] {
             [one] => one,
