@@ -12,6 +12,9 @@ use crate::evidence::snp::report::Policy;
 /// The most pages that a file may load (4 GiB).
 const MAX_PAGES: u64 = 1 << 20;
 
+/// The most pages of parameters (256 MiB): a few bytes of the file can ask for any number of them.
+const MAX_PARAMETER_PAGES: u64 = 1 << 16;
+
 /// Why an IGVM file gives no launch digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IgvmError {
@@ -60,7 +63,8 @@ pub struct IgvmMeasurement {
 pub fn measure(file: &[u8]) -> Result<IgvmMeasurement, IgvmError> {
     let headers = variable_headers(file)?;
     let mask = snp_mask(headers)?;
-    let mut guest = Guest { file, digest: LaunchDigest::new(), pages: 0, vcpus: 0, areas: BTreeMap::new() };
+    let mut guest =
+        Guest { file, digest: LaunchDigest::new(), pages: 0, parameter_pages: 0, vcpus: 0, areas: BTreeMap::new() };
     let (mut policy, mut stated) = (None, None);
     for header in Headers(headers) {
         let header = header?;
@@ -199,6 +203,7 @@ struct Guest<'a> {
     file: &'a [u8],
     digest: LaunchDigest,
     pages: u64,
+    parameter_pages: u64,
     vcpus: u32,
     /// Parameter areas that may still be inserted: index and length in bytes.
     areas: BTreeMap<u32, u64>,
@@ -233,7 +238,12 @@ impl Guest<'_> {
         let (gpa, index) = (header.u64(0)?, header.u32(12)?);
         let length =
             self.areas.remove(&index).ok_or(IgvmError::Damaged("a parameter area is inserted that is not there"))?;
-        for n in 0..length.div_ceil(PAGE as u64) {
+        let pages = length.div_ceil(PAGE as u64);
+        self.parameter_pages = self.parameter_pages.saturating_add(pages);
+        if self.parameter_pages > MAX_PARAMETER_PAGES {
+            return Err(IgvmError::Damaged("its parameters are larger than 256 MiB"));
+        }
+        for n in 0..pages {
             let gpa = gpa.checked_add(n * PAGE as u64).ok_or(IgvmError::Damaged("a page lies beyond all memory"))?;
             self.page(PageType::Unmeasured, gpa, &[0; 48])?;
         }
@@ -487,9 +497,11 @@ mod tests {
         ] {
             assert!(measure(&file(&[platform(), policy(), bad], &[0])).is_err());
         }
-        // An area of 2^64 bytes ends at the bound on pages, not after all of them.
-        let area = header(PARAMETER_AREA, &[&u64::MAX.to_le_bytes()[..], &[0; 8]].concat());
-        let insert = header(PARAMETER_INSERT, &[&[0; 8][..], &[1, 0, 0, 0], &[0; 4]].concat());
-        assert!(measure(&file(&[platform(), policy(), area, insert], &[0])).is_err());
+        for length in [u64::MAX, (256 << 20) + 1] {
+            let area = header(PARAMETER_AREA, &[&length.to_le_bytes()[..], &[0; 8]].concat());
+            let insert = header(PARAMETER_INSERT, &[&[0; 8][..], &[1, 0, 0, 0], &[0; 4]].concat());
+            let too_large = IgvmError::Damaged("its parameters are larger than 256 MiB");
+            assert_eq!(measure(&file(&[platform(), policy(), area, insert], &[0])), Err(too_large));
+        }
     }
 }

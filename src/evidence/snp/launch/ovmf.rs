@@ -5,9 +5,9 @@ use super::digest::PAGE;
 /// The largest firmware that is read: 64 MiB.
 pub const MAX_OVMF: usize = 64 << 20;
 
-/// The most sections, and the most pages of all sections together (4 GiB).
+/// The most sections, and the most pages of all sections together (256 MiB; real ones have about 1 MiB).
 const MAX_SECTIONS: usize = 256;
-const MAX_PAGES: u64 = 1 << 20;
+const MAX_PAGES: u64 = 1 << 16;
 
 const TABLE_FOOTER: [u8; 16] = *b"\xde\x82\xb5\x96\xb2\x1f\xf7\x45\xba\xea\xa3\x66\xc5\x5a\x08\x2d";
 const HASHES_TABLE: [u8; 16] = *b"\x1f\x37\x55\x72\x3b\x3a\x04\x4b\x92\x7b\x1d\xa6\xef\xa8\xd4\x54";
@@ -201,7 +201,7 @@ fn sections(firmware: &[u8], offset_from_end: u32) -> Result<Vec<Section>, OvmfE
         let count = size / PAGE as u32;
         pages += u64::from(count);
         if pages > MAX_PAGES {
-            return Err(damaged("their sections are larger than 4 GiB"));
+            return Err(damaged("their sections are larger than 256 MiB"));
         }
         sections.push(Section { gpa: u64::from(gpa), pages: count, kind });
     }
