@@ -173,7 +173,8 @@ impl Network {
 
     fn spawn_joiner(&self, code: &Code) -> Node {
         let folder = tempfile::Builder::new().prefix("joiner-").tempdir_in(&self.folder).unwrap().keep();
-        let target = &self.nodes.last().unwrap().address;
+        let trusted = self.trusted();
+        let target = &self.nodes.iter().find(|n| trusted.contains(&n.id)).expect("a trusted node").address;
         Node::spawn(&folder, code, &Entry::Join { target, service_cert: &self.certificate() })
     }
 

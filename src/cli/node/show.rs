@@ -1,12 +1,15 @@
 //! `node show`.
 
 use clap::Args;
+use serde_json::Value;
 
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::cose::visible as printable;
 use ccf_gov::id::NodeId;
+use ccf_gov::service::NodeStatus;
+use ccf_gov::upgrade::quorum::Sight;
 
 /// Show one node, with the attestation that it joined with
 #[derive(Args)]
@@ -24,8 +27,18 @@ impl Show {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let service = context.connect().await?;
         let Some(node) = service.node(self.id).await? else { return Err(super::not_there(self.id)) };
-        context.output.result(&node.raw, || {
+        // Only the primary knows, and the node API may be closed to members: then it is not said.
+        let caught_up = Sight::take(&service).await.ok().flatten().map(|sight| sight.caught_up.contains(&self.id));
+        let mut json = node.raw.clone();
+        if let Value::Object(json) = &mut json {
+            json.insert("caughtUp".into(), caught_up.into());
+        }
+        context.output.result(&json, || {
             let mut text = format!("Node      {}\nStatus    {}\n", node.node_id, node.status);
+            if let (NodeStatus::Trusted, Some(caught_up)) = (node.status, caught_up) {
+                text +=
+                    if caught_up { "          caught up with the commit\n" } else { "          not caught up yet\n" };
+            }
             if node.retired_committed {
                 text += "          its retirement is committed: it can be stopped and deleted\n";
             }
