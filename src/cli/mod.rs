@@ -26,7 +26,6 @@ mod proposal;
 mod sandbox;
 mod service;
 mod shell;
-mod shown;
 mod sign;
 mod submit;
 mod upgrade;

@@ -6,6 +6,7 @@ use super::{Algorithm, Message, MessageType};
 use crate::digest::sha256;
 use crate::id::MemberId;
 use crate::json;
+use crate::proposal;
 
 /// Longer texts in a payload are shown by their beginning, length and SHA-256.
 const LONG_TEXT: usize = 400;
@@ -47,6 +48,9 @@ pub fn visible(text: &str) -> String {
 }
 
 fn content(kind: MessageType, value: &Value) -> String {
+    if kind == MessageType::Proposal {
+        return proposal::summary(value);
+    }
     if kind == MessageType::Ballot
         && let Some(script) = value.get("ballot").and_then(Value::as_str)
     {

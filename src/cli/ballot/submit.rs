@@ -4,17 +4,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::carry;
 use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
 use crate::cli::proposal::{not_held, read_proposal};
-use crate::cli::{carry, shown};
 use ccf_gov::cose::MessageType;
 use ccf_gov::files;
 use ccf_gov::id::ProposalId;
 use ccf_gov::json;
-use ccf_gov::proposal::Proposal;
 use ccf_gov::proposal::ballot::{self, Ballot, MAX_BALLOT};
+use ccf_gov::proposal::{Proposal, summary};
 
 /// Sign a ballot on a proposal and send it, after showing what is voted on; prints the proposal
 #[derive(Args)]
@@ -65,7 +65,7 @@ impl Submit {
             self.id,
             proposal.proposer_id,
             proposal.proposal_state,
-            shown::actions(&actions.raw),
+            summary(&actions.raw),
             signer.certificate().member_id(),
             describe(&ballot),
         ));

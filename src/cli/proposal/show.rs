@@ -3,11 +3,12 @@
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::cli::carry;
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::{carry, shown};
 use ccf_gov::id::{MemberId, ProposalId};
+use ccf_gov::proposal::summary;
 use ccf_gov::service::{MemberStatus, Proposal, Service};
 
 /// Show a proposal: where it stands, and what it would do
@@ -47,7 +48,7 @@ impl Show {
         context.output.result(&json, || {
             let mut text = carry::describe(&proposal);
             if let Some(actions) = &actions {
-                text += &format!("Actions\n{}", shown::actions(&actions.raw));
+                text += &format!("Actions\n{}", summary(&actions.raw));
             }
             if let Some(votes) = &votes {
                 let voted = votes.iter().filter(|v| v.ballot.is_some()).count();

@@ -2,12 +2,13 @@
 
 use clap::Args;
 
+use crate::cli::carry;
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::{carry, shown};
 use ccf_gov::cose::MessageType;
 use ccf_gov::id::ProposalId;
+use ccf_gov::proposal::summary;
 
 /// Take back a proposal that one made oneself
 #[derive(Args)]
@@ -25,7 +26,7 @@ impl Withdraw {
         let signer = context.signer().await?;
         let service = context.connect().await?;
         let Some(actions) = service.actions(self.id).await? else { return Err(super::not_held(self.id)) };
-        context.output.note(format!("Proposal {}, which would do:\n{}", self.id, shown::actions(&actions.raw)));
+        context.output.note(format!("Proposal {}, which would do:\n{}", self.id, summary(&actions.raw)));
         let kind = MessageType::Withdrawal;
         let submission = carry::sign_and_submit(context, &service, &*signer, kind, Some(self.id), Vec::new()).await?;
         carry::print(context, Some(self.id), &submission)?;
