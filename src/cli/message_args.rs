@@ -43,11 +43,6 @@ fn types() -> impl TypedValueParser<Value = MessageType> {
 }
 
 impl MessageArgs {
-    /// Whether none of them was given.
-    pub fn is_empty(&self) -> bool {
-        self.kind.is_none() && self.content.is_none() && self.proposal_id.is_none() && self.created_at.is_none()
-    }
-
     /// The request that they describe, checked.
     pub fn message(&self) -> Result<Message, CliError> {
         let kind = self.kind.ok_or_else(|| {
