@@ -13,3 +13,4 @@ mod secrets;
 mod service;
 mod signers;
 mod support;
+mod upgrade;

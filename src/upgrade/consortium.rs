@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::UpgradeError;
-use crate::cose::{CreatedAt, Envelope, Message, MessageType};
+use crate::cose::{CreatedAt, Envelope, Message, MessageType, SigningRequest};
 use crate::id::{MemberId, ProposalId, TransactionId};
 use crate::proposal::{Proposal, ballot};
 use crate::service::{ProposalState, Service, Submission};
@@ -97,8 +97,13 @@ impl Consortium {
     }
 }
 
+/// Writes the request file, reads it back as whoever holds the key does, signs, and finishes from the file.
 async fn prepare_and_finish(signer: &dyn Signer, message: Message) -> Result<Envelope, UpgradeError> {
-    let to_be_signed = Envelope::to_be_signed(&message, signer.certificate());
-    let signature = signer.sign(&to_be_signed).await?;
-    Ok(Envelope::new(message, signer.certificate(), signature)?)
+    let file = SigningRequest::new(message, signer.certificate().clone()).to_json().to_string();
+    let mut read = SigningRequest::parse_file(file.as_bytes())?;
+    let (Some(request), true) = (read.pop(), read.is_empty()) else {
+        return Err(UpgradeError::Claim("a request was prepared, and its file holds another number of them".into()));
+    };
+    let signature = signer.sign(&request.to_be_signed()).await?;
+    Ok(request.finish(signature)?)
 }

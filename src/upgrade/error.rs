@@ -1,6 +1,6 @@
 //! Why a walk stopped.
 
-use crate::cose::{CreatedAtError, EnvelopeError, MessageError};
+use crate::cose::{CreatedAtError, EnvelopeError, MessageError, RequestError};
 use crate::id::{NodeId, ProposalId};
 use crate::proposal::ballot::BallotError;
 use crate::service::{ProposalState, ServiceError};
@@ -25,8 +25,8 @@ pub enum UpgradeError {
     #[error("a prepared request cannot be finished")]
     Finish(#[from] EnvelopeError),
     /// The prepared request's file is none.
-    #[error("a prepared request cannot be read back: {0}")]
-    Prepared(String),
+    #[error("a prepared request cannot be read back")]
+    Prepared(#[from] RequestError),
     /// A ballot could not be made.
     #[error(transparent)]
     Ballot(#[from] BallotError),

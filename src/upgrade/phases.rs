@@ -30,13 +30,17 @@ impl Upgrade<'_> {
     pub(super) async fn join_and_trust(&mut self, steps: &mut Vec<Step>) -> Result<(), UpgradeError> {
         for number in 1..=self.nodes {
             let id = self.operator.start(&self.new).await?;
-            let node =
-                self.wait(format!("node {id} has joined"), async || Ok(self.service.node(id).await?)).await?.value;
+            let joined = self.wait(format!("node {id} has joined"), async || Ok(self.service.node(id).await?)).await?;
+            if let Some(transaction) = joined.transaction {
+                // From then on a node that is dead is behind, and seen to be.
+                self.service.wait_transaction(transaction).await?;
+            }
+            let node = joined.value;
             if node.status != NodeStatus::Pending {
                 return Err(claim(format!("node {id} joined, and is {} instead of Pending", node.status)));
             }
             self.new.check(&node).map_err(|reason| UpgradeError::Attestation { node: id, reason })?;
-            self.sight().await?.check_adding()?;
+            self.guard(Sight::check_adding).await?;
             let valid_from = OffsetDateTime::now_utc()
                 .format(format_description!("[year repr:last_two][month][day][hour][minute][second]Z"))
                 .map_err(|e| claim(format!("the time cannot be written: {e}")))?;
@@ -63,7 +67,7 @@ impl Upgrade<'_> {
             let at = left.iter().position(|id| *id != sight.primary).unwrap_or(0);
             let id = left.remove(at);
             let was_primary = id == sight.primary;
-            sight.check_removing(id)?;
+            self.guard(|s| s.check_removing(id)).await?;
             let passed = self.pass(vec![Action::new("remove_node", Some(json!({ "node_id": id })))]).await?;
             self.wait(format!("the retirement of node {id} is committed"), async || {
                 let node = self.service.node(id).await?;

@@ -7,8 +7,9 @@ use serde::Serialize;
 use crate::id::{NodeId, TransactionId};
 use crate::service::{Service, ServiceError};
 
-/// A node that was not heard of for this long is not counted as live, in milliseconds.
-const SILENT_MS: u64 = 5000;
+/// A node that was not heard of for this long is not counted as live, in milliseconds: a live one is heard of
+/// several times a second.
+const SILENT_MS: u64 = 1000;
 
 /// n trusted nodes, of which a majority commits, so that f may fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

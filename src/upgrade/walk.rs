@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::quorum::{Quorum, Sight};
+use super::quorum::{GuardError, Quorum, Sight};
 use super::{Code, Consortium, NodeLine, Operator, Passed, Phase, Step, UpgradeError};
 use crate::id::NodeId;
 use crate::proposal::{Action, Proposal};
@@ -12,6 +12,8 @@ use crate::service::{Node, NodeStatus, Service};
 
 /// How long anything may take that the walk waits for.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a node may be behind before it counts as one that is not there.
+const CATCH_UP: Duration = Duration::from_secs(5);
 /// How often it looks.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -123,6 +125,21 @@ impl Upgrade<'_> {
             Ok(Sight::take(self.service).await?.filter(|s| s.settled))
         })
         .await
+    }
+
+    /// Lets a step pass that the quorum guard allows. A node may be a moment behind; one that stays behind is a no.
+    pub(super) async fn guard(
+        &self,
+        check: impl Fn(&Sight) -> Result<Quorum, GuardError>,
+    ) -> Result<Quorum, UpgradeError> {
+        let end = Instant::now() + CATCH_UP;
+        loop {
+            match check(&self.sight().await?) {
+                Ok(after) => return Ok(after),
+                Err(refused) if Instant::now() > end => return Err(refused.into()),
+                Err(_) => tokio::time::sleep(LOOK).await,
+            }
+        }
     }
 
     /// Waits until `look` finds what it looks for.

@@ -1,6 +1,7 @@
 //! The binary against a sandbox: what each command that speaks with a service prints, and how it ends.
 
 mod proposals;
+mod rehearse;
 mod state;
 
 use std::path::{Path, PathBuf};

@@ -9,8 +9,12 @@ use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::cose::MessageType;
+use ccf_gov::evidence::check::Verdict;
+use ccf_gov::proposal::lint;
 
 /// Sign a proposal and send it; prints the proposal that the service made of it
+///
+/// What `proposal lint` finds is shown first; the service's own constitution has the last word.
 #[derive(Args)]
 #[command(after_help = "Examples:
   ccf-gov proposal submit register.json --key alice_privk.pem --cert alice_cert.pem
@@ -24,6 +28,9 @@ pub struct Submit {
 impl Submit {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let proposal = super::read_proposal(&self.file)?;
+        for finding in lint::lint(proposal.bytes(), None).iter().filter(|c| c.verdict != Verdict::Pass) {
+            context.output.warn(format!("{} ({}): {}", finding.name, finding.verdict, finding.detail));
+        }
         let signer = context.signer().await?;
         let service = context.connect().await?;
         let payload = proposal.bytes().to_vec();

@@ -1,0 +1,51 @@
+//! `upgrade rehearse`: the whole walk, from the command line.
+
+use super::*;
+
+async fn rehearse(arguments: &[&str]) -> Ran {
+    let folder = tempfile::tempdir().unwrap();
+    let mut all = vec!["upgrade".to_owned(), "rehearse".into()];
+    all.extend(arguments.iter().map(ToString::to_string));
+    run(folder.path(), all).await
+}
+
+#[tokio::test]
+async fn a_rehearsal_tells_every_step_and_ends_with_new_code_only() {
+    let ran = rehearse(&["--output", "json"]).await;
+    let done = ran.done();
+    assert_eq!(
+        (&done["done"], &done["n"], &done["majority"], &done["f"]),
+        (&true.into(), &3.into(), &2.into(), &1.into())
+    );
+    let steps = done["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), 15);
+    for step in steps.iter().filter(|s| !s["proposal"].is_null()) {
+        assert_eq!(step["proposal"]["voters"].as_array().unwrap().len(), 2);
+        assert!(step["proposal"]["transaction"].is_string());
+    }
+    assert!(done["nodes"].as_array().unwrap().iter().all(|n| n["code"] == "new" && n["status"] == "Trusted"));
+}
+
+#[tokio::test]
+async fn a_rehearsal_is_readable() {
+    let ran = rehearse(&[]).await;
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    for text in
+        ["1. before: ", "n 6, majority 4, f 2", "yes by member 0", "the primary, as the last old node", "refused"]
+    {
+        assert!(ran.stdout.contains(text), "{text}: {}", ran.stdout);
+    }
+}
+
+#[tokio::test]
+async fn other_members_keys_can_rehearse_and_prepare() {
+    let file = |n: usize, kind: &str| keys().join(format!("member{n}_{kind}.pem")).display().to_string();
+    let mut arguments = vec!["--prepare-and-finish".to_owned(), "--output".into(), "json".into()];
+    for member in [2, 1] {
+        arguments.extend(["--member-key".into(), file(member, "privk")]);
+        arguments.extend(["--member-cert".into(), file(member, "cert")]);
+    }
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    assert_eq!(rehearse(&arguments).await.done()["members"].as_array().unwrap().len(), 2);
+    assert!(rehearse(&["--member-cert", "x.pem", "--output", "json"]).await.error(2).contains("--member-key"));
+}
