@@ -162,8 +162,8 @@ impl Http {
 /// TLS 1.2 and 1.3 with the service certificate as the only root; host names and addresses are checked.
 fn tls(pem: &[u8]) -> Result<ClientConfig, ServiceError> {
     let unusable = |e: &dyn std::fmt::Display| ServiceError::Certificate(e.to_string());
-    let certificates: Vec<_> =
-        CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(|e| unusable(&e))?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let certificates = certificates.map_err(|_| unusable(&"the file is not PEM, or it is cut short"))?;
     let [certificate] = <[_; 1]>::try_from(certificates).map_err(|all| {
         let found = all.len();
         unusable(&format!("the file holds {found} certificates, and a service has one"))
