@@ -1,6 +1,6 @@
 //! The one test binary: every integration test is a module of it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, missing_docs)]
 
 mod cmd;
 mod commands;

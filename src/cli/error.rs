@@ -21,8 +21,6 @@ pub enum Kind {
     Refused,
     /// The service cannot be reached.
     Unreachable,
-    /// Somebody else has to act first.
-    Waiting,
 }
 
 impl Kind {
@@ -34,7 +32,6 @@ impl Kind {
             Self::No => Exit::No,
             Self::Refused => Exit::Refused,
             Self::Unreachable => Exit::Unreachable,
-            Self::Waiting => Exit::Waiting,
         }
     }
 }

@@ -18,7 +18,6 @@ pub const CREATED_AT: &str = "2026-11-22T14:00:00+00:00";
 pub struct Peer {
     python: PathBuf,
     pub folder: tempfile::TempDir,
-    pub algorithm: Algorithm,
 }
 
 impl Peer {
@@ -30,7 +29,7 @@ impl Peer {
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
-        let this = Self { python, folder, algorithm };
+        let this = Self { python, folder };
         let curve = algorithm.curve().to_lowercase().replace('-', "");
         let made = this.ccf_gov(&["keys", "generate", "member", "--curve", &curve]);
         assert!(made.status.success(), "{made:?}");

@@ -27,7 +27,7 @@ enum Platform {
     /// MRENCLAVE, signer and version of an enclave, recomputed from its file
     Sgx(sgx::Sgx),
     /// Host data of a security policy, the values of a UVM endorsement, the launch digest of a guest
-    Snp(snp::Snp),
+    Snp(Box<snp::Snp>),
 }
 
 impl Measure {
