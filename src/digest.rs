@@ -1,7 +1,6 @@
 //! Digests, measurements and host data: fixed lengths, lowercase hexadecimal.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -60,18 +59,34 @@ pub fn parse_hex<const N: usize>(what: &'static str, text: &str) -> Result<[u8; 
     Ok(bytes)
 }
 
-macro_rules! hex_digest {
+/// A type of `$bytes` bytes that is written as lowercase hexadecimal, and nothing else.
+macro_rules! hex_bytes {
     ($(#[$doc:meta])* $name:ident, $bytes:literal, $what:literal) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(pub [u8; $bytes]);
+        pub struct $name(
+            /// The bytes that the hexadecimal form spells.
+            pub [u8; $bytes],
+        );
 
-        impl FromStr for $name {
-            type Err = HexError;
+        impl $name {
+            /// The value with these bytes.
+            pub const fn from_bytes(bytes: [u8; $bytes]) -> Self {
+                Self(bytes)
+            }
 
-            fn from_str(text: &str) -> Result<Self, HexError> {
-                parse_hex($what, text).map(Self)
+            /// The bytes that the hexadecimal form spells.
+            pub const fn as_bytes(&self) -> &[u8; $bytes] {
+                &self.0
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::digest::HexError;
+
+            fn from_str(text: &str) -> Result<Self, $crate::digest::HexError> {
+                $crate::digest::parse_hex($what, text).map(Self)
             }
         }
 
@@ -103,22 +118,24 @@ macro_rules! hex_digest {
     };
 }
 
-hex_digest! {
+pub(crate) use hex_bytes;
+
+hex_bytes! {
     /// What an SNP or virtual node says that it was started with: 32 bytes, for SNP the SHA-256 of the security policy.
     HostData, 32, "host data"
 }
 
-hex_digest! {
+hex_bytes! {
     /// An SNP launch measurement: 48 bytes (SHA-384).
     SnpMeasurement, 48, "SNP measurement"
 }
 
-hex_digest! {
+hex_bytes! {
     /// An SGX enclave's MRENCLAVE: 32 bytes. In CCF, the `code_id`.
     MrEnclave, 32, "MRENCLAVE"
 }
 
-hex_digest! {
+hex_bytes! {
     /// An SGX signer's MRSIGNER: SHA-256 of the RSA modulus, little-endian.
     MrSigner, 32, "MRSIGNER"
 }

@@ -8,76 +8,21 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::digest::{HexError, parse_hex};
+use crate::digest::{HexError, hex_bytes};
 
-macro_rules! hex_id {
-    ($(#[$doc:meta])* $name:ident, $what:literal) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name([u8; 32]);
-
-        impl $name {
-            /// The identifier with these 32 bytes.
-            pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-                Self(bytes)
-            }
-
-            /// The 32 bytes that the hexadecimal form spells.
-            pub const fn as_bytes(&self) -> &[u8; 32] {
-                &self.0
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = HexError;
-
-            fn from_str(text: &str) -> Result<Self, HexError> {
-                parse_hex($what, text).map(Self)
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = HexError;
-
-            fn try_from(text: String) -> Result<Self, HexError> {
-                text.parse()
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(id: $name) -> String {
-                id.to_string()
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&hex::encode(self.0))
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!(stringify!($name), "({})"), self)
-            }
-        }
-    };
-}
-
-hex_id! {
+hex_bytes! {
     /// A member: SHA-256 of the member certificate's DER.
-    MemberId, "member id"
+    MemberId, 32, "member id"
 }
 
-hex_id! {
+hex_bytes! {
     /// A node: SHA-256 of the node public key's SubjectPublicKeyInfo DER.
-    NodeId, "node id"
+    NodeId, 32, "node id"
 }
 
-hex_id! {
+hex_bytes! {
     /// A proposal: SHA-256(Merkle root ‖ SHA-256(signature)), known only once it was created.
-    ProposalId, "proposal id"
+    ProposalId, 32, "proposal id"
 }
 
 /// A transaction: `VIEW.SEQNO`, as in the `x-ms-ccf-transaction-id` header.

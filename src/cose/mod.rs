@@ -24,6 +24,7 @@ pub use envelope::{Envelope, EnvelopeError, MAX_ENVELOPE};
 pub use message::{Message, MessageError, MessageType};
 pub use payload::PayloadError;
 pub use request::{RequestError, SigningRequest};
+pub(crate) use sign1::sig_structure;
 pub use sign1::{CoseError, Header, Sign1};
 pub use signature::{Signature, SignatureError};
 pub use summary::{summary, visible};

@@ -1,5 +1,7 @@
 //! COSE_Sign1 (RFC 9052, section 4.2) as it stands on the wire: well-formed, but not yet judged as a request.
 
+use coset::{ProtectedHeader, SignatureContext, sig_structure_data};
+
 use super::MAX_ENVELOPE;
 use super::cbor::{
     ARRAY, CborError, MAP, NINT, Reader, TAG, TSTR, UINT, push_bytes, push_head, push_integer, push_text,
@@ -202,19 +204,10 @@ pub(super) fn protected(
     created_at: u64,
     proposal_id: Option<&str>,
 ) -> Vec<u8> {
-    let mut out = Vec::with_capacity(256);
-    push_head(&mut out, MAP, 4 + u64::from(proposal_id.is_some()));
-    push_head(&mut out, UINT, 1);
-    push_integer(&mut out, alg);
-    push_head(&mut out, UINT, 4);
-    push_bytes(&mut out, kid.as_bytes());
-    push_text(&mut out, TYPE);
-    push_text(&mut out, message_type);
-    push_text(&mut out, CREATED_AT);
-    push_head(&mut out, UINT, created_at);
+    let mut out = header_start(4 + u64::from(proposal_id.is_some()), alg, kid, message_type);
+    push_created_at(&mut out, created_at);
     if let Some(id) = proposal_id {
-        push_text(&mut out, PROPOSAL_ID);
-        push_text(&mut out, id);
+        push_proposal_id(&mut out, id);
     }
     out
 }
@@ -228,30 +221,38 @@ pub(super) fn protected_in_ccf6_order(
     created_at: u64,
     proposal_id: &str,
 ) -> Vec<u8> {
+    let mut out = header_start(5, alg, kid, message_type);
+    push_proposal_id(&mut out, proposal_id);
+    push_created_at(&mut out, created_at);
+    out
+}
+
+fn header_start(entries: u64, alg: i64, kid: &str, message_type: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
-    push_head(&mut out, MAP, 5);
+    push_head(&mut out, MAP, entries);
     push_head(&mut out, UINT, 1);
     push_integer(&mut out, alg);
     push_head(&mut out, UINT, 4);
     push_bytes(&mut out, kid.as_bytes());
     push_text(&mut out, TYPE);
     push_text(&mut out, message_type);
-    push_text(&mut out, PROPOSAL_ID);
-    push_text(&mut out, proposal_id);
-    push_text(&mut out, CREATED_AT);
-    push_head(&mut out, UINT, created_at);
     out
 }
 
-/// What is signed: `["Signature1", protected, h'', payload]` (RFC 9052, section 4.4).
-pub(super) fn sig_structure(protected: &[u8], payload: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(protected.len() + payload.len() + 32);
-    push_head(&mut out, ARRAY, 4);
-    push_text(&mut out, "Signature1");
-    push_bytes(&mut out, protected);
-    push_bytes(&mut out, b"");
-    push_bytes(&mut out, payload);
-    out
+fn push_created_at(out: &mut Vec<u8>, created_at: u64) {
+    push_text(out, CREATED_AT);
+    push_head(out, UINT, created_at);
+}
+
+fn push_proposal_id(out: &mut Vec<u8>, id: &str) {
+    push_text(out, PROPOSAL_ID);
+    push_text(out, id);
+}
+
+/// What is signed: `["Signature1", protected, h'', payload]` (RFC 9052, section 4.4), around the protected header's own bytes.
+pub(crate) fn sig_structure(protected: &[u8], payload: &[u8]) -> Vec<u8> {
+    let protected = ProtectedHeader { original_data: Some(protected.into()), ..Default::default() };
+    sig_structure_data(SignatureContext::CoseSign1, protected, None, &[], payload)
 }
 
 /// A tagged COSE_Sign1 of these parts.
@@ -264,4 +265,33 @@ pub(super) fn encode(protected: &[u8], payload: &[u8], signature: &[u8]) -> Vec<
     push_bytes(&mut out, payload);
     push_bytes(&mut out, signature);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use coset::{CborSerializable, CoseSign1, HeaderBuilder, TaggedCborSerializable, iana};
+
+    use super::*;
+
+    /// Another implementation of COSE writes and reads the same bytes.
+    #[test]
+    fn coset_agrees_byte_for_byte() {
+        let (kid, id) = ("0c".repeat(32), "7e".repeat(32));
+        for proposal_id in [None, Some(id.as_str())] {
+            let ours = protected(-35, &kid, "ballot", 1_795_356_000, proposal_id);
+            let mut theirs = HeaderBuilder::new()
+                .algorithm(iana::Algorithm::ES384)
+                .key_id(kid.clone().into_bytes())
+                .text_value(TYPE.into(), "ballot".into())
+                .text_value(CREATED_AT.into(), 1_795_356_000_u64.into());
+            if let Some(id) = proposal_id {
+                theirs = theirs.text_value(PROPOSAL_ID.into(), id.into());
+            }
+            assert_eq!(ours, theirs.build().to_vec().unwrap());
+            let envelope = CoseSign1::from_tagged_slice(&encode(&ours, b"payload", &[7; 96])).unwrap();
+            assert_eq!(envelope.protected.original_data.as_deref(), Some(&ours[..]));
+            assert_eq!(envelope.tbs_data(&[]), sig_structure(&ours, b"payload"));
+            assert_eq!((envelope.payload.as_deref(), &envelope.signature[..]), (Some(&b"payload"[..]), &[7; 96][..]));
+        }
+    }
 }

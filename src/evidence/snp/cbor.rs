@@ -125,27 +125,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Appends a CBOR head: major type and argument, in the shortest form.
-pub(super) fn write_head(out: &mut Vec<u8>, major: u8, argument: u64) {
-    let bytes = argument.to_be_bytes();
-    match argument {
-        0..=23 => out.push(major << 5 | bytes[7]),
-        24..=0xff => out.extend_from_slice(&[major << 5 | 24, bytes[7]]),
-        0x100..=0xffff => {
-            out.push(major << 5 | 25);
-            out.extend_from_slice(&bytes[6..]);
-        }
-        0x1_0000..=0xffff_ffff => {
-            out.push(major << 5 | 26);
-            out.extend_from_slice(&bytes[4..]);
-        }
-        _ => {
-            out.push(major << 5 | 27);
-            out.extend_from_slice(&bytes);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,10 +6,11 @@ use std::cmp::Ordering;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::cbor::{self, Value};
+use super::cbor::Value;
 use super::did_x509;
 use super::host_data;
 use super::version::SvnOrder;
+use crate::cose::sig_structure;
 use crate::digest::SnpMeasurement;
 use crate::evidence::certificate::{self, Scheme};
 use crate::evidence::check::Checks;
@@ -131,7 +132,7 @@ impl UvmEndorsement {
             measurement: says.measurement,
             signed_at: says.signed_at.and_then(|n| i64::try_from(n).ok()),
             chain,
-            signed: signature_structure(protected, payload),
+            signed: sig_structure(protected, payload),
             signature: signature.to_vec(),
         })
     }
@@ -332,19 +333,6 @@ fn seconds(value: &Value<'_>) -> Option<i128> {
 
 fn is_decimal(text: &str) -> bool {
     (1..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
-}
-
-/// The bytes that a COSE_Sign1's signature covers (RFC 9052 section 4.4), around the raw protected header.
-fn signature_structure(protected: &[u8], payload: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(protected.len() + payload.len() + 32);
-    cbor::write_head(&mut out, 4, 4);
-    cbor::write_head(&mut out, 3, 10);
-    out.extend_from_slice(b"Signature1");
-    for part in [protected, &[], payload] {
-        cbor::write_head(&mut out, 2, part.len() as u64);
-        out.extend_from_slice(part);
-    }
-    out
 }
 
 #[cfg(test)]
