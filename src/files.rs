@@ -1,5 +1,6 @@
 //! Files read with a bound, and written whole or not at all.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ pub const MAX_FILE: u64 = 64 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// It could not be read.
-    #[error("cannot read {}", path.display())]
+    #[error("cannot read {}", shown(path))]
     Read {
         /// The file.
         path: PathBuf,
@@ -23,7 +24,7 @@ pub enum FileError {
         source: io::Error,
     },
     /// It is larger than what such a file can be.
-    #[error("{} is larger than {limit} bytes, more than such a file can hold", path.display())]
+    #[error("{} is larger than {limit} bytes, more than such a file can hold", shown(path))]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -31,7 +32,7 @@ pub enum FileError {
         limit: u64,
     },
     /// It is not text.
-    #[error("{} is not UTF-8 text", path.display())]
+    #[error("{} is not UTF-8 text", shown(path))]
     NotText {
         /// The file.
         path: PathBuf,
@@ -51,6 +52,11 @@ pub enum FileError {
         #[source]
         source: io::Error,
     },
+}
+
+/// How a file that is read is called: its path, or "standard input" for `-`.
+pub fn shown(path: &Path) -> Cow<'_, str> {
+    if path == Path::new("-") { "standard input".into() } else { path.to_string_lossy() }
 }
 
 /// Reads `path` (`-` for standard input), at most `limit` bytes.

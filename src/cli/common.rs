@@ -150,8 +150,24 @@ impl Config {
             return Ok(Self::default());
         }
         let text = files::read_text(path, 1 << 20)?;
-        toml::from_str(&text).map_err(|e| CliError::new(super::error::Kind::Usage, "cannot read ccf-gov.toml", e))
+        toml::from_str(&text).map_err(|e| {
+            CliError::new(super::error::Kind::Usage, "cannot read ccf-gov.toml", without_values(&e, &text))
+        })
     }
+}
+
+/// Where the file is wrong, and how, without the line itself: what was put there by mistake may be a secret.
+fn without_values(error: &toml::de::Error, text: &str) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.matches('\n').count() + 1;
+    let message = error.message();
+    let said = match (message.split_once(": "), message.rsplit_once(", expected ")) {
+        (Some((what, _)), Some((_, expected))) if what.starts_with("invalid ") => {
+            format!("{what}, expected {expected}")
+        }
+        _ => message.to_owned(),
+    };
+    format!("line {line}: {said}")
 }
 
 fn start_log(verbose: u8) {

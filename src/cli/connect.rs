@@ -31,7 +31,14 @@ impl Context {
             progress: Some(Arc::new(move |text| output.note(text))),
             ..Options::new(addresses, files::read(certificate, MAX_CERTIFICATE)?)
         };
-        Ok(Service::connect(options).await?)
+        Service::connect(options).await.map_err(|error| {
+            let wrong_file = matches!(error, ServiceError::Certificate(_));
+            let mut error = CliError::from(error);
+            if wrong_file {
+                error.message = format!("cannot use {}: {}", certificate.display(), error.message);
+            }
+            error
+        })
     }
 }
 

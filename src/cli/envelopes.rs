@@ -132,7 +132,7 @@ pub fn read_requests(paths: &[PathBuf]) -> Result<Vec<SigningRequest>, CliError>
         let bytes = files::read(path, files::MAX_FILE)?;
         requests.extend(SigningRequest::parse_file(&bytes).map_err(|e| {
             let kind = if matches!(e, RequestError::Disagreement(_)) { Kind::No } else { Kind::Usage };
-            CliError::new(kind, format!("{} can't be used as a signing request", path.display()), e)
+            CliError::new(kind, format!("{} can't be used as a signing request", files::shown(path)), e)
         })?);
     }
     Ok(requests)

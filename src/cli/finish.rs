@@ -53,9 +53,11 @@ impl Finish {
         let mut batch = self.out.batch(requests.len())?;
         for (at, request) in requests.into_iter().enumerate() {
             let which = if signatures.len() > 1 { format!("signature {}", at + 1) } else { "the signature".into() };
-            let signature = signatures
-                .get(at, request.certificate().algorithm())
-                .map_err(|e| CliError::new(Kind::Usage, format!("cannot read {which}"), e))?;
+            let signature = signatures.get(at, request.certificate().algorithm()).map_err(|e| {
+                let file = self.signature.get(at).or(self.signature.first());
+                let file = file.map(|f| format!(" in {}", f.display())).unwrap_or_default();
+                CliError::new(Kind::Usage, format!("cannot read {which}{file}"), e)
+            })?;
             let member = request.certificate().member_id();
             let envelope = request.finish(signature).map_err(|e: EnvelopeError| {
                 CliError::new(Kind::No, format!("{which} is not member {member}'s for this request"), e).hint(

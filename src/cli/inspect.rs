@@ -30,8 +30,9 @@ pub struct Inspect {
 impl Inspect {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let bytes = files::read(&self.file, MAX_ENVELOPE)?;
-        let cose = Sign1::from_bytes(&bytes)
-            .map_err(|e| CliError::new(Kind::Usage, format!("{} is no COSE_Sign1 envelope", self.file.display()), e))?;
+        let cose = Sign1::from_bytes(&bytes).map_err(|e| {
+            CliError::new(Kind::Usage, format!("{} is no COSE_Sign1 envelope", ccf_gov::files::shown(&self.file)), e)
+        })?;
         let certificate = context.certificate()?;
         let report = Report::new(cose, certificate.as_ref());
         context.output.result(&report.json(), || report.text())?;

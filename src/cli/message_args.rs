@@ -1,6 +1,6 @@
 //! The options that describe one request, in our spelling and in that of CCF's own tools.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -56,7 +56,7 @@ impl MessageArgs {
         };
         let created_at = created_at.map_err(|e| CliError::new(Kind::Usage, "the creation time is not valid", e))?;
         let (name, payload) = match &self.content {
-            Some(path) => (shown(path), files::read(path, MAX_ENVELOPE - 4096)?),
+            Some(path) => (files::shown(path).into_owned(), files::read(path, MAX_ENVELOPE - 4096)?),
             None if kind.has_payload() => {
                 return Err(CliError::usage(format!("type {kind} needs content, and none was given"))
                     .hint("give --content FILE, or --content - for standard input"));
@@ -66,10 +66,6 @@ impl MessageArgs {
         Message::new(kind, created_at, proposal_id, payload)
             .map_err(|e| CliError::new(Kind::Usage, format!("cannot sign {name} as type {kind}"), e))
     }
-}
-
-fn shown(path: &Path) -> String {
-    if path == Path::new("-") { "standard input".into() } else { path.display().to_string() }
 }
 
 /// The certificate that `--cert` names, where there must be one.

@@ -118,8 +118,9 @@ pub fn main() -> std::process::ExitCode {
         Ok(cli) => cli,
         Err(error) => return output::usage(&error).into(),
     };
-    let json = cli.common.wants_json();
+    let mut json = cli.common.wants_json();
     let result = Context::new(cli.common).and_then(|context| {
+        json = context.output.is_json();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

@@ -90,8 +90,21 @@ pub fn stdout_is_terminal() -> bool {
 
 /// Prints what clap says of a command line, and gives its exit code.
 pub fn usage(error: &clap::Error) -> Exit {
+    if error.use_stderr() && asked_for_json() {
+        let text = error.render().to_string();
+        let message = text.trim().strip_prefix("error: ").unwrap_or(&text).to_owned();
+        return self::error(&CliError::usage(message.trim()), true);
+    }
     let _ = error.print();
     if error.use_stderr() { Exit::Usage } else { Exit::Done }
+}
+
+/// Whether a command line that cannot be parsed asks for JSON all the same.
+fn asked_for_json() -> bool {
+    let args: Vec<_> = std::env::args_os().collect();
+    let given = args.iter().any(|a| a == "--output=json")
+        || args.windows(2).any(|pair| pair[0] == "--output" && pair[1] == "json");
+    given || std::env::var_os("CCF_GOV_OUTPUT").is_some_and(|format| format == "json")
 }
 
 /// Prints an error, and gives its exit code.

@@ -89,7 +89,7 @@ impl Serve {
             (None, Some(state)) => state.join("service_cert.pem"),
             (None, None) => folder.path().join("service_cert.pem"),
         };
-        let sandbox = Sandbox::start(self.options()?).await.map_err(|e| started(&e, self.listen))?;
+        let sandbox = Sandbox::start(self.options()?).await.map_err(|e| self.failed(&e))?;
         files::write(&certificate, sandbox.service_certificate().as_bytes(), Access::Shared, true)?;
         let nodes = sandbox.nodes();
         let primary = sandbox.primary();
@@ -110,6 +110,15 @@ impl Serve {
         Ok(Exit::Done)
     }
 
+    fn failed(&self, error: &SandboxError) -> CliError {
+        let mut this = started(error, self.listen);
+        if matches!(error, SandboxError::Constitution(_)) && !self.constitution.is_empty() {
+            let files: Vec<_> = self.constitution.iter().map(|f| f.display().to_string()).collect();
+            this.message = format!("the constitution in {} cannot be used", files.join(", "));
+        }
+        this
+    }
+
     fn options(&self) -> Result<Options, CliError> {
         let members = match &self.members {
             Some(folder) => members(folder)?,
@@ -122,6 +131,10 @@ impl Serve {
                 files.iter().map(read).collect::<Result<Vec<_>, _>>()?.join("\n")
             }
         };
+        if let Some(folder) = self.state.as_ref().filter(|f| f.exists() && !f.is_dir()) {
+            return Err(CliError::usage(format!("{} is no folder", folder.display()))
+                .hint("name a folder with --state; it is made if it does not exist"));
+        }
         let code = self.host_data.map_or_else(|| NodeCode::named("ccf-gov sandbox"), NodeCode::virtual_node);
         let mut options = Options::new(members, constitution, vec![code; usize::from(self.nodes)]);
         options.address = self.listen.ip();

@@ -7,9 +7,11 @@ use clap::{Args, CommandFactory};
 use super::common::Context;
 use super::error::CliError;
 use super::exit::Exit;
+use ccf_gov::files::{self, Access, NewFile};
 
 /// Write shell completions to standard output.
 #[derive(Args)]
+#[command(after_help = "Example:\n  ccf-gov completions bash > ~/.local/share/bash-completion/completions/ccf-gov")]
 pub struct Completions {
     /// The shell
     #[arg(value_enum)]
@@ -27,6 +29,7 @@ impl Completions {
 
 /// Write manual pages into a folder.
 #[derive(Args)]
+#[command(after_help = "Example:\n  ccf-gov man ~/.local/share/man/man1")]
 pub struct Man {
     /// The folder; it must exist
     #[arg(value_name = "DIR")]
@@ -35,8 +38,18 @@ pub struct Man {
 
 impl Man {
     pub fn run(self, _context: &Context) -> Result<Exit, CliError> {
-        clap_mangen::generate_to(super::Cli::command(), &self.folder)
-            .map_err(|e| CliError::failed(format!("cannot write manual pages into {}", self.folder.display()), e))?;
+        let failed = |e| CliError::failed("cannot make the manual pages", e);
+        let made = tempfile::tempdir().map_err(failed)?;
+        clap_mangen::generate_to(super::Cli::command(), made.path()).map_err(failed)?;
+        let mut pages = Vec::new();
+        for page in std::fs::read_dir(made.path()).map_err(failed)? {
+            let page = page.map_err(failed)?;
+            pages.push((self.folder.join(page.file_name()), files::read(&page.path(), files::MAX_FILE)?));
+        }
+        pages.sort();
+        // All or none: a full disk leaves no half of a page.
+        let pages: Vec<_> = pages.iter().map(|(path, text)| NewFile::new(path, text, Access::Shared)).collect();
+        files::write_set(&pages, true)?;
         Ok(Exit::Done)
     }
 }

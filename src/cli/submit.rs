@@ -33,7 +33,11 @@ impl Submit {
         for path in &self.envelopes {
             let bytes = files::read(path, MAX_ENVELOPE)?;
             let envelope = Envelope::from_bytes(&bytes).map_err(|e| {
-                CliError::new(Kind::Usage, format!("{} is no signed governance request", path.display()), e)
+                CliError::new(
+                    Kind::Usage,
+                    format!("{} is no signed governance request", ccf_gov::files::shown(path)),
+                    e,
+                )
             })?;
             envelopes.push(envelope);
         }

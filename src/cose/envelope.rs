@@ -25,7 +25,7 @@ pub struct Envelope {
 #[derive(Debug, thiserror::Error)]
 pub enum EnvelopeError {
     /// Not a tagged COSE_Sign1.
-    #[error("not a COSE_Sign1 message: {0}")]
+    #[error("not a COSE_Sign1 message")]
     Cose(#[from] CoseError),
     /// A parameter that CCF needs is missing.
     #[error("the protected header has no {0}")]

@@ -106,7 +106,7 @@ pub enum MessageError {
     #[error("type {0} has no proposal id, and one was given")]
     ProposalIdSurplus(MessageType),
     /// The payload is not what the type needs.
-    #[error("the content is not that of type {kind}")]
+    #[error("the content is not what type {kind} needs")]
     Payload {
         /// The type that was asked for.
         kind: MessageType,

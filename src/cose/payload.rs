@@ -14,7 +14,7 @@ pub enum PayloadError {
     #[error("it has no content, and {0} bytes were given")]
     NotEmpty(usize),
     /// Not JSON.
-    #[error("the content is not JSON")]
+    #[error("it must be JSON")]
     Json(#[from] JsonError),
     /// JSON of another shape.
     #[error("{0}")]
@@ -31,7 +31,7 @@ pub(super) fn check(kind: MessageType, payload: &[u8]) -> Result<(), PayloadErro
         MessageType::Proposal => {
             let value = json::parse(payload)?;
             let Some(actions) = value.get("actions").and_then(Value::as_array) else {
-                return shape(r#"the content is not an object with a list of "actions""#);
+                return shape(r#"it is not an object with a list of "actions""#);
             };
             if actions.is_empty() {
                 return shape("it has no actions");
@@ -44,7 +44,7 @@ pub(super) fn check(kind: MessageType, payload: &[u8]) -> Result<(), PayloadErro
         MessageType::Ballot => match json::parse(payload)?.get("ballot").and_then(Value::as_str) {
             Some(script) if exports_vote(script) => Ok(()),
             Some(_) => shape("its script exports no function vote: export function vote(proposal, proposerId) { … }"),
-            None => shape(r#"the content is not an object whose "ballot" is a script"#),
+            None => shape(r#"it is not an object whose "ballot" is a script"#),
         },
         MessageType::Ack => {
             let value = json::parse(payload)?;
@@ -52,12 +52,12 @@ pub(super) fn check(kind: MessageType, payload: &[u8]) -> Result<(), PayloadErro
             let digest = value.get("stateDigest").or_else(|| value.get("state_digest"));
             match digest.and_then(Value::as_str) {
                 Some(digest) if crate::digest::parse_hex::<32>("state digest", digest).is_ok() => Ok(()),
-                _ => shape(r#"the content is not an object whose "stateDigest" is 64 lowercase hexadecimal digits"#),
+                _ => shape(r#"it is not an object whose "stateDigest" is 64 lowercase hexadecimal digits"#),
             }
         }
         MessageType::RecoveryShare => match json::parse(payload)?.get("share").and_then(Value::as_str) {
             Some(share) if !share.is_empty() && BASE64_STANDARD.decode(share).is_ok() => Ok(()),
-            _ => shape(r#"the content is not an object whose "share" is base64"#),
+            _ => shape(r#"it is not an object whose "share" is base64"#),
         },
     }
 }

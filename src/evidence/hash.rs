@@ -34,7 +34,17 @@ pub fn sha256_reader(mut reader: impl Read) -> io::Result<[u8; 32]> {
 /// # Errors
 /// The file cannot be opened or read.
 pub fn sha256_file(path: &Path) -> io::Result<[u8; 32]> {
-    if path == Path::new("-") { sha256_reader(io::stdin().lock()) } else { sha256_reader(File::open(path)?) }
+    if path == Path::new("-") { sha256_reader(io::stdin().lock()) } else { sha256_reader(open(path)?) }
+}
+
+/// Opens a file or a pipe; a device may never end.
+fn open(path: &Path) -> io::Result<File> {
+    let file = File::open(path)?;
+    #[cfg(unix)]
+    if std::os::unix::fs::FileTypeExt::is_char_device(&file.metadata()?.file_type()) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a device, not a file"));
+    }
+    Ok(file)
 }
 
 #[cfg(test)]

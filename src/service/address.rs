@@ -33,7 +33,12 @@ impl FromStr for NodeAddress {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
-        let wrong = |reason| AddressError { text: text.chars().take(120).collect(), reason };
+        // A password that was put there must not show.
+        let shown = || match text.rsplit_once('@') {
+            Some((_, rest)) => format!("…@{rest}"),
+            None => text.to_owned(),
+        };
+        let wrong = |reason| AddressError { text: shown().chars().take(120).collect(), reason };
         let url = Url::parse(text).map_err(|_| wrong("it is no URL"))?;
         if url.scheme() != "https" {
             return Err(wrong("a service is reached over https alone"));
@@ -87,5 +92,9 @@ mod tests {
             assert!(bad.parse::<NodeAddress>().is_err(), "{bad}");
         }
         assert!(NodeAddress::from_published("evil/@x").is_err());
+        for secret in ["https://u:hunter2@a", "http://u:hunter2@a", "https://u:hunter2@ a", "u:hunter2@a"] {
+            let error = secret.parse::<NodeAddress>().unwrap_err().to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
     }
 }

@@ -82,5 +82,5 @@ impl Proposal {
 pub fn read_proposal(path: &Path) -> Result<ccf_gov::proposal::Proposal, CliError> {
     let bytes = files::read(path, MAX_PROPOSAL)?;
     ccf_gov::proposal::Proposal::parse(&bytes)
-        .map_err(|e| CliError::new(Kind::Usage, format!("{} is not a proposal", path.display()), e))
+        .map_err(|e| CliError::new(Kind::Usage, format!("{} is not a proposal", ccf_gov::files::shown(path)), e))
 }

@@ -45,13 +45,13 @@ impl New {
             settings.extend(Setting::parse(text).map_err(CliError::usage)?);
         }
         let proposal = new::proposal(&self.template, &settings, OffsetDateTime::now_utc())
-            .map_err(|e| refused(&self.template, e))?;
+            .map_err(|e| refused(&self.template, &self.settings, e))?;
         context.output.file(&self.out, proposal.bytes(), Access::Shared, self.force)?;
         Ok(Exit::Done)
     }
 }
 
-fn refused(template: &str, error: NewError) -> CliError {
+fn refused(template: &str, settings: &[String], error: NewError) -> CliError {
     let hint = match &error {
         NewError::Template(_) => Some(super::LIST.into()),
         NewError::Unknown { .. } | NewError::Missing { .. } | NewError::Value { .. } => {
@@ -60,7 +60,14 @@ fn refused(template: &str, error: NewError) -> CliError {
         NewError::HostData { .. } => Some("leave host_data out: it is computed from the policy".into()),
         NewError::Clock(_) => Some("set the clock, or give valid_from".into()),
     };
-    let error = CliError::new(Kind::Usage, format!("cannot make a {template} proposal"), error);
+    let mut doing = format!("cannot make a proposal from the template {template}");
+    if let NewError::Value { name, .. } = &error {
+        let from_file = |s: &&String| s.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with("=@"));
+        if let Some(setting) = settings.iter().find(from_file) {
+            doing += &format!(" and {setting}");
+        }
+    }
+    let error = CliError::new(Kind::Usage, doing, error);
     match hint {
         Some(hint) => error.hint(hint),
         None => error,

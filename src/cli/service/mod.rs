@@ -20,10 +20,15 @@ pub struct Service {
 #[derive(Subcommand)]
 enum Command {
     /// Show the service's status, configuration and primary
+    #[command(
+        after_help = "Example:\n  ccf-gov service info --service https://127.0.0.1:8000 --service-cert service_cert.pem"
+    )]
     Info,
     /// Show what code may join
+    #[command(after_help = "Example:\n  ccf-gov service join-policy --output json")]
     JoinPolicy,
     /// Print the constitution
+    #[command(after_help = "Example:\n  ccf-gov service constitution > constitution.js")]
     Constitution,
     /// Show the application's endpoints and modules
     App(app::App),

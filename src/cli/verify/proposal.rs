@@ -39,8 +39,9 @@ pub struct Proposal {
 impl Proposal {
     pub fn run(self, context: &Context) -> Result<Exit, CliError> {
         let bytes = files::read(&self.file, MAX_PROPOSAL)?;
-        let proposal = ccf_gov::proposal::Proposal::parse(&bytes)
-            .map_err(|e| CliError::new(Kind::Usage, format!("cannot read the proposal {}", self.file.display()), e))?;
+        let proposal = ccf_gov::proposal::Proposal::parse(&bytes).map_err(|e| {
+            CliError::new(Kind::Usage, format!("cannot read the proposal {}", ccf_gov::files::shown(&self.file)), e)
+        })?;
         let evidence = evidence::read(&self.evidence, self.ccf_version)?;
         let (found, values) = backing::verify(&proposal, &evidence, self.ccf_version);
         let result = json!({"verdict": found.verdict(), "checks": found, "values": values});
