@@ -42,14 +42,14 @@ impl Field {
 
 /// The verdict of the one check of this name.
 #[track_caller]
-fn verdict<'a>(json: &'a Value, name: &str) -> &'a str {
+pub fn verdict<'a>(json: &'a Value, name: &str) -> &'a str {
     let mut found = json["checks"].as_array().unwrap().iter().filter(|c| c["name"] == name);
     let check = found.next().unwrap_or_else(|| panic!("no check {name}: {json}"));
     check["verdict"].as_str().unwrap()
 }
 
 /// Everything that failed, by name.
-fn failed(json: &Value) -> Vec<&str> {
+pub fn failed(json: &Value) -> Vec<&str> {
     let checks = json["checks"].as_array().unwrap().iter();
     checks.filter(|c| c["verdict"] == "fail").map(|c| c["name"].as_str().unwrap()).collect()
 }

@@ -5,7 +5,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use ccf_gov::digest::sha256;
 
-use super::der::{authority, extension, integer, oid, sequence, tlv};
+use crate::support::snp_lab::{authority, extension, integer, oid, sequence, tlv};
 
 /// A P-256 key.
 pub struct Key(EcdsaKeyPair);

@@ -3,4 +3,5 @@
 pub mod consortium;
 pub mod server;
 pub mod signing;
+pub mod snp_lab;
 pub mod softhsm;

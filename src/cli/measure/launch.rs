@@ -72,7 +72,7 @@ impl LaunchArgs {
                 checks.require("id-block", stated == found.measurement, detail);
             }
             if found.policy.debug() {
-                checks.warn("debug", "the file asks for a guest that its host may debug: never register it");
+                checks.fail("debug", "the file asks for a guest that its host may debug: never register it");
             }
             let rows =
                 vec![("processors", found.vcpus.to_string()), ("guest policy", format!("{:016x}", found.policy.0))];

@@ -15,11 +15,15 @@ use ccf_gov::evidence::node::{self, Attestation, Expected, Part, Trust};
 use ccf_gov::evidence::sgx::artefact::{self, Artefact, ArtefactError};
 use ccf_gov::evidence::sgx::enclave::EnclaveError;
 use ccf_gov::evidence::sgx::sigstruct;
+use ccf_gov::evidence::snp::launch::igvm;
 use ccf_gov::evidence::snp::version::CcfVersion;
 use ccf_gov::files;
 
 /// Larger files that are no ELF are taken for what nodes run.
 const MAX_TEXT: u64 = 16 << 20;
+
+/// The largest IGVM file that is read: 1 GiB.
+const MAX_IGVM: u64 = 1 << 30;
 
 /// Reads every evidence file; a folder stands for the files in it (a security context, for instance).
 pub fn read(paths: &[PathBuf], ccf: Option<CcfVersion>) -> Result<Vec<Evidence>, CliError> {
@@ -69,6 +73,12 @@ impl Gathered {
                 }
             };
             self.found.push(Evidence { name, kind });
+            return Ok(());
+        }
+        if &start == b"IGVM" {
+            let guest = igvm::measure(&files::read(path, MAX_IGVM)?)
+                .map_err(|e| CliError::new(ErrorKind::Usage, format!("cannot measure {}", path.display()), e))?;
+            self.found.push(Evidence { name, kind: Kind::Guest(guest) });
             return Ok(());
         }
         if is_elf || length > MAX_TEXT {

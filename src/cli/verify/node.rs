@@ -219,6 +219,13 @@ fn check_artefacts(outcome: &Outcome, evidence: &[Evidence], found: &mut Checks)
             {
                 measured.push(item.name.clone());
             }
+            EvidenceKind::Guest(guest)
+                if outcome.platform == "snp"
+                    && guest.is_sound()
+                    && guest.measurement.to_string() == outcome.measurement =>
+            {
+                measured.push(item.name.clone());
+            }
             _ => {}
         }
     }

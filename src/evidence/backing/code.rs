@@ -1,0 +1,42 @@
+//! Code of SGX and virtual nodes: an MRENCLAVE, or the digest of a program.
+
+use super::Kind;
+use super::comparison::Comparison;
+use crate::digest::{HostData, MrEnclave};
+use crate::evidence::virt;
+use crate::proposal::Action;
+
+impl Comparison<'_> {
+    pub(super) fn node_code(&mut self, action: &Action) {
+        let Some(code) = self.hex::<MrEnclave>(action, "code_id") else { return };
+        let backed = self.backing(|kind| matches!(kind, Kind::Enclave(a) if a.mrenclave == code));
+        let mut reversed = code.0;
+        reversed.reverse();
+        let mistake = self.evidence.iter().find_map(|e| match &e.kind {
+            Kind::Enclave(a) if a.mrenclave.0 == reversed => Some("its bytes stand in reverse order"),
+            Kind::Enclave(a) if a.sigstruct.as_ref().is_some_and(|s| s.mrsigner.0 == code.0) => {
+                Some("it is the signer (MRSIGNER), not the enclave (MRENCLAVE)")
+            }
+            Kind::Enclave(a) if a.sigstruct.as_ref().is_some_and(|s| s.mrenclave == code) => {
+                Some("it is what the signature says, and the enclave's code is another")
+            }
+            Kind::Executable(digest) if digest.0 == code.0 => Some("it is the hash of a file, not an MRENCLAVE"),
+            _ => None,
+        });
+        self.settle(action, code, backed, mistake.map(str::to_owned));
+    }
+
+    pub(super) fn virtual_host_data(&mut self, action: &Action) {
+        let Some(value) = self.hex::<HostData>(action, "host_data") else { return };
+        let backed = self.backing(|kind| matches!(kind, Kind::Executable(digest) if *digest == value));
+        self.settle(action, value, backed, None);
+    }
+
+    pub(super) fn virtual_measurement(&mut self, action: &Action) {
+        let value = action.text("measurement").unwrap_or_default().to_owned();
+        let why = format!("every virtual node's measurement is {:?}", virt::MEASUREMENT);
+        let backed =
+            if value == virt::MEASUREMENT { vec!["the virtual platform's constant".to_owned()] } else { Vec::new() };
+        self.settle(action, value, backed, Some(why));
+    }
+}

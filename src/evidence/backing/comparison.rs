@@ -1,0 +1,156 @@
+//! The comparison: each action by its own rules, each value settled in the same way.
+
+use std::collections::BTreeSet;
+
+use super::{Evidence, Kind, Registered};
+use crate::digest::HexError;
+use crate::evidence::check::{Checks, Verdict};
+use crate::evidence::snp::version::CcfVersion;
+use crate::proposal::Action;
+
+/// A proposal being compared with evidence.
+pub(super) struct Comparison<'a> {
+    pub(super) evidence: &'a [Evidence],
+    pub(super) ccf: Option<CcfVersion>,
+    pub(super) checks: Checks,
+    pub(super) values: Vec<Registered>,
+    pub(super) warned: BTreeSet<String>,
+}
+
+impl Comparison<'_> {
+    /// What is wrong with the evidence itself.
+    pub(super) fn judge(&mut self, item: &Evidence) {
+        match &item.kind {
+            Kind::Enclave(artefact) => {
+                for check in artefact.checks.iter().filter(|c| c.verdict != Verdict::Pass) {
+                    let verdict = if check.name == "debug" { Verdict::Fail } else { check.verdict };
+                    self.checks.push(check.name, verdict, format!("{}: {}", item.name, check.detail));
+                }
+            }
+            Kind::Uvm { valid: false, .. } => {
+                self.checks.fail("uvm-signature", format!("{}: issuer or signature do not hold", item.name));
+            }
+            Kind::Report { valid: false, .. } => self.checks.incomplete(
+                "report-signature",
+                format!("{}: not verified up to AMD's root, so it backs nothing; give its endorsements too", item.name),
+            ),
+            Kind::Guest(guest) if !guest.is_sound() => self.checks.fail(
+                "guest",
+                format!("{}: its host may debug it, or its ID block states another measurement", item.name),
+            ),
+            _ => {}
+        }
+    }
+
+    pub(super) fn compare(&mut self, action: &Action) {
+        let adds = action.name.starts_with("add_") || action.name.starts_with("set_");
+        match action.name.as_str() {
+            "add_node_code" | "remove_node_code" => {
+                if adds && self.ccf.is_some_and(|ccf| ccf >= CcfVersion::new(6, 0, 0)) {
+                    self.checks.fail("platform", "SGX code means nothing to CCF 6 and later, which have no such table");
+                }
+                self.node_code(action);
+            }
+            "add_snp_host_data" | "remove_snp_host_data" => self.snp_host_data(action, adds),
+            "add_snp_measurement" | "remove_snp_measurement" => self.snp_measurement(action, adds),
+            "add_snp_uvm_endorsement" | "remove_snp_uvm_endorsement" => self.snp_uvm(action, adds),
+            "set_snp_minimum_tcb_version" | "set_snp_minimum_tcb_version_hex" => self.minimum_tcb(action),
+            "add_virtual_host_data" | "remove_virtual_host_data" => {
+                self.virtual_platform(adds);
+                self.virtual_host_data(action);
+            }
+            "add_virtual_measurement" | "remove_virtual_measurement" => {
+                self.virtual_platform(adds);
+                self.virtual_measurement(action);
+            }
+            other => self
+                .checks
+                .warn("other-action", format!("{other} is about nothing that artefacts back: review it by itself")),
+        }
+    }
+
+    pub(super) fn warn_once(&mut self, name: &'static str, detail: impl Into<String>) {
+        let detail = detail.into();
+        if self.warned.insert(format!("{name} {detail}")) {
+            self.checks.warn(name, detail);
+        }
+    }
+
+    fn virtual_platform(&mut self, adds: bool) {
+        if adds {
+            self.warn_once(
+                "platform",
+                "the virtual platform proves nothing: anybody's code passes for it; never in production",
+            );
+        }
+    }
+
+    /// Notes a value, and fails or passes it by what backs it.
+    pub(super) fn settle(
+        &mut self,
+        action: &Action,
+        value: impl ToString,
+        backed_by: Vec<String>,
+        otherwise: Option<String>,
+    ) -> bool {
+        let (value, name) = (value.to_string(), action_name(&action.name));
+        let short: String = value.chars().take(300).collect();
+        let backed = !backed_by.is_empty();
+        if backed {
+            self.checks.pass(name, format!("{short} is backed by {}", backed_by.join(", ")));
+        } else {
+            let why = otherwise.unwrap_or_else(|| "no evidence backs it".into());
+            self.checks.fail(name, format!("{short}: {why}"));
+        }
+        self.values.push(Registered { action: action.name.clone(), value, backed_by });
+        backed
+    }
+
+    /// A hexadecimal argument; what is wrong with its form is told.
+    pub(super) fn hex<T: std::str::FromStr<Err = HexError>>(&mut self, action: &Action, argument: &str) -> Option<T> {
+        let Some(text) = action.text(argument) else {
+            self.malformed(action, "", format!("it has no text {argument}"));
+            return None;
+        };
+        match text.parse::<T>() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let prefixed = text.starts_with("0x") || text.starts_with("0X");
+                let hint = if prefixed {
+                    "it begins with 0x, and CCF compares texts: it would never match".into()
+                } else {
+                    error.to_string()
+                };
+                self.malformed(action, text, hint);
+                None
+            }
+        }
+    }
+
+    pub(super) fn malformed(&mut self, action: &Action, value: &str, why: String) {
+        self.settle(action, value, Vec::new(), Some(format!("malformed: {why}")));
+    }
+
+    pub(super) fn backing(&self, mut backs: impl FnMut(&Kind) -> bool) -> Vec<String> {
+        self.evidence.iter().filter(|e| backs(&e.kind)).map(|e| e.name.clone()).collect()
+    }
+}
+
+/// The action's name as a check's name.
+fn action_name(name: &str) -> &'static str {
+    const NAMES: [&str; 12] = [
+        "add_node_code",
+        "remove_node_code",
+        "add_snp_host_data",
+        "remove_snp_host_data",
+        "add_snp_measurement",
+        "remove_snp_measurement",
+        "add_snp_uvm_endorsement",
+        "remove_snp_uvm_endorsement",
+        "add_virtual_host_data",
+        "remove_virtual_host_data",
+        "add_virtual_measurement",
+        "remove_virtual_measurement",
+    ];
+    NAMES.iter().find(|n| **n == name).copied().unwrap_or("set_snp_minimum_tcb_version")
+}

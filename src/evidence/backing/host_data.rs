@@ -1,0 +1,101 @@
+//! Host data of SNP nodes, and the security policies that they are digests of.
+
+use super::Kind;
+use super::comparison::Comparison;
+use crate::digest::HostData;
+use crate::evidence::check::Verdict;
+use crate::evidence::policy::deployment::Found;
+use crate::evidence::policy::review::Review;
+use crate::evidence::snp::host_data::{self, explain_mismatch, explain_text};
+use crate::proposal::Action;
+
+impl Comparison<'_> {
+    pub(super) fn snp_host_data(&mut self, action: &Action, adds: bool) {
+        let Some(value) = self.hex::<HostData>(action, "host_data") else { return };
+        let policies: Vec<(String, Vec<u8>)> = self
+            .evidence
+            .iter()
+            .filter_map(|e| match &e.kind {
+                Kind::Policies(found) => Some(found.iter().map(|f| (label(&e.name, f), f.policy.clone()))),
+                _ => None,
+            })
+            .flatten()
+            .collect();
+        let mut backed: Vec<String> =
+            policies.iter().filter(|(_, p)| deployment_host_data(p) == value).map(|(name, _)| name.clone()).collect();
+        if backed.is_empty() {
+            backed = self
+                .backing(|kind| matches!(kind, Kind::Report { report, valid: true } if report.host_data() == value));
+            if !backed.is_empty() && adds {
+                self.warn_once(
+                    "policy-unknown",
+                    format!("{value}: a node runs with it, but no policy shows what it admits"),
+                );
+            }
+        }
+        let mistake =
+            policies.iter().find_map(|(name, p)| explain_mismatch(&value, p).map(|m| format!("{m} ({name})")));
+        let is_backed = self.settle(action, value, backed, mistake);
+        if !adds {
+            return;
+        }
+        self.security_policy(action, &value, &policies);
+        if is_backed && let Some((name, policy)) = policies.iter().find(|(_, p)| deployment_host_data(p) == value) {
+            self.policy_contents(name, policy);
+        }
+    }
+
+    /// The policy that goes into the ledger with its host data.
+    fn security_policy(&mut self, action: &Action, value: &HostData, policies: &[(String, Vec<u8>)]) {
+        let name = "security-policy";
+        match action.text("security_policy") {
+            None => self.checks.fail(name, format!("{value}: there is no text security_policy")),
+            Some("") => {
+                self.checks.warn(name, format!("{value}: the policy is empty, so the service verifies and shows none"));
+            }
+            Some(text) if host_data::decode(text.as_bytes()).is_some() => {
+                self.checks.fail(name, format!("{value}: security_policy is base64, and must be the policy itself"));
+            }
+            Some(text) if deployment_host_data(text.as_bytes()) == *value => {
+                self.checks.pass(name, format!("{value} is SHA-256 of security_policy"));
+            }
+            Some(text) => {
+                let right = policies.iter().find(|(_, p)| deployment_host_data(p) == *value);
+                let known = right.and_then(|(_, policy)| explain_text(text.as_bytes(), policy));
+                let why = match (known, explain_mismatch(value, text.as_bytes())) {
+                    (Some(mistake), _) => format!(": hashed as written, {mistake}"),
+                    (None, Some(mistake)) => format!(": {mistake}"),
+                    (None, None) => String::new(),
+                };
+                self.checks.fail(name, format!("{value} is not SHA-256 of security_policy{why}"));
+            }
+        }
+    }
+
+    fn policy_contents(&mut self, name: &str, policy: &[u8]) {
+        for warning in Review::of(policy).warnings {
+            let dangerous = matches!(warning.name, "allow-all" | "not-utf8");
+            if !self.warned.insert(format!("{name} {} {}", warning.name, if dangerous { "" } else { &warning.detail }))
+            {
+                continue;
+            }
+            if warning.name == "allow-all" {
+                self.checks.fail(
+                    "policy-allow-all",
+                    format!("{name}: a rule admits everything, whatever runs: the attestation proves nothing"),
+                );
+            } else {
+                let verdict = if dangerous { Verdict::Fail } else { Verdict::Warn };
+                self.checks.push("policy-contents", verdict, format!("{name}: {}: {}", warning.name, warning.detail));
+            }
+        }
+    }
+}
+
+fn deployment_host_data(policy: &[u8]) -> HostData {
+    HostData(crate::digest::sha256(policy))
+}
+
+fn label(file: &str, found: &Found) -> String {
+    found.name.as_ref().map_or_else(|| file.to_owned(), |group| format!("{file} ({group})"))
+}

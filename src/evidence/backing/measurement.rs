@@ -1,0 +1,36 @@
+//! Launch measurements of SNP nodes.
+
+use super::Kind;
+use super::comparison::Comparison;
+use crate::digest::SnpMeasurement;
+use crate::proposal::Action;
+
+impl Comparison<'_> {
+    pub(super) fn snp_measurement(&mut self, action: &Action, adds: bool) {
+        let Some(value) = self.hex::<SnpMeasurement>(action, "measurement") else { return };
+        let by_uvm = self.backing(|kind| matches!(kind, Kind::Uvm { uvm, valid: true } if uvm.measurement == value));
+        let mut backed =
+            self.backing(|kind| matches!(kind, Kind::Report { report, valid: true } if report.measurement() == value));
+        backed.extend(
+            self.backing(|kind| matches!(kind, Kind::Guest(guest) if guest.is_sound() && guest.measurement == value)),
+        );
+        if adds && !by_uvm.is_empty() {
+            self.warn_once(
+                "measurement-moot",
+                format!(
+                    "{value}: a node that shows its UVM endorsement is judged by that; this entry is then not looked at"
+                ),
+            );
+        }
+        backed.extend(by_uvm);
+        let mut reversed = value.0;
+        reversed.reverse();
+        let is_reversed = self.evidence.iter().any(|e| match &e.kind {
+            Kind::Uvm { uvm, .. } => uvm.measurement.0 == reversed,
+            Kind::Report { report, .. } => report.measurement().0 == reversed,
+            Kind::Guest(guest) => guest.measurement.0 == reversed,
+            _ => false,
+        });
+        self.settle(action, value, backed, is_reversed.then(|| "its bytes stand in reverse order".into()));
+    }
+}

@@ -1,0 +1,92 @@
+//! Whether a proposal registers exactly what artefacts are: every value, and what backs it.
+
+mod code;
+mod comparison;
+mod host_data;
+mod measurement;
+mod tcb;
+mod uvm;
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use self::comparison::Comparison;
+use super::check::Checks;
+use super::policy::deployment::{self, Found};
+use super::sgx::artefact::Artefact;
+use super::snp::launch::igvm::IgvmMeasurement;
+use super::snp::report::Report;
+use super::snp::uvm::UvmEndorsement;
+use super::snp::version::CcfVersion;
+use crate::digest::HostData;
+use crate::proposal::Proposal;
+
+/// What an evidence file turned out to be.
+#[derive(Clone, Debug)]
+pub enum Kind {
+    /// An executable or library: its digest is a virtual node's host data.
+    Executable(HostData),
+    /// An enclave, or a signature on one.
+    Enclave(Box<Artefact>),
+    /// Security policies.
+    Policies(Vec<Found>),
+    /// A UVM endorsement whose signature was checked.
+    Uvm {
+        /// The endorsement.
+        uvm: Box<UvmEndorsement>,
+        /// Whether issuer and signature hold.
+        valid: bool,
+    },
+    /// An IGVM file: a guest's memory and first state.
+    Guest(IgvmMeasurement),
+    /// A report, believed only as far as its endorsements go.
+    Report {
+        /// The report.
+        report: Box<Report>,
+        /// Whether its signature was verified up to AMD's root.
+        valid: bool,
+    },
+}
+
+/// An evidence file.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    /// Its name, for people.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// A value that the proposal registers or removes.
+#[derive(Clone, Debug, Serialize)]
+pub struct Registered {
+    /// The action.
+    pub action: String,
+    /// The value, as written.
+    pub value: String,
+    /// The evidence that backs it.
+    pub backed_by: Vec<String>,
+}
+
+/// Compares every value of `proposal` with `evidence`.
+///
+/// `ccf` is the version of the service, where it is known. Passes only if every value is backed and none dangerous.
+pub fn verify(proposal: &Proposal, evidence: &[Evidence], ccf: Option<CcfVersion>) -> (Checks, Vec<Registered>) {
+    let mut review = Comparison { evidence, ccf, checks: Checks::new(), values: Vec::new(), warned: BTreeSet::new() };
+    for item in evidence {
+        review.judge(item);
+    }
+    for action in proposal.actions() {
+        review.compare(action);
+    }
+    if review.values.is_empty() {
+        review.checks.incomplete("values", "the proposal registers and removes no code, so there is nothing to back");
+    }
+    (review.checks, review.values)
+}
+
+/// The policies of a file, if it holds any.
+pub fn policies(file: &[u8]) -> Option<Vec<Found>> {
+    deployment::find(file).ok()
+}

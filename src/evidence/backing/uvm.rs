@@ -1,0 +1,102 @@
+//! UVM endorsements: issuer, feed and the least security version.
+
+use serde_json::Value;
+
+use super::Kind;
+use super::comparison::Comparison;
+use crate::evidence::snp::uvm::{KNOWN_ISSUERS, UvmEndorsement};
+use crate::evidence::snp::version::{CcfVersion, SvnOrder};
+use crate::proposal::Action;
+
+impl Comparison<'_> {
+    pub(super) fn snp_uvm(&mut self, action: &Action, adds: bool) {
+        let (Some(did), Some(feed)) = (action.text("did"), action.text("feed")) else {
+            return self.malformed(action, "", "it has no texts did and feed".into());
+        };
+        let known: Vec<&UvmEndorsement> = self
+            .evidence
+            .iter()
+            .filter_map(|e| match &e.kind {
+                Kind::Uvm { uvm, valid: true } => Some(&**uvm),
+                _ => None,
+            })
+            .collect();
+        if !adds {
+            let backed = self
+                .backing(|kind| matches!(kind, Kind::Uvm { uvm, valid: true } if uvm.did == did && uvm.feed == feed));
+            self.settle(action, format!("{feed} of {did}"), backed, None);
+            return;
+        }
+        let Some(svn) = self.svn(action) else { return };
+        let order = self.ccf.map_or(SvnOrder::Integer, CcfVersion::svn_order);
+        let backs = |uvm: &UvmEndorsement| uvm.did == did && uvm.feed == feed && order.compare(&svn, &uvm.svn).is_le();
+        let mistake = known.iter().find_map(|uvm| {
+            if uvm.did == did && uvm.feed != feed {
+                Some(format!("wrong feed: the endorsement's is {}", uvm.feed))
+            } else if uvm.feed == feed && uvm.did != did {
+                Some(format!("wrong issuer: the endorsement's is {}", uvm.did))
+            } else if uvm.did == did && !backs(uvm) {
+                let how = if order == SvnOrder::Text { " (this version of CCF compares svn as text)" } else { "" };
+                Some(format!("svn {svn} is above the endorsement's {}, so nodes with it could not join{how}", uvm.svn))
+            } else {
+                None
+            }
+        });
+        let lower = known.iter().any(|uvm| backs(uvm)) && known.iter().all(|uvm| !backs(uvm) || uvm.svn != svn);
+        let backed = self.backing(|kind| matches!(kind, Kind::Uvm { uvm, valid: true } if backs(uvm)));
+        self.settle(action, format!("{feed} svn {svn} of {did}"), backed, mistake);
+        if lower {
+            self.checks.warn(
+                "uvm-svn",
+                format!("{feed}: svn {svn} is below the endorsement's: older images are admitted too"),
+            );
+        }
+        self.uvm_contents(did, feed, &svn, order);
+    }
+
+    /// The svn, whose type depends on the version of CCF.
+    fn svn(&mut self, action: &Action) -> Option<String> {
+        let (svn, integer) = match action.arg("svn") {
+            Some(Value::String(text)) if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => {
+                (text.clone(), false)
+            }
+            Some(Value::Number(number)) if number.is_u64() => (number.to_string(), true),
+            _ => {
+                self.malformed(action, "", "its svn is no decimal number".into());
+                return None;
+            }
+        };
+        let wants_integer = self.ccf.map(CcfVersion::svn_is_integer_in_action);
+        match (integer, wants_integer) {
+            (true, Some(true)) | (false, Some(false)) => {}
+            (true, _) => self.checks.fail("svn-type", "svn is a number; from CCF 5 on the action wants text"),
+            (false, Some(true)) => self.checks.fail("svn-type", "svn is text; CCF 4 wants a number"),
+            (false, None) => {}
+        }
+        Some(svn)
+    }
+
+    fn uvm_contents(&mut self, did: &str, feed: &str, svn: &str, order: SvnOrder) {
+        match KNOWN_ISSUERS.iter().find(|issuer| issuer.did == did) {
+            Some(issuer) if issuer.feed != feed => self
+                .checks
+                .fail("uvm-feed", format!("this issuer's feed is {}, and the proposal says {feed}", issuer.feed)),
+            Some(issuer) => {
+                let first = issuer.first_svn.unwrap_or(0);
+                if SvnOrder::Integer.compare(svn, &first.to_string()).is_lt() {
+                    self.checks.warn(
+                        "uvm-svn",
+                        format!("{feed}: production releases begin at svn {first}, and this admits {svn}"),
+                    );
+                }
+            }
+            None => self.checks.warn("uvm-issuer", "the issuer is none of those that Microsoft is known to use"),
+        }
+        if order == SvnOrder::Text {
+            self.checks.warn(
+                "svn-order",
+                format!("this version of CCF compares svn as text: with {svn} registered, an endorsement of another number of digits may be refused or admitted wrongly"),
+            );
+        }
+    }
+}
