@@ -1,6 +1,10 @@
 //! `upgrade rehearse`: the whole walk, from the command line.
 
+use ccf_gov::cose::Algorithm;
+use ccf_gov::signer::NewKeys;
+
 use super::*;
+use crate::support::softhsm::{Kind, PIN, PLAIN, TOKEN, Token, in_child, module};
 
 async fn rehearse(arguments: &[&str]) -> Ran {
     let folder = tempfile::tempdir().unwrap();
@@ -48,4 +52,33 @@ async fn other_members_keys_can_rehearse_and_prepare() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     assert_eq!(rehearse(&arguments).await.done()["members"].as_array().unwrap().len(), 2);
     assert!(rehearse(&["--member-cert", "x.pem", "--output", "json"]).await.error(2).contains("--member-key"));
+}
+
+#[test]
+fn members_with_keys_on_a_token_can_rehearse() {
+    in_child("commands::rehearse::members_with_keys_on_a_token_can_rehearse", &[], |folder| {
+        let token = Token::new(TOKEN);
+        let pin = folder.join("pin");
+        std::fs::write(&pin, PIN).unwrap();
+        let module = module().unwrap().display().to_string();
+        let mut arguments = vec!["--output".to_owned(), "json".into()];
+        for (id, algorithm) in Algorithm::ALL.into_iter().enumerate() {
+            let keys = NewKeys::generate(&format!("member{id}"), algorithm, 30, false).unwrap();
+            // Two certificates come from files, the last one from the token.
+            token.add(&keys, "member", id as u8, &Kind { certificate: id == 2, ..PLAIN });
+            let uri = format!("pkcs11:id=%0{id}?module-path={module}&pin-source=file:{}", pin.display());
+            arguments.extend(["--member-key".into(), uri]);
+            if id < 2 {
+                let certificate = keys.write(folder, false).unwrap().certificate;
+                arguments.extend(["--member-cert".into(), certificate.display().to_string()]);
+            }
+        }
+        token.log_out();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        for more in [None, Some("--prepare-and-finish")] {
+            let arguments: Vec<&str> = arguments.iter().map(String::as_str).chain(more).collect();
+            let done = runtime.block_on(rehearse(&arguments)).done();
+            assert_eq!((&done["done"], done["members"].as_array().unwrap().len()), (&true.into(), 3));
+        }
+    });
 }

@@ -21,15 +21,17 @@ pub struct Peer {
 }
 
 impl Peer {
+    /// Checks a member's envelope with CCF's package, where it is installed.
+    pub fn check(certificate: &MemberCertificate, envelope: &[u8]) {
+        let Some(this) = Self::empty() else { return };
+        std::fs::write(this.path("member_cert.pem"), certificate.to_pem()).unwrap();
+        std::fs::write(this.path("envelope.cose"), envelope).unwrap();
+        this.verifies("envelope.cose");
+    }
+
     /// `None`, and says why, where CCF's package is not installed; under CI it must be.
     pub fn new(algorithm: Algorithm) -> Option<Self> {
-        let Some(python) = python() else {
-            assert!(std::env::var_os("CI").is_none(), "CCF's Python package is missing: run scripts/test");
-            eprintln!("skipped: CCF's Python package is not installed (scripts/test does it; CCF_GOV_PYTHON names it)");
-            return None;
-        };
-        let folder = tempfile::tempdir().unwrap();
-        let this = Self { python, folder };
+        let this = Self::empty()?;
         let curve = algorithm.curve().to_lowercase().replace('-', "");
         let made = this.ccf_gov(&["keys", "generate", "member", "--curve", &curve]);
         assert!(made.status.success(), "{made:?}");
@@ -37,6 +39,15 @@ impl Peer {
             std::fs::write(this.path(kind.name()), content(kind)).unwrap();
         }
         Some(this)
+    }
+
+    fn empty() -> Option<Self> {
+        let Some(python) = python() else {
+            assert!(std::env::var_os("CI").is_none(), "CCF's Python package is missing: run scripts/test");
+            eprintln!("skipped: CCF's Python package is not installed (scripts/test does it; CCF_GOV_PYTHON names it)");
+            return None;
+        };
+        Some(Self { python, folder: tempfile::tempdir().unwrap() })
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -5,8 +5,10 @@ mod command;
 mod pkcs11;
 mod secrets;
 
-use ccf_gov::cose::{Algorithm, CreatedAt, Envelope, Message, MessageType};
+use ccf_gov::cose::{Algorithm, CreatedAt, Envelope, Message, MessageType, Signature};
 use ccf_gov::signer::{NewKeys, PemSigner, Signer, sign};
+
+use crate::interop::Peer;
 
 /// What every signer does: its signatures make envelopes that are valid for its certificate.
 pub async fn keeps_contract(signer: &dyn Signer, keys: &NewKeys) {
@@ -20,6 +22,13 @@ pub async fn keeps_contract(signer: &dyn Signer, keys: &NewKeys) {
         assert_eq!(read.message(), &message);
         assert_eq!(read.signature().as_bytes().len(), signer.algorithm().signature_len());
     }
+    let message = Message::new(MessageType::Proposal, time(), None, proposal("x")).unwrap();
+    let envelope = sign(signer, message.clone()).await.unwrap();
+    Peer::check(keys.certificate(), &envelope.to_bytes());
+    // With n - s in the place of s a signature is as valid, to CCF as well: signers give either.
+    let signature = with_other_s(envelope.signature());
+    let envelope = Envelope::new(message, keys.certificate(), signature).unwrap();
+    Peer::check(keys.certificate(), &envelope.to_bytes());
     let messages: Vec<_> = (0u8..4).map(|n| [n; 100]).collect();
     for message in &messages {
         let signature = signer.sign(message).await.unwrap();
@@ -29,6 +38,30 @@ pub async fn keeps_contract(signer: &dyn Signer, keys: &NewKeys) {
     let (one, two) = tokio::join!(signer.sign(&messages[0]), signer.sign(&messages[1]));
     keys.certificate().verify(&messages[0], &one.unwrap()).unwrap();
     keys.certificate().verify(&messages[1], &two.unwrap()).unwrap();
+}
+
+/// The same signature with n - s for s, n being the order of the curve.
+fn with_other_s(signature: &Signature) -> Signature {
+    let order = match signature.algorithm() {
+        Algorithm::ES256 => "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
+        Algorithm::ES384 => {
+            "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973"
+        }
+        Algorithm::ES512 => {
+            "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409"
+        }
+    };
+    let order = hex::decode(order).unwrap();
+    let mut bytes = signature.as_bytes().to_vec();
+    let s = &mut bytes[order.len()..];
+    assert_eq!(s.len(), order.len());
+    let mut borrow = 0;
+    for (digit, n) in s.iter_mut().zip(&order).rev() {
+        let difference = i16::from(*n) - i16::from(*digit) - borrow;
+        borrow = i16::from(difference < 0);
+        *digit = difference.rem_euclid(256) as u8;
+    }
+    Signature::from_fixed(signature.algorithm(), &bytes).unwrap()
 }
 
 /// A proposal with `text` in it.

@@ -12,7 +12,7 @@ use cryptoki::types::AuthPin;
 use super::key::Key;
 use super::module::{Held, Module, PATIENCE};
 use super::{PinSource, Pkcs11Error, Pkcs11Uri};
-use crate::signer::{Passphrase, PinTries};
+use crate::signer::{Passphrase, PassphraseError, PinTries};
 
 /// A token with a session on it, and the key that was found there.
 pub(super) struct Card {
@@ -72,7 +72,10 @@ fn pin(token: &TokenInfo, uri: &Pkcs11Uri, pins: &dyn PinSource) -> Result<Optio
     let pin = match &uri.pin_source {
         Some(_) if tries == PinTries::Last => return Err(Pkcs11Error::LastTry { token: label }),
         Some(path) => {
-            let pin = Passphrase::from_file(path).map_err(|source| Pkcs11Error::PinSource { token: label, source })?;
+            let pin = Passphrase::from_file(path).map_err(|error| match error {
+                PassphraseError::File(source) => Pkcs11Error::PinSource { token: label, source },
+                _ => Pkcs11Error::PinFileEmpty { token: label, path: path.clone() },
+            })?;
             AuthPin::from(std::str::from_utf8(pin.as_bytes()).unwrap_or_default())
         }
         None => {

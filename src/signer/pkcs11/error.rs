@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use cryptoki::error::{Error, RvError};
 
-use crate::signer::{PassphraseError, PinTries};
+use crate::files::FileError;
+use crate::signer::PinTries;
 
 /// Why a token or its module did not do what was asked. Names that a token gives are quoted, with control characters escaped.
 #[derive(Debug, thiserror::Error)]
@@ -62,13 +63,21 @@ pub enum Pkcs11Error {
         source: io::Error,
     },
     /// The PIN's file could not be read.
-    #[error("the PIN of token {token:?} cannot be read from its pin-source")]
+    #[error("the PIN of token {token:?} cannot be read from the file that pin-source names")]
     PinSource {
         /// The token.
         token: String,
         /// Why.
         #[source]
-        source: PassphraseError,
+        source: FileError,
+    },
+    /// The PIN's file holds none.
+    #[error("the first line of the PIN file {} is empty: the PIN of token {token:?} belongs there", path.display())]
+    PinFileEmpty {
+        /// The token.
+        token: String,
+        /// The file.
+        path: PathBuf,
     },
     /// One more wrong PIN locks the token, so none is taken from a file.
     #[error(

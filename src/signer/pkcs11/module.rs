@@ -184,3 +184,20 @@ fn not_found(name: &str) -> Pkcs11Error {
     let searched = FOLDERS.into_iter().filter(|folder| Path::new(folder).is_dir()).map(Into::into).collect();
     Pkcs11Error::ModuleNotFound { name: name.into(), searched }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_module_that_hangs_or_dies_is_told() {
+        // Nobody takes a job from the queue: to those who wait it is a module that does not come back.
+        let (jobs, queue) = mpsc::channel();
+        let module = Module { path: "/x".into(), jobs };
+        let error = module.run("signing", Duration::from_millis(10), |_| Ok(())).await.unwrap_err();
+        assert!(matches!(error, Pkcs11Error::Timeout { doing: "signing", .. }), "{error}");
+        drop(queue);
+        let error = module.run("signing", PATIENCE, |_| Ok(())).await.unwrap_err();
+        assert!(matches!(error, Pkcs11Error::ThreadEnded("signing")), "{error}");
+    }
+}
