@@ -59,17 +59,30 @@ pub fn parse(der: &[u8]) -> Result<X509Certificate<'_>, CertificateError> {
 
 /// Checks what surrounds the signed part byte for byte: a signature does not cover it, and parsers are lenient there.
 fn check_encoding(der: &[u8], certificate: &X509Certificate<'_>) -> Result<(), CertificateError> {
-    let malformed = || CertificateError::Malformed("it is not in DER".into());
     let signed = certificate.tbs_certificate.as_ref();
-    // Version and serial number come before the algorithm in the signed part.
-    let (_, inside) = element(signed).ok_or_else(malformed)?;
-    let (_, after_version) =
-        inside.split_at(if inside.first() == Some(&0xa0) { length(inside).unwrap_or(0) } else { 0 });
-    let after_serial = length(after_version).and_then(|serial| after_version.get(serial..)).ok_or_else(malformed)?;
-    let algorithm = length(after_serial).and_then(|n| after_serial.get(..n)).ok_or_else(malformed)?;
-    let signature = encode(3, &[&[0], &certificate.signature_value.data[..]].concat());
-    let whole = encode(0x30, &[signed, algorithm, &signature].concat());
-    if whole == der { Ok(()) } else { Err(CertificateError::AlgorithmsDiffer) }
+    if is_der_around(der, signed, &certificate.signature_value.data) {
+        Ok(())
+    } else {
+        Err(CertificateError::AlgorithmsDiffer)
+    }
+}
+
+/// Whether `der` is exactly `SEQUENCE { signed, algorithm, BIT STRING signature }`, with the algorithm that the signed part
+/// of a certificate or of a revocation list names.
+pub(super) fn is_der_around(der: &[u8], signed: &[u8], signature: &[u8]) -> bool {
+    algorithm_inside(signed).is_some_and(|algorithm| {
+        let signature = encode(3, &[&[0], signature].concat());
+        encode(0x30, &[signed, algorithm, &signature].concat()) == der
+    })
+}
+
+/// The first SEQUENCE in the signed part: before it come a version and, in a certificate, the serial number.
+fn algorithm_inside(signed: &[u8]) -> Option<&[u8]> {
+    let (_, mut inside) = element(signed)?;
+    while inside.first() != Some(&0x30) {
+        inside = inside.get(length(inside)?..)?;
+    }
+    inside.get(..length(inside)?)
 }
 
 /// The length of the DER element at the beginning of `der`, header included.

@@ -109,7 +109,7 @@ fn without_endorsements_it_is_no_pass() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn any_changed_byte_of_a_quote_fails(at in any::<prop::sample::Index>(), bit in 0..8u8) {
@@ -129,20 +129,11 @@ proptest! {
         // The creation time at the end is Open Enclave's own remark, signed by nobody.
         let at = at.index(endorsements.len() - 21);
         endorsements[at] ^= 1 << bit;
-        let plain = changes_nothing(&good().endorsements, &endorsements)
-            || changes_case_of_a_signature(&good().endorsements, &endorsements, at);
+        let plain = changes_nothing(&good().endorsements, &endorsements);
         let checks = check(&good().quote, &endorsements, good().root).unwrap();
         let around = String::from_utf8_lossy(&endorsements[at.saturating_sub(40)..(at + 40).min(endorsements.len())]);
         prop_assert!(plain || checks.verdict() == "fail", "byte {} in {:?} {:#?}", at, around, checks);
     }
-}
-
-/// Whether the byte at `at` is a hexadecimal digit of a signature, and only its case was changed: the same signature.
-fn changes_case_of_a_signature(before: &[u8], after: &[u8], at: usize) -> bool {
-    const NAME: &[u8] = br#""signature":""#;
-    let start = before[..at].windows(NAME.len()).rposition(|w| w == NAME).map(|n| n + NAME.len());
-    let is_digit = start.is_some_and(|start| at - start < 128) && before[at].is_ascii_hexdigit();
-    is_digit && before[at].eq_ignore_ascii_case(&after[at])
 }
 
 /// Whether both hold the same PEM objects, in the same order, and are the same outside of them.

@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::bytes::{Bytes, Short};
+use crate::digest::parse_hex;
 use crate::json::{self, JsonError};
 
 /// The largest endorsements that are read: 1 MiB. Real ones have 13 KiB.
@@ -86,17 +87,26 @@ impl<'a> Collateral<'a> {
             let start = u64::from(bytes.u32(16 + 4 * number)?);
             let end = if number + 1 == ITEMS { data.len() } else { u64::from(bytes.u32(20 + 4 * number)?) };
             let length = end.checked_sub(start).ok_or(CollateralError::Kind("their items are out of order"))?;
-            let item = data.slice(start, length)?;
-            Ok(item.strip_suffix(&[0]).unwrap_or(item))
+            data.slice(start, length).map_err(CollateralError::Short)
         };
+        // Every text ends with a NUL, so that its borders can't be shifted.
+        let text = |number| match item(number)?.split_last() {
+            Some((0, text)) if !text.contains(&0) => Ok(text),
+            _ => Err(CollateralError::Kind("an item of theirs is not a text that ends with a NUL")),
+        };
+        let list = |number| if is_der(item(number)?) { item(number) } else { text(number) };
+        if bytes.u32(16)? != 0 || data.slice(0, u64::from(bytes.u32(20)?))? != 1u32.to_le_bytes() {
+            return Err(CollateralError::Kind("their first item is not version 1"));
+        }
+        text(8)?;
         Ok(Self {
-            tcb_info: item(1)?,
-            tcb_chain: item(2)?,
-            pck_crl: item(3)?,
-            root_crl: item(4)?,
-            crl_chain: item(5)?,
-            qe_identity: item(6)?,
-            qe_chain: item(7)?,
+            tcb_info: text(1)?,
+            tcb_chain: text(2)?,
+            pck_crl: list(3)?,
+            root_crl: list(4)?,
+            crl_chain: text(5)?,
+            qe_identity: text(6)?,
+            qe_chain: text(7)?,
         })
     }
 }
@@ -292,7 +302,8 @@ fn split<'a>(what: &'static str, name: &str, text: &'a [u8]) -> Result<(&'a [u8]
     if whole.get(name) != Some(&body) {
         return Err(shape(what, "it can be read in two ways"));
     }
-    Ok((signed, hex_array(what, signature)?, body))
+    let signature = parse_hex("signature", signature).map_err(|e| shape(what, e))?;
+    Ok((signed, signature, body))
 }
 
 /// The object that `text` (valid JSON from here to its end) begins with.
@@ -315,6 +326,11 @@ fn object(text: &[u8]) -> Option<&[u8]> {
         }
     }
     None
+}
+
+/// Whether a revocation list is DER, and neither PEM nor hexadecimal.
+pub(super) fn is_der(list: &[u8]) -> bool {
+    matches!(list, [0x30, second, ..] if !second.is_ascii_hexdigit())
 }
 
 fn shape(what: &'static str, why: impl ToString) -> CollateralError {

@@ -6,6 +6,7 @@ use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
 
 use super::attestation::Trust;
+use super::collateral::is_der;
 use crate::digest::sha256;
 use crate::evidence::certificate::{self, CertificateError, Scheme};
 use crate::evidence::check::Checks;
@@ -128,14 +129,18 @@ pub fn check_crl(
         checks.fail(name, "it is neither PEM nor DER nor hexadecimal");
         return;
     };
-    let Ok((rest, list)) = CertificateRevocationList::from_der(&der) else {
-        checks.fail(name, "it is no list of revoked certificates");
-        return;
+    let (der, list) = match CertificateRevocationList::from_der(&der) {
+        // Open Enclave puts a NUL after some lists in DER.
+        Ok((rest @ ([] | [0]), list)) => (&der[..der.len() - rest.len()], list),
+        _ => {
+            checks.fail(name, "it is no list of revoked certificates");
+            return;
+        }
     };
     let issuers = issuers.certificates();
     let issuer = if signer == 0 { issuers.first() } else { issuers.last() };
     let signed = issuer.is_some_and(|issuer| {
-        rest.is_empty()
+        certificate::is_der_around(der, list.tbs_cert_list.as_ref(), &list.signature_value.data)
             && list.signature_algorithm == list.tbs_cert_list.signature
             && list.issuer().as_raw() == issuer.subject().as_raw()
             && Scheme::of(&list.signature_algorithm).is_ok_and(|scheme| {
@@ -169,7 +174,7 @@ pub fn check_crl(
 /// The list's DER, from PEM, DER or hexadecimal.
 fn crl_der(text: &[u8]) -> Option<Vec<u8>> {
     match text.first()? {
-        0x30 if text.get(1).is_some_and(|b| !b.is_ascii_hexdigit()) => Some(text.to_vec()),
+        _ if is_der(text) => Some(text.to_vec()),
         b'-' => pem::parse(text).ok().filter(|p| p.tag() == "X509 CRL").map(Pem::into_contents),
         _ => hex::decode(text).ok(),
     }
