@@ -36,6 +36,9 @@ const FOLDERS: [&str; 17] = [
     "/opt/homebrew/lib",
 ];
 
+/// How long the end of a session is waited for.
+const FAREWELL: Duration = Duration::from_secs(2);
+
 type Job = Box<dyn FnOnce(&Pkcs11) + Send>;
 
 /// A loaded module. It stays loaded until the process ends: modules do not bear being loaded twice.
@@ -156,9 +159,15 @@ impl<T: Send + 'static> Held<T> {
 }
 
 impl<T: Send + 'static> Drop for Held<T> {
+    /// Waits for the thread, but not for long: a process that ends while the module still works can crash in it.
     fn drop(&mut self) {
         let value = self.value.take();
-        self.module.post(move |_| drop(value));
+        let (done, dropped) = mpsc::channel();
+        self.module.post(move |_| {
+            drop(value);
+            let _ = done.send(());
+        });
+        let _ = dropped.recv_timeout(FAREWELL);
     }
 }
 
