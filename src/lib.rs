@@ -13,16 +13,18 @@
 //! - [`upgrade`]: the walk of a code upgrade.
 //! - [`sandbox`]: a whole service in this process.
 //!
-//! The vocabulary they share lies beside them: [`id`], [`digest`], [`json`] and [`files`].
+//! The vocabulary they share lies beside them: [`id`], [`digest`], [`json`], [`text`] and [`files`].
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod cbor;
 pub mod digest;
 pub mod files;
 pub mod id;
 pub mod json;
+pub mod text;
 
 pub mod proposal;
 

@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::common::Context;
 use super::error::{CliError, Kind};
 use super::key::key_error;
-use ccf_gov::cose::visible as printable;
 use ccf_gov::cose::{CreatedAt, Envelope, Message, MessageType, summary};
 use ccf_gov::files::Access;
 use ccf_gov::id::{ProposalId, TransactionId};
 use ccf_gov::service::{Proposal, Service, ServiceError, Submission};
 use ccf_gov::signer::{self, Signer};
+use ccf_gov::text::visible;
 
 /// Shows `payload`, signs it when that is consented to, and submits it. If it is not known whether the service took it, the envelope is kept in a file.
 pub async fn sign_and_submit(
@@ -73,10 +73,10 @@ pub fn describe(proposal: &Proposal) -> String {
         text += &format!("Vote      {member} {}\n", if *vote { "yes" } else { "no" });
     }
     for (member, failure) in proposal.vote_failures.iter().flatten() {
-        text += &format!("Vote      {member} failed: {}\n", printable(&failure.reason));
+        text += &format!("Vote      {member} failed: {}\n", visible(&failure.reason));
     }
     if let Some(failure) = &proposal.failure {
-        text += &format!("Failure   {}\n", printable(&failure.reason));
+        text += &format!("Failure   {}\n", visible(&failure.reason));
     }
     text
 }

@@ -2,12 +2,13 @@
 
 use super::exit::Exit;
 use ccf_gov::evidence::check::Checks;
+use ccf_gov::text::visible;
 
 /// One line for each check, and one for the verdict.
 pub fn lines(checks: &Checks) -> String {
     let width = checks.iter().map(|c| c.name.len()).max().unwrap_or(0);
     let mut text: String =
-        checks.iter().map(|c| format!("{:10}  {:width$}  {}\n", c.verdict, c.name, clean(&c.detail))).collect();
+        checks.iter().map(|c| format!("{:10}  {:width$}  {}\n", c.verdict, c.name, visible(&c.detail))).collect();
     text += &format!("Verdict: {}\n", checks.verdict());
     text
 }
@@ -15,9 +16,4 @@ pub fn lines(checks: &Checks) -> String {
 /// 0 if they pass; else 3, for what could not be checked is no "yes".
 pub fn exit(checks: &Checks) -> Exit {
     if checks.verdict() == "pass" { Exit::Done } else { Exit::No }
-}
-
-/// Text out of a file or a service on one line, without anything that could move a terminal's cursor.
-pub fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -10,7 +10,8 @@ use time::OffsetDateTime;
 use super::common::Context;
 use super::error::{CliError, Kind};
 use super::exit::Exit;
-use ccf_gov::cose::{Algorithm, CreatedAt, Envelope, MAX_ENVELOPE, MemberCertificate, Sign1, Signature, visible};
+use ccf_gov::cose::{Algorithm, CreatedAt, Envelope, MAX_ENVELOPE, MemberCertificate, Sign1, Signature};
+use ccf_gov::text::visible;
 use ccf_gov::{files, json};
 
 /// Show what an envelope says, who signed it, and whether it is valid

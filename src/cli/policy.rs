@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::checks::clean;
 use super::common::Context;
 use super::error::{CliError, Kind};
 use super::exit::Exit;
 use ccf_gov::evidence::policy::deployment::{self, Found};
 use ccf_gov::evidence::policy::review::{Container, Review};
 use ccf_gov::files;
+use ccf_gov::text::visible;
 
 /// What a security policy admits
 #[derive(Args)]
@@ -70,7 +70,7 @@ impl Show {
 fn show(found: &Found, review: &Review) -> String {
     let mut text = String::new();
     let mut line = |indent: usize, content: String| {
-        text += &format!("{:1$}{2}\n", "", indent, clean(&content));
+        text += &format!("{:1$}{2}\n", "", indent, visible(&content));
     };
     if let Some(name) = &found.name {
         line(0, format!("Container group  {name}"));

@@ -5,7 +5,6 @@
 
 mod algorithm;
 mod ballot;
-mod cbor;
 mod certificate;
 mod created_at;
 mod envelope;
@@ -16,8 +15,8 @@ mod sign1;
 mod signature;
 mod summary;
 
+pub use crate::cbor::CborError;
 pub use algorithm::Algorithm;
-pub use cbor::CborError;
 pub use certificate::{CertificateError, MemberCertificate};
 pub use created_at::{CreatedAt, CreatedAtError};
 pub use envelope::{Envelope, EnvelopeError, MAX_ENVELOPE};
@@ -27,4 +26,4 @@ pub use request::{RequestError, SigningRequest};
 pub(crate) use sign1::sig_structure;
 pub use sign1::{CoseError, Header, Sign1};
 pub use signature::{Signature, SignatureError};
-pub use summary::{summary, visible};
+pub use summary::summary;

@@ -19,11 +19,11 @@
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use serde_json::{Value, json};
 
-use super::cbor::{ARRAY, MAP, Reader, push_bytes, push_head};
 use super::{
     CertificateError, CreatedAt, CreatedAtError, Envelope, EnvelopeError, MemberCertificate, Message, MessageError,
     Signature, summary,
 };
+use crate::cbor::{ARRAY, MAP, Reader, push_bytes, push_head};
 use crate::digest::HexError;
 use crate::json::{self, JsonError};
 
@@ -82,7 +82,7 @@ impl SigningRequest {
 
     /// The request whose bytes to be signed these are, if they are one that `certificate`'s member could sign.
     pub fn from_to_be_signed(bytes: &[u8], certificate: &MemberCertificate) -> Option<Self> {
-        let mut reader = Reader(bytes);
+        let mut reader = Reader::strict(bytes);
         let _parts = reader.argument(ARRAY, "an array").ok()?;
         let _context = reader.text().ok()?;
         let protected = reader.bytes().ok()?;

@@ -3,10 +3,10 @@
 use coset::{ProtectedHeader, SignatureContext, sig_structure_data};
 
 use super::MAX_ENVELOPE;
-use super::cbor::{
+use super::message::{CREATED_AT, PROPOSAL_ID, TYPE};
+use crate::cbor::{
     ARRAY, CborError, MAP, NINT, Reader, TAG, TSTR, UINT, push_bytes, push_head, push_integer, push_text,
 };
-use super::message::{CREATED_AT, PROPOSAL_ID, TYPE};
 
 const ALG: i128 = 1;
 const CRIT: i128 = 2;
@@ -98,7 +98,7 @@ impl Sign1 {
             return Err(CoseError::TooLarge);
         }
         let in_part = |part| move |error| CoseError::Cbor { part, error };
-        let mut reader = Reader(bytes);
+        let mut reader = Reader::strict(bytes);
         match reader.argument(TAG, "a tag") {
             Ok(COSE_SIGN1) => {}
             Ok(_) | Err(CborError::Expected(_)) => return Err(CoseError::Tag),
@@ -112,13 +112,13 @@ impl Sign1 {
         if reader.argument(MAP, "a map").map_err(in_part("unprotected header"))? != 0 {
             return Err(CoseError::Unprotected);
         }
-        if reader.0.first() == Some(&0xf6) {
+        if reader.rest().first() == Some(&0xf6) {
             return Err(CoseError::Detached);
         }
         let payload = reader.bytes().map_err(in_part("payload"))?;
         let signature = reader.bytes().map_err(in_part("signature"))?;
-        if !reader.0.is_empty() {
-            return Err(CoseError::Trailing(reader.0.len()));
+        if !reader.rest().is_empty() {
+            return Err(CoseError::Trailing(reader.rest().len()));
         }
         Ok(Self {
             header: Header::from_bytes(protected)?,
@@ -142,7 +142,7 @@ impl Sign1 {
 impl Header {
     fn from_bytes(bytes: &[u8]) -> Result<Self, CoseError> {
         let malformed = |error| CoseError::Cbor { part: "protected header", error };
-        let mut reader = Reader(bytes);
+        let mut reader = Reader::strict(bytes);
         let count = reader.argument(MAP, "a map").map_err(malformed)?;
         let mut header = Self::default();
         let mut seen: Vec<String> = Vec::new();
@@ -162,7 +162,7 @@ impl Header {
                 return Err(malformed(CborError::Depth));
             }
         }
-        if reader.0.is_empty() { Ok(header) } else { Err(malformed(CborError::Expected("one map alone"))) }
+        if reader.rest().is_empty() { Ok(header) } else { Err(malformed(CborError::Expected("one map alone"))) }
     }
 
     fn parameter(&mut self, label: &str, reader: &mut Reader<'_>) -> Result<(), CoseError> {

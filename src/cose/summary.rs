@@ -7,6 +7,7 @@ use crate::digest::sha256;
 use crate::id::MemberId;
 use crate::json;
 use crate::proposal;
+use crate::text::visible;
 
 /// Longer texts in a payload are shown by their beginning, length and SHA-256.
 const LONG_TEXT: usize = 400;
@@ -36,15 +37,6 @@ pub fn summary(message: &Message, member: MemberId, algorithm: Algorithm) -> Vec
         (_, Err(_)) => lines.push("  not JSON".into()),
     }
     lines
-}
-
-/// `text` with everything escaped that a terminal would obey or that would change the order of what is read.
-pub fn visible(text: &str) -> String {
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    text.chars().map(|c| if c != '\t' && hidden(c) { c.escape_unicode().to_string() } else { c.into() }).collect()
 }
 
 fn content(kind: MessageType, value: &Value) -> String {

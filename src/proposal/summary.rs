@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::catalogue;
 use super::pem_text;
-use crate::cose::visible;
 use crate::digest::sha256;
+use crate::text::visible;
 
 /// The longest text that is shown whole; of a longer one, this many characters.
 const LONG: usize = 300;

@@ -102,7 +102,7 @@ impl Vault {
         let algorithm = Algorithm::ALL.into_iter().find(|algorithm| algorithm.curve() == curve);
         let Some(algorithm) = algorithm.filter(|_| matches!(text("kty"), "EC" | "EC-HSM")) else {
             let kind: String = format!("{} {curve}", text("kty")).chars().take(40).collect();
-            return Err(VaultError::KeyType { key: shown, kind: crate::cose::visible(kind.trim()) });
+            return Err(VaultError::KeyType { key: shown, kind: crate::text::visible(kind.trim()) });
         };
         if answer["attributes"]["enabled"] == Value::Bool(false) {
             return Err(VaultError::MayNotSign { key: shown, why: "it is disabled" });
@@ -173,12 +173,12 @@ impl Vault {
             let resource = answer.challenge("resource").or_else(|| answer.challenge("scope")).unwrap_or_default();
             let host = Url::parse(&resource).ok().and_then(|url| url.host_str().map(ToOwned::to_owned));
             if !resource.is_empty() && host.as_deref() != Some(self.key.domain()) {
-                return Err(VaultError::ForeignChallenge { vault, resource: crate::cose::visible(&resource) });
+                return Err(VaultError::ForeignChallenge { vault, resource: crate::text::visible(&resource) });
             }
             if fresh || !self.credential.renews() {
                 let mut why = answer.reason(&[&token]);
                 if let Some(authority) = answer.challenge("authorization") {
-                    why += &format!("; it takes tokens of {}", crate::cose::visible(&authority));
+                    why += &format!("; it takes tokens of {}", crate::text::visible(&authority));
                 }
                 return Err(VaultError::Unauthorized { vault, why });
             }

@@ -101,6 +101,8 @@ fn describe(ballot: &Ballot) -> String {
         ballot::Kind::Accept => "yes".into(),
         ballot::Kind::Reject => "no".into(),
         ballot::Kind::Exact => "yes, on exactly these actions".into(),
-        ballot::Kind::Other => format!("this script decides\n{}", ccf_gov::cose::visible(ballot.script().trim_end())),
+        ballot::Kind::Other => {
+            format!("this script decides\n{}", ccf_gov::text::visible_lines(ballot.script().trim_end()))
+        }
     }
 }

@@ -8,10 +8,10 @@ mod virt;
 
 use clap::{Args, Subcommand};
 
-use super::checks::clean;
 use super::common::Context;
 use super::error::CliError;
 use super::exit::Exit;
+use ccf_gov::text::visible;
 
 /// The values to register, computed from artefacts. No network is used.
 #[derive(Args)]
@@ -43,5 +43,5 @@ impl Measure {
 /// Lines of names and values, the values aligned.
 pub fn table(rows: &[(&str, String)]) -> String {
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    rows.iter().map(|(name, value)| format!("{name:width$}  {}\n", clean(value))).collect()
+    rows.iter().map(|(name, value)| format!("{name:width$}  {}\n", visible(value))).collect()
 }

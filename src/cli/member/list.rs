@@ -5,8 +5,8 @@ use clap::Args;
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use ccf_gov::cose::visible as printable;
 use ccf_gov::service::Member;
+use ccf_gov::text::visible;
 
 /// List the members: who is active, and who still has to activate itself
 #[derive(Args)]
@@ -25,8 +25,8 @@ impl List {
 fn line(member: &Member) -> String {
     let data = match &member.member_data {
         serde_json::Value::Null => String::new(),
-        data => format!("  {}", printable(&data.to_string())),
+        data => format!("  {}", visible(&data.to_string())),
     };
     let status = format!("{:?}", member.status);
-    format!("{}  {status:8}  {}{data}\n", member.member_id, printable(member.recovery_role.as_deref().unwrap_or("")))
+    format!("{}  {status:8}  {}{data}\n", member.member_id, visible(member.recovery_role.as_deref().unwrap_or("")))
 }

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use ccf_gov::cose::visible as printable;
 use ccf_gov::service::Node;
+use ccf_gov::text::visible;
 
 /// List the nodes: their standing, what they run, which one leads
 #[derive(Args)]
@@ -34,7 +34,7 @@ impl List {
                 let gone = if n.retired_committed { "  can be deleted" } else { "" };
                 let address = n.rpc_interfaces.values().next().map_or("", |i| i.published_address.as_str());
                 let status = n.status.to_string();
-                format!("{}  {status:8}  {}{leads}{gone}\n", n.node_id, printable(address))
+                format!("{}  {status:8}  {}{leads}{gone}\n", n.node_id, visible(address))
             };
             nodes.iter().map(line).collect()
         })?;

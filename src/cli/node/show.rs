@@ -6,9 +6,9 @@ use serde_json::Value;
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use ccf_gov::cose::visible as printable;
 use ccf_gov::id::NodeId;
 use ccf_gov::service::NodeStatus;
+use ccf_gov::text::visible;
 use ccf_gov::upgrade::quorum::Sight;
 
 /// Show one node, with the attestation that it joined with
@@ -43,13 +43,13 @@ impl Show {
                 text += "          its retirement is committed: it can be stopped and deleted\n";
             }
             for (name, interface) in &node.rpc_interfaces {
-                text += &format!("Interface {} {}\n", printable(name), printable(&interface.published_address));
+                text += &format!("Interface {} {}\n", visible(name), visible(&interface.published_address));
             }
             if let Some(quote) = &node.quote_info {
-                text += &format!("Platform  {}\n", printable(&quote.format));
+                text += &format!("Platform  {}\n", visible(&quote.format));
                 for (name, value) in quote.details.as_object().into_iter().flatten() {
                     let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                    text += &format!("          {} {}\n", printable(name), printable(&value));
+                    text += &format!("          {} {}\n", visible(name), visible(&value));
                 }
             }
             text

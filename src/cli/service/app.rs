@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use ccf_gov::cose::visible as printable;
 use ccf_gov::digest::sha256;
+use ccf_gov::text::visible;
 
 /// Show the application's endpoints and modules; or print one module
 #[derive(Args)]
@@ -44,18 +44,18 @@ impl App {
             let mut text = String::new();
             for (path, methods) in app.raw.get("endpoints").and_then(Value::as_object).into_iter().flatten() {
                 for (method, endpoint) in methods.as_object().into_iter().flatten() {
-                    let of = |name: &str| printable(endpoint.get(name).and_then(Value::as_str).unwrap_or("?"));
+                    let of = |name: &str| visible(endpoint.get(name).and_then(Value::as_str).unwrap_or("?"));
                     text += &format!(
                         "{:6} {}  {} in {}\n",
-                        printable(method),
-                        printable(path),
+                        visible(method),
+                        visible(path),
                         of("js_function"),
                         of("js_module")
                     );
                 }
             }
             for (name, digest) in &modules {
-                text += &format!("Module {}  SHA-256 {digest}\n", printable(name));
+                text += &format!("Module {}  SHA-256 {digest}\n", visible(name));
             }
             if text.is_empty() { "No application is set.\n".into() } else { text }
         })?;

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use super::common::Context;
 use super::error::CliError;
 use super::exit::Exit;
-use ccf_gov::cose::visible as printable;
+use ccf_gov::text::visible;
 
 /// Show the service: its state, its rules, its application
 #[derive(Args)]
@@ -58,7 +58,7 @@ async fn info(context: &Context) -> Result<Exit, CliError> {
         object.insert("currentView".into(), serde_json::json!(network.current_view));
     }
     context.output.result(&json, || {
-        let mut text = format!("Status         {}\n", printable(&info.status));
+        let mut text = format!("Status         {}\n", visible(&info.status));
         if let Some(network) = &network {
             let primary =
                 network.primary_id.map_or_else(|| "none (an election is under way)".into(), |p| p.to_string());
@@ -66,7 +66,7 @@ async fn info(context: &Context) -> Result<Exit, CliError> {
         }
         text += &format!("Recoveries     {}\n", info.recovery_count.unwrap_or(0));
         for (name, value) in info.configuration.as_object().into_iter().flatten() {
-            text += &format!("{}: {}\n", printable(name), printable(&value.to_string()));
+            text += &format!("{}: {}\n", visible(name), visible(&value.to_string()));
         }
         text
     })?;
@@ -77,7 +77,7 @@ async fn join_policy(context: &Context) -> Result<Exit, CliError> {
     let policy = context.connect().await?.join_policy().await?;
     context.output.result(&policy.raw, || {
         let mut text = String::new();
-        let mut line = |what: &str, value: &str| text += &format!("{what:24}  {}\n", printable(value));
+        let mut line = |what: &str, value: &str| text += &format!("{what:24}  {}\n", visible(value));
         policy.sgx.measurements.iter().for_each(|m| line("sgx measurement", m));
         policy.snp.measurements.iter().for_each(|m| line("snp measurement", m));
         policy.snp.host_data.keys().for_each(|h| line("snp host data", h));

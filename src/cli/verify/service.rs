@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{evidence, node};
-use crate::cli::checks::{self, clean};
+use crate::cli::checks;
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -18,6 +18,7 @@ use ccf_gov::evidence::snp::version::CcfVersion;
 use ccf_gov::id::NodeId;
 use ccf_gov::proposal::{Action, Proposal};
 use ccf_gov::service::{JoinPolicy, NodeStatus};
+use ccf_gov::text::visible;
 
 /// Compare every registered value and every node with the artefacts
 #[derive(Args)]
@@ -90,7 +91,7 @@ impl Service {
             let mut text = String::new();
             for row in &rows {
                 let nodes = format!("{} node(s)", row.nodes.len());
-                text += &format!("{:8}  {:width$}  {}  {nodes}\n", row.state, row.kind, clean(&row.value));
+                text += &format!("{:8}  {:width$}  {}  {nodes}\n", row.state, row.kind, visible(&row.value));
             }
             format!("{text}\n{}", checks::lines(&found))
         })?;

@@ -1,7 +1,6 @@
 //! SEV-SNP: reports, their endorsements, and the values that a consortium registers.
 
 pub mod attestation;
-mod cbor;
 pub mod context;
 pub mod did_x509;
 pub mod endorsements;

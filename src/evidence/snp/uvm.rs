@@ -6,10 +6,10 @@ use std::cmp::Ordering;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::cbor::Value;
 use super::did_x509;
 use super::host_data;
 use super::version::SvnOrder;
+use crate::cbor::{CborError, Value};
 use crate::cose::sig_structure;
 use crate::digest::SnpMeasurement;
 use crate::evidence::certificate::{self, Scheme};
@@ -28,6 +28,9 @@ pub enum UvmError {
     /// Not CBOR as COSE wants it.
     #[error("not a tagged COSE_Sign1: {0}")]
     Cose(&'static str),
+    /// Not CBOR, or not as it is read here.
+    #[error("not a tagged COSE_Sign1")]
+    Cbor(#[from] CborError),
     /// A header that is missing, or of another type.
     #[error("the protected header {0} is missing, or not what it should be")]
     Header(&'static str),
@@ -101,13 +104,13 @@ impl UvmEndorsement {
     }
 
     fn parse_cose(bytes: &[u8]) -> Result<Self, UvmError> {
-        let cose = Value::parse(bytes).map_err(UvmError::Cose)?;
+        let cose = Value::parse(bytes)?;
         let Value::Tag(18, message) = cose else { return Err(UvmError::Cose("the tag 18 is missing")) };
         let Value::Array(parts) = *message else { return Err(UvmError::Cose("it is no array")) };
         let [Value::Bytes(protected), Value::Map(_), Value::Bytes(payload), Value::Bytes(signature)] = parts[..] else {
             return Err(UvmError::Cose("it is not protected header, unprotected header, payload and signature"));
         };
-        let headers = Value::parse(protected).map_err(UvmError::Cose)?;
+        let headers = Value::parse(protected)?;
         let algorithm = headers.get(1).and_then(Value::as_integer).and_then(|n| i64::try_from(n).ok());
         let chain = match headers.get(33) {
             Some(Value::Bytes(one)) => vec![one.to_vec()],

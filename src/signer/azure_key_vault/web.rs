@@ -233,6 +233,6 @@ impl Answer {
             reason = reason.replace(secret, "…");
         }
         let reason: String = reason.chars().take(400).collect();
-        crate::cose::visible(&reason)
+        crate::text::visible(&reason)
     }
 }
