@@ -1,0 +1,260 @@
+//! Azure Resource Manager templates: container groups wherever they stand, and the expressions that policies are.
+//!
+//! A nested deployment is read in the scope that Azure evaluates it in: the outer template's, or its own with the
+//! parameters that the outer one gives it.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
+
+use super::{DeploymentError, Found, MAX_FILE, push};
+
+/// How often a parameter or variable may lead to another one, and templates to nested ones.
+const MAX_STEPS: usize = 16;
+
+/// How many bytes all expressions of a file together may stand for: few lines can stand for a great deal.
+const MAX_WORK: usize = 4 * MAX_FILE;
+
+/// What an expression counts for beside the bytes that it stands for.
+const STEP: usize = 4096;
+
+const GROUP_TYPES: [&str; 2] =
+    ["microsoft.containerinstance/containergroups", "microsoft.containerinstance/containergroupprofiles"];
+
+/// Every policy in a template.
+pub(super) fn template(template: &Map<String, Value>, found: &mut Vec<Found>) -> Result<(), DeploymentError> {
+    resources(template, &Scope::of(template), 0, found)
+}
+
+/// The policy of one container group, if it is a confidential one.
+pub(super) fn group(name: &str, group: &Map<String, Value>, found: &mut Vec<Found>) -> Result<(), DeploymentError> {
+    group_in(name, group, &Scope::default(), found)
+}
+
+/// `resources` is a list, or an object by symbolic name; each may have resources of its own, or a whole template.
+fn resources(
+    parent: &Map<String, Value>,
+    scope: &Scope,
+    depth: usize,
+    found: &mut Vec<Found>,
+) -> Result<(), DeploymentError> {
+    let all: Vec<&Value> = match parent.get("resources") {
+        Some(Value::Array(list)) => list.iter().collect(),
+        Some(Value::Object(named)) => named.values().collect(),
+        _ => return Ok(()),
+    };
+    if depth > MAX_STEPS {
+        return Err(DeploymentError::Nested);
+    }
+    for entry in all.into_iter().filter_map(Value::as_object) {
+        let text = |name| entry.get(name).and_then(Value::as_str);
+        if GROUP_TYPES.contains(&text("type").unwrap_or_default().to_ascii_lowercase().as_str()) {
+            let written = text("name").unwrap_or("a container group");
+            let name = scope.text(written).map_or_else(|_| written.to_owned(), |(name, _)| name);
+            group_in(&name, entry, scope, found)?;
+        }
+        let properties = entry.get("properties");
+        if let Some(Value::Object(inner)) = properties.and_then(|p| p.get("template")) {
+            let asked = properties.and_then(|p| p.get("expressionEvaluationOptions")).and_then(|o| o.get("scope"));
+            let own = asked.and_then(Value::as_str).is_some_and(|s| s.eq_ignore_ascii_case("inner"));
+            if own {
+                let given = properties.and_then(|p| p.get("parameters")).and_then(Value::as_object);
+                resources(inner, &scope.within(inner, given), depth + 1, found)?;
+            } else {
+                resources(inner, scope, depth + 1, found)?;
+            }
+        }
+        resources(entry, scope, depth + 1, found)?;
+    }
+    Ok(())
+}
+
+fn group_in(
+    name: &str,
+    group: &Map<String, Value>,
+    scope: &Scope,
+    found: &mut Vec<Found>,
+) -> Result<(), DeploymentError> {
+    let properties = group.get("properties");
+    let property = |name| properties.and_then(|p| p.get(name)).filter(|value| !value.is_null());
+    let confidential = property("confidentialComputeProperties");
+    let is_confidential = confidential.is_some()
+        || [group.get("sku"), property("sku")]
+            .into_iter()
+            .flatten()
+            .any(|sku| sku.as_str().is_some_and(|sku| sku.eq_ignore_ascii_case("confidential")));
+    if !is_confidential {
+        return Ok(());
+    }
+    let unresolved = |written: &Value, why| DeploymentError::Unresolved {
+        group: name.to_owned(),
+        expression: written.as_str().map_or_else(|| written.to_string(), str::to_owned).chars().take(120).collect(),
+        why,
+    };
+    let confidential = match confidential {
+        Some(written) => scope.resolve(written).map_err(|why| unresolved(written, why))?.value,
+        None => Value::Null,
+    };
+    let written = confidential.get("ccePolicy").unwrap_or(&Value::Null);
+    let resolved = scope.resolve(written).map_err(|why| unresolved(written, why))?;
+    match &resolved.value {
+        Value::Null => Err(DeploymentError::Empty(name.to_owned())),
+        Value::String(text) => push(name, text, resolved.remark, found),
+        _ => Err(unresolved(written, "its value is no text")),
+    }
+}
+
+/// What expressions may name: a template's parameters and variables, and the values that a nested template is given.
+#[derive(Default)]
+struct Scope<'a> {
+    parameters: Option<&'a Map<String, Value>>,
+    variables: Option<&'a Map<String, Value>>,
+    given: Vec<(&'a str, Result<Resolved, &'static str>)>,
+    work: Rc<Cell<usize>>,
+}
+
+/// A value without expressions, and what a person should know of where it came from.
+#[derive(Clone, Default)]
+struct Resolved {
+    value: Value,
+    remark: Option<String>,
+}
+
+impl<'a> Scope<'a> {
+    fn of(template: &'a Map<String, Value>) -> Self {
+        let object = |name| template.get(name).and_then(Value::as_object);
+        Self { parameters: object("parameters"), variables: object("variables"), ..Self::default() }
+    }
+
+    /// The scope of a template inside this one's.
+    fn within<'b>(&self, inner: &'b Map<String, Value>, given: Option<&'b Map<String, Value>>) -> Scope<'b> {
+        let value = |parameter: &Value| match parameter.get("value") {
+            Some(value) => self.resolve(value),
+            None => Err("the outer template gives it a reference, not a value"),
+        };
+        let given = given.into_iter().flatten().map(|(name, parameter)| (name.as_str(), value(parameter))).collect();
+        Scope { given, work: Rc::clone(&self.work), ..Scope::of(inner) }
+    }
+
+    /// Counts a value that is about to be copied.
+    fn count(&self, value: &Value) -> Result<(), &'static str> {
+        let size = value.as_str().map_or_else(|| value.to_string().len(), str::len);
+        self.work.set(self.work.get() + STEP + size);
+        if self.work.get() > MAX_WORK { Err("the expressions of this file stand for too much") } else { Ok(()) }
+    }
+
+    /// The text that a text of the template stands for.
+    fn text(&self, written: &str) -> Result<(String, Option<String>), &'static str> {
+        let resolved = self.resolve(&Value::String(written.to_owned()))?;
+        match resolved.value {
+            Value::String(text) => Ok((text, resolved.remark)),
+            _ => Err("its value is no text"),
+        }
+    }
+
+    /// What a value stands for: itself, unless it is an expression.
+    fn resolve(&self, written: &Value) -> Result<Resolved, &'static str> {
+        self.resolve_at(written, 0)
+    }
+
+    fn resolve_at(&self, written: &Value, depth: usize) -> Result<Resolved, &'static str> {
+        self.count(written)?;
+        let Value::String(text) = written else { return Ok(Resolved { value: written.clone(), remark: None }) };
+        if let Some(escaped) = text.strip_prefix("[[") {
+            return Ok(Resolved { value: Value::String(format!("[{escaped}")), remark: None });
+        }
+        match text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+            None => Ok(Resolved { value: written.clone(), remark: None }),
+            Some(expression) => {
+                let mut rest = expression;
+                let resolved = self.expression(&mut rest, depth)?;
+                if rest.trim().is_empty() { Ok(resolved) } else { Err(OTHER) }
+            }
+        }
+    }
+
+    /// `'text'`, or one of the functions with such arguments.
+    fn expression(&self, rest: &mut &str, depth: usize) -> Result<Resolved, &'static str> {
+        if depth > MAX_STEPS {
+            return Err("it leads in a circle");
+        }
+        *rest = rest.trim_start();
+        if let Some(quoted) = rest.strip_prefix('\'') {
+            return literal(quoted, rest);
+        }
+        let (function, after) = rest.split_once('(').ok_or(OTHER)?;
+        *rest = after;
+        let mut arguments: Vec<Resolved> = Vec::new();
+        loop {
+            *rest = rest.trim_start();
+            if let Some(after) = rest.strip_prefix(')') {
+                *rest = after;
+                break;
+            }
+            if !arguments.is_empty() {
+                *rest = rest.strip_prefix(',').ok_or(OTHER)?;
+            }
+            arguments.push(self.expression(rest, depth + 1)?);
+        }
+        let remark = arguments.iter().find_map(|argument| argument.remark.clone());
+        let texts: Option<Vec<&str>> = arguments.iter().map(|argument| argument.value.as_str()).collect();
+        match (function.trim().to_ascii_lowercase().as_str(), texts.as_deref()) {
+            ("parameters", Some([name])) => self.parameter(name, depth),
+            ("variables", Some([name])) => {
+                let value = self.variables.and_then(|v| ignoring_case(v, name)).ok_or("there is no such variable")?;
+                self.resolve_at(value, depth + 1)
+            }
+            ("base64", Some([text])) => Ok(Resolved { value: STANDARD.encode(text).into(), remark }),
+            ("concat", Some(texts @ [_, ..])) => {
+                let value = Value::String(texts.concat());
+                self.count(&value)?;
+                Ok(Resolved { value, remark })
+            }
+            _ => Err(OTHER),
+        }
+    }
+
+    fn parameter(&self, name: &str, depth: usize) -> Result<Resolved, &'static str> {
+        let given = self.given.iter().find(|(given, _)| given.eq_ignore_ascii_case(name));
+        let declared = self.parameters.and_then(|p| ignoring_case(p, name)).ok_or("there is no such parameter")?;
+        if let Some((_, given)) = given {
+            let given = given.as_ref().map_err(|why| *why)?;
+            self.count(&given.value)?;
+            return Ok(given.clone());
+        }
+        let default = declared.get("defaultValue");
+        let default = default.ok_or("the parameter has no default: give the file with its value filled in")?;
+        let resolved = self.resolve_at(default, depth + 1)?;
+        let remark = format!("the default of the parameter {name}: a deployment may give another one");
+        Ok(Resolved { remark: Some(remark), ..resolved })
+    }
+}
+
+const OTHER: &str = "only parameters, variables, base64 and concat are resolved";
+
+/// A text in single quotes, in which two of them stand for one.
+fn literal<'t>(quoted: &'t str, rest: &mut &'t str) -> Result<Resolved, &'static str> {
+    let mut text = String::new();
+    let mut tail = quoted;
+    loop {
+        let (part, after) = tail.split_once('\'').ok_or(OTHER)?;
+        text.push_str(part);
+        match after.strip_prefix('\'') {
+            Some(after) => {
+                text.push('\'');
+                tail = after;
+            }
+            None => {
+                *rest = after;
+                return Ok(Resolved { value: text.into(), remark: None });
+            }
+        }
+    }
+}
+
+fn ignoring_case<'v>(map: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
+    map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
