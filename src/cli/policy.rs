@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use super::common::Context;
 use super::error::{CliError, Kind};
 use super::exit::Exit;
+use ccf_gov::evidence::policy::contents::{Container, USUAL_CAPABILITIES, command_line};
 use ccf_gov::evidence::policy::deployment::{self, Found};
-use ccf_gov::evidence::policy::review::{Container, Review};
+use ccf_gov::evidence::policy::review::Review;
 use ccf_gov::files;
 use ccf_gov::text::visible;
 
@@ -88,6 +89,9 @@ fn show(found: &Found, review: &Review) -> String {
     if let Some(remark) = &found.remark {
         line(0, format!("Remark           {remark}"));
     }
+    if review.is_fragment() {
+        line(0, format!("Package          {}: a fragment", review.package.as_deref().unwrap_or_default()));
+    }
     if review.allow_all {
         line(0, "Containers       any: rules of this policy admit everything".into());
     }
@@ -95,7 +99,7 @@ fn show(found: &Found, review: &Review) -> String {
         show_container(at, container, &mut line);
     }
     for process in &review.external_processes {
-        line(0, format!("External process {}", process.join(" ")));
+        line(0, format!("External process {}", command_line(process)));
     }
     for fragment in &review.fragments {
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "not given".into());
@@ -105,6 +109,14 @@ fn show(found: &Found, review: &Review) -> String {
     }
     for (name, value) in &review.switches {
         line(0, format!("Switch           {name} {value}"));
+    }
+    let delegates = |(rule, target): &&(String, String)| *target == format!("data.framework.{rule}");
+    let delegating = review.rules.iter().filter(delegates).count();
+    if delegating > 0 {
+        line(0, format!("Rules            {delegating} delegate to the framework"));
+    }
+    for (rule, says) in review.rules.iter().filter(|rule| !delegates(rule)) {
+        line(0, format!("Rule             {rule}: {says}"));
     }
     for statement in &review.not_understood {
         line(0, format!("Not understood   line {}: {}", statement.line, statement.text));
@@ -119,7 +131,14 @@ fn show_container(at: usize, container: &Container, line: &mut impl FnMut(usize,
     let name = container.name.as_deref().or(container.id.as_deref());
     let pause = if container.pause { " (Azure's pause container)" } else { "" };
     line(0, format!("Container {:<6} {}{pause}", at + 1, name.unwrap_or("without a name")));
-    line(4, format!("command      {}", container.command.join(" ")));
+    if let (Some(_), Some(image)) = (&container.name, &container.id) {
+        line(4, format!("image        {image}"));
+    }
+    let command = if container.command.is_empty() { "none is given".into() } else { command_line(&container.command) };
+    line(4, format!("command      {command}"));
+    if let Some(user) = &container.user {
+        line(4, format!("user         {user}"));
+    }
     if let Some(folder) = &container.working_dir {
         line(4, format!("in           {folder}"));
     }
@@ -134,12 +153,25 @@ fn show_container(at: usize, container: &Container, line: &mut impl FnMut(usize,
         line(4, format!("mount        {} at {} ({})", mount.source, mount.destination, mount.options.join(",")));
     }
     for process in &container.exec_processes {
-        line(4, format!("may start    {}", process.join(" ")));
+        line(4, format!("may start    {}", command_line(process)));
     }
     for (name, value) in &container.switches {
         line(4, format!("switch       {name} {value}"));
     }
-    if !container.capabilities.is_empty() {
-        line(4, format!("capabilities {}", container.capabilities.join(" ")));
+    if !container.signals.is_empty() {
+        line(4, format!("signals      {}", container.signals.join(" ")));
+    }
+    if let Some(digest) = &container.seccomp_profile_sha256 {
+        line(4, format!("seccomp      {digest}"));
+    }
+    let unusual = container.unusual_capabilities();
+    let usual = container.capabilities.len() - unusual.len();
+    let mut capabilities = unusual.join(" ");
+    if usual > 0 {
+        let and = if unusual.is_empty() { "" } else { " and " };
+        capabilities += &format!("{and}{usual} of the {} usual ones", USUAL_CAPABILITIES.len());
+    }
+    if !capabilities.is_empty() {
+        line(4, format!("capabilities {capabilities}"));
     }
 }

@@ -128,8 +128,15 @@ impl Results {
                 self.checks.warn("policy-source", remark.clone());
             }
             let review = Review::of(policy);
-            for warning in review.warnings.iter().filter(|w| matches!(w.name, "allow-all" | "not-utf8")).take(1) {
-                self.checks.warn("policy-contents", format!("{}: see `ccf-gov policy show`", warning.detail));
+            let warnings = &review.warnings;
+            let worst = warnings.iter().find(|w| w.is_grave()).or(warnings.iter().find(|w| w.name == "package"));
+            if let Some(worst) = worst.or(warnings.first()) {
+                let others = match warnings.len() - 1 {
+                    0 => String::new(),
+                    n => format!(", and {n} more to look at"),
+                };
+                let detail = format!("{}{others}: see `ccf-gov policy show`", worst.detail);
+                self.checks.warn("policy-contents", detail);
             }
             listed.push(json!({"name": name, "host_data": host_data, "remark": remark}));
             match String::from_utf8(policy.clone()) {

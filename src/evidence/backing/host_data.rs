@@ -74,7 +74,7 @@ impl Comparison<'_> {
 
     fn policy_contents(&mut self, name: &str, policy: &[u8]) {
         for warning in Review::of(policy).warnings {
-            let dangerous = matches!(warning.name, "allow-all" | "not-utf8");
+            let dangerous = warning.is_grave();
             if !self.warned.insert(format!("{name} {} {}", warning.name, if dangerous { "" } else { &warning.detail }))
             {
                 continue;

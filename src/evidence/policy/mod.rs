@@ -1,8 +1,10 @@
 //! Security policies of Azure confidential containers: found in deployments, read, and looked at.
 //!
 //! - [`deployment`]: the policies in an ARM template, a container group's YAML or a Kubernetes manifest.
-//! - [`rego`]: the part of Rego that such policies are written in. [`review`]: what one admits, with warnings.
+//! - [`rego`]: the part of Rego that such policies are written in. [`contents`]: what they list.
+//! - [`review`]: what one admits, with warnings.
 
+pub mod contents;
 pub mod deployment;
 pub mod rego;
 pub mod review;

@@ -2,13 +2,11 @@
 
 use serde::Serialize;
 
+use super::contents::{Container, Fragment, command_line, oddities, plain, texts};
 use super::rego::{self, Definition, Module, Statement, Term};
 
-/// The layer of the pause container that every Azure container group runs.
-pub const PAUSE_LAYER: &str = "16b514057a06ad665f92c02863aca074fd5976c755d26bff16365299169e8415";
-
 /// The rules that the platform asks; each delegates to the framework, or decides by itself.
-const RULES: [&str; 17] = [
+const RULES: [&str; 20] = [
     "mount_device",
     "unmount_device",
     "mount_overlay",
@@ -26,16 +24,21 @@ const RULES: [&str; 17] = [
     "load_fragment",
     "scratch_mount",
     "scratch_unmount",
+    "rw_mount_device",
+    "rw_unmount_device",
+    "mount_cims",
 ];
 
-/// Rules without which a policy of the framework is not whole; the newer ones are asked only by newer platforms.
-const LATE_RULES: [&str; 2] = ["scratch_mount", "scratch_unmount"];
+/// How many of them every policy of the framework has; the others are asked by newer platforms, or by Windows.
+const OLD_RULES: usize = 15;
 
 const SHELLS: [&str; 8] = ["sh", "bash", "ash", "dash", "zsh", "ksh", "busybox", "pwsh"];
 
 /// What a policy admits.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Review {
+    /// The package: `policy`, unless this is a fragment or something else.
+    pub package: Option<String>,
     /// The version of the platform's interface.
     pub api_version: Option<String>,
     /// The version of the framework that the rules delegate to.
@@ -58,68 +61,6 @@ pub struct Review {
     pub warnings: Vec<Warning>,
 }
 
-/// A fragment: whoever its issuer is, may add what it includes.
-#[derive(Clone, Debug, Serialize)]
-pub struct Fragment {
-    /// A did:x509.
-    pub issuer: Option<String>,
-    /// Its name.
-    pub feed: Option<String>,
-    /// The least version.
-    pub minimum_svn: Option<String>,
-    /// What of it counts.
-    pub includes: Vec<String>,
-}
-
-/// A container that may run.
-#[derive(Clone, Debug, Serialize)]
-pub struct Container {
-    /// Its name, where the policy gives one.
-    pub name: Option<String>,
-    /// The image, where the policy gives it.
-    pub id: Option<String>,
-    /// The command.
-    pub command: Vec<String>,
-    /// The layers' dm-verity roots.
-    pub layers: Vec<String>,
-    /// Environment rules.
-    pub environment: Vec<EnvironmentRule>,
-    /// Mounts: source, destination, options.
-    pub mounts: Vec<Mount>,
-    /// Further commands that may be run in it.
-    pub exec_processes: Vec<Vec<String>>,
-    /// The folder in which it starts.
-    pub working_dir: Option<String>,
-    /// `allow_…` and `no_new_privileges`.
-    pub switches: Vec<(String, bool)>,
-    /// The capabilities that it may have.
-    pub capabilities: Vec<String>,
-    /// Whether it is Azure's pause container.
-    pub pause: bool,
-}
-
-/// A rule about environment variables.
-#[derive(Clone, Debug, Serialize)]
-pub struct EnvironmentRule {
-    /// `NAME=value`, or a regular expression of it.
-    pub pattern: String,
-    /// `string` or `re2`.
-    pub strategy: String,
-    /// Whether it must be set.
-    pub required: bool,
-}
-
-/// A mount that a container may have.
-#[derive(Clone, Debug, Serialize)]
-pub struct Mount {
-    /// Where it comes from, a regular expression.
-    pub source: String,
-    /// Where it is in the container.
-    pub destination: String,
-    /// Its options.
-    pub options: Vec<String>,
-}
-
 /// A statement that was not understood.
 #[derive(Clone, Debug, Serialize)]
 pub struct Remark {
@@ -138,12 +79,19 @@ pub struct Warning {
     pub detail: String,
 }
 
+impl Warning {
+    /// Whether the policy proves nothing, or can't be registered, whatever the person means by it.
+    pub fn is_grave(&self) -> bool {
+        matches!(self.name, "allow-all" | "not-utf8")
+    }
+}
+
 impl Review {
     /// Reads a policy's bytes.
     pub fn of(policy: &[u8]) -> Self {
         let text = String::from_utf8_lossy(policy);
         let module = rego::parse(&text);
-        let mut review = Self::default();
+        let mut review = Self { package: module.package.clone(), ..Self::default() };
         review.check_bytes(policy);
         for definition in &module.definitions {
             review.take(definition);
@@ -154,7 +102,14 @@ impl Review {
             .map(|Statement { line, text }| Remark { line: *line, text: text.clone() })
             .collect();
         review.check_module(&module);
-        review.check_containers();
+        review.check_switches();
+        review.check_fragments();
+        for (at, container) in review.containers.clone().iter().enumerate() {
+            review.check_container(&container.title(at), container);
+        }
+        if review.containers.is_empty() && !review.allow_all {
+            review.warn("no-containers", "no container may run under this policy");
+        }
         review
     }
 
@@ -179,210 +134,183 @@ impl Review {
         match name.as_str() {
             "api_version" | "api_svn" => self.api_version = Some(plain(term)),
             "framework_version" | "framework_svn" => self.framework_version = Some(plain(term)),
-            "fragments" => self.fragments.extend(term.list().iter().map(fragment)),
-            "containers" => self.containers.extend(term.list().iter().map(container)),
-            "external_processes" => {
-                self.external_processes.extend(term.list().iter().map(|p| texts(p.get("command"))));
+            "fragments" => {
+                let entries = self.entries(definition);
+                self.fragments.extend(entries.iter().map(|term| Fragment::read(term)));
             }
+            "containers" => {
+                for term in self.entries(definition) {
+                    let container = Container::read(term);
+                    for (warning, detail) in oddities(term) {
+                        let who = container.title(self.containers.len());
+                        self.warn(warning, format!("{who}: {detail}"));
+                    }
+                    self.containers.push(container);
+                }
+            }
+            "external_processes" => {
+                let entries = self.entries(definition);
+                self.external_processes.extend(entries.iter().map(|p| texts(p.get("command"))));
+            }
+            "platform_rules" => self.warn(
+                "platform-rules",
+                format!("rules that widen the environment and the mounts of every container (line {line})"),
+            ),
             "reason" => {}
+            "svn" | "parameters" if self.is_fragment() => {}
             switch if switch.starts_with("allow_") => match term.boolean() {
                 Some(value) => self.switches.push((name.clone(), value)),
                 None => self.warn("switch", format!("{name} is no boolean (line {line})")),
             },
-            rule if RULES.contains(&rule) => {
+            rule if RULES.contains(&rule) => self.take_rule(rule, definition),
+            // A rule of a platform that is newer than this list.
+            rule if matches!(term, Term::Reference(target) if *target == format!("data.framework.{rule}")) => {
                 self.rules.push((name.clone(), plain(term)));
-                match term {
-                    Term::Reference(target) if *target == format!("data.framework.{rule}") => {}
-                    Term::Object(_) if term.get("allowed").and_then(Term::boolean) == Some(true) => {
-                        self.allow_all = true;
-                        self.warn("allow-all", format!("{rule} admits everything"));
-                    }
-                    Term::Object(_) if term.get("allowed").and_then(Term::boolean) == Some(false) => {}
-                    _ => self.warn("rule", format!("{rule} does not delegate to data.framework.{rule} (line {line})")),
-                }
             }
             _ => self.warn("unknown-definition", format!("{name} is not known (line {line})")),
         }
     }
 
+    fn take_rule(&mut self, rule: &str, Definition { term, line, .. }: &Definition) {
+        self.rules.push((rule.to_owned(), plain(term)));
+        match term {
+            Term::Reference(target) if *target == format!("data.framework.{rule}") => {}
+            Term::Object(_) if term.get("allowed").and_then(Term::boolean) == Some(true) => {
+                self.allow_all = true;
+            }
+            Term::Object(_) if term.get("allowed").and_then(Term::boolean) == Some(false) => {}
+            _ => self.warn("rule", format!("{rule} does not delegate to data.framework.{rule} (line {line})")),
+        }
+    }
+
+    /// The objects of a list; whatever else stands there is told.
+    fn entries<'t>(&mut self, Definition { name, term, line }: &'t Definition) -> Vec<&'t Term> {
+        let (objects, others): (Vec<_>, Vec<_>) = term.list().iter().partition(|term| matches!(term, Term::Object(_)));
+        if !matches!(term, Term::List(_)) || !others.is_empty() {
+            self.warn("not-understood", format!("{name} is no list of objects (line {line})"));
+        }
+        objects
+    }
+
+    /// Whether this is something that a policy loads, instead of a policy.
+    pub fn is_fragment(&self) -> bool {
+        self.package.as_deref().is_some_and(|package| package != "policy")
+    }
+
     fn check_module(&mut self, module: &Module) {
-        if module.package.as_deref() != Some("policy") {
-            self.warn(
+        match self.package.as_deref() {
+            Some("policy") => {}
+            Some(other) => self.warn(
+                "package",
+                format!("this is a fragment (package {other}), which a policy may load: it is nobody's host data"),
+            ),
+            None => self.warn(
                 "package",
                 "the policy does not begin with `package policy`: the platform will not find its rules",
-            );
+            ),
         }
         for (at, definition) in module.definitions.iter().enumerate() {
             if module.definitions[..at].iter().any(|d| d.name == definition.name) {
                 self.warn("defined-twice", format!("{} is defined twice (line {})", definition.name, definition.line));
             }
         }
-        let missing: Vec<_> = RULES
+        let open: Vec<&str> = module
+            .definitions
             .iter()
-            .filter(|rule| !LATE_RULES.contains(rule) && self.rules.iter().all(|(name, _)| name != *rule))
-            .copied()
+            .filter(|d| RULES.contains(&d.name.as_str()) && d.term.get("allowed").and_then(Term::boolean) == Some(true))
+            .map(|d| d.name.as_str())
             .collect();
-        if !missing.is_empty() {
+        if self.allow_all {
+            self.warn("allow-all", format!("everything is admitted by {}", open.join(", ")));
+        }
+        let has = |rule: &&&str| self.rules.iter().any(|(name, _)| name == **rule);
+        let missing: Vec<_> = RULES[..OLD_RULES].iter().filter(|rule| !has(rule)).copied().collect();
+        if !missing.is_empty() && !self.is_fragment() {
             self.warn("delegation-missing", format!("no rule for {}", missing.join(", ")));
         }
         for statement in &module.not_understood {
             self.warn("not-understood", format!("line {}: {}", statement.line, statement.text));
         }
-        for (name, what) in [
-            ("allow_dump_stacks", "the host may have stacks dumped, which hold data of the containers"),
-            ("allow_runtime_logging", "the host may have the runtime's log, which tells what happens inside"),
-            ("allow_unencrypted_scratch", "containers may write to disks that are not encrypted"),
-            ("allow_environment_variable_dropping", "variables that no rule admits are dropped instead of refused"),
+    }
+
+    fn check_switches(&mut self) {
+        for (switch, name, what) in [
+            ("allow_dump_stacks", "dump-stacks", "the host may have stacks dumped, which hold data of the containers"),
+            (
+                "allow_runtime_logging",
+                "runtime-logging",
+                "the host may have the runtime's log, which tells what happens inside",
+            ),
+            (
+                "allow_unencrypted_scratch",
+                "unencrypted-scratch",
+                "containers may write to disks that are not encrypted",
+            ),
+            (
+                "allow_environment_variable_dropping",
+                "variable-dropping",
+                "variables that no rule admits are dropped instead of refused",
+            ),
         ] {
-            if self.switches.iter().any(|(switch, value)| switch == name && *value) {
-                let name = if name.contains("dropping") { "variable-dropping" } else { known(name) };
+            if self.switches.iter().any(|(given, value)| given == switch && *value) {
                 self.warn(name, what);
             }
         }
+    }
+
+    fn check_fragments(&mut self) {
         for fragment in self.fragments.clone() {
             let feed = fragment.feed.as_deref().unwrap_or("a fragment without a feed");
             self.warn("fragment", format!("whoever issues {feed} may add {}", fragment.includes.join(", ")));
-            if !fragment
-                .issuer
-                .as_deref()
-                .is_some_and(|issuer| issuer.starts_with("did:x509:0:sha") && issuer.contains("::"))
-            {
+            let pinned = |issuer: &str| issuer.starts_with("did:x509:0:sha") && issuer.contains("::");
+            if !fragment.issuer.as_deref().is_some_and(pinned) {
                 self.warn("fragment-unpinned", format!("the issuer of {feed} is not pinned by a did:x509"));
             }
-            match fragment.minimum_svn.as_deref().map(str::parse::<u64>) {
-                Some(Ok(2..)) => {}
-                Some(Ok(low)) => {
-                    self.warn("fragment-svn", format!("{feed}: any version from svn {low} on, old ones included"))
-                }
-                _ => self.warn("fragment-svn", format!("{feed} has no least svn")),
-            }
+            let low = match fragment.minimum_svn.as_deref().map(|svn| (svn, svn.parse::<u64>())) {
+                None => format!("{feed} has no least svn"),
+                Some((_, Ok(2..))) => continue,
+                Some((_, Ok(low))) => format!("{feed}: any version from svn {low} on, old ones included"),
+                Some((other, Err(_))) => format!("{feed}: its least svn {other:?} is no number"),
+            };
+            self.warn("fragment-svn", low);
         }
         for command in self.external_processes.clone() {
-            self.warn("external-process", format!("beside the containers may run: {}", command.join(" ")));
+            self.warn("external-process", format!("beside the containers may run: {}", command_line(&command)));
         }
     }
 
-    fn check_containers(&mut self) {
-        let containers = std::mem::take(&mut self.containers);
-        for (at, container) in containers.iter().enumerate() {
-            let who = container.name.clone().unwrap_or_else(|| format!("container {}", at + 1));
-            for (name, value) in &container.switches {
-                if name == "allow_elevated" && *value {
-                    self.warn("elevated", format!("{who} may run with all privileges"));
-                }
-            }
-            for rule in &container.environment {
-                let wide = rule.strategy == "re2"
-                    && (rule.pattern == ".*"
-                        || rule.pattern == ".+"
-                        || rule.pattern.starts_with(".+=")
-                        || rule.pattern.starts_with(".*="));
-                if wide {
-                    self.warn(
-                        "environment-any",
-                        format!("{who}: any environment variable is admitted: {}", rule.pattern),
-                    );
-                } else if rule.strategy == "re2" && (rule.pattern.contains(".+") || rule.pattern.contains(".*")) {
-                    self.warn("environment-open", format!("{who}: the host chooses {}", rule.pattern));
-                } else if rule.strategy != "re2" && rule.strategy != "string" {
-                    self.warn("environment-strategy", format!("{who}: unknown strategy {:?}", rule.strategy));
-                }
-            }
-            for command in &container.exec_processes {
-                let program = command.first().map(|c| c.rsplit('/').next().unwrap_or(c));
-                if program.is_some_and(|program| SHELLS.contains(&program)) {
-                    self.warn("shell", format!("{who}: the host may start a shell: {}", command.join(" ")));
-                } else {
-                    self.warn("exec", format!("{who}: the host may start {}", command.join(" ")));
-                }
-            }
-            if container.layers.is_empty() {
-                self.warn("no-layers", format!("{who} has no layers, so its files are not fixed"));
-            }
-            if container.capabilities.iter().any(|c| c == "CAP_SYS_ADMIN" || c == "CAP_SYS_PTRACE") {
-                self.warn("capabilities", format!("{who} may have {}", container.capabilities.join(", ")));
+    fn check_container(&mut self, who: &str, container: &Container) {
+        if container.switches.iter().any(|(name, value)| name == "allow_elevated" && *value) {
+            self.warn("elevated", format!("{who} may run with all privileges"));
+        }
+        let mut open = Vec::new();
+        for rule in &container.environment {
+            if rule.admits_any() {
+                self.warn("environment-any", format!("{who}: any environment variable is admitted: {}", rule.pattern));
+            } else if rule.is_open() {
+                open.push(rule.pattern.as_str());
+            } else if rule.strategy != "re2" && rule.strategy != "string" {
+                self.warn("environment-strategy", format!("{who}: unknown strategy {:?}", rule.strategy));
             }
         }
-        if containers.is_empty() && !self.allow_all {
-            self.warn("no-containers", "no container may run under this policy");
+        if !open.is_empty() {
+            self.warn("environment-open", format!("{who}: the host chooses {}", open.join(", ")));
         }
-        self.containers = containers;
-    }
-}
-
-fn known(switch: &str) -> &'static str {
-    match switch {
-        "allow_dump_stacks" => "dump-stacks",
-        "allow_runtime_logging" => "runtime-logging",
-        _ => "unencrypted-scratch",
-    }
-}
-
-/// A term on one line.
-fn plain(term: &Term) -> String {
-    match term {
-        Term::Reference(name) => name.clone(),
-        term => term.text().map_or_else(|| term.to_json().to_string(), str::to_owned),
-    }
-}
-
-fn texts(term: Option<&Term>) -> Vec<String> {
-    term.map(|t| t.list().iter().map(plain).collect()).unwrap_or_default()
-}
-
-fn fragment(term: &Term) -> Fragment {
-    let text = |name| term.get(name).map(plain);
-    Fragment {
-        issuer: text("issuer"),
-        feed: text("feed"),
-        minimum_svn: text("minimum_svn"),
-        includes: texts(term.get("includes")),
-    }
-}
-
-fn container(term: &Term) -> Container {
-    let text = |name| term.get(name).map(plain);
-    let each = |name| term.get(name).map(Term::list).unwrap_or_default().iter();
-    let part = |term: &Term, name| term.get(name).map(plain).unwrap_or_default();
-    let layers = texts(term.get("layers"));
-    let switches = match term {
-        Term::Object(members) => members
-            .iter()
-            .filter(|(name, _)| name.starts_with("allow_") || name == "no_new_privileges")
-            .filter_map(|(name, value)| Some((name.clone(), value.boolean()?)))
-            .collect(),
-        _ => Vec::new(),
-    };
-    let mut capabilities: Vec<String> = match term.get("capabilities") {
-        Some(Term::Object(sets)) => sets.iter().flat_map(|(_, set)| texts(Some(set))).collect(),
-        _ => Vec::new(),
-    };
-    capabilities.sort();
-    capabilities.dedup();
-    Container {
-        name: text("name"),
-        id: text("id"),
-        command: texts(term.get("command")),
-        pause: layers == [PAUSE_LAYER],
-        layers,
-        environment: each("env_rules")
-            .map(|rule| EnvironmentRule {
-                pattern: part(rule, "pattern"),
-                strategy: part(rule, "strategy"),
-                required: rule.get("required").and_then(Term::boolean).unwrap_or(false),
-            })
-            .collect(),
-        mounts: each("mounts")
-            .map(|mount| Mount {
-                source: part(mount, "source"),
-                destination: part(mount, "destination"),
-                options: texts(mount.get("options")),
-            })
-            .collect(),
-        exec_processes: each("exec_processes").map(|process| texts(process.get("command"))).collect(),
-        working_dir: text("working_dir"),
-        switches,
-        capabilities,
+        for command in &container.exec_processes {
+            let program = command.first().map(|c| c.rsplit('/').next().unwrap_or(c));
+            if program.is_some_and(|program| SHELLS.contains(&program)) {
+                self.warn("shell", format!("{who}: the host may start a shell: {}", command_line(&command)));
+            } else {
+                self.warn("exec", format!("{who}: the host may start {}", command_line(&command)));
+            }
+        }
+        if container.layers.is_empty() {
+            self.warn("no-layers", format!("{who} has no layers, so its files are not fixed"));
+        }
+        let unusual = container.unusual_capabilities();
+        if !unusual.is_empty() {
+            self.warn("capabilities", format!("{who} may also have {}", unusual.join(", ")));
+        }
     }
 }
 
@@ -444,11 +372,69 @@ mod tests {
             ("data.framework.exec_external", "data.framework.create_container", "rule"),
             ("\napi", "\r\napi", "crlf"),
             ("api_version", "containers := []\napi_version", "defined-twice"),
+            ("\"allow_elevated\": false", "\"allow_elevated\": false, \"allow_elevated\": true", "defined-twice"),
+            ("\"env_rules\": []", "\"env_rules\": data.x", "not-understood"),
+            ("\"env_rules\": []", "\"allow_it_all\": true", "unknown-definition"),
+            (
+                "\"env_rules\": []",
+                "\"capabilities\": {\"bounding\": [\"CAP_KILL\", \"CAP_SYS_ADMIN\"]}",
+                "capabilities",
+            ),
+            (
+                "\"env_rules\": []",
+                "\"env_rules\": [{\"pattern\": \"^(.*)=.*$\", \"strategy\": \"re2\"}]",
+                "environment-any",
+            ),
+            (
+                "\"env_rules\": []",
+                "\"env_rules\": [{\"pattern\": \"A=1\", \"strategy\": \"regex\"}]",
+                "environment-strategy",
+            ),
+            ("containers := [", "fragments := data.other.fragments\ncontainers := [", "not-understood"),
+            ("containers := [", "platform_rules := [{}]\ncontainers := [", "platform-rules"),
+            ("containers := [", "allow_environment_variable_dropping := true\ncontainers := [", "variable-dropping"),
+            (
+                "containers := [",
+                "fragments := [{\"feed\": \"f\", \"issuer\": \"did:x509:0:sha256:A::eku:1\"}]\ncontainers := [",
+                "fragment-svn",
+            ),
+            ("package policy", "\u{feff}package policy", "byte-order-mark"),
         ] {
             let changed = good.replacen(from, to, 1);
             assert_ne!(changed, good, "{from}");
             let review = Review::of(changed.as_bytes());
             assert!(names(&review).contains(&warning), "{warning}: {:?}", review.warnings);
         }
+    }
+
+    #[test]
+    fn what_the_tools_of_today_write_is_understood() {
+        let rules: String = RULES.iter().map(|r| format!("{r} := data.framework.{r}\n")).collect();
+        let policy = format!(
+            "package policy\n\nimport future.keywords.every\nimport future.keywords.in\n\napi_version := \"0.11.0\"\n\
+             framework_version := \"0.2.3\"\n\nfragments := [\n  {{\n    \"feed\": \"f\",\n    \"includes\": [\n      \
+             \"containers\"\n    ],\n    \"issuer\": \"did:x509:0:sha256:A::eku:1.2\",\n    \"minimum_svn\": \"4\"\n  }}\n]\n\n\
+             containers := [{{\"command\":null,\"env_rules\":[{{\"pattern\":\"T(E)?MP=.+\",\"required\":false,\"strategy\":\"re2\"}},\
+             {{\"pattern\":\"HOSTNAME=.+\",\"strategy\":\"re2\"}}],\"layers\":[\"00\"],\"user\":{{\"user_idname\":\
+             {{\"pattern\":\"\",\"strategy\":\"any\"}}}},\"signals\":[15],\"seccomp_profile_sha256\":\"\"}}]\n\n\
+             allow_capability_dropping := true\n\n{rules}next_years_rule := data.framework.next_years_rule\n\n\
+             reason := {{\"errors\": data.framework.errors}}\n\n\n"
+        );
+        let review = Review::of(policy.as_bytes());
+        assert_eq!(names(&review), ["fragment", "environment-open"], "{:?}", review.warnings);
+        assert!(review.warnings[1].detail.contains("T(E)?MP=.+, HOSTNAME=.+"));
+        let container = &review.containers[0];
+        assert_eq!((container.user.as_deref(), &container.signals[..]), (Some("any"), &["15".to_owned()][..]));
+        assert_eq!((container.seccomp_profile_sha256.as_deref(), container.command.len()), (None, 0));
+        assert_eq!(review.rules.len(), RULES.len() + 1);
+    }
+
+    #[test]
+    fn a_fragment_is_called_one() {
+        let fragment =
+            "package infra\n\nsvn := \"1\"\nframework_version := \"0.5.0\"\n\ncontainers := [{\"layers\": [\"00\"]}]\n";
+        let review = Review::of(fragment.as_bytes());
+        assert_eq!(names(&review), ["package"]);
+        assert!(review.is_fragment() && review.warnings[0].detail.contains("package infra"));
     }
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{Finding, Subject};
 use crate::digest::{HostData, sha256};
 use crate::evidence::check::Verdict::{Fail, Incomplete, Warn};
+use crate::evidence::policy::review::Review;
 use crate::evidence::snp::did_x509;
 use crate::evidence::snp::host_data::{decode, explain_mismatch, of_policy};
 use crate::evidence::snp::tcb::{Cpuid, MinimumTcb, Product, Tcb, TcbVersion};
@@ -57,22 +58,8 @@ pub fn security_policy(subject: &Subject<'_>) -> Option<Vec<Finding>> {
             found(Fail, "it is base64, not Rego".into());
             return;
         }
-        let squeezed: String = policy.chars().filter(|c| !c.is_whitespace()).collect();
-        if !squeezed.contains("packagepolicy") {
-            found(Warn, "it has no line `package policy`: the platform would not find its rules".into());
-        }
-        if squeezed.contains(r#":={"allowed":true"#) {
-            found(Warn, "it has rules that allow everything".into());
-        }
-        for (text, says) in [
-            ("allow_dump_stacks:=true", "it lets the stacks be dumped"),
-            ("allow_runtime_logging:=true", "it lets the runtime log to the host"),
-            ("allow_unencrypted_scratch:=true", "it lets scratch space be unencrypted"),
-            (r#""allow_elevated":true"#, "it lets a container run elevated"),
-        ] {
-            if squeezed.contains(text) {
-                found(Warn, says.into());
-            }
+        for warning in Review::of(policy.as_bytes()).warnings {
+            found(Warn, format!("{}: {}", warning.name, warning.detail));
         }
     })
 }

@@ -1,11 +1,31 @@
 use super::*;
+use crate::evidence::policy::review::Review;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::json;
 
 use crate::evidence::snp::host_data::of_policy;
 
 const DID: &str = "did:x509:0:sha256:I__iuL25oXEVFdTP_aBLx_eT1RPHbCQ_ECBQfYZpt9s::eku:1.3.6.1.4.1.311.76.59.1.2";
-const POLICY: &str = "package policy\n\napi_version := \"0.10.0\"\nx := data.framework.x\n";
+const POLICY: &str = r#"package policy
+
+api_version := "0.10.0"
+containers := [{"command": ["/app"], "layers": ["00"]}]
+mount_device := data.framework.mount_device
+unmount_device := data.framework.unmount_device
+mount_overlay := data.framework.mount_overlay
+unmount_overlay := data.framework.unmount_overlay
+create_container := data.framework.create_container
+exec_in_container := data.framework.exec_in_container
+exec_external := data.framework.exec_external
+shutdown_container := data.framework.shutdown_container
+signal_container_process := data.framework.signal_container_process
+plan9_mount := data.framework.plan9_mount
+plan9_unmount := data.framework.plan9_unmount
+get_properties := data.framework.get_properties
+dump_stacks := data.framework.dump_stacks
+runtime_logging := data.framework.runtime_logging
+load_fragment := data.framework.load_fragment
+"#;
 
 fn check(name: &str, args: Value, version: Option<&str>) -> Checks {
     let proposal = Proposal::of(vec![Action::new(name, Some(args))]);
@@ -35,7 +55,8 @@ fn every_example_lints_clean() {
         let proposal = Proposal::of(vec![template.example()]);
         let checks = lint(proposal.bytes(), None);
         assert_eq!(checks.verdict(), "pass", "{}: {checks:#?}", template.name);
-        let known = ["drops", "platform", "ccf-version", "members"];
+        // The example of a security policy is a part of one.
+        let known = ["drops", "platform", "ccf-version", "members", "security-policy"];
         for warning in checks.iter().filter(|c| c.verdict == Verdict::Warn) {
             assert!(known.contains(&warning.name), "{}: {warning:?}", template.name);
         }
@@ -169,7 +190,15 @@ fn a_policy_that_allows_everything_is_a_warning() {
     let policy = "package policy\n\nmount_device := {\"allowed\": true}\nallow_runtime_logging := true\n";
     let args = json!({"host_data": of_policy(policy.as_bytes()), "security_policy": policy});
     let checks = check("add_snp_host_data", args, None);
-    assert!(checks.iter().any(|c| c.name == "security-policy" && c.detail.contains("allow everything")));
+    let told: Vec<String> = checks.iter().filter(|c| c.name == "security-policy").map(|c| c.detail.clone()).collect();
+    let shown = Review::of(policy.as_bytes()).warnings;
+    assert!(shown.iter().any(|w| w.name == "allow-all") && shown.iter().any(|w| w.name == "runtime-logging"));
+    for warning in shown {
+        assert!(
+            told.iter().any(|detail| detail.contains(warning.name) && detail.contains(&warning.detail)),
+            "{told:?}"
+        );
+    }
     assert_eq!(checks.verdict(), "pass");
 }
 

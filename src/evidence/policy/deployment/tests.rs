@@ -140,7 +140,9 @@ fn what_cannot_be_resolved_is_refused() {
 fn a_confidential_group_without_a_policy_is_told_beside_one_that_has_one() {
     let encoded = STANDARD.encode(REGO);
     let group = |properties: &str| {
-        format!(r#"{{"type": "Microsoft.ContainerInstance/containerGroups", "name": "g", "properties": {{{properties}}}}}"#)
+        format!(
+            r#"{{"type": "Microsoft.ContainerInstance/containerGroups", "name": "g", "properties": {{{properties}}}}}"#
+        )
     };
     let good = group(&format!(r#""confidentialComputeProperties": {{"ccePolicy": "{encoded}"}}"#));
     for bad in [

@@ -1,0 +1,262 @@
+//! What a policy lists: containers with their rules, and fragments.
+
+use serde::Serialize;
+
+use super::rego::Term;
+
+/// The layer of the pause container that every Azure container group runs.
+pub const PAUSE_LAYER: &str = "16b514057a06ad665f92c02863aca074fd5976c755d26bff16365299169e8415";
+
+/// The capabilities that every container has unless it asks for others.
+pub const USUAL_CAPABILITIES: [&str; 14] = [
+    "CAP_AUDIT_WRITE",
+    "CAP_CHOWN",
+    "CAP_DAC_OVERRIDE",
+    "CAP_FOWNER",
+    "CAP_FSETID",
+    "CAP_KILL",
+    "CAP_MKNOD",
+    "CAP_NET_BIND_SERVICE",
+    "CAP_NET_RAW",
+    "CAP_SETFCAP",
+    "CAP_SETGID",
+    "CAP_SETPCAP",
+    "CAP_SETUID",
+    "CAP_SYS_CHROOT",
+];
+
+/// The members of a container that are read here or say nothing that widens it.
+const MEMBERS: [&str; 16] = [
+    "allow_elevated",
+    "allow_stdio_access",
+    "capabilities",
+    "command",
+    "env_rules",
+    "exec_processes",
+    "id",
+    "layers",
+    "mounts",
+    "name",
+    "no_new_privileges",
+    "seccomp_profile_sha256",
+    "signals",
+    "user",
+    "working_dir",
+    "mounted_cim",
+];
+
+/// A fragment: whoever its issuer is, may add what it includes.
+#[derive(Clone, Debug, Serialize)]
+pub struct Fragment {
+    /// A did:x509.
+    pub issuer: Option<String>,
+    /// Its name.
+    pub feed: Option<String>,
+    /// The least version.
+    pub minimum_svn: Option<String>,
+    /// What of it counts.
+    pub includes: Vec<String>,
+}
+
+/// A container that may run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Container {
+    /// Its name, where the policy gives one.
+    pub name: Option<String>,
+    /// The image, where the policy gives it.
+    pub id: Option<String>,
+    /// The command; empty where the policy gives none.
+    pub command: Vec<String>,
+    /// The layers' dm-verity roots.
+    pub layers: Vec<String>,
+    /// Environment rules.
+    pub environment: Vec<EnvironmentRule>,
+    /// Mounts: source, destination, options.
+    pub mounts: Vec<Mount>,
+    /// Further commands that may be run in it.
+    pub exec_processes: Vec<Vec<String>>,
+    /// The signals that the host may send.
+    pub signals: Vec<String>,
+    /// The folder in which it starts.
+    pub working_dir: Option<String>,
+    /// As whom it runs: a pattern and its strategy, or anybody.
+    pub user: Option<String>,
+    /// The digest of its system call filter, where it has one.
+    pub seccomp_profile_sha256: Option<String>,
+    /// `allow_…` and `no_new_privileges`.
+    pub switches: Vec<(String, bool)>,
+    /// The capabilities that it may have.
+    pub capabilities: Vec<String>,
+    /// Whether it is Azure's pause container.
+    pub pause: bool,
+}
+
+/// A rule about environment variables.
+#[derive(Clone, Debug, Serialize)]
+pub struct EnvironmentRule {
+    /// `NAME=value`, or a regular expression of it.
+    pub pattern: String,
+    /// `string` or `re2`.
+    pub strategy: String,
+    /// Whether it must be set.
+    pub required: bool,
+}
+
+/// A mount that a container may have.
+#[derive(Clone, Debug, Serialize)]
+pub struct Mount {
+    /// Where it comes from, a regular expression.
+    pub source: String,
+    /// Where it is in the container.
+    pub destination: String,
+    /// Its options.
+    pub options: Vec<String>,
+}
+
+impl Fragment {
+    pub(super) fn read(term: &Term) -> Self {
+        Self {
+            issuer: text(term, "issuer").or_else(|| text(term, "iss")),
+            feed: text(term, "feed"),
+            minimum_svn: text(term, "minimum_svn"),
+            includes: texts(term.get("includes")),
+        }
+    }
+}
+
+impl Container {
+    pub(super) fn read(term: &Term) -> Self {
+        let each = |name| term.get(name).map(Term::list).unwrap_or_default().iter();
+        let layers = texts(term.get("layers"));
+        let switches = members(term)
+            .filter(|(name, _)| name.starts_with("allow_") || *name == "no_new_privileges")
+            .filter_map(|(name, value)| Some((name.to_owned(), value.boolean()?)))
+            .collect();
+        let mut capabilities: Vec<String> =
+            term.get("capabilities").into_iter().flat_map(members).flat_map(|(_, set)| texts(Some(set))).collect();
+        capabilities.sort();
+        capabilities.dedup();
+        Self {
+            name: text(term, "name"),
+            id: text(term, "id"),
+            command: texts(term.get("command")),
+            pause: layers == [PAUSE_LAYER],
+            layers,
+            environment: each("env_rules").map(EnvironmentRule::read).collect(),
+            mounts: each("mounts").map(Mount::read).collect(),
+            exec_processes: each("exec_processes").map(|process| texts(process.get("command"))).collect(),
+            signals: texts(term.get("signals")),
+            working_dir: text(term, "working_dir"),
+            user: term.get("user").map(user),
+            seccomp_profile_sha256: text(term, "seccomp_profile_sha256").filter(|digest| !digest.is_empty()),
+            switches,
+            capabilities,
+        }
+    }
+
+    /// How a person would call it: by its name, else by its place.
+    pub fn title(&self, at: usize) -> String {
+        self.name.clone().unwrap_or_else(|| format!("container {}", at + 1))
+    }
+
+    /// The capabilities beside the usual ones.
+    pub fn unusual_capabilities(&self) -> Vec<&str> {
+        self.capabilities.iter().map(String::as_str).filter(|c| !USUAL_CAPABILITIES.contains(c)).collect()
+    }
+}
+
+/// A command on one line, its arguments apart: whatever is not plain stands in quotes.
+pub fn command_line(command: &[String]) -> String {
+    let plain = |argument: &str| {
+        !argument.is_empty() && argument.chars().all(|c| c.is_ascii_graphic() && !"'\"`\\".contains(c))
+    };
+    let shown = |argument: &String| if plain(argument) { argument.clone() } else { format!("{argument:?}") };
+    command.iter().map(shown).collect::<Vec<_>>().join(" ")
+}
+
+/// What of a container's text is not read, or stands there twice: as warnings' names and details.
+pub(super) fn oddities(term: &Term) -> Vec<(&'static str, String)> {
+    let mut found = Vec::new();
+    let names: Vec<&str> = members(term).map(|(name, _)| name).collect();
+    for (at, name) in names.iter().enumerate() {
+        if names[..at].contains(name) {
+            found.push(("defined-twice", format!("{name} is given twice")));
+        } else if !MEMBERS.contains(name) {
+            found.push(("unknown-definition", format!("{name} is not known")));
+        }
+    }
+    for (name, value) in members(term) {
+        let is_list = matches!(value, Term::List(_));
+        let nothing = matches!(value, Term::Scalar(serde_json::Value::Null));
+        let wants_list =
+            ["command", "env_rules", "exec_processes", "layers", "mounts", "signals"].contains(&name) && !nothing;
+        let wants_switch = name.starts_with("allow_") || name == "no_new_privileges";
+        if (wants_list && !is_list) || (wants_switch && value.boolean().is_none()) {
+            found.push(("not-understood", format!("{name} is {}", plain(value))));
+        }
+    }
+    found
+}
+
+impl EnvironmentRule {
+    fn read(term: &Term) -> Self {
+        Self {
+            pattern: text(term, "pattern").unwrap_or_default(),
+            strategy: text(term, "strategy").unwrap_or_default(),
+            required: term.get("required").and_then(Term::boolean).unwrap_or(false),
+        }
+    }
+
+    /// Whether any variable is admitted, whatever its name.
+    pub fn admits_any(&self) -> bool {
+        const ANYTHING: [&str; 6] = [".+", ".*", "[^=]", "\\w", "\\S", ".{"];
+        let bare = self.pattern.trim_start_matches("(?i)").trim_start_matches(['^', '(', '?', ':']);
+        self.strategy == "re2" && (bare.is_empty() || ANYTHING.iter().any(|any| bare.starts_with(any)))
+    }
+
+    /// Whether the host chooses (part of) the value.
+    pub fn is_open(&self) -> bool {
+        self.strategy == "re2" && self.pattern.contains(['*', '+', '[', '|', '?', '{'])
+    }
+}
+
+impl Mount {
+    fn read(term: &Term) -> Self {
+        let part = |name| text(term, name).unwrap_or_default();
+        Self { source: part("source"), destination: part("destination"), options: texts(term.get("options")) }
+    }
+}
+
+/// As whom a container runs, on one line.
+fn user(term: &Term) -> String {
+    let name = term.get("user_idname");
+    let part = |name: &str, of: Option<&Term>| of.and_then(|t| text(t, name)).unwrap_or_default();
+    match (part("strategy", name).as_str(), part("pattern", name)) {
+        ("any", _) => "any".to_owned(),
+        (strategy, pattern) => format!("{pattern} ({strategy})"),
+    }
+}
+
+fn members(term: &Term) -> impl Iterator<Item = (&str, &Term)> {
+    let members = match term {
+        Term::Object(members) => members.as_slice(),
+        _ => &[],
+    };
+    members.iter().map(|(name, value)| (name.as_str(), value))
+}
+
+/// A term on one line.
+pub(super) fn plain(term: &Term) -> String {
+    match term {
+        Term::Reference(name) => name.clone(),
+        term => term.text().map_or_else(|| term.to_json().to_string(), str::to_owned),
+    }
+}
+
+fn text(term: &Term, name: &str) -> Option<String> {
+    term.get(name).map(plain)
+}
+
+pub(super) fn texts(term: Option<&Term>) -> Vec<String> {
+    term.map(|t| t.list().iter().map(plain).collect()).unwrap_or_default()
+}
