@@ -66,7 +66,10 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     if path == Path::new("-") {
         io::stdin().lock().take(limit + 1).read_to_end(&mut bytes)
     } else {
-        File::open(path).map_err(failed)?.take(limit + 1).read_to_end(&mut bytes)
+        let file = File::open(path).map_err(failed)?;
+        // A file says how long it is; what it says is a hint, and no more is believed than may be read.
+        bytes.reserve_exact(file.metadata().map_or(0, |m| m.len().min(limit)) as usize + 1);
+        file.take(limit + 1).read_to_end(&mut bytes)
     }
     .map_err(failed)?;
     if bytes.len() as u64 > limit {

@@ -1,18 +1,20 @@
 //! The launch digest of an SNP guest, from what it is launched with.
 
-use std::path::PathBuf;
+use std::panic::resume_unwind;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use crate::cli::error::{CliError, Kind};
 use ccf_gov::digest::SnpMeasurement;
 use ccf_gov::evidence::check::Checks;
+use ccf_gov::evidence::hash::sha256_file;
 use ccf_gov::evidence::snp::launch::kernel::KernelHashes;
 use ccf_gov::evidence::snp::launch::{self, DEFAULT_GUEST_FEATURES, Launch, VcpuType, Vmm, igvm};
-use ccf_gov::files;
+use ccf_gov::files::{self, FileError};
 
-/// The largest firmware, kernel, initrd or IGVM file that is read: 1 GiB.
-const MAX_FILE: u64 = 1 << 30;
+/// The largest firmware or IGVM file that is read.
+const MAX_FILE: u64 = 256 << 20;
 
 #[derive(Args)]
 pub struct LaunchArgs {
@@ -80,14 +82,7 @@ impl LaunchArgs {
         }
         let Some(path) = &self.ovmf else { return Ok(None) };
         let ovmf = files::read(path, MAX_FILE)?;
-        let kernel = match &self.kernel {
-            Some(kernel) => {
-                let kernel = files::read(kernel, MAX_FILE)?;
-                let initrd = self.initrd.as_ref().map(|path| files::read(path, MAX_FILE)).transpose()?;
-                Some(KernelHashes::new(&kernel, initrd.as_deref(), self.append.as_deref()))
-            }
-            None => None,
-        };
+        let kernel = self.kernel_hashes()?;
         let launch = Launch {
             ovmf: &ovmf,
             kernel,
@@ -101,4 +96,18 @@ impl LaunchArgs {
         })?;
         Ok(Some(Measured { measurement, rows: Vec::new(), checks: Checks::new() }))
     }
+
+    /// Kernel and initrd may be large: both are hashed at once, and neither is held in memory.
+    fn kernel_hashes(&self) -> Result<Option<KernelHashes>, CliError> {
+        let Some(kernel) = &self.kernel else { return Ok(None) };
+        let (kernel, initrd) = std::thread::scope(|scope| {
+            let initrd = self.initrd.as_ref().map(|path| scope.spawn(|| sha256_of(path)));
+            (sha256_of(kernel), initrd.map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic))))
+        });
+        Ok(Some(KernelHashes::from_digests(kernel?, initrd.transpose()?, self.append.as_deref())))
+    }
+}
+
+fn sha256_of(path: &Path) -> Result<[u8; 32], FileError> {
+    sha256_file(path).map_err(|source| FileError::Read { path: path.into(), source })
 }

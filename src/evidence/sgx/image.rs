@@ -7,7 +7,8 @@ use super::bytes::{Bytes, Short};
 use super::measure::PAGE;
 
 /// More sections or segments than this are refused.
-const MAX_HEADERS: u16 = 4096;
+const MAX_SECTIONS: u16 = 4096;
+const MAX_SEGMENTS: u16 = 256;
 
 /// Why a file is not an enclave whose load can be replayed.
 #[derive(Debug, thiserror::Error)]
@@ -219,7 +220,7 @@ impl<'a> Elf<'a> {
             return Err(ImageError::NotElf);
         }
         let count = file.u16(60)?;
-        if file.u16(58)? != 64 || file.u16(54)? != 56 || count > MAX_HEADERS || file.u16(56)? > MAX_HEADERS {
+        if file.u16(58)? != 64 || file.u16(54)? != 56 || count > MAX_SECTIONS || file.u16(56)? > MAX_SEGMENTS {
             return Err(ImageError::Damaged("its headers have another size, or there are too many"));
         }
         let table = file.u64(40)?;

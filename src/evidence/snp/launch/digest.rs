@@ -1,5 +1,8 @@
 //! The running digest: SHA-384 over one PAGE_INFO structure after another (AMD 56860, table "PAGE_INFO").
 
+use std::num::NonZero;
+use std::thread;
+
 use aws_lc_rs::digest::{Context, SHA384};
 
 use crate::digest::SnpMeasurement;
@@ -49,9 +52,8 @@ impl LaunchDigest {
 
     /// Adds `data`, the last page filled up with zeros.
     pub(super) fn normal_pages(&mut self, gpa: u64, data: &[u8]) {
-        for (n, page) in data.chunks(PAGE).enumerate() {
-            let contents = padded_sha384(page);
-            self.page(PageType::Normal, gpa.wrapping_add((n * PAGE) as u64), &contents);
+        for (n, contents) in page_digests(data).iter().enumerate() {
+            self.page(PageType::Normal, gpa.wrapping_add((n * PAGE) as u64), contents);
         }
     }
 
@@ -100,6 +102,26 @@ pub(super) fn sha384(bytes: &[u8]) -> [u8; 48] {
     let mut out = [0; 48];
     out.copy_from_slice(aws_lc_rs::digest::digest(&SHA384, bytes).as_ref());
     out
+}
+
+/// SHA-384 of each page, on all processors where there are many: each is hashed apart, only the running digest is not.
+fn page_digests(data: &[u8]) -> Vec<[u8; 48]> {
+    let count = data.len().div_ceil(PAGE);
+    let threads = if count < 64 { 1 } else { thread::available_parallelism().map_or(1, NonZero::get) };
+    let share = count.div_ceil(threads).max(1);
+    let mut digests = vec![[0; 48]; count];
+    let fill = |pages: &[u8], digests: &mut [[u8; 48]]| {
+        pages.chunks(PAGE).zip(digests).for_each(|(page, digest)| *digest = padded_sha384(page));
+    };
+    thread::scope(|scope| {
+        let mut shares = data.chunks(share * PAGE).zip(digests.chunks_mut(share));
+        let mine = shares.next();
+        shares.for_each(|(pages, digests)| {
+            scope.spawn(move || fill(pages, digests));
+        });
+        mine.into_iter().for_each(|(pages, digests)| fill(pages, digests));
+    });
+    digests
 }
 
 /// SHA-384 of at most a page, filled up with zeros.
