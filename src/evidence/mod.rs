@@ -4,6 +4,7 @@ pub mod backing;
 pub mod certificate;
 pub mod check;
 pub mod hash;
+pub mod layers;
 pub mod node;
 pub mod policy;
 pub mod sgx;

@@ -1,6 +1,7 @@
 //! `measure`: the values to register, computed from artefacts.
 
 mod launch;
+mod layers;
 mod register;
 mod sgx;
 mod snp;
@@ -28,6 +29,8 @@ enum Platform {
     Sgx(sgx::Sgx),
     /// Host data of a security policy, the values of a UVM endorsement, the launch digest of a guest
     Snp(Box<snp::Snp>),
+    /// The layer hashes of a container image, which a security policy lists
+    Layers(layers::Layers),
 }
 
 impl Measure {
@@ -36,6 +39,7 @@ impl Measure {
             Platform::Virtual(args) => args.run(context),
             Platform::Sgx(args) => args.run(context),
             Platform::Snp(args) => args.run(context),
+            Platform::Layers(args) => args.run(context),
         }
     }
 }
