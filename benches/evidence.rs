@@ -53,8 +53,13 @@ fn attestation(c: &mut Criterion) {
             let report = Report::parse(&report).unwrap();
             let endorsements = Endorsements::parse(&chain).unwrap();
             let uvm = UvmEndorsement::parse(&uvm).unwrap();
-            let evidence =
-                Evidence { report: &report, endorsements: Some(&endorsements), uvm: Some(&uvm), endorsed_tcb: None };
+            let evidence = Evidence {
+                report: &report,
+                endorsements: Some(&endorsements),
+                uvm: Some(&uvm),
+                endorsed_tcb: None,
+                revocations: &[],
+            };
             verify(&evidence, &Expected::default(), &roots, now)
         });
     });

@@ -9,7 +9,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let now = datetime!(2026-01-01 0:00 UTC);
     let mut checks = Checks::new();
     if let Ok(endorsements) = Endorsements::parse(data) {
-        endorsements.check(None, &Roots::amd(), now, &mut checks);
+        endorsements.check(None, &Roots::amd(), now, &[], &mut checks);
     }
     // The same bytes as certificates themselves: 16-bit lengths, then DER.
     let mut certificates = Vec::new();
@@ -19,5 +19,5 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         certificates.push(der.to_vec());
         rest = next;
     }
-    Endorsements::new(certificates, None).check(None, &Roots::amd(), now, &mut checks);
+    Endorsements::new(certificates, None).check(None, &Roots::amd(), now, &[], &mut checks);
 });

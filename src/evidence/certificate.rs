@@ -13,6 +13,9 @@ pub const MAX_CERTIFICATE: usize = (64 << 10) - 1;
 /// What is wrong with a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateError {
+    /// Not PEM certificates.
+    #[error("not PEM certificates: {0}")]
+    Pem(String),
     /// Not a DER certificate.
     #[error("not a DER X.509 certificate: {0}")]
     Malformed(String),
@@ -34,6 +37,25 @@ pub enum CertificateError {
     #[error("the signature is not by that key over these bytes")]
     Signature,
 }
+
+/// The certificates (DER) of PEM text, every block of it; what stands between blocks is passed over.
+///
+/// # Errors
+/// Anything that is not a whole block of a certificate, and text without any.
+pub fn from_pem(text: &[u8]) -> Result<Vec<Vec<u8>>, CertificateError> {
+    let malformed = |why: String| CertificateError::Pem(why);
+    let blocks = pem::parse_many(text).map_err(|e| malformed(e.to_string()))?;
+    let begun = text.windows(BEGIN.len()).filter(|window| *window == BEGIN).count();
+    if blocks.len() != begun || blocks.is_empty() {
+        return Err(malformed(format!("{} of its {begun} blocks are whole", blocks.len())));
+    }
+    if let Some(other) = blocks.iter().find(|block| block.tag() != "CERTIFICATE") {
+        return Err(malformed(format!("a block of it is a {:?}", other.tag().chars().take(40).collect::<String>())));
+    }
+    Ok(blocks.into_iter().map(pem::Pem::into_contents).collect())
+}
+
+const BEGIN: &[u8] = b"-----BEGIN ";
 
 /// Reads one DER certificate, with nothing after it.
 ///

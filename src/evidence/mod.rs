@@ -7,6 +7,7 @@ pub mod hash;
 pub mod layers;
 pub mod node;
 pub mod policy;
+pub mod revocation;
 pub mod sgx;
 pub mod virt;
 

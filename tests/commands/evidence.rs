@@ -170,5 +170,47 @@ async fn an_sgx_node_whose_quote_is_none_is_never_a_yes() {
     options.nodes = vec![NodeCode::Sgx { mrenclave: MrEnclave([3; 32]) }];
     let field = Field::with(options).await;
     let ran = field.run(&["verify", "node", &field.first()]).await;
-    assert_eq!((ran.code, &ran.json()["verdict"]), (3, &"incomplete".into()));
+    let json = ran.json();
+    assert_eq!((ran.code, &json["verdict"]), (3, &"fail".into()));
+    assert_eq!((verdict(&json, "attestation"), failed(&json).first()), ("incomplete", Some(&"service-attestation")));
+}
+
+/// What is no artefact is said to be none; only what could be a program counts for virtual values.
+#[tokio::test]
+async fn evidence_that_is_no_artefact_is_called_by_its_name() {
+    let field = Field::with_programs(&[OLD]).await;
+    let hash = |text: &str| HostData(ccf_gov::digest::sha256(text.as_bytes()));
+    let claim = serde_json::json!({
+        "host_data": hash("x"), "measurement": "Insecure hard-coded virtual measurement v1",
+        "report_data": "DbGONdx6T56tGsGmlaFINLAjwyRhkRT95wGKK5CAuic=",
+    });
+    let proposal =
+        serde_json::json!({"actions": [{"name": "add_virtual_host_data", "args": {"host_data": hash("x")}}]});
+    let template = r#"{"resources": [{"type": "Microsoft.ContainerInstance/containerGroups", "name": "g", "properties": {"confidentialComputeProperties": {"ccePolicy": ""}}}]}"#;
+    for (text, what) in [
+        (claim.to_string(), "a virtual node's attestation"),
+        (proposal.to_string(), "a proposal"),
+        (template.to_owned(), "has no policy yet"),
+        ("{\"a\": 1}".to_owned(), "holds no policy"),
+        ("-----BEGIN CERTIFICATE-----\nAAAA".to_owned(), "PEM file"),
+        (String::new(), "the file is empty"),
+    ] {
+        field.file("given", &text);
+        let wanted =
+            serde_json::json!({"actions": [{"name": "add_virtual_host_data", "args": {"host_data": hash(&text)}}]});
+        field.file("wanted.json", &wanted.to_string());
+        let ran = field.run(&["verify", "proposal", "wanted.json", "--evidence", "given"]).await;
+        let json = ran.json();
+        assert_eq!((ran.code, failed(&json)), (3, vec!["add_virtual_host_data"]), "{text}");
+        let told = json["checks"].as_array().unwrap().iter().find(|c| c["name"] == "evidence").unwrap();
+        assert!(told["verdict"] == "warn" && told["detail"].as_str().unwrap().contains(what), "{told}");
+    }
+    for program in ["#!/bin/sh\nexec true\n", "\u{7f}ELF", "\u{1}\u{2}\u{3}"] {
+        field.file("given", program);
+        let wanted =
+            serde_json::json!({"actions": [{"name": "add_virtual_host_data", "args": {"host_data": hash(program)}}]});
+        field.file("wanted.json", &wanted.to_string());
+        let ran = field.run(&["verify", "proposal", "wanted.json", "--evidence", "given"]).await.done();
+        assert_eq!(verdict(&ran, "add_virtual_host_data"), "pass", "{program:?}");
+    }
 }

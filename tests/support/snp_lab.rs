@@ -162,6 +162,20 @@ pub fn certificate(
     sequence(&[tbs, issuer.1.algorithm(), tlv(3, &signature)])
 }
 
+/// A list of what `issuer` revoked, by serial numbers.
+pub fn revocation_list(issuer: (&str, &Key), dates: (&str, &str), serials: &[u8]) -> Vec<u8> {
+    let name = sequence(&[tlv(0x31, &sequence(&[oid("2.5.4.3"), tlv(0x0c, issuer.0.as_bytes())]))]);
+    let revoked = |serial: &u8| sequence(&[tlv(2, &[*serial]), tlv(0x17, dates.0.as_bytes())]);
+    let mut parts = vec![tlv(2, &[1]), issuer.1.algorithm(), name];
+    parts.extend([tlv(0x17, dates.0.as_bytes()), tlv(0x17, dates.1.as_bytes())]);
+    if !serials.is_empty() {
+        parts.push(sequence(&serials.iter().map(revoked).collect::<Vec<_>>()));
+    }
+    let tbs = sequence(&parts);
+    let signature = [&[0][..], &issuer.1.sign_der(&tbs)].concat();
+    sequence(&[tbs, issuer.1.algorithm(), tlv(3, &signature)])
+}
+
 pub const IN_DATE: (&str, &str) = ("240101000000Z", "490101000000Z");
 pub const EXPIRED: (&str, &str) = ("200101000000Z", "210101000000Z");
 

@@ -62,7 +62,7 @@ pub fn parse_tcb(text: &str) -> Result<TcbVersion, String> {
 
 impl Attestation {
     pub fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let mut attestation = node::Attestation::default();
+        let mut attestation = node::Attestation::of(self.node_id);
         for path in &self.files {
             let bytes = files::read(path, node::MAX_FILE)?;
             attestation

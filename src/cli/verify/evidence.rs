@@ -8,14 +8,16 @@ use time::OffsetDateTime;
 
 use crate::cli::error::{CliError, Kind as ErrorKind};
 use ccf_gov::digest::HostData;
-use ccf_gov::evidence::backing::{Evidence, Kind, policies};
+use ccf_gov::evidence::backing::{Evidence, Kind};
 use ccf_gov::evidence::check::{Checks, Verdict};
 use ccf_gov::evidence::hash;
 use ccf_gov::evidence::node::{self, Attestation, Expected, Part, Trust};
+use ccf_gov::evidence::policy::deployment::{self, DeploymentError};
 use ccf_gov::evidence::sgx::artefact::{self, Artefact, ArtefactError};
 use ccf_gov::evidence::sgx::enclave::EnclaveError;
 use ccf_gov::evidence::sgx::sigstruct;
 use ccf_gov::evidence::snp::launch::igvm;
+use ccf_gov::evidence::snp::report::Report;
 use ccf_gov::evidence::snp::version::CcfVersion;
 use ccf_gov::files;
 
@@ -50,8 +52,9 @@ pub fn read(paths: &[PathBuf], ccf: Option<CcfVersion>) -> Result<Vec<Evidence>,
 struct Gathered {
     found: Vec<Evidence>,
     /// Reports wait for the endorsements that may be in another file.
-    reports: Vec<(String, Vec<u8>)>,
-    endorsements: Vec<Vec<u8>>,
+    reports: Vec<(String, Box<Report>)>,
+    endorsements: Vec<(String, Vec<u8>)>,
+    revocations: Vec<Vec<u8>>,
 }
 
 impl Gathered {
@@ -96,45 +99,100 @@ impl Gathered {
             self.found.push(Evidence { name, kind: Kind::Enclave(Box::new(artefact)) });
             return;
         }
-        let parts = if bytes.len() as u64 <= node::MAX_FILE { node::parts(&bytes) } else { Vec::new() };
-        if !parts.is_empty() {
-            for part in parts {
-                match part {
-                    Part::SnpReport(report) => self.reports.push((name.clone(), report.as_bytes().to_vec())),
-                    Part::SnpEndorsements => self.endorsements.push(bytes.clone()),
-                    Part::Uvm(uvm) => {
-                        let valid = uvm.check_signature(OffsetDateTime::now_utc(), &mut Checks::new());
-                        self.found.push(Evidence { name: name.clone(), kind: Kind::Uvm { uvm, valid } });
-                    }
-                }
-            }
-            return;
-        }
-        let kind = policies(&bytes)
-            .map_or_else(|| Kind::Executable(HostData(ccf_gov::digest::sha256(&bytes))), Kind::Policies);
+        let within = bytes.len() as u64 <= node::MAX_FILE;
+        let parts = if within { node::parts(&bytes) } else { Ok(Vec::new()) };
+        let kind = match parts {
+            Ok(parts) if parts.is_empty() => other(&bytes),
+            Ok(parts) => return parts.into_iter().for_each(|part| self.add_part(&name, part, &bytes)),
+            Err(error) => Kind::Unusable(error.to_string()),
+        };
         self.found.push(Evidence { name, kind });
     }
 
-    fn finish(mut self, ccf: Option<CcfVersion>) -> Vec<Evidence> {
-        let trust = Trust::pinned(OffsetDateTime::now_utc());
-        let expected = Expected { ccf, ..Expected::default() };
-        for (name, bytes) in self.reports {
-            let verified = |endorsements: &Vec<u8>| {
-                let mut attestation = Attestation::default();
-                let added = attestation.add(&bytes).and_then(|()| attestation.add(endorsements));
-                added.and_then(|()| attestation.verify(&expected, &trust)).is_ok_and(|outcome| {
-                    // The version matters to the service that the node joins, not to what the report proves.
-                    let holds =
-                        |c: &ccf_gov::evidence::check::Check| c.verdict != Verdict::Fail || c.name == "report-version";
-                    let signed = outcome.checks.get("report-signature").is_some_and(|c| c.verdict == Verdict::Pass);
-                    signed && outcome.checks.iter().all(holds)
-                })
-            };
-            let valid = self.endorsements.iter().any(verified);
-            if let Some(Part::SnpReport(report)) = node::parts(&bytes).into_iter().next() {
-                self.found.push(Evidence { name, kind: Kind::Report { report, valid } });
+    fn add_part(&mut self, name: &str, part: Part, bytes: &[u8]) {
+        let kind = match part {
+            Part::SnpReport(report) => return self.reports.push((name.to_owned(), report)),
+            Part::SnpEndorsements => return self.endorsements.push((name.to_owned(), bytes.to_vec())),
+            Part::Revocations => return self.revocations.push(bytes.to_vec()),
+            Part::Uvm(uvm) => {
+                let valid = uvm.check_signature(OffsetDateTime::now_utc(), &mut Checks::new());
+                Kind::Uvm { uvm, valid }
             }
+            Part::Other(what) => Kind::Unusable(format!("it is {what}, and no artefact")),
+        };
+        self.found.push(Evidence { name: name.to_owned(), kind });
+    }
+
+    fn finish(mut self, ccf: Option<CcfVersion>) -> Vec<Evidence> {
+        if self.reports.is_empty() {
+            for (name, _) in &self.endorsements {
+                let kind = Kind::Unusable("these are certificates, and no report is there that they endorse".into());
+                self.found.push(Evidence { name: name.clone(), kind });
+            }
+        }
+        for (name, report) in std::mem::take(&mut self.reports) {
+            let problem = self.problem(&report, ccf);
+            let (valid, why) = (problem.is_none(), problem.unwrap_or_default());
+            self.found.push(Evidence { name, kind: Kind::Report { report, valid, why } });
         }
         self.found
     }
+
+    /// What is wrong with a report, or missing; `None` if it was verified up to AMD's root.
+    fn problem(&self, report: &Report, ccf: Option<CcfVersion>) -> Option<String> {
+        let each = self.endorsements.iter().map(|(_, bytes)| vec![bytes]);
+        let all = self.endorsements.iter().map(|(_, bytes)| bytes).collect();
+        let mut why = "its endorsements are missing: give them too".to_owned();
+        for endorsements in each.chain([all]).filter(|files| !files.is_empty()) {
+            match self.failures(report, &endorsements, ccf) {
+                None => return None,
+                Some(failures) => why = failures,
+            }
+        }
+        Some(why)
+    }
+
+    fn failures(&self, report: &Report, endorsements: &[&Vec<u8>], ccf: Option<CcfVersion>) -> Option<String> {
+        let mut attestation = Attestation::default();
+        let files = endorsements.iter().copied().chain(&self.revocations).map(Vec::as_slice);
+        for file in [report.as_bytes()].into_iter().chain(files) {
+            if let Err(error) = attestation.add(file) {
+                return Some(error.to_string());
+            }
+        }
+        let expected = Expected { ccf, ..Expected::default() };
+        let checks = match attestation.verify(&expected, &Trust::pinned(OffsetDateTime::now_utc())) {
+            Ok(outcome) => outcome.checks,
+            Err(error) => return Some(error.to_string()),
+        };
+        let failures: Vec<String> = checks
+            .iter()
+            // The version matters to the service that the node joins, not to what the report proves.
+            .filter(|c| matches!(c.verdict, Verdict::Fail | Verdict::Incomplete) && c.name != "report-version")
+            .map(|c| format!("{}: {}", c.name, c.detail))
+            .collect();
+        (!failures.is_empty()).then(|| failures.join("; "))
+    }
+}
+
+/// What a small file is that is no part of an attestation: a policy, or else what a virtual node might run.
+fn other(bytes: &[u8]) -> Kind {
+    let unusable = |error: &dyn std::error::Error| {
+        let cause = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+        Kind::Unusable(format!("{error}{cause}"))
+    };
+    if ccf_gov::proposal::Proposal::parse(bytes).is_ok() {
+        return Kind::Unusable("it is a proposal".into());
+    }
+    match deployment::find(bytes) {
+        Ok(policies) => Kind::Policies(policies),
+        // Any bytes may be a program; what is text with a structure is none.
+        Err(DeploymentError::Unknown | DeploymentError::Yaml(_) | DeploymentError::TooLarge) => executable(bytes),
+        Err(DeploymentError::Utf16) if !bytes.starts_with(b"\xff\xfe") => executable(bytes),
+        Err(error) => unusable(&error),
+    }
+}
+
+fn executable(bytes: &[u8]) -> Kind {
+    Kind::Executable(HostData(ccf_gov::digest::sha256(bytes)))
 }

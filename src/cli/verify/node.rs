@@ -12,7 +12,7 @@ use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
 use ccf_gov::digest::sha256;
-use ccf_gov::evidence::backing::{Evidence, Kind as EvidenceKind};
+use ccf_gov::evidence::backing::{self, Evidence, Kind as EvidenceKind};
 use ccf_gov::evidence::check::Checks;
 use ccf_gov::evidence::node::{self, Attestation, Expected, Outcome, Trust};
 use ccf_gov::evidence::snp::attestation::JoinPolicy as SnpPolicy;
@@ -52,7 +52,7 @@ pub struct Node {
 impl Node {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let evidence = evidence::read(&self.evidence, self.ccf_version)?;
-        let mut given = Attestation::default();
+        let mut given = Attestation::of(Some(self.id));
         for path in &self.report {
             let bytes = files::read(path, node::MAX_FILE)?;
             given.add(&bytes).map_err(|e| CliError::new(Kind::Usage, format!("cannot use {}", path.display()), e))?;
@@ -69,14 +69,15 @@ impl Node {
         let policy = service.join_policy().await?.value;
         let attested =
             if answer.value.status == NodeStatus::Trusted { service.attestations().await? } else { Vec::new() };
-        let attestation = gather(given, self.id, &answer.raw, &attested);
+        let (attestation, problems) = gather(given, self.id, &answer.raw, &attested);
         let outcome = check(self.id, &answer.value, &attestation, &policy, self.ccf_version);
         let mut outcome = match outcome {
             Some(outcome) => outcome,
-            None => return self.without_attestation(context, &answer.value),
+            None => return self.without_attestation(context, &answer.value, problems),
         };
+        outcome.checks.append(problems);
         if !evidence.is_empty() {
-            let mut further = Checks::new();
+            let mut further = backing::judge(&evidence);
             check_artefacts(&outcome, &evidence, &mut further);
             outcome.checks.append(further);
         }
@@ -85,8 +86,7 @@ impl Node {
     }
 
     /// Nothing could be verified, and that is said.
-    fn without_attestation(&self, context: &Context, node: &ServiceNode) -> Result<Exit, CliError> {
-        let mut found = Checks::new();
+    fn without_attestation(&self, context: &Context, node: &ServiceNode, mut found: Checks) -> Result<Exit, CliError> {
         found.incomplete("attestation", missing(node));
         check_certificate(self.id, node, &mut found);
         let result = json!({"verdict": found.verdict(), "node_id": self.id, "status": node.status, "checks": found});
@@ -104,20 +104,20 @@ fn missing(node: &ServiceNode) -> String {
     )
 }
 
-/// The operator's files first; then what the service tells, where it adds something.
-pub fn gather(mut attestation: Attestation, id: NodeId, node: &Value, attested: &[Value]) -> Attestation {
+/// The operator's files first; then what the service tells, where it adds something. What of that can't be read is told.
+pub fn gather(mut attestation: Attestation, id: NodeId, node: &Value, attested: &[Value]) -> (Attestation, Checks) {
+    let mut problems = Checks::new();
     let own = attested.iter().find(|a| a.get("node_id").and_then(Value::as_str) == Some(&id.to_string()));
     for part in own.into_iter().chain(node.get("quoteInfo")) {
-        for name in
-            ["raw", "rawQuote", "endorsements", "uvm_endorsements", "uvmEndorsements", "endorsed_tcb", "endorsedTcb"]
-        {
-            if let Some(text) = part.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()) {
-                // What was given already, or is no part of an attestation, adds nothing.
-                let _ = attestation.add(json!({name: text}).to_string().as_bytes());
+        for (name, value) in part.as_object().into_iter().flatten() {
+            let Err(error) = attestation.complete(json!({name: value}).to_string().as_bytes()) else { continue };
+            let detail = format!("what the service gives of the node can't be used: {error}");
+            if !problems.iter().any(|known| known.detail == detail) {
+                problems.fail("service-attestation", detail);
             }
         }
     }
-    attestation
+    (attestation, problems)
 }
 
 /// Verifies what there is of an attestation; `None` if there is no report.

@@ -60,16 +60,20 @@ impl Service {
         let nodes = service.nodes().await?;
         let attested = service.attestations().await?;
         let raw = nodes.raw.get("value").and_then(|v| v.as_array()).cloned().unwrap_or_default();
+        let mut found = backing::judge(&evidence);
         let mut running = Vec::new();
         for listed in nodes.value.iter().filter(|n| n.status != NodeStatus::Retired) {
             let id = listed.node_id.to_string();
             let json = raw.iter().find(|n| n.get("nodeId").and_then(|i| i.as_str()) == Some(&id)).cloned();
-            let attestation =
-                node::gather(Attestation::default(), listed.node_id, &json.unwrap_or_default(), &attested);
-            let outcome = node::check(listed.node_id, listed, &attestation, &policy, self.ccf_version);
+            let given = Attestation::of(Some(listed.node_id));
+            let (attestation, problems) = node::gather(given, listed.node_id, &json.unwrap_or_default(), &attested);
+            let mut outcome = node::check(listed.node_id, listed, &attestation, &policy, self.ccf_version);
+            match &mut outcome {
+                Some(outcome) => outcome.checks.append(problems),
+                None => found.append(problems),
+            }
             running.push(Running { id: listed.node_id, status: listed.status, outcome });
         }
-        let mut found = Checks::new();
         let rows = registered(&policy, &evidence, &running, &mut found);
         for node in &running {
             check_node(node, &mut found);

@@ -17,7 +17,11 @@ pub(super) struct Comparison<'a> {
     pub(super) warned: BTreeSet<String>,
 }
 
-impl Comparison<'_> {
+impl<'a> Comparison<'a> {
+    pub(super) fn new(evidence: &'a [Evidence], ccf: Option<CcfVersion>) -> Self {
+        Self { evidence, ccf, checks: Checks::new(), values: Vec::new(), warned: BTreeSet::new() }
+    }
+
     /// What is wrong with the evidence itself.
     pub(super) fn judge(&mut self, item: &Evidence) {
         match &item.kind {
@@ -30,10 +34,10 @@ impl Comparison<'_> {
             Kind::Uvm { valid: false, .. } => {
                 self.checks.fail("uvm-signature", format!("{}: issuer or signature do not hold", item.name));
             }
-            Kind::Report { valid: false, .. } => self.checks.incomplete(
-                "report-signature",
-                format!("{}: not verified up to AMD's root, so it backs nothing; give its endorsements too", item.name),
-            ),
+            Kind::Report { valid: false, why, .. } => {
+                self.checks.incomplete("report-signature", format!("{}: it backs nothing: {why}", item.name));
+            }
+            Kind::Unusable(why) => self.checks.warn("evidence", format!("{}: it backs nothing: {why}", item.name)),
             Kind::Guest(guest) if !guest.is_sound() => self.checks.fail(
                 "guest",
                 format!("{}: its host may debug it, or its ID block states another measurement", item.name),

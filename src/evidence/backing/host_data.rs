@@ -24,8 +24,9 @@ impl Comparison<'_> {
         let mut backed: Vec<String> =
             policies.iter().filter(|(_, p)| deployment_host_data(p) == value).map(|(name, _)| name.clone()).collect();
         if backed.is_empty() {
-            backed = self
-                .backing(|kind| matches!(kind, Kind::Report { report, valid: true } if report.host_data() == value));
+            backed = self.backing(
+                |kind| matches!(kind, Kind::Report { report, valid: true, .. } if report.host_data() == value),
+            );
             if !backed.is_empty() && adds {
                 self.warn_once(
                     "policy-unknown",

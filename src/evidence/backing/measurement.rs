@@ -9,8 +9,8 @@ impl Comparison<'_> {
     pub(super) fn snp_measurement(&mut self, action: &Action, adds: bool) {
         let Some(value) = self.hex::<SnpMeasurement>(action, "measurement") else { return };
         let by_uvm = self.backing(|kind| matches!(kind, Kind::Uvm { uvm, valid: true } if uvm.measurement == value));
-        let mut backed =
-            self.backing(|kind| matches!(kind, Kind::Report { report, valid: true } if report.measurement() == value));
+        let mut backed = self
+            .backing(|kind| matches!(kind, Kind::Report { report, valid: true, .. } if report.measurement() == value));
         backed.extend(
             self.backing(|kind| matches!(kind, Kind::Guest(guest) if guest.is_sound() && guest.measurement == value)),
         );

@@ -7,13 +7,11 @@ mod measurement;
 mod tcb;
 mod uvm;
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
 use self::comparison::Comparison;
 use super::check::Checks;
-use super::policy::deployment::{self, Found};
+use super::policy::deployment::Found;
 use super::sgx::artefact::Artefact;
 use super::snp::launch::igvm::IgvmMeasurement;
 use super::snp::report::Report;
@@ -46,7 +44,11 @@ pub enum Kind {
         report: Box<Report>,
         /// Whether its signature was verified up to AMD's root.
         valid: bool,
+        /// What is wrong with it, or missing.
+        why: String,
     },
+    /// Something that is no artefact, or that cannot be read: why it backs nothing.
+    Unusable(String),
 }
 
 /// An evidence file.
@@ -73,10 +75,8 @@ pub struct Registered {
 ///
 /// `ccf` is the version of the service, where it is known. Passes only if every value is backed and none dangerous.
 pub fn verify(proposal: &Proposal, evidence: &[Evidence], ccf: Option<CcfVersion>) -> (Checks, Vec<Registered>) {
-    let mut review = Comparison { evidence, ccf, checks: Checks::new(), values: Vec::new(), warned: BTreeSet::new() };
-    for item in evidence {
-        review.judge(item);
-    }
+    let mut review = Comparison::new(evidence, ccf);
+    review.checks.append(judge(evidence));
     for action in proposal.actions() {
         review.compare(action);
     }
@@ -86,7 +86,11 @@ pub fn verify(proposal: &Proposal, evidence: &[Evidence], ccf: Option<CcfVersion
     (review.checks, review.values)
 }
 
-/// The policies of a file, if it holds any.
-pub fn policies(file: &[u8]) -> Option<Vec<Found>> {
-    deployment::find(file).ok()
+/// What is wrong with the evidence itself, or to be known of it, whatever it is compared with.
+pub fn judge(evidence: &[Evidence]) -> Checks {
+    let mut review = Comparison::new(evidence, None);
+    for item in evidence {
+        review.judge(item);
+    }
+    review.checks
 }

@@ -39,7 +39,7 @@ impl Comparison<'_> {
             .evidence
             .iter()
             .filter_map(|e| match &e.kind {
-                Kind::Report { report, valid: true } if report.product() == Some(product) => {
+                Kind::Report { report, valid: true, .. } if report.product() == Some(product) => {
                     Some((e.name.clone(), report.reported_tcb()))
                 }
                 _ => None,

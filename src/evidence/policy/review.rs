@@ -299,9 +299,9 @@ impl Review {
         for command in &container.exec_processes {
             let program = command.first().map(|c| c.rsplit('/').next().unwrap_or(c));
             if program.is_some_and(|program| SHELLS.contains(&program)) {
-                self.warn("shell", format!("{who}: the host may start a shell: {}", command_line(&command)));
+                self.warn("shell", format!("{who}: the host may start a shell: {}", command_line(command)));
             } else {
-                self.warn("exec", format!("{who}: the host may start {}", command_line(&command)));
+                self.warn("exec", format!("{who}: the host may start {}", command_line(command)));
             }
         }
         if container.layers.is_empty() {

@@ -1,15 +1,13 @@
 //! Chains of certificates to a pinned root, and the lists of what was revoked.
 
-use pem::Pem;
 use x509_parser::certificate::X509Certificate;
-use x509_parser::prelude::FromDer;
-use x509_parser::revocation_list::CertificateRevocationList;
 
 use super::attestation::Trust;
 use super::collateral::is_der;
 use crate::digest::sha256;
-use crate::evidence::certificate::{self, CertificateError, Scheme};
+use crate::evidence::certificate::{self, CertificateError};
 use crate::evidence::check::Checks;
+use crate::evidence::revocation::RevocationList;
 
 /// SHA-256 of the DER of Intel's root certificate, `Intel SGX Root CA`.
 pub const INTEL_ROOT: [u8; 32] = [
@@ -23,11 +21,8 @@ const MAX_CHAIN: usize = 6;
 /// Why certificates are not a chain.
 #[derive(Debug, thiserror::Error)]
 pub enum ChainError {
-    /// Not PEM.
-    #[error("these are not PEM certificates")]
-    Pem(#[source] pem::PemError),
-    /// Something else than certificates, none, or too many.
-    #[error("a chain has two to {MAX_CHAIN} certificates and nothing else")]
+    /// Too few, or too many.
+    #[error("a chain has two to {MAX_CHAIN} certificates")]
     Contents,
     /// One cannot be read.
     #[error(transparent)]
@@ -44,11 +39,10 @@ impl Chain {
     /// [`ChainError`]
     pub fn parse(text: &[u8]) -> Result<Self, ChainError> {
         let text = text.strip_suffix(&[0]).unwrap_or(text);
-        let all = pem::parse_many(text).map_err(ChainError::Pem)?;
-        if !(2..=MAX_CHAIN).contains(&all.len()) || all.iter().any(|c| c.tag() != "CERTIFICATE") {
+        let all = certificate::from_pem(text)?;
+        if !(2..=MAX_CHAIN).contains(&all.len()) {
             return Err(ChainError::Contents);
         }
-        let all: Vec<_> = all.into_iter().map(Pem::into_contents).collect();
         for der in &all {
             certificate::parse(der)?;
         }
@@ -129,53 +123,34 @@ pub fn check_crl(
         checks.fail(name, "it is neither PEM nor DER nor hexadecimal");
         return;
     };
-    let (der, list) = match CertificateRevocationList::from_der(&der) {
-        // Open Enclave puts a NUL after some lists in DER.
-        Ok((rest @ ([] | [0]), list)) => (&der[..der.len() - rest.len()], list),
-        _ => {
-            checks.fail(name, "it is no list of revoked certificates");
-            return;
-        }
+    let Ok(list) = RevocationList::parse(&der) else {
+        checks.fail(name, "it is no list of revoked certificates");
+        return;
     };
     let issuers = issuers.certificates();
     let issuer = if signer == 0 { issuers.first() } else { issuers.last() };
-    let signed = issuer.is_some_and(|issuer| {
-        certificate::is_der_around(der, list.tbs_cert_list.as_ref(), &list.signature_value.data)
-            && list.signature_algorithm == list.tbs_cert_list.signature
-            && list.issuer().as_raw() == issuer.subject().as_raw()
-            && Scheme::of(&list.signature_algorithm).is_ok_and(|scheme| {
-                let message = list.tbs_cert_list.as_ref();
-                scheme.verify(issuer.public_key(), message, &list.signature_value.data).is_ok()
-            })
-    });
-    if !signed {
+    if !issuer.is_some_and(|issuer| list.is_signed_by(issuer)) {
         checks.fail(name, "the list is not signed by the authority whose certificates it is about");
         return;
     }
-    for chain in chains {
-        for certificate in chain.certificates() {
-            if certificate.issuer().as_raw() != list.issuer().as_raw() {
-                continue;
-            }
-            if list.iter_revoked_certificates().any(|r| r.raw_serial() == certificate.raw_serial()) {
-                checks.fail(name, format!("the certificate of {} is revoked", certificate.subject()));
-                return;
-            }
-        }
+    let mut all = chains.iter().flat_map(|chain| chain.certificates());
+    if let Some(revoked) = all.find(|certificate| list.revokes(certificate)) {
+        checks.fail(name, format!("the certificate of {} is revoked", revoked.subject()));
+        return;
     }
-    match list.next_update().map(|next| next.to_datetime()) {
-        Some(next) if next < trust.at => {
+    match list.dates() {
+        Some((_, Some(next))) if next < trust.at => {
             checks.warn(name, format!("nothing is revoked; stale: the next list was due {}", next.date()));
         }
         _ => checks.pass(name, "nothing is revoked"),
     }
 }
 
-/// The list's DER, from PEM, DER or hexadecimal.
+/// The list in PEM or DER, out of hexadecimal if need be.
 fn crl_der(text: &[u8]) -> Option<Vec<u8>> {
     match text.first()? {
         _ if is_der(text) => Some(text.to_vec()),
-        b'-' => pem::parse(text).ok().filter(|p| p.tag() == "X509 CRL").map(Pem::into_contents),
+        b'-' => Some(text.to_vec()),
         _ => hex::decode(text).ok(),
     }
 }

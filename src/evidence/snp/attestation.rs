@@ -10,6 +10,7 @@ use super::uvm::{TrustedUvm, UvmEndorsement};
 use super::version::{Acceptance, CcfVersion, SvnOrder};
 use crate::digest::{HostData, SnpMeasurement};
 use crate::evidence::check::Checks;
+use crate::evidence::revocation::RevocationList;
 use crate::id::NodeId;
 
 /// What a node (or its operator) shows.
@@ -23,6 +24,8 @@ pub struct Evidence<'a> {
     pub uvm: Option<&'a UvmEndorsement>,
     /// The `endorsed_tcb` that the node sent along, if it did.
     pub endorsed_tcb: Option<TcbVersion>,
+    /// Lists of what AMD revoked, if any were given; no node shows one.
+    pub revocations: &'a [RevocationList],
 }
 
 /// What the evidence is compared with; whatever is absent is not compared.
@@ -86,7 +89,7 @@ pub fn verify(evidence: &Evidence<'_>, expected: &Expected, roots: &Roots, now: 
     let report = evidence.report;
     check_version(report, expected.ccf, &mut checks);
     let vcek = match evidence.endorsements {
-        Some(endorsements) => endorsements.check(report.product(), roots, now, &mut checks),
+        Some(endorsements) => endorsements.check(report.product(), roots, now, evidence.revocations, &mut checks),
         None => {
             checks.incomplete("certificate-count", "no endorsements were given, so nothing of the report is proved");
             None

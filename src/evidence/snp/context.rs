@@ -109,7 +109,7 @@ impl SecurityContext {
         match &self.amd {
             None => checks.incomplete("certificate-count", format!("{AMD_FILE} is not there")),
             Some(amd) => {
-                let vcek = amd.check(None, roots, now, &mut checks);
+                let vcek = amd.check(None, roots, now, &[], &mut checks);
                 if let (Some(vcek), Some(tcbm)) = (vcek, amd.tcbm()) {
                     let stated = tcbm.components(vcek.product);
                     let detail = format!("the host states the TCB {stated}, its certificate {}", vcek.tcb);

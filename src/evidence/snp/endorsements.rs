@@ -9,6 +9,7 @@ use super::tcb::{Product, Tcb, TcbVersion};
 use crate::digest::sha256;
 use crate::evidence::certificate::{self, CertificateError, Hash, Scheme};
 use crate::evidence::check::Checks;
+use crate::evidence::revocation::RevocationList;
 use crate::json;
 
 /// The largest endorsements that are read: 256 KiB. Real ones are below 8 KiB.
@@ -23,9 +24,9 @@ pub enum EndorsementsError {
     /// Neither PEM, nor JSON, nor the base64 of one of them.
     #[error("endorsements are PEM certificates, or host-amd-cert-base64 (base64 or JSON), and this is neither")]
     Unknown,
-    /// A PEM block that does not hold a certificate.
-    #[error("a PEM block is a {0:?}, not a CERTIFICATE")]
-    NotCertificate(String),
+    /// PEM that is not certificates throughout.
+    #[error(transparent)]
+    Pem(#[from] CertificateError),
     /// Not JSON.
     #[error("cannot read the AMD certificates")]
     Json(#[from] json::JsonError),
@@ -55,7 +56,7 @@ impl Endorsements {
         }
         let text = bytes.trim_ascii();
         if text.starts_with(b"-----BEGIN") {
-            return Ok(Self { certificates: pem(text)?, tcbm: None });
+            return Ok(Self { certificates: certificate::from_pem(text)?, tcbm: None });
         }
         if text.starts_with(b"{") {
             return Self::parse_json(text);
@@ -63,7 +64,9 @@ impl Endorsements {
         let decoded = host_data::decode(text).ok_or(EndorsementsError::Unknown)?;
         match decoded.trim_ascii() {
             json if json.starts_with(b"{") => Self::parse_json(json),
-            text if text.starts_with(b"-----BEGIN") => Ok(Self { certificates: pem(text)?, tcbm: None }),
+            text if text.starts_with(b"-----BEGIN") => {
+                Ok(Self { certificates: certificate::from_pem(text)?, tcbm: None })
+            }
             _ => Err(EndorsementsError::Unknown),
         }
     }
@@ -80,8 +83,8 @@ impl Endorsements {
             let text = object.get(key).and_then(|v| v.as_str());
             text.ok_or_else(|| EndorsementsError::Shape(format!("{key} is missing, or no text")))
         };
-        let mut certificates = pem(text("vcekCert")?.as_bytes())?;
-        certificates.extend(pem(text("certificateChain")?.as_bytes())?);
+        let mut certificates = certificate::from_pem(text("vcekCert")?.as_bytes())?;
+        certificates.extend(certificate::from_pem(text("certificateChain")?.as_bytes())?);
         let tcbm = text("tcbm")?;
         let tcbm = TcbVersion::from_hex(tcbm).ok_or_else(|| EndorsementsError::Tcbm(tcbm.to_owned()))?;
         Ok(Self { certificates, tcbm: Some(tcbm) })
@@ -90,6 +93,17 @@ impl Endorsements {
     /// Endorsements made of these certificates (DER), with the TCB that came beside them if one did.
     pub fn new(certificates: Vec<Vec<u8>>, tcbm: Option<TcbVersion>) -> Self {
         Self { certificates, tcbm }
+    }
+
+    /// These and `other` together, where neither is a chain by itself: the certificates of one chain out of several
+    /// files, which are then put in order. `None` if they are more than a chain.
+    pub fn joined(&self, other: &Self) -> Option<Self> {
+        if self.tcbm.is_some() || other.tcbm.is_some() || self.certificates.len() + other.certificates.len() > 3 {
+            return None;
+        }
+        let mut certificates = [self.certificates.as_slice(), &other.certificates].concat();
+        certificates.sort_by_key(|der| place(der));
+        Some(Self { certificates, tcbm: None })
     }
 
     /// The certificates' DER, in the order in which they came.
@@ -111,6 +125,7 @@ impl Endorsements {
         reported: Option<Product>,
         roots: &Roots,
         now: OffsetDateTime,
+        revocations: &[RevocationList],
         checks: &mut Checks,
     ) -> Option<Vcek> {
         let count = self.certificates.len();
@@ -163,9 +178,18 @@ impl Endorsements {
         let authorities = is_authority(&ask) && is_authority(&ark);
         checks.require("certificate-authority", authorities, "ASK and ARK may issue certificates");
         check_dates([&vcek, &ask, &ark], now, checks);
+        check_revocation([&vcek, &ask, &ark], revocations, now, checks);
 
         let product = root.map(|r| r.product).or(reported);
         Vcek::read(&vcek, product, checks)
+    }
+}
+
+/// Where in a chain a certificate belongs by what it says.
+fn place(der: &[u8]) -> usize {
+    match certificate::parse(der) {
+        Ok(certificate) if is_authority(&certificate) => 1 + usize::from(is_self_issued(&certificate)),
+        _ => 0,
     }
 }
 
@@ -270,14 +294,6 @@ const OID_HWID: &str = "1.3.6.1.4.1.3704.1.4";
 /// The cloud provider's id, in a VLEK certificate only.
 const OID_CSP: &str = "1.3.6.1.4.1.3704.1.5";
 
-fn pem(text: &[u8]) -> Result<Vec<Vec<u8>>, EndorsementsError> {
-    let blocks = pem::parse_many(text).map_err(|_| EndorsementsError::Unknown)?;
-    if let Some(other) = blocks.iter().find(|b| b.tag() != "CERTIFICATE") {
-        return Err(EndorsementsError::NotCertificate(other.tag().to_owned()));
-    }
-    Ok(blocks.into_iter().map(pem::Pem::into_contents).collect())
-}
-
 fn check_signature(name: &'static str, signed: &X509Certificate<'_>, by: &X509Certificate<'_>, checks: &mut Checks) {
     let result = match Scheme::of(&signed.signature_algorithm) {
         Ok(Scheme::RsaPss(Hash::Sha384)) => certificate::check_issued(signed, by),
@@ -302,6 +318,51 @@ fn check_dates(chain: [&X509Certificate<'_>; 3], now: OffsetDateTime, checks: &m
     }
     let (_, to) = certificate::dates(chain[0]);
     checks.pass("certificate-dates", format!("all are in date; the VCEK until {}", text(to)));
+}
+
+/// What AMD (or the ASK) has revoked, as far as lists of it were given. CCF does not look at any.
+fn check_revocation(
+    chain: [&X509Certificate<'_>; 3],
+    lists: &[RevocationList],
+    now: OffsetDateTime,
+    checks: &mut Checks,
+) {
+    const NAME: &str = "revocation";
+    let [vcek, ask, ark] = chain;
+    if lists.is_empty() {
+        return checks.warn(NAME, "not checked: no revocation list was given; AMD publishes one for each product");
+    }
+    let mut looked_at = false;
+    for list in lists {
+        let Some(issuer) = [ark, ask].into_iter().find(|issuer| list.is_of(issuer)) else { continue };
+        looked_at = true;
+        let name = common_name(issuer).unwrap_or("unnamed");
+        if !list.is_signed_by(issuer) {
+            checks.fail(NAME, format!("the list is not signed by {name}, whom it names as its issuer"));
+            continue;
+        }
+        if let Some(revoked) = [vcek, ask, ark].into_iter().find(|certificate| list.revokes(certificate)) {
+            let whose = common_name(revoked).unwrap_or("unnamed");
+            checks.fail(NAME, format!("the certificate of {whose} is revoked by {name}"));
+            continue;
+        }
+        match list.dates() {
+            Some((issued, _)) if issued > now => {
+                checks.fail(NAME, format!("the list of {name} is of {}, which is in the future", issued.date()));
+            }
+            Some((_, Some(next))) if next < now => {
+                checks.warn(
+                    NAME,
+                    format!("{name} has revoked none of them; stale: its next list was due {}", next.date()),
+                );
+            }
+            _ => checks.pass(NAME, format!("{name} has revoked none of them")),
+        }
+    }
+    if !looked_at {
+        let issuers: Vec<_> = lists.iter().map(RevocationList::issuer).collect();
+        checks.incomplete(NAME, format!("the lists are of other authorities: {}", issuers.join("; ")));
+    }
 }
 
 fn is_self_issued(certificate: &X509Certificate<'_>) -> bool {

@@ -4,6 +4,7 @@ use time::macros::datetime;
 use super::*;
 use crate::digest::sha256;
 use crate::evidence::check::Verdict;
+use crate::evidence::revocation::RevocationList;
 use crate::evidence::snp::endorsements::Root;
 use crate::evidence::snp::host_data;
 use crate::evidence::snp::testing::{self, Chip, EXPIRED, IN_DATE, extension, fixtures, lab};
@@ -29,7 +30,13 @@ fn check(report: &[u8], chain: Vec<Vec<u8>>, expected: &Expected) -> Checks {
         }
     };
     let endorsements = Endorsements::new(chain, None);
-    let evidence = Evidence { report: &report, endorsements: Some(&endorsements), uvm: None, endorsed_tcb: None };
+    let evidence = Evidence {
+        report: &report,
+        endorsements: Some(&endorsements),
+        uvm: None,
+        endorsed_tcb: None,
+        revocations: &[],
+    };
     verify(&evidence, expected, &roots(), NOW).0
 }
 
@@ -39,7 +46,9 @@ fn a_made_up_report_passes_and_every_bad_one_fails_for_its_own_reason() {
     let chain = lab().chain();
     let good = check(&lab().report(|_| {}), chain.clone(), &none);
     assert_eq!(good.verdict(), "pass", "{good:?}");
-    assert!(good.iter().all(|c| c.verdict == Verdict::Pass), "{good:?}");
+    // Nobody gave a list of what was revoked, which is said and is no failure.
+    assert!(good.iter().all(|c| c.verdict == Verdict::Pass || c.name == "revocation"), "{good:?}");
+    assert_eq!(good.get("revocation").unwrap().verdict, Verdict::Warn);
 
     type Change = fn(&mut [u8]);
     let reports: [(&str, Change); 13] = [
@@ -100,7 +109,13 @@ fn every_bad_chain_fails_for_its_own_reason() {
     // AMD's own roots do not vouch for the made-up one.
     let report = Report::parse(&lab.report(|_| {})).unwrap();
     let endorsements = Endorsements::new(lab.chain(), None);
-    let evidence = Evidence { report: &report, endorsements: Some(&endorsements), uvm: None, endorsed_tcb: None };
+    let evidence = Evidence {
+        report: &report,
+        endorsements: Some(&endorsements),
+        uvm: None,
+        endorsed_tcb: None,
+        revocations: &[],
+    };
     let (checks, _) = verify(&evidence, &Expected::default(), &Roots::amd(), NOW);
     assert_eq!(failures(&checks), ["ark-pinned"]);
     // Without endorsements nothing is proved, and that is not a pass.
@@ -154,7 +169,13 @@ fn real_reports_give_their_values() {
     {
         let report = Report::parse(&read(&format!("ccf/{product}_attestation.bin"))).unwrap();
         let endorsements = Endorsements::parse(&read(&format!("ccf/{product}_endorsements.pem"))).unwrap();
-        let evidence = Evidence { report: &report, endorsements: Some(&endorsements), uvm: None, endorsed_tcb: None };
+        let evidence = Evidence {
+            report: &report,
+            endorsements: Some(&endorsements),
+            uvm: None,
+            endorsed_tcb: None,
+            revocations: &[],
+        };
         let (checks, values) = verify(&evidence, &Expected::default(), &Roots::amd(), NOW);
         assert_eq!(checks.verdict(), "pass", "{checks:#?}");
         assert_eq!((values.reported_tcb.as_str(), values.cpuid.as_deref()), (tcb, Some(cpuid)));
@@ -179,8 +200,13 @@ fn real_reports_give_their_values() {
             Endorsements::parse(&read(&format!("sidecar-attest/uvm_host_amd_certificate.{name}"))).unwrap();
         let uvm = UvmEndorsement::parse(&read("sidecar-attest/body.uvm_reference_info.bin")).unwrap();
         let policy = host_data::from_file(&read("sidecar-attest/uvm_security_policy.base64"));
-        let evidence =
-            Evidence { report: &report, endorsements: Some(&endorsements), uvm: Some(&uvm), endorsed_tcb: None };
+        let evidence = Evidence {
+            report: &report,
+            endorsements: Some(&endorsements),
+            uvm: Some(&uvm),
+            endorsed_tcb: None,
+            revocations: &[],
+        };
         let expected = Expected {
             ccf: Some(CcfVersion::new(5, 0, 0)),
             host_data: Some(policy.host_data()),
@@ -199,6 +225,84 @@ fn real_reports_give_their_values() {
     assert!(v2.cpuid().is_none());
 }
 
+#[test]
+fn what_amd_revoked_fails_and_stale_lists_are_a_warning() {
+    let lab = lab();
+    let report = Report::parse(&lab.report(|_| {})).unwrap();
+    let endorsements = Endorsements::new(lab.chain(), None);
+    let ark = ("ARK-Milan", &lab.ark);
+    let check = |lists: &[Vec<u8>]| {
+        let lists: Vec<_> = lists.iter().map(|der| RevocationList::parse(der).unwrap()).collect();
+        let evidence = Evidence {
+            report: &report,
+            endorsements: Some(&endorsements),
+            uvm: None,
+            endorsed_tcb: None,
+            revocations: &lists,
+        };
+        let checks = verify(&evidence, &Expected::default(), &roots(), NOW).0;
+        let told: Vec<_> = checks.iter().filter(|c| c.name == "revocation").map(|c| c.verdict).collect();
+        (told, checks.verdict())
+    };
+    let list = |issuer, dates, serials: &[u8]| testing::revocation_list(issuer, dates, serials);
+    let future = ("480101000000Z", "490101000000Z");
+    let (good, revoking) = (list(ark, IN_DATE, &[7]), list(ark, IN_DATE, &[7, 1]));
+    assert_eq!(check(&[list(ark, IN_DATE, &[])]), (vec![Verdict::Pass], "pass"));
+    assert_eq!(check(std::slice::from_ref(&good)), (vec![Verdict::Pass], "pass"));
+    assert_eq!(check(&[list(ark, EXPIRED, &[7])]), (vec![Verdict::Warn], "pass"));
+    assert_eq!(check(&[list(ark, future, &[7])]), (vec![Verdict::Fail], "fail"));
+    assert_eq!(check(std::slice::from_ref(&revoking)), (vec![Verdict::Fail], "fail"));
+    // However old the list: what was revoked stays so.
+    assert_eq!(check(&[list(ark, EXPIRED, &[1])]), (vec![Verdict::Fail], "fail"));
+    assert_eq!(check(&[good.clone(), revoking]), (vec![Verdict::Pass, Verdict::Fail], "fail"));
+    // The ASK's own list is about the chip.
+    assert_eq!(check(&[list(("SEV-Milan", &lab.ask), IN_DATE, &[1])]), (vec![Verdict::Fail], "fail"));
+    assert_eq!(check(&[list(("ARK-Milan", &lab.ask), IN_DATE, &[7])]), (vec![Verdict::Fail], "fail"));
+    assert_eq!(check(&[list(("ARK-Genoa", &lab.ask), IN_DATE, &[1])]), (vec![Verdict::Incomplete], "incomplete"));
+    let pem = pem::encode(&pem::Pem::new("X509 CRL", good.clone()));
+    assert_eq!(check(&[pem.into_bytes()]), (vec![Verdict::Pass], "pass"));
+    for at in 0..good.len() {
+        let mut list = good.clone();
+        list[at] ^= 1;
+        if RevocationList::parse(&list).is_ok() {
+            assert_ne!(check(&[list]).1, "pass", "byte {at}");
+        }
+    }
+}
+
+#[test]
+fn a_real_v2_report_and_a_turin_chain_give_their_values() {
+    let Some(folder) = fixtures() else { return };
+    let read = |name: &str| std::fs::read(folder.join("snp/virtee-sev").join(name)).unwrap();
+    let chain = |vcek: &str, above: &str| {
+        let above = Endorsements::parse(&read(above)).unwrap();
+        Endorsements::new(vec![read(vcek)], None).joined(&above).unwrap()
+    };
+    let report = Report::parse(&hex::decode(read("report_milan.hex").trim_ascii()).unwrap()).unwrap();
+    let endorsements = chain("vcek_milan.der", "cert_chain_milan");
+    let evidence = Evidence {
+        report: &report,
+        endorsements: Some(&endorsements),
+        uvm: None,
+        endorsed_tcb: None,
+        revocations: &[],
+    };
+    let (checks, values) = verify(&evidence, &Expected::default(), &Roots::amd(), NOW);
+    assert_eq!((values.report_version, values.product), (2, Some(Product::Milan)));
+    assert_eq!(checks.get("report-signature").unwrap().verdict, Verdict::Pass, "{checks:#?}");
+    assert!(failures(&checks).contains(&"report-version"), "{checks:#?}");
+    let old = Expected { ccf: Some(CcfVersion::new(5, 0, 0)), ..Expected::default() };
+    let (checks, _) = verify(&evidence, &old, &Roots::amd(), NOW);
+    assert_eq!(checks.get("report-version").unwrap().verdict, Verdict::Pass);
+
+    let mut checks = Checks::new();
+    let vcek =
+        chain("vcek_turin.der", "cert_chain_turin").check(Some(Product::Turin), &Roots::amd(), NOW, &[], &mut checks);
+    let vcek = vcek.unwrap();
+    assert_eq!(checks.verdict(), "pass", "{checks:#?}");
+    assert_eq!((vcek.product, vcek.hardware_id.len(), vcek.tcb.fmc.is_some()), (Product::Turin, 8, true));
+}
+
 fn trusted_did() -> String {
     let root = &lab().uvm_chain(IN_DATE)[1];
     lab().uvm_did(&BASE64_URL_SAFE_NO_PAD.encode(sha256(root)))
@@ -209,7 +313,13 @@ fn holds(report: &[u8], chain: &[Vec<u8>], uvm: &[u8]) -> bool {
     let Ok(report) = Report::parse(report) else { return false };
     let Ok(uvm) = UvmEndorsement::parse(uvm) else { return false };
     let endorsements = Endorsements::new(chain.to_vec(), None);
-    let evidence = Evidence { report: &report, endorsements: Some(&endorsements), uvm: Some(&uvm), endorsed_tcb: None };
+    let evidence = Evidence {
+        report: &report,
+        endorsements: Some(&endorsements),
+        uvm: Some(&uvm),
+        endorsed_tcb: None,
+        revocations: &[],
+    };
     let did = DID.get_or_init(trusted_did).clone();
     let trusted = TrustedUvm { did, feed: "ContainerPlat-AMD-UVM".into(), svn: "100".into() };
     let policy = JoinPolicy { host_data: vec![report.host_data()], uvm: vec![trusted], ..JoinPolicy::default() };

@@ -1,38 +1,30 @@
 //! A node's attestation, of whatever platform: put together from files, and verified.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+mod pieces;
+
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
+use self::pieces::{Piece, pieces};
 use super::check::Checks;
+use super::revocation::RevocationList;
 use super::sgx::attestation as sgx;
 use super::sgx::quote::Evidence as SgxEvidence;
 use super::snp::attestation as snp;
 use super::snp::endorsements::{Endorsements, Roots};
-use super::snp::report::{REPORT_LENGTH, Report};
+use super::snp::report::Report;
 use super::snp::tcb::TcbVersion;
 use super::snp::uvm::UvmEndorsement;
 use super::snp::version::CcfVersion;
 use super::virt;
 use crate::digest::{HexError, HostData, MrEnclave, MrSigner, SnpMeasurement};
 use crate::id::NodeId;
-use crate::json;
 
 /// The largest file that is read as part of an attestation: 4 MiB.
 pub const MAX_FILE: u64 = 4 << 20;
 
-/// A part of an attestation.
-#[derive(Clone, Debug)]
-enum Piece {
-    SnpReport(Box<Report>),
-    SnpEndorsements(Endorsements),
-    Uvm(Box<UvmEndorsement>),
-    EndorsedTcb(TcbVersion),
-    SgxQuote(Vec<u8>),
-    SgxEndorsements(Vec<u8>),
-    Virtual(virt::Attestation),
-}
+/// How many revocation lists are taken: AMD has one for each of its products.
+const MAX_LISTS: usize = 8;
 
 /// An attestation's parts, whatever of them there is.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +36,8 @@ pub struct Attestation {
     quote: Option<Vec<u8>>,
     sgx_endorsements: Option<Vec<u8>>,
     claim: Option<virt::Attestation>,
+    revocations: Vec<RevocationList>,
+    node: Option<NodeId>,
 }
 
 /// Why files make no attestation.
@@ -52,9 +46,26 @@ pub enum NodeError {
     /// A file of another kind.
     #[error(
         "this is no part of an attestation: neither an SNP report (1184 bytes), nor its certificates, nor a UVM \
-         endorsement, nor an SGX quote, nor its endorsements, nor a virtual attestation"
+         endorsement, nor an SGX quote, nor its endorsements, nor a virtual attestation, nor a revocation list"
     )]
     Unknown,
+    /// Something that it should be, and is not whole.
+    #[error("the {what} in it is damaged: {why}")]
+    Damaged {
+        /// What it should be.
+        what: &'static str,
+        /// Why it cannot be read.
+        why: String,
+    },
+    /// A member of the service's JSON that holds no part of an attestation.
+    #[error("its member {0} holds no part of an attestation")]
+    Member(String),
+    /// A list of nodes, and none is asked for.
+    #[error("it is about several nodes: say which one is meant")]
+    Several,
+    /// A list of other nodes.
+    #[error("it is about other nodes than the one that is asked for")]
+    NotListed,
     /// Two of one kind.
     #[error("there is a second {0}; give the files of one node only")]
     Twice(&'static str),
@@ -126,16 +137,40 @@ pub struct Outcome {
 }
 
 impl Attestation {
+    /// One that is to be put together, about `node` if that is known: of files that list several, its part is taken.
+    pub fn of(node: Option<NodeId>) -> Self {
+        Self { node, ..Self::default() }
+    }
+
     /// Adds a file: a part of an attestation, raw, hexadecimal or base64, or JSON of the service with several.
     ///
     /// # Errors
     /// [`NodeError`]
     pub fn add(&mut self, file: &[u8]) -> Result<(), NodeError> {
-        let pieces = pieces(file, 0);
+        let pieces = pieces(file, self.node)?;
         if pieces.is_empty() {
             return Err(NodeError::Unknown);
         }
         pieces.into_iter().try_for_each(|piece| self.place(piece))
+    }
+
+    /// Adds of a file only what is not there yet.
+    ///
+    /// # Errors
+    /// [`NodeError`]
+    pub fn complete(&mut self, file: &[u8]) -> Result<(), NodeError> {
+        let had = self.endorsements.is_some();
+        for piece in pieces(file, self.node)? {
+            // A chain that is there is whole, or its giver's mistake: certificates of others don't mend it.
+            if had && matches!(piece, Piece::SnpEndorsements(_)) {
+                continue;
+            }
+            match self.place(piece) {
+                Ok(()) | Err(NodeError::Twice(_)) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(())
     }
 
     fn place(&mut self, piece: Piece) -> Result<(), NodeError> {
@@ -148,9 +183,26 @@ impl Attestation {
         }
         match piece {
             Piece::SnpReport(report) => put(&mut self.report, "SNP report", report),
-            Piece::SnpEndorsements(chain) => put(&mut self.endorsements, "chain of AMD certificates", chain),
+            Piece::SnpEndorsements(chain) => {
+                let joined = match self.endorsements.take() {
+                    None => chain,
+                    Some(first) => match first.joined(&chain) {
+                        Some(joined) => joined,
+                        None => {
+                            self.endorsements = Some(first);
+                            return Err(NodeError::Twice("chain of AMD certificates"));
+                        }
+                    },
+                };
+                put(&mut self.endorsements, "chain of AMD certificates", joined)
+            }
             Piece::Uvm(uvm) => put(&mut self.uvm, "UVM endorsement", uvm),
             Piece::EndorsedTcb(tcb) => put(&mut self.endorsed_tcb, "endorsed TCB", tcb),
+            Piece::Revocations(list) if self.revocations.len() < MAX_LISTS => {
+                self.revocations.push(list);
+                Ok(())
+            }
+            Piece::Revocations(_) => Err(NodeError::Twice("set of revocation lists")),
             Piece::SgxQuote(quote) => put(&mut self.quote, "SGX quote", quote),
             Piece::SgxEndorsements(bytes) => put(&mut self.sgx_endorsements, "set of SGX endorsements", bytes),
             Piece::Virtual(claim) => put(&mut self.claim, "virtual attestation", claim),
@@ -188,6 +240,7 @@ impl Attestation {
             endorsements: self.endorsements.as_ref(),
             uvm: self.uvm.as_deref(),
             endorsed_tcb: self.endorsed_tcb,
+            revocations: &self.revocations,
         };
         let (checks, values) = snp::verify(&evidence, &wanted, &trust.amd, trust.intel.at);
         let mut map = match json!(values) {
@@ -251,81 +304,37 @@ fn verify_virtual(claim: &virt::Attestation, expected: &Expected) -> Result<Outc
     })
 }
 
-/// What parts of an attestation a file holds, by their names in this module's errors.
-pub fn parts(file: &[u8]) -> Vec<Part> {
+/// What parts of an attestation a file holds, as evidence for a proposal; none if it is nothing of the kind.
+///
+/// # Errors
+/// [`NodeError`]: it is something of the kind, and damaged.
+pub fn parts(file: &[u8]) -> Result<Vec<Part>, NodeError> {
     let part = |piece: Piece| match piece {
-        Piece::SnpReport(report) => Some(Part::SnpReport(report)),
-        Piece::SnpEndorsements(_) => Some(Part::SnpEndorsements),
-        Piece::Uvm(uvm) => Some(Part::Uvm(uvm)),
-        _ => None,
+        Piece::SnpReport(report) => Part::SnpReport(report),
+        Piece::SnpEndorsements(_) | Piece::EndorsedTcb(_) => Part::SnpEndorsements,
+        Piece::Uvm(uvm) => Part::Uvm(uvm),
+        Piece::Revocations(_) => Part::Revocations,
+        Piece::SgxQuote(_) => Part::Other("an SGX quote"),
+        Piece::SgxEndorsements(_) => Part::Other("the endorsements of an SGX quote"),
+        Piece::Virtual(_) => Part::Other("a virtual node's attestation"),
     };
-    pieces(file, 0).into_iter().filter_map(part).collect()
+    Ok(pieces(file, None)?.into_iter().map(part).collect())
 }
 
-/// A part of an SNP attestation, as evidence for a proposal.
+/// A part of an attestation, as evidence for a proposal.
 #[derive(Clone, Debug)]
 pub enum Part {
-    /// A report.
+    /// An SNP report.
     SnpReport(Box<Report>),
     /// The certificates that endorse one.
     SnpEndorsements,
     /// A UVM endorsement.
     Uvm(Box<UvmEndorsement>),
+    /// A list of revoked certificates.
+    Revocations,
+    /// Something that says what runs somewhere, and nothing of what was built.
+    Other(&'static str),
 }
 
-/// The parts that a file holds: as it is, out of JSON, out of base64, out of hexadecimal.
-fn pieces(file: &[u8], depth: u8) -> Vec<Piece> {
-    if let Some(piece) = piece(file) {
-        return vec![piece];
-    }
-    let text = file.trim_ascii();
-    if text.starts_with(b"{") && depth < 3 {
-        return json::parse(text).map(|value| service_pieces(&value, depth)).unwrap_or_default();
-    }
-    let decoded = STANDARD.decode(text).ok().into_iter().chain(hex::decode(text).ok());
-    decoded
-        .filter(|bytes| depth < 3 && !bytes.is_empty())
-        .map(|bytes| pieces(&bytes, depth + 1))
-        .find(|p| !p.is_empty())
-        .unwrap_or_default()
-}
-
-fn piece(bytes: &[u8]) -> Option<Piece> {
-    if bytes.len() == REPORT_LENGTH
-        && let Ok(report) = Report::parse(bytes)
-    {
-        return Some(Piece::SnpReport(Box::new(report)));
-    }
-    if bytes.starts_with(&[3, 0, 2, 0]) {
-        return Some(Piece::SgxQuote(bytes.to_vec()));
-    }
-    if bytes.starts_with(&[1, 0, 0, 0, 2, 0, 0, 0]) {
-        return Some(Piece::SgxEndorsements(bytes.to_vec()));
-    }
-    if let Ok(claim) = virt::Attestation::parse(bytes) {
-        return Some(Piece::Virtual(claim));
-    }
-    if let Ok(endorsements) = Endorsements::parse(bytes) {
-        return Some(Piece::SnpEndorsements(endorsements));
-    }
-    UvmEndorsement::parse(bytes).ok().map(|uvm| Piece::Uvm(Box::new(uvm)))
-}
-
-/// The parts in what a service or its ledger says of a node.
-fn service_pieces(value: &Value, depth: u8) -> Vec<Piece> {
-    let mut found = Vec::new();
-    for (name, inner) in value.as_object().into_iter().flatten() {
-        match (name.as_str(), inner) {
-            ("quote_info" | "quoteInfo", inner) => found.extend(service_pieces(inner, depth + 1)),
-            (
-                "raw" | "quote" | "rawQuote" | "endorsements" | "uvm_endorsements" | "uvmEndorsements",
-                Value::String(text),
-            ) => found.extend(pieces(text.as_bytes(), depth + 1)),
-            ("endorsed_tcb" | "endorsedTcb", Value::String(text)) => {
-                found.extend(TcbVersion::from_hex(text).map(Piece::EndorsedTcb));
-            }
-            _ => {}
-        }
-    }
-    found
-}
+#[cfg(test)]
+mod tests;

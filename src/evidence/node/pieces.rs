@@ -1,0 +1,187 @@
+//! What files hold of an attestation: raw, in hexadecimal or base64, or in JSON that a service or its ledger gave.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use super::NodeError;
+use crate::evidence::certificate;
+use crate::evidence::revocation::RevocationList;
+use crate::evidence::snp::endorsements::Endorsements;
+use crate::evidence::snp::report::{REPORT_LENGTH, Report};
+use crate::evidence::snp::tcb::TcbVersion;
+use crate::evidence::snp::uvm::UvmEndorsement;
+use crate::evidence::virt;
+use crate::id::NodeId;
+use crate::json;
+
+/// How often something may be wrapped in something else.
+const MAX_DEPTH: u8 = 4;
+
+/// What an SGX quote of version 3 with an ECDSA key begins with.
+const QUOTE: [u8; 4] = [3, 0, 2, 0];
+
+/// What Open Enclave's containers begin with: version 1, and type 2, which is SGX.
+const OPEN_ENCLAVE: [u8; 8] = [1, 0, 0, 0, 2, 0, 0, 0];
+
+/// A part of an attestation.
+#[derive(Clone, Debug)]
+pub(super) enum Piece {
+    SnpReport(Box<Report>),
+    SnpEndorsements(Endorsements),
+    Uvm(Box<UvmEndorsement>),
+    EndorsedTcb(TcbVersion),
+    Revocations(RevocationList),
+    SgxQuote(Vec<u8>),
+    SgxEndorsements(Vec<u8>),
+    Virtual(virt::Attestation),
+}
+
+/// The parts that a file holds; none if it is nothing of the kind. Of a list of nodes, the one that is asked for.
+pub(super) fn pieces(file: &[u8], node: Option<NodeId>) -> Result<Vec<Piece>, NodeError> {
+    pieces_at(file, node, 0)
+}
+
+fn pieces_at(file: &[u8], node: Option<NodeId>, depth: u8) -> Result<Vec<Piece>, NodeError> {
+    if let Some(piece) = piece(file)? {
+        return Ok(vec![piece]);
+    }
+    let text = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file).trim_ascii();
+    if text.is_empty() || depth == MAX_DEPTH {
+        return Ok(Vec::new());
+    }
+    if text.len() < file.len()
+        && let Some(piece) = piece(text)?
+    {
+        return Ok(vec![piece]);
+    }
+    if matches!(text[0], b'{' | b'[') {
+        let value = json::parse(text).map_err(|e| damaged("JSON", e))?;
+        let has = |name| value.get(name).is_some();
+        if has("vcekCert") {
+            let certificates = Endorsements::parse(text).map_err(|e| damaged("set of AMD certificates", e))?;
+            return Ok(vec![Piece::SnpEndorsements(certificates)]);
+        }
+        if has("host_data") && has("report_data") {
+            let claim = virt::Attestation::parse(text).map_err(|e| damaged("virtual attestation", e))?;
+            return Ok(vec![Piece::Virtual(claim)]);
+        }
+        return service_pieces(&value, node, depth);
+    }
+    let bare: Vec<u8> = text.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
+    // Hexadecimal first: its digits are base64's too, which would make other bytes of them.
+    for decoded in [hex::decode(&bare).ok(), STANDARD.decode(&bare).ok()].into_iter().flatten() {
+        let found = pieces_at(&decoded, node, depth + 1)?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// The one part that bytes are; an error if they are one of a kind, and damaged.
+fn piece(bytes: &[u8]) -> Result<Option<Piece>, NodeError> {
+    if looks_like_report(bytes) {
+        let report = Report::parse(bytes).map_err(|e| damaged("SNP report", e))?;
+        return Ok(Some(Piece::SnpReport(Box::new(report))));
+    }
+    if bytes.starts_with(&QUOTE) {
+        return Ok(Some(Piece::SgxQuote(bytes.to_vec())));
+    }
+    if bytes.starts_with(&OPEN_ENCLAVE) {
+        // An Open Enclave report is a quote with its length before it; endorsements have a number of items there.
+        return Ok(Some(match bytes.get(16..) {
+            Some(quote) if quote.starts_with(&QUOTE) => Piece::SgxQuote(quote.to_vec()),
+            _ => Piece::SgxEndorsements(bytes.to_vec()),
+        }));
+    }
+    if let Ok(claim) = virt::Attestation::parse(bytes) {
+        return Ok(Some(Piece::Virtual(claim)));
+    }
+    if bytes.starts_with(b"-----BEGIN X509 CRL") || (bytes.first() == Some(&0x30) && certificate::parse(bytes).is_err())
+    {
+        match RevocationList::parse(bytes) {
+            Ok(list) => return Ok(Some(Piece::Revocations(list))),
+            Err(e) if bytes.starts_with(b"-----") => return Err(damaged("PEM file", e)),
+            Err(_) => {}
+        }
+    }
+    if bytes.first() == Some(&0x30) && certificate::parse(bytes).is_ok() {
+        return Ok(Some(Piece::SnpEndorsements(Endorsements::new(vec![bytes.to_vec()], None))));
+    }
+    match Endorsements::parse(bytes) {
+        Ok(endorsements) => return Ok(Some(Piece::SnpEndorsements(endorsements))),
+        Err(e) if bytes.starts_with(b"-----BEGIN") => return Err(damaged("PEM file", e)),
+        Err(_) => {}
+    }
+    match UvmEndorsement::parse(bytes) {
+        Ok(uvm) => Ok(Some(Piece::Uvm(Box::new(uvm)))),
+        // A tagged COSE_Sign1.
+        Err(e) if bytes.starts_with(&[0xd2, 0x84]) => Err(damaged("UVM endorsement", e)),
+        Err(_) => Ok(None),
+    }
+}
+
+/// Whether bytes begin as a report does: a small version, and the one signature algorithm. Their length may be wrong.
+fn looks_like_report(bytes: &[u8]) -> bool {
+    let begins = matches!(bytes.first_chunk(), Some([1..=15, 0, 0, 0]));
+    let algorithm = bytes.get(0x34..0x38) == Some(&[1, 0, 0, 0]);
+    (begins && algorithm && (0x2a0..=8 * REPORT_LENGTH).contains(&bytes.len()))
+        || bytes.len() == REPORT_LENGTH && begins
+}
+
+/// The parts in what a service or its ledger says of one node, or of the node that is asked for among several.
+fn service_pieces(value: &Value, node: Option<NodeId>, depth: u8) -> Result<Vec<Piece>, NodeError> {
+    let mut found = Vec::new();
+    if let Value::Array(list) = value {
+        return service_pieces(one_of(list, node)?, node, depth);
+    }
+    for (name, inner) in value.as_object().into_iter().flatten() {
+        match (name.as_str(), inner) {
+            ("quote_info" | "quoteInfo" | "attestations" | "quotes" | "value", inner)
+                if depth < MAX_DEPTH && (inner.is_object() || inner.is_array()) =>
+            {
+                found.extend(service_pieces(inner, node, depth + 1)?);
+            }
+            (
+                "raw" | "quote" | "rawQuote" | "endorsements" | "uvm_endorsements" | "uvmEndorsements",
+                Value::String(text),
+            ) if !text.is_empty() => {
+                let inside = pieces_at(text.as_bytes(), node, depth + 1)?;
+                if inside.is_empty() {
+                    return Err(NodeError::Member(name.clone()));
+                }
+                found.extend(inside);
+            }
+            ("endorsed_tcb" | "endorsedTcb", Value::String(text)) if !text.is_empty() => {
+                let tcb = TcbVersion::from_hex(text).ok_or_else(|| NodeError::Member(name.clone()))?;
+                found.push(Piece::EndorsedTcb(tcb));
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+/// The entry about `node`, or the only one.
+fn one_of(list: &[Value], node: Option<NodeId>) -> Result<&Value, NodeError> {
+    let id = |entry: &Value| {
+        let id = entry.get("node_id").or(entry.get("nodeId")).and_then(Value::as_str);
+        id.and_then(|id| id.parse::<NodeId>().ok())
+    };
+    match (list, node) {
+        ([only], None) => Ok(only),
+        (_, Some(_)) => list.iter().find(|entry| id(entry) == node).ok_or(NodeError::NotListed),
+        _ => Err(NodeError::Several),
+    }
+}
+
+fn damaged(what: &'static str, error: impl std::error::Error) -> NodeError {
+    let mut why = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        why += &format!(": {cause}");
+        source = cause.source();
+    }
+    NodeError::Damaged { what, why }
+}

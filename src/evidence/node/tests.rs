@@ -1,0 +1,151 @@
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+use time::macros::datetime;
+
+use super::*;
+use crate::digest::sha256;
+use crate::evidence::check::Verdict;
+use crate::evidence::snp::endorsements::Root;
+use crate::evidence::snp::tcb::Product;
+use crate::evidence::snp::testing::{IN_DATE, fixtures, lab, revocation_list};
+
+const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
+
+fn trust() -> Trust {
+    let root = Root { product: Product::Milan, spki_sha256: sha256(&lab().ark.spki()) };
+    Trust { amd: Roots::new(vec![root]), ..Trust::pinned(NOW) }
+}
+
+fn pem(chain: &[Vec<u8>]) -> Vec<u8> {
+    let text: String = chain.iter().map(|der| pem::encode(&pem::Pem::new("CERTIFICATE", der.clone()))).collect();
+    text.into_bytes()
+}
+
+fn node() -> NodeId {
+    NodeId::from_bytes([0x11; 32])
+}
+
+/// The verdict on these files, and whether the chain and the report's signature hold.
+fn verdict(files: &[&[u8]]) -> Result<&'static str, NodeError> {
+    let mut attestation = Attestation::of(Some(node()));
+    files.iter().try_for_each(|file| attestation.add(file))?;
+    let expected = Expected { node_id: Some(node()), ..Expected::default() };
+    Ok(attestation.verify(&expected, &trust())?.checks.verdict())
+}
+
+#[test]
+fn an_attestation_is_taken_in_every_form_that_people_have() {
+    let (report, chain) = (lab().report(|_| {}), lab().chain());
+    let all = pem(&chain);
+    let base64 = |bytes: &[u8]| STANDARD.encode(bytes);
+    let wrapped = base64(&report).as_bytes().chunks(76).collect::<Vec<_>>().join(&b"\n"[..]);
+    for form in [report.clone(), hex::encode(&report).into_bytes(), base64(&report).into_bytes(), wrapped] {
+        assert_eq!(verdict(&[&form, &all]).unwrap(), "pass");
+    }
+    assert_eq!(verdict(&[&report, base64(&all).as_bytes()]).unwrap(), "pass");
+    // As AMD gives them: the chip's certificate in DER, and the two above it in PEM; in whatever order.
+    let above = pem(&chain[1..]);
+    assert_eq!(verdict(&[&report, &chain[0], &above]).unwrap(), "pass");
+    assert_eq!(verdict(&[&above, &chain[0], &report]).unwrap(), "pass");
+    assert_eq!(verdict(&[&chain[2], &chain[0], &report, &chain[1]]).unwrap(), "pass");
+    // One file in the wrong order stays so, as CCF would see it.
+    let reversed: Vec<_> = chain.iter().rev().cloned().collect();
+    assert_eq!(verdict(&[&report, &pem(&reversed)]).unwrap(), "fail");
+
+    let own = |id: &str| json!({"node_id": id, "format": "AMD_SEV_SNP_v1", "raw": base64(&report), "endorsements": base64(&all)});
+    let other = json!({"node_id": "ab".repeat(32), "raw": "", "endorsements": ""});
+    let quote_info = json!({"format": "AMD_SEV_SNP_v1", "quote": base64(&report), "endorsements": base64(&all), "endorsed_tcb": "db18000000000004"});
+    for answer in [
+        own(&node().to_string()),
+        json!({"attestations": [other, own(&node().to_string())]}),
+        json!({"quotes": [own(&node().to_string())]}),
+        json!([other, own(&node().to_string())]),
+        quote_info.clone(),
+        json!({"quote_info": quote_info, "status": "Pending", "node_data": null}),
+    ] {
+        assert_eq!(verdict(&[answer.to_string().as_bytes()]).unwrap(), "pass", "{answer}");
+    }
+    let lists = json!({"attestations": [other, own(&node().to_string())]}).to_string();
+    assert!(matches!(Attestation::default().add(lists.as_bytes()), Err(NodeError::Several)));
+    let others = json!({"attestations": [other]}).to_string();
+    assert!(matches!(verdict(&[others.as_bytes()]), Err(NodeError::NotListed)));
+}
+
+#[test]
+fn what_is_damaged_is_not_taken_for_absent() {
+    let (report, chain) = (lab().report(|_| {}), lab().chain());
+    let longer = [&report[..], &[0]].concat();
+    let text = String::from_utf8(pem(&chain)).unwrap();
+    let vcek = String::from_utf8(pem(&chain[..1])).unwrap();
+    let mut version = report.clone();
+    version[0] = 7;
+    for (bad, what) in [
+        (longer.clone(), "SNP report"),
+        (report[..1183].to_vec(), "SNP report"),
+        (STANDARD.encode(&longer).into_bytes(), "SNP report"),
+        (version, "SNP report"),
+        (text.replace("-----END", "----END").into_bytes(), "PEM file"),
+        (vcek.replace("CERTIFICATE", "PRIVATE KEY").into_bytes(), "PEM file"),
+        (b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n".to_vec(), "PEM file"),
+        (b"\xd2\x84\x43\xa1\x01\x26".to_vec(), "UVM endorsement"),
+        (b"{\"raw\": 1, \"raw\": 2}".to_vec(), "JSON"),
+        (b"{\"vcekCert\": 1}".to_vec(), "set of AMD certificates"),
+        (b"{\"host_data\": \"\", \"report_data\": \"\", \"measurement\": \"\"}".to_vec(), "virtual attestation"),
+    ] {
+        match Attestation::default().add(&bad) {
+            Err(NodeError::Damaged { what: said, .. }) => assert_eq!(said, what),
+            other => panic!("{what}: {other:?}"),
+        }
+    }
+    let member = json!({"raw": STANDARD.encode("nothing")}).to_string();
+    assert!(matches!(Attestation::default().add(member.as_bytes()), Err(NodeError::Member(name)) if name == "raw"));
+    for other in [&b""[..], b"hello", b"\x7fELF", b"{}", &[0; 1000]] {
+        assert!(matches!(Attestation::default().add(other), Err(NodeError::Unknown)), "{other:?}");
+    }
+}
+
+#[test]
+fn parts_are_given_once_and_lists_of_revoked_ones_several_times() {
+    let (report, chain) = (lab().report(|_| {}), lab().chain());
+    assert!(matches!(verdict(&[&report, &report]), Err(NodeError::Twice(_))));
+    assert!(matches!(verdict(&[&pem(&chain), &pem(&chain)]), Err(NodeError::Twice(_))));
+    let good = revocation_list(("ARK-Milan", &lab().ark), IN_DATE, &[9]);
+    let revoking = revocation_list(("ARK-Milan", &lab().ark), IN_DATE, &[1]);
+    assert_eq!(verdict(&[&report, &pem(&chain), &good]).unwrap(), "pass");
+    assert_eq!(verdict(&[&report, &pem(&chain), &good, &revoking]).unwrap(), "fail");
+    // What the service tells beside what the operator gave adds only what was missing.
+    let mut attestation = Attestation::of(Some(node()));
+    attestation.add(&report).unwrap();
+    let answer =
+        json!({"raw": STANDARD.encode(lab().report(|r| r[0x90] = 0)), "endorsements": STANDARD.encode(pem(&chain))});
+    attestation.complete(answer.to_string().as_bytes()).unwrap();
+    let outcome = attestation.verify(&Expected::default(), &trust()).unwrap();
+    assert_eq!((outcome.checks.verdict(), outcome.measurement), ("pass", "22".repeat(48)));
+}
+
+#[test]
+fn real_files_of_every_platform_are_taken() {
+    let Some(folder) = fixtures() else { return };
+    let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    let outcome = |files: &[&str]| {
+        let mut attestation = Attestation::default();
+        files.iter().for_each(|file| attestation.add(&read(file)).unwrap());
+        attestation.verify(&Expected::default(), &Trust::pinned(NOW)).unwrap()
+    };
+    for number in [0, 1, 2, 3, 5, 6, 7] {
+        let files = [&*format!("sgx/ccf/node{number}.quote.bin"), &*format!("sgx/ccf/node{number}.endorsements.bin")];
+        let outcome = outcome(&files);
+        let debug = matches!(number, 5 | 6);
+        let failed: Vec<_> = outcome.checks.iter().filter(|c| c.verdict == Verdict::Fail).map(|c| c.name).collect();
+        assert_eq!(failed, if debug { vec!["debug"] } else { vec![] }, "node {number}: {:#?}", outcome.checks);
+    }
+    let milan = ["snp/virtee-sev/report_milan.hex", "snp/virtee-sev/vcek_milan.der", "snp/virtee-sev/cert_chain_milan"];
+    assert_eq!(outcome(&milan).checks.get("report-signature").unwrap().verdict, Verdict::Pass);
+    assert_eq!(outcome(&["virtual/node0.attestation.json"]).checks.verdict(), "pass");
+    for name in ["sgx/openenclave/evidence", "sgx/openenclave/endorsements"] {
+        // A licence stands before what Open Enclave wrote.
+        assert!(matches!(Attestation::default().add(&read(name)), Err(NodeError::Unknown)));
+        assert!(Attestation::default().add(&read(name)[81..]).is_ok());
+    }
+}
