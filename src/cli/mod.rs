@@ -10,6 +10,7 @@ mod envelopes;
 mod error;
 mod exit;
 mod finish;
+mod images;
 mod inspect;
 mod key;
 mod keys;

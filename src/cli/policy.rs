@@ -1,5 +1,6 @@
 //! `policy show`: what a security policy admits.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -8,8 +9,12 @@ use serde_json::{Value, json};
 use super::common::Context;
 use super::error::{CliError, Kind};
 use super::exit::Exit;
+use super::{checks, images};
+use ccf_gov::evidence::check::Checks;
+use ccf_gov::evidence::layers::image::Image;
 use ccf_gov::evidence::policy::contents::{Container, USUAL_CAPABILITIES, command_line};
 use ccf_gov::evidence::policy::deployment::{self, Found};
+use ccf_gov::evidence::policy::images as comparison;
 use ccf_gov::evidence::policy::review::Review;
 use ccf_gov::files;
 use ccf_gov::text::visible;
@@ -29,11 +34,18 @@ enum Command {
 
 /// Show what a security policy admits, with everything about it that a person should look at
 #[derive(Args)]
-#[command(after_help = "Example:
-  ccf-gov policy show security-policy-base64")]
+#[command(after_help = "Examples:
+  ccf-gov policy show security-policy-base64
+  ccf-gov policy show template.json --image node.tar --image sidecar.tar
+
+With --image the answer is no (exit code 3) unless the layers of every container are those of an image that was given. Azure's
+pause container is the platform's, and needs none.")]
 pub struct Show {
     /// Rego, its base64, an ARM template, a container group's YAML, or a Kubernetes manifest
     file: PathBuf,
+    /// An image that was built (docker save, or an OCI layout as tar), to compare the containers with; repeat for several
+    #[arg(long, value_name = "ARCHIVE")]
+    image: Vec<PathBuf>,
 }
 
 impl Policy {
@@ -61,11 +73,42 @@ impl Show {
                 policy
             })
             .collect();
-        context.output.result(&json!({"policies": policies}), || {
-            reviewed.iter().map(|(found, review)| show(found, review)).collect::<Vec<_>>().join("\n")
+        let compared = if self.image.is_empty() { None } else { Some(compare(&reviewed, &self.image)?) };
+        let mut result = json!({"policies": policies});
+        if let (Some((images, checks)), Some(result)) = (&compared, result.as_object_mut()) {
+            result.insert("images".into(), json!(images));
+            result.insert("verdict".into(), json!(checks.verdict()));
+            result.insert("checks".into(), json!(checks));
+        }
+        context.output.result(&result, || {
+            let mut parts: Vec<_> = reviewed.iter().map(|(found, review)| show(found, review)).collect();
+            parts.extend(compared.iter().map(|(_, checks)| checks::lines(checks)));
+            parts.join("\n")
         })?;
-        Ok(Exit::Done)
+        Ok(compared.map_or(Exit::Done, |(_, checks)| checks::exit(&checks)))
     }
+}
+
+/// Every policy's containers against the images in `archives`, and every image against the policies.
+fn compare(reviewed: &[(Found, Review)], archives: &[PathBuf]) -> Result<(Vec<Image>, Checks), CliError> {
+    let mut images = Vec::new();
+    for path in archives {
+        images.extend(images::open(path)?.ok_or_else(|| {
+            CliError::usage(format!("{} is no archive of images", path.display())).hint(
+                "save the image with `docker save` or as an OCI layout, uncompressed; a single layer tells too little",
+            )
+        })?);
+    }
+    let mut checks = Checks::new();
+    let mut admitted = BTreeSet::new();
+    for (found, review) in reviewed {
+        let group = found.name.as_deref().filter(|_| reviewed.len() > 1);
+        admitted.extend(comparison::compare(group, review, &images, &mut checks));
+    }
+    for (_, image) in images.iter().enumerate().filter(|(at, _)| !admitted.contains(at)) {
+        checks.warn("image-not-admitted", format!("{}: no container of the policy has its layers", image.title()));
+    }
+    Ok((images, checks))
 }
 
 fn show(found: &Found, review: &Review) -> String {

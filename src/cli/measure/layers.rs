@@ -1,35 +1,79 @@
 //! `measure layers`: the layer hashes that a security policy must list.
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
-use ccf_gov::evidence::layers;
+use crate::cli::images;
+use ccf_gov::evidence::layers::{self, Layer};
+use ccf_gov::files;
 
-/// The layer hashes (dm-verity roots) of a container image
+/// The layer hashes of container images, which a security policy lists
+///
+/// They are the dm-verity root hashes of the disks that Azure's confidential containers make of an image's layers. Of an image,
+/// every digest is checked on the way.
 #[derive(Args)]
+#[command(after_help = "Examples:
+  docker save example.org/node:1 -o node.tar
+  ccf-gov measure layers node.tar
+  ccf-gov measure layers layer.tar.gz
+
+Layers may be compressed with gzip; an archive of images may not. Of an image for several platforms, linux/amd64 is taken.
+Compare a policy with its images: `ccf-gov policy show POLICY --image node.tar`.")]
 pub struct Layers {
-    /// Layers as tar archives
-    #[arg(required = true)]
+    /// Archives of images (docker save, or an OCI layout as tar), or single layers (tar, tar.gz); - for a layer on standard input
+    #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
 
 impl Layers {
     pub fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let mut found = Vec::new();
+        let (mut images, mut layers, mut text) = (Vec::new(), Vec::new(), String::new());
         for path in &self.files {
-            let wrong = |e: Box<dyn std::error::Error + Send + Sync>| {
-                CliError::new(Kind::Usage, format!("cannot measure {}", path.display()), e)
-            };
-            let file = File::open(path).map_err(|e| wrong(e.into()))?;
-            found.push(layers::measure(file).map_err(|e| wrong(e.into()))?);
+            let name = files::shown(path);
+            match if path == Path::new("-") { None } else { images::open(path)? } {
+                Some(found) => {
+                    text.extend(found.iter().map(images::show));
+                    images.extend(found.iter().map(|image| with_file(&name, json!(image))));
+                }
+                None => {
+                    let layer = measure(path)?;
+                    text += &format!("{}  {name}\n", layer.hash);
+                    layers.push(with_file(&name, json!(layer)));
+                }
+            }
         }
-        context.output.result(&json!({"layers": found}), || found.iter().map(|l| format!("{}\n", l.hash)).collect())?;
+        context.output.result(&json!({"images": images, "layers": layers}), || text)?;
         Ok(Exit::Done)
     }
+}
+
+fn measure(path: &Path) -> Result<Layer, CliError> {
+    let failed = |e: Box<dyn std::error::Error + Send + Sync>| {
+        CliError::new(Kind::Usage, format!("cannot measure {}", files::shown(path)), e)
+    };
+    let reader: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(File::open(path).map_err(|e| failed(e.into()))?)
+    };
+    let layer = layers::measure(reader).map_err(|e| failed(e.into()))?;
+    if layer.holds_images {
+        return Err(CliError::usage(format!("{} is no layer, but an archive of whole images", files::shown(path)))
+            .hint("give it uncompressed, as a file"));
+    }
+    Ok(layer)
+}
+
+fn with_file(name: &str, mut value: Value) -> Value {
+    if let Some(members) = value.as_object_mut() {
+        members.shift_insert(0, "file".into(), name.into());
+    }
+    value
 }

@@ -10,6 +10,7 @@
 
 mod convert;
 mod ext4;
+pub mod image;
 mod source;
 mod tar;
 mod verity;
@@ -95,4 +96,4 @@ impl LayerError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

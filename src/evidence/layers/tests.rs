@@ -253,14 +253,14 @@ fn a_flipped_byte_never_panics() {
         let _ = files.map(|files| if whole { files.finish().map(drop) } else { Ok(()) });
     };
     for at in 0..layer.len() {
-        for value in [0, b'0', b'7', b'9', 0x80, 0xff] {
+        for value in [0, b'7', b'9', 0xff] {
             let mut changed = layer.clone();
             changed[at] = value;
             try_it(&changed, false);
             // With the sum corrected, it is the fields that are read.
             let (blocks, _) = changed.as_chunks_mut::<512>();
             sum(&mut blocks[at / 512]);
-            try_it(&changed, at % 16 == 0);
+            try_it(&changed, at % 64 == 0);
         }
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! - [`deployment`]: the policies in an ARM template, a container group's YAML or a Kubernetes manifest.
 //! - [`rego`]: the part of Rego that such policies are written in. [`contents`]: what they list.
-//! - [`review`]: what one admits, with warnings.
+//! - [`review`]: what one admits, with warnings. [`images`]: whether its containers are images that were built.
 
 pub mod contents;
 pub mod deployment;
+pub mod images;
 pub mod rego;
 pub mod review;

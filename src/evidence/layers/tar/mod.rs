@@ -68,6 +68,11 @@ impl<R: Read> Reader<R> {
         self.source
     }
 
+    /// How many bytes of the archive have been read.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
     /// The next entry, or nothing at the archive's end. What was not read of the last entry's data is skipped.
     pub fn next(&mut self) -> Result<Option<Entry>, LayerError> {
         let mut records = pax::Records::default();
