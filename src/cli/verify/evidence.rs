@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use time::OffsetDateTime;
 
 use crate::cli::error::{CliError, Kind as ErrorKind};
-use ccf_gov::digest::HostData;
+use ccf_gov::digest::{HostData, sha256};
 use ccf_gov::evidence::backing::{Evidence, Kind};
 use ccf_gov::evidence::check::{Checks, Verdict};
 use ccf_gov::evidence::hash;
 use ccf_gov::evidence::node::{self, Attestation, Expected, Part, Trust};
 use ccf_gov::evidence::policy::deployment::{self, DeploymentError};
-use ccf_gov::evidence::sgx::artefact::{self, Artefact, ArtefactError};
-use ccf_gov::evidence::sgx::enclave::EnclaveError;
+use ccf_gov::evidence::sgx::artefact::{self, Artefact};
+use ccf_gov::evidence::sgx::enclave::Enclave;
 use ccf_gov::evidence::sgx::sigstruct;
 use ccf_gov::evidence::snp::launch::igvm;
 use ccf_gov::evidence::snp::report::Report;
@@ -24,8 +24,8 @@ use ccf_gov::files;
 /// Larger files that are no ELF are taken for what nodes run.
 const MAX_TEXT: u64 = 16 << 20;
 
-/// The largest IGVM file that is read: 1 GiB.
-const MAX_IGVM: u64 = 1 << 30;
+/// The largest IGVM file that is read: 256 MiB.
+const MAX_IGVM: u64 = 256 << 20;
 
 /// Reads every evidence file; a folder stands for the files in it (a security context, for instance).
 pub fn read(paths: &[PathBuf], ccf: Option<CcfVersion>) -> Result<Vec<Evidence>, CliError> {
@@ -68,24 +68,24 @@ impl Gathered {
         let executable =
             || hash::sha256_file(path).map(|digest| Kind::Executable(HostData(digest))).map_err(unreadable);
         if is_elf && length <= artefact::MAX_FILE {
-            let kind = match Artefact::read(&files::read(path, artefact::MAX_FILE)?) {
+            let bytes = files::read(path, artefact::MAX_FILE)?;
+            let digest = sha256(&bytes);
+            let kind = match Artefact::read(&bytes) {
+                _ if !Enclave::is_one(&bytes) => Kind::Executable(HostData(digest)),
                 Ok(enclave) => Kind::Enclave(Box::new(enclave)),
-                Err(ArtefactError::Enclave(EnclaveError::Image(_))) => executable()?,
-                Err(error) => {
-                    return Err(CliError::new(ErrorKind::Usage, format!("cannot measure {}", path.display()), error));
-                }
+                Err(error) => Kind::Unusable(format!("it is an enclave that can't be measured: {error}")),
             };
-            self.found.push(Evidence { name, kind });
+            self.found.push(Evidence { name, kind, digest: Some(digest) });
             return Ok(());
         }
         if &start == b"IGVM" {
             let guest = igvm::measure(&files::read(path, MAX_IGVM)?)
                 .map_err(|e| CliError::new(ErrorKind::Usage, format!("cannot measure {}", path.display()), e))?;
-            self.found.push(Evidence { name, kind: Kind::Guest(guest) });
+            self.found.push(Evidence { name, kind: Kind::Guest(guest), digest: None });
             return Ok(());
         }
         if is_elf || length > MAX_TEXT {
-            self.found.push(Evidence { name, kind: executable()? });
+            self.found.push(Evidence { name, kind: executable()?, digest: None });
             return Ok(());
         }
         let bytes = files::read(path, MAX_TEXT)?;
@@ -94,9 +94,10 @@ impl Gathered {
     }
 
     fn add_small(&mut self, name: String, bytes: Vec<u8>) {
+        let digest = Some(sha256(&bytes));
         let looks_like_sgx = bytes.len() == sigstruct::SIZE || bytes.starts_with(b"ECREATE\0");
         if let Some(artefact) = looks_like_sgx.then(|| Artefact::read(&bytes).ok()).flatten() {
-            self.found.push(Evidence { name, kind: Kind::Enclave(Box::new(artefact)) });
+            self.found.push(Evidence { name, kind: Kind::Enclave(Box::new(artefact)), digest });
             return;
         }
         let within = bytes.len() as u64 <= node::MAX_FILE;
@@ -106,7 +107,7 @@ impl Gathered {
             Ok(parts) => return parts.into_iter().for_each(|part| self.add_part(&name, part, &bytes)),
             Err(error) => Kind::Unusable(error.to_string()),
         };
-        self.found.push(Evidence { name, kind });
+        self.found.push(Evidence { name, kind, digest });
     }
 
     fn add_part(&mut self, name: &str, part: Part, bytes: &[u8]) {
@@ -120,20 +121,20 @@ impl Gathered {
             }
             Part::Other(what) => Kind::Unusable(format!("it is {what}, and no artefact")),
         };
-        self.found.push(Evidence { name: name.to_owned(), kind });
+        self.found.push(Evidence { name: name.to_owned(), kind, digest: Some(sha256(bytes)) });
     }
 
     fn finish(mut self, ccf: Option<CcfVersion>) -> Vec<Evidence> {
         if self.reports.is_empty() {
             for (name, _) in &self.endorsements {
                 let kind = Kind::Unusable("these are certificates, and no report is there that they endorse".into());
-                self.found.push(Evidence { name: name.clone(), kind });
+                self.found.push(Evidence { name: name.clone(), kind, digest: None });
             }
         }
         for (name, report) in std::mem::take(&mut self.reports) {
             let problem = self.problem(&report, ccf);
             let (valid, why) = (problem.is_none(), problem.unwrap_or_default());
-            self.found.push(Evidence { name, kind: Kind::Report { report, valid, why } });
+            self.found.push(Evidence { name, kind: Kind::Report { report, valid, why }, digest: None });
         }
         self.found
     }
@@ -194,5 +195,5 @@ fn other(bytes: &[u8]) -> Kind {
 }
 
 fn executable(bytes: &[u8]) -> Kind {
-    Kind::Executable(HostData(ccf_gov::digest::sha256(bytes)))
+    Kind::Executable(HostData(sha256(bytes)))
 }

@@ -20,16 +20,25 @@ impl Comparison<'_> {
             Kind::Enclave(a) if a.sigstruct.as_ref().is_some_and(|s| s.mrenclave == code) => {
                 Some("it is what the signature says, and the enclave's code is another")
             }
-            Kind::Executable(digest) if digest.0 == code.0 => Some("it is the hash of a file, not an MRENCLAVE"),
             _ => None,
         });
-        self.settle(action, code, backed, mistake.map(str::to_owned));
+        let hashed = || self.hash_of_file(&code.0).map(|said| format!("{said}, and no MRENCLAVE"));
+        let mistake = mistake.map(str::to_owned).or_else(hashed);
+        self.settle(action, code, backed, mistake);
     }
 
     pub(super) fn virtual_host_data(&mut self, action: &Action) {
         let Some(value) = self.hex::<HostData>(action, "host_data") else { return };
         let backed = self.backing(|kind| matches!(kind, Kind::Executable(digest) if *digest == value));
-        self.settle(action, value, backed, None);
+        let mut reversed = value.0;
+        reversed.reverse();
+        let is_reversed = |kind: &Kind| matches!(kind, Kind::Executable(digest) if digest.0 == reversed);
+        let mistake = if self.evidence.iter().any(|e| is_reversed(&e.kind)) {
+            Some("its bytes stand in reverse order".into())
+        } else {
+            self.hash_of_file(&value.0).map(|said| format!("{said}, and that is no program"))
+        };
+        self.settle(action, value, backed, mistake);
     }
 
     pub(super) fn virtual_measurement(&mut self, action: &Action) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Evidence, Kind, Registered};
-use crate::digest::HexError;
+use crate::digest::{HexError, sha256};
 use crate::evidence::check::{Checks, Verdict};
 use crate::evidence::snp::version::CcfVersion;
 use crate::proposal::Action;
@@ -59,6 +59,12 @@ impl<'a> Comparison<'a> {
             "add_snp_measurement" | "remove_snp_measurement" => self.snp_measurement(action, adds),
             "add_snp_uvm_endorsement" | "remove_snp_uvm_endorsement" => self.snp_uvm(action, adds),
             "set_snp_minimum_tcb_version" | "set_snp_minimum_tcb_version_hex" => self.minimum_tcb(action),
+            "remove_snp_minimum_tcb_version" => self.remove_minimum_tcb(action),
+            "set_node_join_policy" => self.node_join_policy(action),
+            "add_executor_node_code" | "remove_executor_node_code" => {
+                let code = action.text("executor_code_id").unwrap_or_default().to_owned();
+                self.settle(action, code, Vec::new(), Some("what an executor's code is can't be computed here".into()));
+            }
             "add_virtual_host_data" | "remove_virtual_host_data" => {
                 self.virtual_platform(adds);
                 self.virtual_host_data(action);
@@ -87,6 +93,19 @@ impl<'a> Comparison<'a> {
                 "the virtual platform proves nothing: anybody's code passes for it; never in production",
             );
         }
+    }
+
+    /// A script admits whom it likes: only the very same script among the evidence backs it.
+    fn node_join_policy(&mut self, action: &Action) {
+        let script = action.text("policy").unwrap_or_default();
+        let digest = sha256(script.as_bytes());
+        let backed = self.evidence.iter().filter(|e| e.digest == Some(digest)).map(|e| e.name.clone()).collect();
+        let why = "it lets a script decide who joins, and no file among the evidence is that script";
+        self.settle(action, format!("a script of {} bytes", script.len()), backed, Some(why.into()));
+        self.warn_once(
+            "join-policy-script",
+            "nodes with other host data than the registered ones may join by a script",
+        );
     }
 
     /// Notes a value, and fails or passes it by what backs it.
@@ -135,6 +154,12 @@ impl<'a> Comparison<'a> {
         self.settle(action, value, Vec::new(), Some(format!("malformed: {why}")));
     }
 
+    /// The file of which a value is the plain SHA-256, where that is not what the value should be.
+    pub(super) fn hash_of_file(&self, digest: &[u8; 32]) -> Option<String> {
+        let file = self.evidence.iter().find(|e| e.digest.as_ref() == Some(digest))?;
+        Some(format!("it is the SHA-256 of the file {} as it stands", file.name))
+    }
+
     pub(super) fn backing(&self, mut backs: impl FnMut(&Kind) -> bool) -> Vec<String> {
         self.evidence.iter().filter(|e| backs(&e.kind)).map(|e| e.name.clone()).collect()
     }
@@ -142,7 +167,7 @@ impl<'a> Comparison<'a> {
 
 /// The action's name as a check's name.
 fn action_name(name: &str) -> &'static str {
-    const NAMES: [&str; 12] = [
+    const NAMES: [&str; 18] = [
         "add_node_code",
         "remove_node_code",
         "add_snp_host_data",
@@ -155,6 +180,12 @@ fn action_name(name: &str) -> &'static str {
         "remove_virtual_host_data",
         "add_virtual_measurement",
         "remove_virtual_measurement",
+        "set_snp_minimum_tcb_version",
+        "set_snp_minimum_tcb_version_hex",
+        "remove_snp_minimum_tcb_version",
+        "set_node_join_policy",
+        "add_executor_node_code",
+        "remove_executor_node_code",
     ];
-    NAMES.iter().find(|n| **n == name).copied().unwrap_or("set_snp_minimum_tcb_version")
+    NAMES.iter().find(|n| **n == name).copied().unwrap_or("other-action")
 }

@@ -1,7 +1,7 @@
 //! Host data of SNP nodes, and the security policies that they are digests of.
 
-use super::Kind;
 use super::comparison::Comparison;
+use super::{Evidence, Kind};
 use crate::digest::HostData;
 use crate::evidence::check::Verdict;
 use crate::evidence::policy::deployment::Found;
@@ -36,6 +36,7 @@ impl Comparison<'_> {
         }
         let mistake =
             policies.iter().find_map(|(name, p)| explain_mismatch(&value, p).map(|m| format!("{m} ({name})")));
+        let mistake = mistake.or_else(|| self.hash_of_file(&value.0)).or_else(|| self.unproved(&value));
         let is_backed = self.settle(action, value, backed, mistake);
         if !adds {
             return;
@@ -44,6 +45,12 @@ impl Comparison<'_> {
         if is_backed && let Some((name, policy)) = policies.iter().find(|(_, p)| deployment_host_data(p) == value) {
             self.policy_contents(name, policy);
         }
+    }
+
+    /// A report that has the value, and is not to be believed.
+    fn unproved(&self, value: &HostData) -> Option<String> {
+        let named = |e: &&Evidence| matches!(&e.kind, Kind::Report { report, valid: false, .. } if report.host_data() == *value);
+        self.evidence.iter().find(named).map(|e| format!("only the report {} says so, which is not verified", e.name))
     }
 
     /// The policy that goes into the ledger with its host data.

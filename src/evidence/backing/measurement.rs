@@ -25,12 +25,24 @@ impl Comparison<'_> {
         backed.extend(by_uvm);
         let mut reversed = value.0;
         reversed.reverse();
-        let is_reversed = self.evidence.iter().any(|e| match &e.kind {
-            Kind::Uvm { uvm, .. } => uvm.measurement.0 == reversed,
-            Kind::Report { report, .. } => report.measurement().0 == reversed,
-            Kind::Guest(guest) => guest.measurement.0 == reversed,
+        let is_reversed = reversed != value.0
+            && self.evidence.iter().any(|e| match &e.kind {
+                Kind::Uvm { uvm, .. } => uvm.measurement.0 == reversed,
+                Kind::Report { report, .. } => report.measurement().0 == reversed,
+                Kind::Guest(guest) => guest.measurement.0 == reversed,
+                _ => false,
+            });
+        let unproved = self.evidence.iter().find(|e| match &e.kind {
+            Kind::Uvm { uvm, valid: false } => uvm.measurement == value,
+            Kind::Report { report, valid: false, .. } => report.measurement() == value,
+            Kind::Guest(guest) => !guest.is_sound() && guest.measurement == value,
             _ => false,
         });
-        self.settle(action, value, backed, is_reversed.then(|| "its bytes stand in reverse order".into()));
+        let mistake = if is_reversed {
+            Some("its bytes stand in reverse order".into())
+        } else {
+            unproved.map(|e| format!("only {} says so, which did not pass its own checks", e.name))
+        };
+        self.settle(action, value, backed, mistake);
     }
 }

@@ -58,6 +58,8 @@ pub struct Evidence {
     pub name: String,
     /// What it is.
     pub kind: Kind,
+    /// SHA-256 of the file as it stands, if it was computed: what people register by mistake.
+    pub digest: Option<[u8; 32]>,
 }
 
 /// A value that the proposal registers or removes.
@@ -94,3 +96,6 @@ pub fn judge(evidence: &[Evidence]) -> Checks {
     }
     review.checks
 }
+
+#[cfg(test)]
+mod tests;

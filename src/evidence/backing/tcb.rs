@@ -4,58 +4,130 @@ use serde_json::Value;
 
 use super::Kind;
 use super::comparison::Comparison;
-use crate::evidence::snp::tcb::{Cpuid, MinimumTcb, TcbVersion};
+use crate::evidence::snp::report::Report;
+use crate::evidence::snp::tcb::{Cpuid, MinimumTcb, Product, Tcb, TcbVersion};
 use crate::proposal::Action;
 
 impl Comparison<'_> {
     pub(super) fn minimum_tcb(&mut self, action: &Action) {
-        let cpuid = match action.text("cpuid").map(str::parse::<Cpuid>) {
-            Some(Ok(cpuid)) => cpuid,
-            Some(Err(error)) => {
-                return self.malformed(action, action.text("cpuid").unwrap_or_default(), error.to_string());
-            }
-            None => return self.malformed(action, "", "it has no text cpuid".into()),
-        };
-        let Some(product) = cpuid.product() else {
-            return self.malformed(action, &cpuid.to_string(), "no processor that CCF knows has this cpuid".into());
-        };
+        let Some((cpuid, product)) = self.cpuid(action) else { return };
         let written = action.arg("tcb_version").cloned().unwrap_or(Value::Null);
-        let version = written.as_str().and_then(TcbVersion::from_hex);
-        let minimum = match (&written, version) {
-            (Value::String(_), Some(version)) => MinimumTcb::of(version.components(product)),
-            (Value::Object(_), _) => match MinimumTcb::from_json(&written) {
-                Ok(minimum) => minimum,
-                Err(error) => return self.malformed(action, &written.to_string(), error.to_string()),
+        let is_hex = action.name.ends_with("_hex");
+        let read = match &written {
+            Value::String(text) if is_hex => match TcbVersion::from_hex(text) {
+                Some(version) => Ok(MinimumTcb::of(version.components(product))),
+                None => Err("its tcb_version is not 16 hexadecimal digits, the highest byte first".to_owned()),
             },
-            _ => {
-                return self.malformed(
-                    action,
-                    &written.to_string(),
-                    "its tcb_version is neither 16 hexadecimal digits nor an object".into(),
-                );
+            Value::Object(_) if !is_hex => MinimumTcb::from_json(&written).map_err(|error| error.to_string()),
+            _ if is_hex => Err("its tcb_version is no text; the action without _hex takes an object".to_owned()),
+            _ => Err("its tcb_version is no object; the action with _hex takes 16 hexadecimal digits".to_owned()),
+        };
+        let minimum = match read {
+            Ok(minimum) => minimum,
+            Err(why) => return self.malformed(action, &shown(cpuid, product, &written), why),
+        };
+        let (backed, mistake) = self.compare_tcb(cpuid, product, &minimum);
+        let backed = if mistake.is_some() { Vec::new() } else { backed };
+        self.settle(action, shown(cpuid, product, &written), backed, mistake);
+        self.tcb_contents(cpuid, product, &minimum);
+    }
+
+    /// Deregistering an entry is about the nodes with that processor, which a report shows.
+    pub(super) fn remove_minimum_tcb(&mut self, action: &Action) {
+        let Some((cpuid, product)) = self.cpuid(action) else { return };
+        let backed = self.backing(|kind| reported(kind).is_some_and(|report| report.cpuid() == Some(cpuid)));
+        self.settle(action, format!("{cpuid} ({product})"), backed, None);
+        self.checks.warn(
+            "tcb-removed",
+            format!(
+                "{cpuid}: without an entry no {product} of this cpuid can join, if the service has any other entry"
+            ),
+        );
+    }
+
+    fn cpuid(&mut self, action: &Action) -> Option<(Cpuid, Product)> {
+        let Some(written) = action.text("cpuid") else {
+            self.malformed(action, "", "it has no text cpuid".into());
+            return None;
+        };
+        let cpuid = match written.parse::<Cpuid>() {
+            Ok(cpuid) => cpuid,
+            Err(error) => {
+                self.malformed(action, written, error.to_string());
+                return None;
             }
         };
-        let reports: Vec<(String, TcbVersion)> = self
-            .evidence
-            .iter()
-            .filter_map(|e| match &e.kind {
-                Kind::Report { report, valid: true, .. } if report.product() == Some(product) => {
-                    Some((e.name.clone(), report.reported_tcb()))
-                }
-                _ => None,
-            })
-            .collect();
-        let mut locked_out = None;
-        for (name, tcb) in &reports {
+        let known = cpuid.product();
+        if known.is_none() {
+            let reversed = Cpuid(cpuid.0.swap_bytes());
+            let why = match reversed.product() {
+                Some(product) => format!("its bytes stand in reverse order: {reversed} is a {product}"),
+                None => "no processor that CCF knows has this cpuid".into(),
+            };
+            self.malformed(action, written, why);
+        }
+        known.map(|product| (cpuid, product))
+    }
+
+    /// The reports that back a minimum, and the mistake in it, if there is one.
+    fn compare_tcb(&self, cpuid: Cpuid, product: Product, minimum: &MinimumTcb) -> (Vec<String>, Option<String>) {
+        let newest =
+            Tcb { fmc: product.has_fmc().then_some(255), boot_loader: 255, tee: 255, snp: 255, microcode: 255 };
+        if let Some(refusal) = minimum.refusals(&newest).into_iter().next() {
+            return (Vec::new(), Some(refusal));
+        }
+        let version = minimum.version(product);
+        let reports = self.evidence.iter().filter_map(|e| reported(&e.kind).map(|report| (&e.name, report)));
+        let (mut backed, mut mistake) = (Vec::new(), None);
+        for (name, report) in reports {
+            let tcb = report.reported_tcb();
             let refusals = minimum.refusals(&tcb.components(product));
-            if !refusals.is_empty() {
-                let reversed = version.is_some_and(|v| v.reversed() == *tcb);
-                let why = if reversed { "its bytes stand in reverse order".into() } else { refusals.join("; ") };
-                locked_out = Some(format!("the node of {name} reports {tcb} and would be refused: {why}"));
+            match report.cpuid() {
+                Some(own) if own == cpuid && refusals.is_empty() => backed.push(name.clone()),
+                Some(own) if own == cpuid => {
+                    let reversed = version.is_some_and(|version| version.reversed() == tcb);
+                    let why = if reversed { "its bytes stand in reverse order".into() } else { refusals.join("; ") };
+                    return (Vec::new(), Some(format!("the node of {name} reports {tcb} and would be refused: {why}")));
+                }
+                Some(own) if own.product() == Some(product) => {
+                    mistake = Some(format!("the report {name} is of cpuid {own}: CCF wants an entry for exactly that"));
+                }
+                _ => {}
             }
         }
-        let backed =
-            if locked_out.is_some() { Vec::new() } else { reports.into_iter().map(|(name, _)| name).collect() };
-        self.settle(action, format!("{cpuid} ({product}) {written}"), backed, locked_out);
+        if let Some(reversed) = version.and_then(|version| version.meant(product)) {
+            mistake = Some(format!("its bytes stand in reverse order: was {reversed} meant?"));
+            backed.clear();
+        }
+        let mistake = if backed.is_empty() { mistake } else { None };
+        (backed, mistake)
     }
+
+    fn tcb_contents(&mut self, cpuid: Cpuid, product: Product, minimum: &MinimumTcb) {
+        if product == Product::Turin {
+            self.warn_once("tcb-product", format!("{cpuid}: CCF trusts no root for Turin, so no such node can join"));
+        }
+        let Some(version) = minimum.version(product) else { return };
+        if version.0 == 0 {
+            self.checks.warn("tcb-zero", format!("{cpuid}: every component is 0, so any firmware is admitted"));
+        }
+        if let Some(text) = minimum.hexstring.as_deref().filter(|text| TcbVersion::from_hex(text) != Some(version)) {
+            let text: String = text.chars().take(40).collect();
+            self.checks.warn(
+                "tcb-hexstring",
+                format!("{cpuid}: hexstring says {text:?} and the components {version}; CCF compares the components"),
+            );
+        }
+    }
+}
+
+fn reported(kind: &Kind) -> Option<&Report> {
+    match kind {
+        Kind::Report { report, valid: true, .. } => Some(report),
+        _ => None,
+    }
+}
+
+fn shown(cpuid: Cpuid, product: Product, written: &Value) -> String {
+    format!("{cpuid} ({product}) {written}")
 }

@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::Kind;
 use super::comparison::Comparison;
+use super::{Evidence, Kind};
+use crate::evidence::snp::did_x509;
 use crate::evidence::snp::uvm::{KNOWN_ISSUERS, UvmEndorsement};
 use crate::evidence::snp::version::{CcfVersion, SvnOrder};
 use crate::proposal::Action;
@@ -21,20 +22,23 @@ impl Comparison<'_> {
                 _ => None,
             })
             .collect();
+        if let Err(error) = did_x509::check_syntax(did) {
+            return self.malformed(action, did, format!("did is no did:x509: {error}"));
+        }
         if !adds {
             let backed = self
                 .backing(|kind| matches!(kind, Kind::Uvm { uvm, valid: true } if uvm.did == did && uvm.feed == feed));
-            self.settle(action, format!("{feed} of {did}"), backed, None);
+            let mistake =
+                known.iter().find_map(|uvm| wrong_pair(uvm, did, feed)).or_else(|| self.unproved_uvm(did, feed));
+            self.settle(action, format!("{feed} of {did}"), backed, mistake);
             return;
         }
         let Some(svn) = self.svn(action) else { return };
         let order = self.ccf.map_or(SvnOrder::Integer, CcfVersion::svn_order);
         let backs = |uvm: &UvmEndorsement| uvm.did == did && uvm.feed == feed && order.compare(&svn, &uvm.svn).is_le();
         let mistake = known.iter().find_map(|uvm| {
-            if uvm.did == did && uvm.feed != feed {
-                Some(format!("wrong feed: the endorsement's is {}", uvm.feed))
-            } else if uvm.feed == feed && uvm.did != did {
-                Some(format!("wrong issuer: the endorsement's is {}", uvm.did))
+            if let Some(mistake) = wrong_pair(uvm, did, feed) {
+                Some(mistake)
             } else if uvm.did == did && !backs(uvm) {
                 let how = if order == SvnOrder::Text { " (this version of CCF compares svn as text)" } else { "" };
                 Some(format!("svn {svn} is above the endorsement's {}, so nodes with it could not join{how}", uvm.svn))
@@ -42,6 +46,7 @@ impl Comparison<'_> {
                 None
             }
         });
+        let mistake = mistake.or_else(|| self.unproved_uvm(did, feed));
         let lower = known.iter().any(|uvm| backs(uvm)) && known.iter().all(|uvm| !backs(uvm) || uvm.svn != svn);
         let backed = self.backing(|kind| matches!(kind, Kind::Uvm { uvm, valid: true } if backs(uvm)));
         self.settle(action, format!("{feed} svn {svn} of {did}"), backed, mistake);
@@ -52,6 +57,14 @@ impl Comparison<'_> {
             );
         }
         self.uvm_contents(did, feed, &svn, order);
+    }
+
+    /// An endorsement that has the pair, and is not to be believed.
+    fn unproved_uvm(&self, did: &str, feed: &str) -> Option<String> {
+        let named =
+            |e: &&Evidence| matches!(&e.kind, Kind::Uvm { uvm, valid: false } if uvm.did == did && uvm.feed == feed);
+        let item = self.evidence.iter().find(named)?;
+        Some(format!("only {} has it, whose issuer or signature do not hold", item.name))
     }
 
     /// The svn, whose type depends on the version of CCF.
@@ -98,5 +111,14 @@ impl Comparison<'_> {
                 format!("this version of CCF compares svn as text: with {svn} registered, an endorsement of another number of digits may be refused or admitted wrongly"),
             );
         }
+    }
+}
+
+/// What is wrong where an endorsement has one of the two, and not the other.
+fn wrong_pair(uvm: &UvmEndorsement, did: &str, feed: &str) -> Option<String> {
+    match (uvm.did == did, uvm.feed == feed) {
+        (true, false) => Some(format!("wrong feed: the endorsement's is {}", uvm.feed)),
+        (false, true) => Some(format!("wrong issuer: the endorsement's is {}", uvm.did)),
+        _ => None,
     }
 }

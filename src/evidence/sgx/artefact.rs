@@ -6,8 +6,8 @@ use super::sigstruct::{self, SigStruct, SigStructError};
 use crate::digest::MrEnclave;
 use crate::evidence::check::Checks;
 
-/// The largest enclave file that is read: 1 GiB.
-pub const MAX_FILE: u64 = 1 << 30;
+/// The largest enclave file that is read: 256 MiB, several times what any CCF release has.
+pub const MAX_FILE: u64 = 256 << 20;
 
 /// What was found in a file.
 #[derive(Clone, Debug)]

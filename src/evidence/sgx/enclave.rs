@@ -40,6 +40,11 @@ pub enum EnclaveError {
 }
 
 impl Enclave {
+    /// Whether a file is an ELF with the section that Open Enclave gives its enclaves, whatever else is wrong with it.
+    pub fn is_one(file: &[u8]) -> bool {
+        Image::is_enclave(file)
+    }
+
     /// Measures an enclave's file.
     ///
     /// # Errors

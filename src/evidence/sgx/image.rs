@@ -83,16 +83,24 @@ pub struct Image<'a> {
     patches: Vec<(u64, Vec<u8>)>,
 }
 
+/// The section in which Open Enclave's enclaves have their settings.
+const OEINFO: &str = ".oeinfo";
+
 impl<'a> Image<'a> {
+    /// Whether a file has that section.
+    pub fn is_enclave(file: &[u8]) -> bool {
+        Elf::parse(file).is_ok_and(|elf| elf.section(OEINFO).is_ok_and(|section| section.is_some()))
+    }
+
     /// Reads the ELF file.
     ///
     /// # Errors
     /// [`ImageError`]
     pub fn parse(file: &'a [u8]) -> Result<Self, ImageError> {
         let elf = Elf::parse(file)?;
+        let oeinfo = elf.section(OEINFO)?.ok_or(ImageError::NoSection(OEINFO))?;
         let (segments, tls_segment) = elf.segments()?;
         let size = segments.iter().map(|s| s.address + s.size).max().unwrap_or(0).next_multiple_of(PAGE);
-        let oeinfo = elf.section(".oeinfo")?.ok_or(ImageError::NoSection(".oeinfo"))?;
         let symbols = Symbols::read(&elf)?;
         let mut tls = Tls::default();
         if let Some(data) = elf.section(".tdata")? {

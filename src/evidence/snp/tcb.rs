@@ -129,6 +129,26 @@ impl TcbVersion {
         hex.then(|| u64::from_str_radix(text, 16).ok().map(Self)).flatten()
     }
 
+    /// Whether bytes that `product` leaves unused are set.
+    pub fn sets_reserved(self, product: Product) -> bool {
+        let reserved = match product {
+            Product::Milan | Product::Genoa => 0x0000_ffff_ffff_0000,
+            Product::Turin => 0x00ff_ffff_0000_0000,
+        };
+        self.0 & reserved != 0
+    }
+
+    /// The version that was meant, if this one can only be that with its bytes in reverse order.
+    ///
+    /// Real firmware has an SNP version above 0, a microcode above the boot loader, and nothing in reserved bytes.
+    pub fn meant(self, product: Product) -> Option<Self> {
+        let plausible = |version: Self| {
+            let tcb = version.components(product);
+            !version.sets_reserved(product) && tcb.snp > 0 && tcb.microcode > tcb.boot_loader
+        };
+        (!plausible(self) && plausible(self.reversed())).then(|| self.reversed())
+    }
+
     /// The same bytes the other way round: the mistake that a mis-read TCB usually is.
     pub fn reversed(self) -> Self {
         Self(self.0.swap_bytes())
@@ -263,6 +283,22 @@ impl MinimumTcb {
             microcode: Some(tcb.microcode),
             hexstring: None,
         }
+    }
+
+    /// The same as one number, if every component of `product` is there and no other.
+    pub fn version(&self, product: Product) -> Option<TcbVersion> {
+        let mut bytes = [0; 8];
+        match product {
+            Product::Milan | Product::Genoa => {
+                [bytes[0], bytes[1]] = [self.boot_loader?, self.tee?];
+                [bytes[6], bytes[7]] = [self.snp?, self.microcode?];
+            }
+            Product::Turin => {
+                [bytes[0], bytes[1], bytes[2], bytes[3]] = [self.fmc?, self.boot_loader?, self.tee?, self.snp?];
+                bytes[7] = self.microcode?;
+            }
+        }
+        (self.fmc.is_some() == product.has_fmc()).then(|| TcbVersion(u64::from_le_bytes(bytes)))
     }
 
     /// Why a node that reports `tcb` is refused, one text for each component; empty if it is admitted.

@@ -195,26 +195,16 @@ fn minimum(value: &Value, product: Product, found: &mut dyn FnMut(crate::evidenc
 }
 
 fn hex_version(version: TcbVersion, product: Product, found: &mut dyn FnMut(crate::evidence::check::Verdict, String)) {
-    // Real firmware has an SNP version above 0, a microcode above the boot loader, and nothing in reserved bytes.
-    let reserved = |v: TcbVersion| match product {
-        Product::Turin => v.0 & 0x00ff_ffff_0000_0000,
-        Product::Milan | Product::Genoa => v.0 & 0x0000_ffff_ffff_0000,
-    };
-    let plausible = |v: TcbVersion| {
-        let tcb = v.components(product);
-        reserved(v) == 0 && tcb.snp > 0 && tcb.microcode > tcb.boot_loader
-    };
     let components = version.components(product);
-    if !plausible(version) && plausible(version.reversed()) {
-        let reversed = version.reversed();
+    if let Some(meant) = version.meant(product) {
         found(
             Fail,
             format!(
-                "its bytes stand in reverse order: {version} is {components}; was {reversed} meant, {}?",
-                reversed.components(product)
+                "its bytes stand in reverse order: {version} is {components}; was {meant} meant, {}?",
+                meant.components(product)
             ),
         );
-    } else if reserved(version) != 0 {
+    } else if version.sets_reserved(product) {
         found(Fail, format!("{version} has digits where {product} has reserved bytes"));
     } else if version.0 == 0 {
         found(Warn, "every component is 0: any firmware is admitted".into());

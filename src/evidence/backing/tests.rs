@@ -1,0 +1,261 @@
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::digest::{SnpMeasurement, sha256};
+use crate::evidence::check::Verdict;
+use crate::evidence::policy::deployment;
+use crate::evidence::snp::testing::{IN_DATE, lab};
+use crate::evidence::snp::uvm::{Form, SvnType};
+use crate::proposal::Action;
+
+const POLICY: &str = "package policy\n\napi_version := \"0.10.0\"\n";
+const FEED: &str = "ContainerPlat-AMD-UVM";
+const DID: &str = "did:x509:0:sha256:I__iuL25oXEVFdTP_aBLx_eT1RPHbCQ_ECBQfYZpt9s::eku:1.3.6.1.4.1.311.76.59.1.2";
+
+fn evidence(kind: Kind) -> Evidence {
+    Evidence { name: "the file".into(), kind, digest: Some(sha256(b"the file")) }
+}
+
+fn report(change: impl FnOnce(&mut [u8]), valid: bool) -> Evidence {
+    let report = Box::new(Report::parse(&lab().report(change)).unwrap());
+    evidence(Kind::Report { report, valid, why: "its endorsements are missing".into() })
+}
+
+fn uvm(svn: &str, valid: bool) -> Evidence {
+    let chain = lab().uvm_chain(IN_DATE);
+    let made_up = lab().uvm_did(&BASE64_URL_SAFE_NO_PAD.encode(sha256(&chain[1])));
+    let payload = format!(
+        r#"{{"x-ms-sevsnpvm-launchmeasurement":"{}","x-ms-sevsnpvm-guestsvn":"{svn}"}}"#,
+        "0123456789abcdef".repeat(6)
+    );
+    let mut endorsement = UvmEndorsement::parse(&lab().uvm_legacy(&made_up, FEED, &chain, &payload)).unwrap();
+    assert_eq!((endorsement.form, endorsement.svn_type), (Form::Legacy, SvnType::Text));
+    endorsement.did = DID.into();
+    evidence(Kind::Uvm { uvm: Box::new(endorsement), valid })
+}
+
+fn policy(policy: &str) -> Evidence {
+    evidence(Kind::Policies(deployment::find(policy.as_bytes()).unwrap()))
+}
+
+fn verify_one(name: &str, args: Value, evidence: &[Evidence], ccf: Option<&str>) -> Checks {
+    let proposal = Proposal::of(vec![Action::new(name, Some(args))]);
+    verify(&proposal, evidence, ccf.map(|version| version.parse().unwrap())).0
+}
+
+#[track_caller]
+fn passes(name: &str, args: Value, evidence: &[Evidence], ccf: Option<&str>) -> Checks {
+    let checks = verify_one(name, args, evidence, ccf);
+    assert_eq!(checks.get(name).map(|c| c.verdict), Some(Verdict::Pass), "{checks:#?}");
+    checks
+}
+
+/// The action fails, and `because` is what is said of it.
+#[track_caller]
+fn fails(name: &str, args: Value, evidence: &[Evidence], ccf: Option<&str>, because: &str) {
+    let checks = verify_one(name, args.clone(), evidence, ccf);
+    let told = checks.iter().any(|c| c.verdict == Verdict::Fail && c.detail.contains(because));
+    assert!(told, "{name} {args}: {because}: {checks:#?}");
+    assert_eq!(checks.verdict(), "fail");
+}
+
+#[track_caller]
+fn warns(checks: &Checks, name: &str, because: &str) {
+    let told = checks.iter().any(|c| c.name == name && c.verdict == Verdict::Warn && c.detail.contains(because));
+    assert!(told, "{name} {because}: {checks:#?}");
+}
+
+fn reversed(hex_text: &str) -> String {
+    let mut bytes = hex::decode(hex_text).unwrap();
+    bytes.reverse();
+    hex::encode(bytes)
+}
+
+#[test]
+fn every_mistake_in_host_data_is_called_by_its_name() {
+    let name = "add_snp_host_data";
+    let right = hex::encode(sha256(POLICY.as_bytes()));
+    let args = |host_data: &str| json!({"host_data": host_data, "security_policy": POLICY});
+    let base64 = BASE64_STANDARD.encode(POLICY);
+    passes(name, args(&right), &[policy(POLICY)], None);
+    passes(name, args(&right), &[policy(&base64)], None);
+    passes("remove_snp_host_data", json!({"host_data": right}), &[policy(POLICY)], None);
+    let hash = |text: &str| hex::encode(sha256(text.as_bytes()));
+    for (host_data, because) in [
+        (hash(&base64), "base64 text"),
+        (hash(&format!("{base64}\n")), "base64 text with a newline"),
+        (hash(&POLICY.replace('\n', "\r\n")), "CRLF"),
+        (hash(&format!("{POLICY}\n")), "newline more"),
+        (hash(POLICY.trim_end()), "without the newline"),
+        (hash("the file"), "SHA-256 of the file the file as it stands"),
+        (right.to_uppercase(), "lowercase"),
+        (format!("0x{right}"), "0x"),
+        (format!("{right}\n"), "not a hexadecimal digit"),
+        (right[..62].to_owned(), "62 characters"),
+        (reversed(&right), "reverse order"),
+        (hash("anything"), "no evidence backs it"),
+    ] {
+        for name in ["add_snp_host_data", "remove_snp_host_data"] {
+            fails(name, args(&host_data), &[policy(POLICY)], None, because);
+        }
+    }
+    let with = |policy: Value| json!({"host_data": right, "security_policy": policy});
+    fails(name, with(json!(base64)), &[policy(POLICY)], None, "is base64");
+    fails(name, with(json!(format!("{POLICY}\n"))), &[policy(POLICY)], None, "newline more");
+    fails(name, with(json!(7)), &[policy(POLICY)], None, "no text security_policy");
+    warns(&passes(name, with(json!("")), &[policy(POLICY)], None), "security-policy", "empty");
+    let open = "package policy\nmount_device := {\"allowed\": true}\n";
+    let args = json!({"host_data": hash(open), "security_policy": open});
+    fails(name, args, &[policy(open)], None, "admits everything");
+    // A report shows that a node runs with it, if it is one.
+    let node = json!({"host_data": "33".repeat(32), "security_policy": ""});
+    warns(&passes(name, node.clone(), &[report(|_| {}, true)], None), "policy-unknown", "no policy shows");
+    fails(name, node, &[report(|_| {}, false)], None, "not verified");
+}
+
+#[test]
+fn every_mistake_in_a_measurement_is_called_by_its_name() {
+    let name = "add_snp_measurement";
+    let args = |measurement: &str| json!({"measurement": measurement});
+    let right = "0123456789abcdef".repeat(6);
+    let moot = passes(name, args(&right), &[uvm("101", true)], None);
+    warns(&moot, "measurement-moot", "UVM endorsement");
+    passes(name, args(&"22".repeat(48)), &[report(|_| {}, true)], None);
+    passes("remove_snp_measurement", args(&right), &[uvm("101", true)], None);
+    for (measurement, because) in [
+        (right.to_uppercase(), "lowercase"),
+        (format!("0x{right}"), "0x"),
+        (right[..64].to_owned(), "64 characters"),
+        (reversed(&right), "reverse order"),
+        ("00".repeat(48), "no evidence"),
+    ] {
+        for name in ["add_snp_measurement", "remove_snp_measurement"] {
+            fails(name, args(&measurement), &[uvm("101", true)], None, because);
+        }
+    }
+    fails(name, args(&right), &[uvm("101", false)], None, "did not pass its own checks");
+    fails(name, args(&"22".repeat(48)), &[report(|_| {}, false)], None, "did not pass its own checks");
+    assert_eq!(SnpMeasurement([0x22; 48]).to_string(), "22".repeat(48));
+}
+
+#[test]
+fn every_mistake_in_a_uvm_endorsement_is_called_by_its_name() {
+    let name = "add_snp_uvm_endorsement";
+    let args = |did: &str, feed: &str, svn: Value| json!({"did": did, "feed": feed, "svn": svn});
+    let good = || args(DID, FEED, json!("101"));
+    let given = [uvm("101", true)];
+    for ccf in [None, Some("5.0.1"), Some("6.0.14"), Some("7.0.0")] {
+        passes(name, good(), &given, ccf);
+        fails(name, args(DID, FEED, json!(101)), &given, ccf, "svn is a number");
+    }
+    passes(name, args(DID, FEED, json!(101)), &given, Some("4.0.1"));
+    fails(name, good(), &given, Some("4.0.1"), "CCF 4 wants a number");
+    fails(name, args(DID, FEED, json!("102")), &given, None, "above the endorsement's 101");
+    fails(name, args(DID, FEED, json!("1x")), &given, None, "no decimal number");
+    fails(name, args(DID, FEED, json!(null)), &given, None, "no decimal number");
+    fails(name, args(DID, "ConfAKS-AMD-UVM", json!("101")), &given, None, "wrong feed");
+    let aks = DID.replace("59.1.2", "59.1.5");
+    fails(name, args(&aks, FEED, json!("101")), &given, None, "wrong issuer");
+    fails(name, args("x509:0:sha256:AA", FEED, json!("101")), &given, None, "no did:x509");
+    fails(name, args(DID, FEED, json!("101")), &[uvm("101", false)], None, "do not hold");
+    fails(name, args(DID, FEED, json!("101")), &[], None, "no evidence");
+    warns(&passes(name, args(DID, FEED, json!("100")), &given, None), "uvm-svn", "older images");
+    warns(&passes(name, args(DID, FEED, json!("99")), &given, None), "uvm-svn", "begin at svn 100");
+    // As text "99" is above "101".
+    fails(name, args(DID, FEED, json!("99")), &given, Some("6.0.13"), "compares svn as text");
+    warns(&passes(name, good(), &given, Some("6.0.13")), "svn-order", "number of digits");
+    let remove = "remove_snp_uvm_endorsement";
+    passes(remove, json!({"did": DID, "feed": FEED}), &given, None);
+    fails(remove, json!({"did": DID, "feed": "ConfAKS-AMD-UVM"}), &given, None, "wrong feed");
+    fails(remove, json!({"did": DID}), &given, None, "no texts did and feed");
+}
+
+#[test]
+fn every_mistake_in_a_minimum_tcb_is_called_by_its_name() {
+    let (name, hex_name) = ("set_snp_minimum_tcb_version", "set_snp_minimum_tcb_version_hex");
+    let args = |cpuid: &str, tcb: Value| json!({"cpuid": cpuid, "tcb_version": tcb});
+    let tcb = |boot_loader: u32, snp: u32, microcode: u32| json!({"boot_loader": boot_loader, "tee": 0, "snp": snp, "microcode": microcode});
+    let given = [report(|_| {}, true)];
+    passes(name, args("00a00f11", tcb(4, 0x18, 0xdb)), &given, None);
+    passes(name, args("00a00f11", tcb(3, 0x17, 0xdb)), &given, None);
+    passes(hex_name, args("00a00f11", json!("db18000000000004")), &given, None);
+    for (name, args, because) in [
+        (name, args("00a00f11", tcb(5, 0x18, 0xdb)), "boot_loader is 4, below the minimum 5"),
+        (name, args("00a00f11", json!({"boot_loader": 219, "tee": 24, "snp": 0, "microcode": 4})), "reverse order"),
+        (hex_name, args("00a00f11", json!("04000000000018db")), "reverse order"),
+        (name, args("00a00f11", tcb(4, 256, 0xdb)), "from 0 to 255"),
+        (name, args("00a00f11", json!({"snp": 24})), "does not name"),
+        (
+            name,
+            args("00a00f11", json!({"fmc": 0, "boot_loader": 4, "tee": 0, "snp": 24, "microcode": 219})),
+            "names fmc",
+        ),
+        (name, args("00a00f11", json!({"ucode": 1})), "no component"),
+        (name, args("00b00f11", tcb(1, 1, 1)), "does not name fmc"),
+        (name, args("00a00f11", json!("db18000000000004")), "no object"),
+        (hex_name, args("00a00f11", tcb(4, 0x18, 0xdb)), "no text"),
+        (hex_name, args("00a00f11", json!("db1800000000004")), "16 hexadecimal digits"),
+        (name, args("00a00f10", tcb(4, 0x18, 0xdb)), "is of cpuid 00a00f11"),
+        (name, args("00a10f11", tcb(4, 0x18, 0xdb)), "no evidence"),
+        (name, args("110fa000", tcb(4, 0x18, 0xdb)), "reverse order: 00a00f11"),
+        (name, args("00A00F11", tcb(4, 0x18, 0xdb)), "lowercase"),
+        (name, args("00800f12", tcb(4, 0x18, 0xdb)), "no processor"),
+        (name, json!({"tcb_version": tcb(4, 0x18, 0xdb)}), "no text cpuid"),
+    ] {
+        fails(name, args, &given, None, because);
+    }
+    // Without any report too: nobody could ever meet it, or it was written the other way round.
+    fails(hex_name, args("00a00f11", json!("04000000000018db")), &[], None, "reverse order: was db18000000000004");
+    fails(name, args("00a00f11", tcb(4, 0x18, 0xdb)), &[report(|_| {}, false)], None, "no evidence");
+    let zero = passes(name, args("00a00f11", tcb(0, 0, 0)), &given, None);
+    warns(&zero, "tcb-zero", "any firmware");
+    let mut with_text = tcb(4, 0x18, 0xdb);
+    with_text["hexstring"] = json!("0418000000000004");
+    warns(&passes(name, args("00a00f11", with_text), &given, None), "tcb-hexstring", "CCF compares the components");
+    // Two nodes, one of which would be locked out.
+    let older = report(|r| r[0x180] = 3, true);
+    fails(name, args("00a00f11", tcb(4, 0x18, 0xdb)), &[report(|_| {}, true), older], None, "boot_loader is 3");
+    let remove = "remove_snp_minimum_tcb_version";
+    warns(&passes(remove, json!({"cpuid": "00a00f11"}), &given, None), "tcb-removed", "00a00f11");
+    fails(remove, json!({"cpuid": "00a10f11"}), &given, None, "no evidence");
+}
+
+#[test]
+fn virtual_and_sgx_values_have_their_own_evidence() {
+    let program = evidence(Kind::Executable(HostData(sha256(b"program"))));
+    let args = |host_data: &str| json!({"host_data": host_data});
+    let right = hex::encode(sha256(b"program"));
+    for name in ["add_virtual_host_data", "remove_virtual_host_data"] {
+        passes(name, args(&right), std::slice::from_ref(&program), None);
+        fails(name, args(&right.to_uppercase()), std::slice::from_ref(&program), None, "lowercase");
+        fails(name, args(&reversed(&right)), std::slice::from_ref(&program), None, "reverse order");
+        fails(name, args(&right), &[policy(POLICY)], None, "no evidence");
+        let hashed = hex::encode(sha256(b"the file"));
+        fails(name, args(&hashed), &[policy(POLICY)], None, "that is no program");
+    }
+    // A program's hash is the host data of no SNP node, and no enclave's measurement.
+    fails("add_snp_host_data", args(&right), std::slice::from_ref(&program), None, "no evidence");
+    fails("add_node_code", json!({"code_id": right}), std::slice::from_ref(&program), None, "no evidence");
+    fails("add_node_code", json!({"code_id": "0"}), &[], Some("6.0.0"), "CCF 6 and later");
+    let measurement = crate::evidence::virt::MEASUREMENT;
+    passes("add_virtual_measurement", json!({"measurement": measurement}), &[], None);
+    fails("add_virtual_measurement", json!({"measurement": "v1"}), &[], None, "every virtual node's");
+}
+
+#[test]
+fn what_no_artefact_is_behind_is_never_a_yes() {
+    let script = json!({"policy": "export function apply(statements) { return true; }"});
+    fails("set_node_join_policy", script.clone(), &[policy(POLICY)], None, "lets a script decide");
+    let text = script["policy"].as_str().unwrap();
+    let same = Evidence { digest: Some(sha256(text.as_bytes())), ..policy(POLICY) };
+    warns(&passes("set_node_join_policy", script, &[same], None), "join-policy-script", "by a script");
+    fails("add_executor_node_code", json!({"executor_code_id": "ab"}), &[], None, "can't be computed");
+    let other = verify_one("set_constitution", json!({"constitution": "x"}), &[], None);
+    assert_eq!((other.get("other-action").unwrap().verdict, other.verdict()), (Verdict::Warn, "incomplete"));
+    let unusable = evidence(Kind::Unusable("it is a proposal".into()));
+    warns(&judge(&[unusable]), "evidence", "it backs nothing: it is a proposal");
+    assert_eq!(judge(&[report(|_| {}, false)]).verdict(), "incomplete");
+    assert_eq!(judge(&[uvm("101", false)]).verdict(), "fail");
+}
