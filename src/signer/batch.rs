@@ -1,5 +1,6 @@
 //! Many signatures in one go: one thread signs, another checks what it signed.
 
+use std::ops::ControlFlow;
 use std::sync::mpsc;
 use std::thread;
 
@@ -18,30 +19,22 @@ pub async fn sign_all<E: From<SignerError> + Send + 'static>(
 ) -> Result<(), E> {
     signer.certificate().check_in_date(OffsetDateTime::now_utc()).map_err(SignerError::from)?;
     let certificate = signer.certificate().clone();
-    let (to_check, signed) = mpsc::channel();
+    let to_be_signed = messages.iter().map(|message| Envelope::to_be_signed(message, &certificate)).collect();
+    let (to_check, signatures) = mpsc::channel();
     let checking = thread::spawn(move || {
-        for (message, signature) in signed {
+        for (message, signature) in messages.into_iter().zip(signatures) {
             let envelope = Envelope::new(message, &certificate, signature).map_err(SignerError::from)?;
             done(envelope)?;
         }
         Ok(())
     });
-    let mut result = Ok(());
-    for message in messages {
-        match signer.sign(&Envelope::to_be_signed(&message, signer.certificate())).await {
-            Ok(signature) => {
-                // The channel closes when a check fails: then that thread's error is the one to tell.
-                if to_check.send((message, signature)).is_err() {
-                    break;
-                }
-            }
-            Err(error) => {
-                result = Err(error);
-                break;
-            }
-        }
-    }
-    drop(to_check);
+    // The channel closes when a check fails: then that thread's error is the one to tell.
+    let mut signed = move |signature| match to_check.send(signature) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_) => ControlFlow::Break(()),
+    };
+    let result = signer.sign_each(to_be_signed, &mut signed).await;
+    drop(signed);
     let checked = checking.join().unwrap_or_else(|_| Err(SignerError::Checker.into()));
     checked.and(result.map_err(E::from))
 }

@@ -21,7 +21,7 @@ use self::card::Card;
 pub use self::error::Pkcs11Error;
 pub use self::list::{TokenKey, list};
 use self::module::{Held, Module, PATIENCE};
-use super::{PinSource, Pkcs11Uri, Signer, SignerError};
+use super::{PinSource, Pkcs11Uri, Signed, Signer, SignerError};
 use crate::cose::{MemberCertificate, Signature};
 
 /// A key on a token, in an open session.
@@ -42,8 +42,8 @@ impl Pkcs11Signer {
     ) -> Result<Self, SignerError> {
         let module = Module::load(uri.module.as_ref()).await?;
         let card = card::open(&module, uri, pins).await?;
-        let wanted = uri.clone();
-        let key = card.with("looking for the key", PATIENCE, move |_, card| card.find_key(&wanted)).await?;
+        let (wanted, path) = (uri.clone(), module.path().to_owned());
+        let key = card.with("looking for the key", PATIENCE, move |_, card| card.find_key(path, &wanted)).await?;
         if key.always_authenticate {
             card::keep_pin(&card, uri, pins).await?;
         }
@@ -69,6 +69,19 @@ impl Signer for Pkcs11Signer {
         let sign = move |module: &Pkcs11, card: &mut Card| card.sign(module, algorithm, &message);
         let bytes = self.card.with("signing", self.patience, sign).await?;
         Ok(Signature::from_any(algorithm, &bytes)?)
+    }
+
+    /// One crossing to the module's thread for all: the token does not wait while a signature is looked at.
+    async fn sign_each(&self, messages: Vec<Vec<u8>>, signed: &mut Signed<'_>) -> Result<(), SignerError> {
+        let algorithm = self.algorithm();
+        let sign = move |module: &Pkcs11, card: &mut Card, message: Vec<u8>| card.sign(module, algorithm, &message);
+        let mut signatures = self.card.each("signing", self.patience, messages, sign);
+        while let Some(bytes) = signatures.next().await? {
+            if signed(Signature::from_any(algorithm, &bytes)?).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -5,6 +5,8 @@ mod command;
 mod pkcs11;
 mod secrets;
 
+use std::ops::ControlFlow;
+
 use ccf_gov::cose::{Algorithm, CreatedAt, Envelope, Message, MessageType, Signature};
 use ccf_gov::signer::{NewKeys, PemSigner, Signer, sign};
 
@@ -33,6 +35,19 @@ pub async fn keeps_contract(signer: &dyn Signer, keys: &NewKeys) {
     for message in &messages {
         let signature = signer.sign(message).await.unwrap();
         keys.certificate().verify(message, &signature).unwrap();
+    }
+    // A batch comes in order, and ends where it is told to.
+    for end in [messages.len(), 2] {
+        let mut signatures = Vec::new();
+        let mut keep = |signature| {
+            signatures.push(signature);
+            if signatures.len() == end { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        signer.sign_each(messages.iter().map(|m| m.to_vec()).collect(), &mut keep).await.unwrap();
+        assert_eq!(signatures.len(), end);
+        for (message, signature) in messages.iter().zip(&signatures) {
+            keys.certificate().verify(message, signature).unwrap();
+        }
     }
     // Two at a time.
     let (one, two) = tokio::join!(signer.sign(&messages[0]), signer.sign(&messages[1]));

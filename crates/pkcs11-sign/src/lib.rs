@@ -1,16 +1,19 @@
 //! `C_Sign` of an operation that `C_SignInit` began.
 //!
 //! A key with `CKA_ALWAYS_AUTHENTICATE` wants a log-in between `C_SignInit` and `C_Sign`. `cryptoki` makes both calls in one
-//! function, with no room between them, so the second one is made here. It is the only code of ccf-gov's that is `unsafe`,
-//! which is why it has a package of its own.
+//! function, with no room between them; and it makes as much room for the signature as the token asks for, however much.
+//! So the second call is made here. It is the only code of ccf-gov's that is `unsafe`, which is why it has a package of its
+//! own.
 
 use std::path::Path;
 
-use cryptoki_sys::{CK_RV, CK_SESSION_HANDLE, CK_ULONG, CKR_FUNCTION_NOT_SUPPORTED, CKR_GENERAL_ERROR, CKR_OK, Pkcs11};
+use cryptoki_sys::{CK_C_Sign, CK_RV, CK_SESSION_HANDLE, CK_ULONG, CKR_FUNCTION_NOT_SUPPORTED, CKR_OK, Pkcs11};
 
 /// A module whose `C_Sign` can be called.
 pub struct SignCall {
-    module: Pkcs11,
+    c_sign: CK_C_Sign,
+    /// Keeps the library loaded.
+    _module: Pkcs11,
 }
 
 impl SignCall {
@@ -18,23 +21,22 @@ impl SignCall {
     pub fn load(module: &Path) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         // SAFETY: loading runs the library's initialisers. They have run already, since the module is in use.
         let module = unsafe { Pkcs11::new(module) }?;
-        Ok(Self { module })
-    }
-
-    /// Signs `data` in `session`, where `C_SignInit` was called; the signature takes at most `max` bytes.
-    /// An error is the module's own code (`CKR_…`).
-    pub fn sign(&self, session: CK_SESSION_HANDLE, data: &[u8], max: usize) -> Result<Vec<u8>, CK_RV> {
-        let Ok(get_function_list) = self.module.C_GetFunctionList else { return Err(CKR_FUNCTION_NOT_SUPPORTED) };
+        let Ok(get_function_list) = module.C_GetFunctionList else { return Err("it has no C_GetFunctionList".into()) };
         let mut list = std::ptr::null_mut();
         // SAFETY: `list` is a place for one pointer, as the function wants.
         let code = unsafe { get_function_list(&mut list) };
         if code != CKR_OK {
-            return Err(code);
+            return Err(format!("C_GetFunctionList failed ({code:#x})").into());
         }
         // SAFETY: after CKR_OK it is null or points to the module's own list, which stays while the module is loaded.
-        let Some(c_sign) = (unsafe { list.as_ref() }).and_then(|list| list.C_Sign) else {
-            return Err(CKR_FUNCTION_NOT_SUPPORTED);
-        };
+        let c_sign = unsafe { list.as_ref() }.and_then(|list| list.C_Sign);
+        Ok(Self { c_sign, _module: module })
+    }
+
+    /// Signs `data` in `session`, where `C_SignInit` was called, into a buffer of `max` bytes.
+    /// An error is the module's own code (`CKR_…`), or `None` for a signature that would be longer than its buffer.
+    pub fn sign(&self, session: CK_SESSION_HANDLE, data: &[u8], max: usize) -> Result<Vec<u8>, Option<CK_RV>> {
+        let Some(c_sign) = self.c_sign else { return Err(Some(CKR_FUNCTION_NOT_SUPPORTED)) };
         let mut signature = vec![0; max];
         let mut length = max as CK_ULONG;
         // SAFETY: both buffers outlive the call and have the lengths that go with them. The module does not write to
@@ -43,12 +45,12 @@ impl SignCall {
             c_sign(session, data.as_ptr().cast_mut(), data.len() as CK_ULONG, signature.as_mut_ptr(), &mut length)
         };
         match usize::try_from(length) {
-            Ok(length) if code == CKR_OK && length <= max => {
+            _ if code != CKR_OK => Err(Some(code)),
+            Ok(length) if length <= max => {
                 signature.truncate(length);
                 Ok(signature)
             }
-            Ok(_) | Err(_) if code == CKR_OK => Err(CKR_GENERAL_ERROR),
-            _ => Err(code),
+            _ => Err(None),
         }
     }
 }

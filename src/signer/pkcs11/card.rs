@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use ccf_gov_pkcs11_sign::SignCall;
 use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error, RvError};
 use cryptoki::session::{Session, SessionState, UserType};
@@ -20,9 +19,8 @@ pub(super) struct Card {
     pub(super) token: TokenInfo,
     pub(super) session: Session,
     pub(super) key: Option<Key>,
-    /// Both are there only for a key that wants the PIN before each signature.
+    /// It is kept only for a key that wants it before each signature.
     pin: Option<AuthPin>,
-    pub(super) sign_call: Option<SignCall>,
 }
 
 /// Opens a session on the token that `uri` names, and logs in if the token wants that.
@@ -33,10 +31,9 @@ pub(super) async fn open(
 ) -> Result<Held<Card>, Pkcs11Error> {
     let wanted = uri.clone();
     let find = move |module: &Pkcs11| Card::open(module, &wanted);
-    let card = module.run("looking for the token", PATIENCE, find).await?;
-    let needs_login = card.needs_login()?;
-    let token = card.token.clone();
-    let card = Held::new(module.clone(), card);
+    let card = Held::new(module.clone(), module.run("looking for the token", PATIENCE, find).await?);
+    let ask = |_: &Pkcs11, card: &mut Card| Ok((card.needs_login()?, card.token.clone()));
+    let (needs_login, token) = card.with("asking who is logged in", PATIENCE, ask).await?;
     if needs_login {
         let pin = pin(&token, uri, pins)?;
         let log_in = move |module: &Pkcs11, card: &mut Card| {
@@ -54,10 +51,8 @@ pub(super) async fn open(
 pub(super) async fn keep_pin(card: &Held<Card>, uri: &Pkcs11Uri, pins: &dyn PinSource) -> Result<(), Pkcs11Error> {
     let token = card.with("looking at the token", PATIENCE, |_, card| Ok(card.token.clone())).await?;
     let pin = pin(&token, uri, pins)?;
-    let path = card.module().path().to_owned();
     let keep = move |_: &Pkcs11, card: &mut Card| {
         card.pin = pin;
-        card.sign_call = Some(SignCall::load(&path).map_err(|source| Pkcs11Error::Load { path, source })?);
         Ok(())
     };
     card.with("looking at the token", PATIENCE, keep).await
@@ -114,7 +109,7 @@ impl Card {
         let session = module
             .open_ro_session(slot)
             .map_err(|e| Pkcs11Error::of_token(token.label(), "opening a session on the token", e))?;
-        Ok(Self { slot, token, session, key: None, pin: None, sign_call: None })
+        Ok(Self { slot, token, session, key: None, pin: None })
     }
 
     /// Whether the token wants a log-in, and nobody in this process has logged in to it. Refuses where it cannot work.

@@ -173,6 +173,14 @@ pub enum Pkcs11Error {
         #[source]
         source: Error,
     },
+    /// The module gave more than a signature can take.
+    #[error("token {token:?} gave a signature of more than {max} bytes, which is none")]
+    SignatureTooLong {
+        /// The token.
+        token: String,
+        /// The longest that one of its key's can be.
+        max: usize,
+    },
     /// Any other failure of the module.
     #[error("the PKCS#11 module failed while {doing}")]
     Call {

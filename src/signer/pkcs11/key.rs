@@ -1,5 +1,8 @@
 //! A private key on a token: finding it, its certificate, and signing with it.
 
+use std::path::PathBuf;
+
+use ccf_gov_pkcs11_sign::SignCall;
 use cryptoki::context::{Function, Pkcs11};
 use cryptoki::error::{Error, Rv, RvError};
 use cryptoki::mechanism::Mechanism;
@@ -15,10 +18,10 @@ use crate::signer::SignerError;
 const MAX_OBJECTS: usize = 4096;
 
 /// A key that was chosen, as it stays with the session.
-#[derive(Clone, Copy)]
 pub(super) struct Key {
     handle: ObjectHandle,
     always_authenticate: bool,
+    call: SignCall,
 }
 
 /// What a token says of one object.
@@ -64,8 +67,8 @@ impl FoundKey {
 }
 
 impl Card {
-    /// Finds the one private key that `uri` names, and keeps it.
-    pub(super) fn find_key(&mut self, uri: &Pkcs11Uri) -> Result<FoundKey, Pkcs11Error> {
+    /// Finds the one private key that `uri` names, and keeps it. `module` is the file of the module.
+    pub(super) fn find_key(&mut self, module: PathBuf, uri: &Pkcs11Uri) -> Result<FoundKey, Pkcs11Error> {
         let token = self.token.label().to_owned();
         let all = self.objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY)])?;
         let names = |keys: &[&(ObjectHandle, Facts)]| {
@@ -96,7 +99,8 @@ impl Card {
             certificates.retain(|certificate| certificate.has_key(point));
         }
         let always_authenticate = facts.always_authenticate;
-        self.key = Some(Key { handle: *handle, always_authenticate });
+        let call = SignCall::load(&module).map_err(|source| Pkcs11Error::Load { path: module, source })?;
+        self.key = Some(Key { handle: *handle, always_authenticate, call });
         Ok(FoundKey { token, always_authenticate, name, algorithm, point, certificates })
     }
 
@@ -128,23 +132,23 @@ impl Card {
         algorithm: Algorithm,
         message: &[u8],
     ) -> Result<Vec<u8>, Pkcs11Error> {
-        let Some(key) = self.key else {
-            return Err(Pkcs11Error::ThreadEnded("signing"));
+        const DOING: &str = "signing";
+        let Some(Key { handle, always_authenticate, .. }) = self.key else {
+            return Err(Pkcs11Error::ThreadEnded(DOING));
         };
-        let digest = algorithm.digest(message);
-        if !key.always_authenticate {
-            return self.session.sign(&Mechanism::Ecdsa, key.handle, &digest).map_err(|e| self.sign_failed(e));
+        self.session.sign_init(&Mechanism::Ecdsa, handle).map_err(|e| self.sign_failed(e))?;
+        if always_authenticate {
+            // PKCS#11 v2.40, section 4.9: the log-in stands between the beginning and the end of the operation.
+            self.log_in(module, UserType::ContextSpecific)?;
         }
-        // PKCS#11 v2.40, section 4.9: the log-in stands between the beginning and the end of the operation.
-        self.session.sign_init(&Mechanism::Ecdsa, key.handle).map_err(|e| self.sign_failed(e))?;
-        self.log_in(module, UserType::ContextSpecific)?;
-        let Some(call) = &self.sign_call else {
-            return Err(Pkcs11Error::ThreadEnded("signing"));
+        let Some(Key { call, .. }) = &self.key else {
+            return Err(Pkcs11Error::ThreadEnded(DOING));
         };
-        let signed = call.sign(self.session.handle(), &digest, 2 * algorithm.signature_len());
-        signed.map_err(|code| match Rv::from(code) {
-            Rv::Error(error) => self.sign_failed(Error::Pkcs11(error, Function::Sign)),
-            Rv::Ok => Pkcs11Error::ThreadEnded("signing"),
+        // DER takes a few bytes more than r ‖ s.
+        let max = 2 * algorithm.signature_len();
+        call.sign(self.session.handle(), &algorithm.digest(message), max).map_err(|code| match code.map(Rv::from) {
+            Some(Rv::Error(error)) => self.sign_failed(Error::Pkcs11(error, Function::Sign)),
+            Some(Rv::Ok) | None => Pkcs11Error::SignatureTooLong { token: self.token.label().into(), max },
         })
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 
 use super::Pkcs11Error;
@@ -138,11 +139,6 @@ impl<T: Send + 'static> Held<T> {
         Self { value: Some(Arc::new(Mutex::new(value))), module }
     }
 
-    /// The module.
-    pub(super) fn module(&self) -> &Module {
-        &self.module
-    }
-
     /// Does `work` with the value on the module's thread.
     pub(super) async fn with<R: Send + 'static>(
         &self,
@@ -155,6 +151,52 @@ impl<T: Send + 'static> Held<T> {
         };
         let on_thread = move |module: &Pkcs11| work(module, &mut value.lock().unwrap_or_else(PoisonError::into_inner));
         self.module.run(doing, patience, on_thread).await
+    }
+
+    /// Does `work` with the value and each of `items` in turn, on the module's thread, without waiting in between.
+    pub(super) fn each<I: Send + 'static, R: Send + 'static>(
+        &self,
+        doing: &'static str,
+        patience: Duration,
+        items: Vec<I>,
+        mut work: impl FnMut(&Pkcs11, &mut T, I) -> Result<R, Pkcs11Error> + Send + 'static,
+    ) -> Each<R> {
+        let left = items.len();
+        let (done, results) = unbounded_channel();
+        if let Some(value) = self.value.clone() {
+            self.module.post(move |module| {
+                let mut value = value.lock().unwrap_or_else(PoisonError::into_inner);
+                for item in items {
+                    let result = work(module, &mut value, item);
+                    let failed = result.is_err();
+                    if done.send(result).is_err() || failed {
+                        break;
+                    }
+                }
+            });
+        }
+        Each { results, left, doing, patience }
+    }
+}
+
+/// What comes of each item, in order; dropping it ends the work after the item that is under way.
+pub(super) struct Each<R> {
+    results: UnboundedReceiver<Result<R, Pkcs11Error>>,
+    left: usize,
+    doing: &'static str,
+    patience: Duration,
+}
+
+impl<R> Each<R> {
+    /// The next result; `None` after the last. Waits no longer than the patience for it.
+    pub(super) async fn next(&mut self) -> Result<Option<R>, Pkcs11Error> {
+        let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
+        self.left = left;
+        match tokio::time::timeout(self.patience, self.results.recv()).await {
+            Ok(Some(result)) => result.map(Some),
+            Ok(None) => Err(Pkcs11Error::ThreadEnded(self.doing)),
+            Err(_) => Err(Pkcs11Error::Timeout { doing: self.doing, after: self.patience }),
+        }
     }
 }
 
