@@ -4,7 +4,15 @@
 //! The kinds take turns, many times in a run, so that what else the machine does hits all alike; the rate is that of
 //! the median turn, and the share the median of the shares that the turns had of the bare turn beside them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr, missing_docs, dead_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    missing_docs,
+    dead_code
+)]
 
 #[path = "../tests/support/softhsm.rs"]
 mod softhsm;

@@ -14,11 +14,12 @@ impl Context {
     /// The question goes to the terminal itself: standard input may be the content, and standard output is the envelope.
     pub fn consent(&self, requests: &[Vec<String>]) -> Result<(), CliError> {
         let many = requests.len() > 1;
-        for (at, lines) in requests.iter().enumerate() {
+        let show = |(at, lines): (usize, &Vec<String>)| {
             let title =
                 if many { format!("To be signed, {} of {}:", at + 1, requests.len()) } else { "To be signed:".into() };
-            self.output.note(format!("{title}\n  {}", lines.join("\n  ")));
-        }
+            format!("{title}\n  {}", lines.join("\n  "))
+        };
+        self.output.note(requests.iter().enumerate().map(show).collect::<Vec<_>>().join("\n"));
         if self.yes || !io::stderr().is_terminal() {
             return Ok(());
         }

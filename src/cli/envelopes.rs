@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::common::Context;
 use super::error::{CliError, Kind};
 use super::output::stdout_is_terminal;
-use ccf_gov::cose::{Envelope, RequestError, SigningRequest};
+use ccf_gov::cose::{Envelope, SigningRequest};
 use ccf_gov::files::{self, Access, FileError, NewFolder};
 
 /// Where the envelope goes.
@@ -131,7 +131,7 @@ pub fn read_requests(paths: &[PathBuf]) -> Result<Vec<SigningRequest>, CliError>
     for path in paths {
         let bytes = files::read(path, files::MAX_FILE)?;
         requests.extend(SigningRequest::parse_file(&bytes).map_err(|e| {
-            let kind = if matches!(e, RequestError::Disagreement(_)) { Kind::No } else { Kind::Usage };
+            let kind = if e.is_disagreement() { Kind::No } else { Kind::Usage };
             CliError::new(kind, format!("{} can't be used as a signing request", files::shown(path)), e)
         })?);
     }

@@ -106,6 +106,15 @@ pub fn key_error(doing: impl std::fmt::Display, error: SignerError) -> CliError 
             Some("give its passphrase with --passphrase-file FILE or in the environment variable CCF_GOV_PASSPHRASE")
         }
         SignerError::Mismatch => Some("name the certificate of this key with --cert, or the key of this certificate"),
+        SignerError::Pkcs11(Pkcs11Error::WrongPin { .. }) => {
+            Some("make sure of the PIN before you try again: a few wrong ones lock the token")
+        }
+        SignerError::Pkcs11(Pkcs11Error::Call { .. }) => {
+            Some("take the token out and put it back, then run the command again; the module's own log may tell more")
+        }
+        SignerError::Signature(_) | SignerError::Envelope(_) => Some(
+            "nothing was written; make sure that --key and --cert belong together, and that the key's home is sound",
+        ),
         _ => None,
     };
     let error = CliError::new(kind, doing, error);

@@ -25,7 +25,7 @@ pub use self::key_uri::{KeyUri, KeyUriError, ModuleName, Pkcs11Uri, VaultKey};
 pub use self::open::{Access, CommandOptions, PinSource, PinTries, open};
 pub use self::passphrase::{NoPassphrase, Passphrase, PassphraseError, PassphraseSource};
 pub use self::pem::PemSigner;
-pub use self::pkcs11::{Pkcs11Error, Pkcs11Signer, TokenKey, list as list_token_keys};
+pub use self::pkcs11::{Answer as Pkcs11Answer, Pkcs11Error, Pkcs11Signer, TokenKey, list as list_token_keys};
 pub use self::private_key::{KeyError, PrivateKey};
 use crate::cose::{
     Algorithm, CertificateError, Envelope, EnvelopeError, MemberCertificate, Message, Signature, SignatureError,
@@ -48,7 +48,7 @@ pub trait Signer: Debug + Send + Sync {
 
     /// Signs `messages` one after the other, and hands each signature to `signed` as soon as it is there. Ends at the
     /// first that fails, or when `signed` wants no more. For signers that are faster when they know what comes next.
-    async fn sign_each(&self, messages: Vec<Vec<u8>>, signed: &mut Signed<'_>) -> Result<(), SignerError> {
+    async fn sign_each(&self, messages: Vec<Vec<u8>>, mut signed: Signed) -> Result<(), SignerError> {
         for message in messages {
             if signed(self.sign(&message).await?).is_break() {
                 break;
@@ -58,8 +58,8 @@ pub trait Signer: Debug + Send + Sync {
     }
 }
 
-/// Takes the signatures of [`Signer::sign_each`], in order.
-pub type Signed<'a> = dyn FnMut(Signature) -> ControlFlow<()> + Send + 'a;
+/// Takes the signatures of [`Signer::sign_each`], in order, on whichever thread they are made. A signer that hangs keeps it.
+pub type Signed = Box<dyn FnMut(Signature) -> ControlFlow<()> + Send>;
 
 /// Signs `message` with `signer`, checks the signature against the certificate, and wraps both.
 /// Refuses a certificate that is not in date: a service may still take the signature, and nobody should rely on it.

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use cryptoki::context::Pkcs11;
 
 use self::card::Card;
-pub use self::error::Pkcs11Error;
+pub use self::error::{Answer, Pkcs11Error};
 pub use self::list::{TokenKey, list};
 use self::module::{Held, Module, PATIENCE};
 use super::{PinSource, Pkcs11Uri, Signed, Signer, SignerError};
@@ -71,17 +71,13 @@ impl Signer for Pkcs11Signer {
         Ok(Signature::from_any(algorithm, &bytes)?)
     }
 
-    /// One crossing to the module's thread for all: the token does not wait while a signature is looked at.
-    async fn sign_each(&self, messages: Vec<Vec<u8>>, signed: &mut Signed<'_>) -> Result<(), SignerError> {
+    /// One crossing to the module's thread for all: the token does not wait until somebody asks for the next one.
+    async fn sign_each(&self, messages: Vec<Vec<u8>>, mut signed: Signed) -> Result<(), SignerError> {
         let algorithm = self.algorithm();
-        let sign = move |module: &Pkcs11, card: &mut Card, message: Vec<u8>| card.sign(module, algorithm, &message);
-        let mut signatures = self.card.each("signing", self.patience, messages, sign);
-        while let Some(bytes) = signatures.next().await? {
-            if signed(Signature::from_any(algorithm, &bytes)?).is_break() {
-                break;
-            }
-        }
-        Ok(())
+        let sign = move |module: &Pkcs11, card: &mut Card, message: Vec<u8>| {
+            Ok(signed(Signature::from_any(algorithm, &card.sign(module, algorithm, &message)?)?))
+        };
+        self.card.each("signing", self.patience, messages, sign).await
     }
 }
 

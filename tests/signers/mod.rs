@@ -2,6 +2,7 @@
 
 mod azure_key_vault;
 mod command;
+mod faults;
 mod pkcs11;
 mod secrets;
 
@@ -38,12 +39,15 @@ pub async fn keeps_contract(signer: &dyn Signer, keys: &NewKeys) {
     }
     // A batch comes in order, and ends where it is told to.
     for end in [messages.len(), 2] {
-        let mut signatures = Vec::new();
-        let mut keep = |signature| {
-            signatures.push(signature);
-            if signatures.len() == end { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        let (sender, signatures) = std::sync::mpsc::channel();
+        let mut left = end;
+        let keep = move |signature| {
+            sender.send(signature).unwrap();
+            left -= 1;
+            if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        signer.sign_each(messages.iter().map(|m| m.to_vec()).collect(), &mut keep).await.unwrap();
+        signer.sign_each(messages.iter().map(|m| m.to_vec()).collect(), Box::new(keep)).await.unwrap();
+        let signatures: Vec<_> = signatures.iter().collect();
         assert_eq!(signatures.len(), end);
         for (message, signature) in messages.iter().zip(&signatures) {
             keys.certificate().verify(message, signature).unwrap();

@@ -14,7 +14,7 @@ use super::{chain, keeps_contract, keys, proposal, time};
 use crate::support::softhsm::{Kind, PIN, PLAIN, TOKEN, Token, in_child, module};
 
 /// A PIN that is known, or none.
-struct Pin(Option<&'static str>);
+pub struct Pin(pub Option<&'static str>);
 
 impl PinSource for Pin {
     fn pin(&self, _token: &str, _tries: PinTries) -> io::Result<Zeroizing<String>> {
@@ -50,7 +50,7 @@ async fn refusal(attributes: &str, given: Option<&NewKeys>) -> String {
     chain(&opened(attributes, given, Pin(Some(PIN))).await.unwrap_err())
 }
 
-fn run(body: impl Future<Output = ()>) {
+pub fn run(body: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(body);
 }
 

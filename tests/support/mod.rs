@@ -1,6 +1,7 @@
 //! Helpers of several test modules.
 
 pub mod consortium;
+pub mod faulty_token;
 pub mod server;
 pub mod signing;
 pub mod snp_lab;

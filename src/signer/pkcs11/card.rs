@@ -165,7 +165,7 @@ impl Card {
 
 /// The tokens that are there and were initialised.
 pub(super) fn tokens(module: &Pkcs11) -> Result<Vec<(Slot, TokenInfo)>, Pkcs11Error> {
-    let failed = |source| Pkcs11Error::Call { doing: "asking which tokens are there", source };
+    let failed = |source| Pkcs11Error::call("asking which tokens are there", source);
     let mut tokens = Vec::new();
     for slot in module.get_slots_with_token().map_err(failed)? {
         match module.get_token_info(slot) {

@@ -1,5 +1,6 @@
 //! What goes wrong with a token.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -39,8 +40,21 @@ pub enum Pkcs11Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The module was loaded and does not begin its work.
+    #[error(
+        "the PKCS#11 module {} does not start; its service (pcscd for smart cards) must run, and its configuration be in \
+         place",
+        path.display()
+    )]
+    Initialise {
+        /// The file.
+        path: PathBuf,
+        /// What it answered.
+        #[source]
+        source: Answer,
+    },
     /// No token that the URI describes.
-    #[error("no token is {wanted}; {}", among("these are there", "there is none at all", present))]
+    #[error("no token is {wanted}; {}", among("these are there", "put it in, and set it up if it is new", present))]
     TokenNotFound {
         /// What the URI asks for.
         wanted: String,
@@ -103,7 +117,7 @@ pub enum Pkcs11Error {
         token: String,
     },
     /// The token has no user PIN yet, or wants another first.
-    #[error("token {token:?} has no usable PIN yet ({why}); set it with the token's own tool")]
+    #[error("token {token:?} has no usable PIN ({why}); set it with the token's own tool")]
     PinNotSet {
         /// The token.
         token: String,
@@ -171,7 +185,34 @@ pub enum Pkcs11Error {
         token: String,
         /// What the module answered.
         #[source]
-        source: Error,
+        source: Answer,
+    },
+    /// Somebody or something ended the log-in.
+    #[error("token {token:?} has ended the log-in; run the command again")]
+    LoggedOut {
+        /// The token.
+        token: String,
+        /// What the module answered.
+        #[source]
+        source: Answer,
+    },
+    /// The key is there, and the token will not sign with it.
+    #[error("token {token:?} does not permit that the key signs: it was made for something else, or is blocked")]
+    NotPermitted {
+        /// The token.
+        token: String,
+        /// What the module answered.
+        #[source]
+        source: Answer,
+    },
+    /// The token does not know ECDSA.
+    #[error("token {token:?} cannot sign a digest with this key (CKM_ECDSA)")]
+    NoEcdsa {
+        /// The token.
+        token: String,
+        /// What the module answered.
+        #[source]
+        source: Answer,
     },
     /// The module gave more than a signature can take.
     #[error("token {token:?} gave a signature of more than {max} bytes, which is none")]
@@ -188,7 +229,7 @@ pub enum Pkcs11Error {
         doing: &'static str,
         /// What it answered.
         #[source]
-        source: Error,
+        source: Answer,
     },
     /// A call did not come back.
     #[error("the PKCS#11 module did not come back within {} seconds while {doing}; is the token waiting for a touch?", after.as_secs_f32())]
@@ -203,18 +244,60 @@ pub enum Pkcs11Error {
     ThreadEnded(&'static str),
 }
 
+/// What a module answered, by PKCS#11's own names, for example `C_Sign answered CKR_DEVICE_ERROR`.
+#[derive(Debug)]
+pub struct Answer(Error);
+
+impl From<Error> for Answer {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Error::Pkcs11(RvError::VendorDefined(code), function) => {
+                write!(f, "C_{function:?} answered {code:#x}, a code of the module's maker")
+            }
+            Error::Pkcs11(code, function) => {
+                let name = format!("{code:?}");
+                let words = name
+                    .char_indices()
+                    .map(|(at, c)| if at > 0 && c.is_uppercase() { format!("_{c}") } else { c.into() });
+                write!(f, "C_{function:?} answered CKR_{}", words.collect::<String>().to_uppercase())
+            }
+            other => write!(f, "{other}"),
+        }
+    }
+}
+
+impl std::error::Error for Answer {}
+
 impl Pkcs11Error {
-    /// Tells a token that went away from other failures.
+    /// A call that failed and was about no token.
+    pub(super) fn call(doing: &'static str, source: Error) -> Self {
+        Self::Call { doing, source: source.into() }
+    }
+
+    /// Tells a token that went away or refuses from other failures.
     pub(super) fn of_token(token: &str, doing: &'static str, source: Error) -> Self {
-        use RvError::{
-            DeviceError, DeviceRemoved, SessionClosed, SessionHandleInvalid, SlotIdInvalid, TokenNotPresent,
-        };
-        match source {
-            Error::Pkcs11(
-                DeviceRemoved | TokenNotPresent | SessionHandleInvalid | SessionClosed | SlotIdInvalid | DeviceError,
-                _,
-            ) => Self::Removed { token: token.into(), source },
-            source => Self::Call { doing, source },
+        use RvError as E;
+        let token = token.to_owned();
+        let Error::Pkcs11(code, _) = source else { return Self::call(doing, source) };
+        match code {
+            E::DeviceRemoved
+            | E::TokenNotPresent
+            | E::SessionHandleInvalid
+            | E::SessionClosed
+            | E::SlotIdInvalid
+            | E::DeviceError => Self::Removed { token, source: source.into() },
+            E::UserNotLoggedIn => Self::LoggedOut { token, source: source.into() },
+            E::KeyFunctionNotPermitted | E::ActionProhibited => Self::NotPermitted { token, source: source.into() },
+            E::MechanismInvalid | E::MechanismParamInvalid | E::KeyTypeInconsistent | E::KeySizeRange => {
+                Self::NoEcdsa { token, source: source.into() }
+            }
+            _ => Self::call(doing, source),
         }
     }
 }

@@ -137,16 +137,17 @@ impl Card {
             return Err(Pkcs11Error::ThreadEnded(DOING));
         };
         self.session.sign_init(&Mechanism::Ecdsa, handle).map_err(|e| self.sign_failed(e))?;
-        if always_authenticate {
-            // PKCS#11 v2.40, section 4.9: the log-in stands between the beginning and the end of the operation.
-            self.log_in(module, UserType::ContextSpecific)?;
-        }
+        // PKCS#11 v2.40, section 4.9: the log-in stands between the beginning and the end of the operation.
+        let log_in = if always_authenticate { self.log_in(module, UserType::ContextSpecific) } else { Ok(()) };
         let Some(Key { call, .. }) = &self.key else {
             return Err(Pkcs11Error::ThreadEnded(DOING));
         };
         // DER takes a few bytes more than r ‖ s.
         let max = 2 * algorithm.signature_len();
-        call.sign(self.session.handle(), &algorithm.digest(message), max).map_err(|code| match code.map(Rv::from) {
+        let signed = call.sign(self.session.handle(), &algorithm.digest(message), max);
+        // Without its log-in the operation was only ended, so that another can begin.
+        log_in?;
+        signed.map_err(|code| match code.map(Rv::from) {
             Some(Rv::Error(error)) => self.sign_failed(Error::Pkcs11(error, Function::Sign)),
             Some(Rv::Ok) | None => Pkcs11Error::SignatureTooLong { token: self.token.label().into(), max },
         })
@@ -155,7 +156,7 @@ impl Card {
     fn sign_failed(&self, error: Error) -> Pkcs11Error {
         match error {
             Error::Pkcs11(RvError::ObjectHandleInvalid | RvError::KeyHandleInvalid, _) => {
-                Pkcs11Error::Removed { token: self.token.label().into(), source: error }
+                Pkcs11Error::Removed { token: self.token.label().into(), source: error.into() }
             }
             error => self.failed("signing", error),
         }

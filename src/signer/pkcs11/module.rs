@@ -1,13 +1,13 @@
 //! A PKCS#11 module: found, loaded once in a process, and used from one thread.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error, RvError};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 
 use super::Pkcs11Error;
@@ -39,6 +39,10 @@ const FOLDERS: [&str; 17] = [
 
 /// How long the end of a session is waited for.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How long either side looks whether the other is done before it goes to sleep: waking up takes as long as a fast
+/// token takes for a signature.
+const SOON: Duration = Duration::from_micros(200);
 
 type Job = Box<dyn FnOnce(&Pkcs11) + Send>;
 
@@ -72,7 +76,9 @@ impl Module {
         let work = move || match initialise(&library) {
             Ok(module) => {
                 let _ = loaded.send(Ok(()));
-                queue.into_iter().for_each(|job| job(&module));
+                while let Some(job) = next(&queue) {
+                    job(&module);
+                }
             }
             Err(error) => {
                 let _ = loaded.send(Err(error));
@@ -83,6 +89,9 @@ impl Module {
         match tokio::time::timeout(PATIENCE, result).await {
             Ok(Ok(Ok(()))) => Ok(Self { path: path.into(), jobs }),
             Ok(Ok(Err(Error::LibraryLoading(error)))) => Err(failed(error.into())),
+            Ok(Ok(Err(error @ Error::Pkcs11(..)))) => {
+                Err(Pkcs11Error::Initialise { path: path.into(), source: error.into() })
+            }
             Ok(Ok(Err(error))) => Err(failed(error.into())),
             Ok(Err(_)) => Err(Pkcs11Error::ThreadEnded(DOING)),
             Err(_) => Err(Pkcs11Error::Timeout { doing: DOING, after: PATIENCE }),
@@ -101,14 +110,33 @@ impl Module {
         patience: Duration,
         work: impl FnOnce(&Pkcs11) -> Result<T, Pkcs11Error> + Send + 'static,
     ) -> Result<T, Pkcs11Error> {
-        let (done, result) = oneshot::channel();
+        self.watch(doing, patience, |module, _| work(module)).await?
+    }
+
+    /// Does `work` on the module's thread and waits for it, as long as its pulse never pauses for `patience`.
+    async fn watch<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        patience: Duration,
+        work: impl FnOnce(&Pkcs11, &Pulse) -> T + Send + 'static,
+    ) -> Result<T, Pkcs11Error> {
+        let (done, mut result) = oneshot::channel();
+        let pulse = Pulse::new();
+        let beating = pulse.clone();
         self.post(move |module| {
-            let _ = done.send(work(module));
+            let _ = done.send(work(module, &beating));
         });
-        match tokio::time::timeout(patience, result).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(Pkcs11Error::ThreadEnded(doing)),
-            Err(_) => Err(Pkcs11Error::Timeout { doing, after: patience }),
+        let soon = Instant::now() + SOON;
+        while result.is_empty() && Instant::now() < soon {
+            std::thread::yield_now();
+        }
+        loop {
+            match tokio::time::timeout_at((pulse.last() + patience).into(), &mut result).await {
+                Ok(Ok(result)) => return Ok(result),
+                Ok(Err(_)) => return Err(Pkcs11Error::ThreadEnded(doing)),
+                Err(_) if Instant::now() < pulse.last() + patience => {}
+                Err(_) => return Err(Pkcs11Error::Timeout { doing, after: patience }),
+            }
         }
     }
 
@@ -117,6 +145,19 @@ impl Module {
         // The queue's end is gone only when a module has killed its thread; then there is nobody to tell.
         let _ = self.jobs.send(Box::new(work));
     }
+}
+
+/// The next job; `None` when there will be none any more.
+fn next(queue: &mpsc::Receiver<Job>) -> Option<Job> {
+    let soon = Instant::now() + SOON;
+    while Instant::now() < soon {
+        match queue.try_recv() {
+            Ok(job) => return Some(job),
+            Err(mpsc::TryRecvError::Disconnected) => return None,
+            Err(mpsc::TryRecvError::Empty) => std::thread::yield_now(),
+        }
+    }
+    queue.recv().ok()
 }
 
 fn initialise(library: &Path) -> Result<Pkcs11, Error> {
@@ -153,50 +194,48 @@ impl<T: Send + 'static> Held<T> {
         self.module.run(doing, patience, on_thread).await
     }
 
-    /// Does `work` with the value and each of `items` in turn, on the module's thread, without waiting in between.
-    pub(super) fn each<I: Send + 'static, R: Send + 'static>(
+    /// Does `work` with the value and each of `items` in turn, in one crossing to the module's thread, and waits for the
+    /// last: for each not longer than `patience`. Ends early when `work` says so, and when nobody waits any more.
+    pub(super) async fn each<I: Send + 'static, E: From<Pkcs11Error> + Send + 'static>(
         &self,
         doing: &'static str,
         patience: Duration,
         items: Vec<I>,
-        mut work: impl FnMut(&Pkcs11, &mut T, I) -> Result<R, Pkcs11Error> + Send + 'static,
-    ) -> Each<R> {
-        let left = items.len();
-        let (done, results) = unbounded_channel();
-        if let Some(value) = self.value.clone() {
-            self.module.post(move |module| {
-                let mut value = value.lock().unwrap_or_else(PoisonError::into_inner);
-                for item in items {
-                    let result = work(module, &mut value, item);
-                    let failed = result.is_err();
-                    if done.send(result).is_err() || failed {
-                        break;
-                    }
+        mut work: impl FnMut(&Pkcs11, &mut T, I) -> Result<ControlFlow<()>, E> + Send + 'static,
+    ) -> Result<(), E> {
+        let Some(value) = self.value.clone() else {
+            return Err(Pkcs11Error::ThreadEnded(doing).into());
+        };
+        let on_thread = move |module: &Pkcs11, pulse: &Pulse| {
+            let mut value = value.lock().unwrap_or_else(PoisonError::into_inner);
+            for item in items {
+                if work(module, &mut value, item)?.is_break() || pulse.beat().is_break() {
+                    break;
                 }
-            });
-        }
-        Each { results, left, doing, patience }
+            }
+            Ok(())
+        };
+        self.module.watch(doing, patience, on_thread).await?
     }
 }
 
-/// What comes of each item, in order; dropping it ends the work after the item that is under way.
-pub(super) struct Each<R> {
-    results: UnboundedReceiver<Result<R, Pkcs11Error>>,
-    left: usize,
-    doing: &'static str,
-    patience: Duration,
-}
+/// The sign of life that work on the module's thread gives to who waits for it.
+#[derive(Clone)]
+struct Pulse(Arc<Mutex<Instant>>);
 
-impl<R> Each<R> {
-    /// The next result; `None` after the last. Waits no longer than the patience for it.
-    pub(super) async fn next(&mut self) -> Result<Option<R>, Pkcs11Error> {
-        let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
-        self.left = left;
-        match tokio::time::timeout(self.patience, self.results.recv()).await {
-            Ok(Some(result)) => result.map(Some),
-            Ok(None) => Err(Pkcs11Error::ThreadEnded(self.doing)),
-            Err(_) => Err(Pkcs11Error::Timeout { doing: self.doing, after: self.patience }),
-        }
+impl Pulse {
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new(Instant::now())))
+    }
+
+    fn last(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says that the work goes on; breaks when nobody listens any more.
+    fn beat(&self) -> ControlFlow<()> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        if Arc::strong_count(&self.0) > 1 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 }
 
