@@ -205,7 +205,7 @@ impl SigningRequest {
                 requests.chunks(each).enumerate().map(|share| scope.spawn(move || read(share))).collect();
             readers.into_iter().map(|reader| reader.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
         });
-        Ok(shares?.concat())
+        Ok(shares?.into_iter().flatten().collect())
     }
 
     /// The requests of a list, or where in it an error is.

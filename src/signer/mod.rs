@@ -43,6 +43,11 @@ pub trait Signer: Debug + Send + Sync {
     /// The certificate that belongs to the key.
     fn certificate(&self) -> &MemberCertificate;
 
+    /// The key itself, where it is in this process's memory: then a batch is signed on every core.
+    fn private_key(&self) -> Option<&PrivateKey> {
+        None
+    }
+
     /// Signs `message` (the unhashed Sig_structure); returns r ‖ s of fixed length.
     async fn sign(&self, message: &[u8]) -> Result<Signature, SignerError>;
 

@@ -44,6 +44,10 @@ impl Signer for PemSigner {
         &self.certificate
     }
 
+    fn private_key(&self) -> Option<&PrivateKey> {
+        Some(&self.key)
+    }
+
     async fn sign(&self, message: &[u8]) -> Result<Signature, SignerError> {
         Ok(self.key.sign(message))
     }

@@ -2,14 +2,13 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::mpsc;
 use std::time::Duration;
 
 use ccf_gov::cose::{Algorithm, Message, MessageType};
-use ccf_gov::signer::{KeyUri, Pkcs11Signer, Signer, SignerError, sign, sign_all};
+use ccf_gov::signer::{KeyUri, Pkcs11Signer, SignerError, sign};
 
 use super::pkcs11::{Pin, run};
-use super::{chain, keeps_contract, keys, proposal, time};
+use super::{batch, chain, keeps_contract, keys, proposal, time};
 use crate::support::faulty_token::FaultyToken;
 use crate::support::softhsm::{Kind, PIN, PLAIN, TOKEN, Token, in_child};
 
@@ -98,18 +97,6 @@ async fn opened(token: &FaultyToken, id: u8) -> Result<Pkcs11Signer, SignerError
         panic!()
     };
     Pkcs11Signer::open(&uri, None, &Pin(Some(PIN))).await
-}
-
-/// Signs `count` proposals in a batch; gives how many envelopes came of it, and how it ended.
-async fn batch(signer: &dyn Signer, count: usize) -> (usize, Result<(), SignerError>) {
-    let (sender, envelopes) = mpsc::channel();
-    let message = |n: usize| Message::new(MessageType::Proposal, time(), None, proposal(&n.to_string())).unwrap();
-    let done = move |envelope| {
-        sender.send(envelope).unwrap();
-        Ok(())
-    };
-    let result = sign_all(signer, (0..count).map(message).collect(), done).await;
-    (envelopes.iter().inspect(|e| e.verify(signer.certificate()).unwrap()).count(), result)
 }
 
 #[test]

@@ -7,9 +7,10 @@ mod pkcs11;
 mod secrets;
 
 use std::ops::ControlFlow;
+use std::sync::mpsc;
 
 use ccf_gov::cose::{Algorithm, CreatedAt, Envelope, Message, MessageType, Signature};
-use ccf_gov::signer::{NewKeys, PemSigner, Signer, sign};
+use ccf_gov::signer::{NewKeys, PemSigner, Signer, SignerError, sign, sign_all};
 
 use crate::interop::Peer;
 
@@ -37,9 +38,11 @@ pub async fn keeps_contract(signer: &dyn Signer, keys: &NewKeys) {
         let signature = signer.sign(message).await.unwrap();
         keys.certificate().verify(message, &signature).unwrap();
     }
-    // A batch comes in order, and ends where it is told to.
+    assert!(matches!(batch(signer, 7).await, (7, Ok(()))));
+    assert!(matches!(batch(signer, 0).await, (0, Ok(()))));
+    // The signatures of a batch come in order, and end where it is told to.
     for end in [messages.len(), 2] {
-        let (sender, signatures) = std::sync::mpsc::channel();
+        let (sender, signatures) = mpsc::channel();
         let mut left = end;
         let keep = move |signature| {
             sender.send(signature).unwrap();
@@ -57,6 +60,23 @@ pub async fn keeps_contract(signer: &dyn Signer, keys: &NewKeys) {
     let (one, two) = tokio::join!(signer.sign(&messages[0]), signer.sign(&messages[1]));
     keys.certificate().verify(&messages[0], &one.unwrap()).unwrap();
     keys.certificate().verify(&messages[1], &two.unwrap()).unwrap();
+}
+
+/// Signs `count` proposals in a batch; gives how many envelopes came of it, valid and in order, and how it ended.
+pub async fn batch(signer: &dyn Signer, count: usize) -> (usize, Result<(), SignerError>) {
+    let (sender, envelopes) = mpsc::channel();
+    let message = |n: usize| Message::new(MessageType::Proposal, time(), None, proposal(&n.to_string())).unwrap();
+    let done = move |envelope| {
+        sender.send(envelope).unwrap();
+        Ok(())
+    };
+    let result = sign_all(signer, (0..count).map(message).collect(), done).await;
+    let envelopes: Vec<_> = envelopes.iter().collect();
+    for (n, envelope) in envelopes.iter().enumerate() {
+        envelope.verify(signer.certificate()).unwrap();
+        assert_eq!(envelope.message(), &message(n));
+    }
+    (envelopes.len(), result)
 }
 
 /// The same signature with n - s for s, n being the order of the curve.
