@@ -17,6 +17,7 @@ const READERS: &[&str] = &[
     "measure snp --ovmf {} --vcpus 1 --vcpu-type EPYC-Milan",
     "measure snp --igvm {}",
     "measure sgx {}",
+    "measure layers {}",
     "policy show {}",
     "verify attestation {}",
     "verify proposal {} --evidence good.json",
@@ -154,7 +155,14 @@ fn an_endless_file_ends_in_an_error() {
         return;
     }
     let folder = folder();
-    let bounded = ["policy show {}", "measure virtual {}", "inspect {}", "keys show --key {}", "proposal lint {}"];
+    let bounded = [
+        "policy show {}",
+        "measure virtual {}",
+        "measure layers {}",
+        "inspect {}",
+        "keys show --key {}",
+        "proposal lint {}",
+    ];
     for line in bounded {
         let output = command(folder.path(), line, "/dev/zero").args(["--output", "json"]).output().unwrap();
         assert!(error(line, &output, &[2]).to_string().contains("/dev/zero"), "{line}");

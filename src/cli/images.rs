@@ -1,9 +1,9 @@
 //! Container images in archives, as commands open and show them.
 
-use std::fs::File;
 use std::path::Path;
 
 use super::error::{CliError, Kind};
+use ccf_gov::evidence::hash;
 use ccf_gov::evidence::layers::image::{self, Image};
 use ccf_gov::evidence::policy::contents::command_line;
 use ccf_gov::text::visible;
@@ -13,7 +13,7 @@ pub fn open(path: &Path) -> Result<Option<Vec<Image>>, CliError> {
     let failed = |e: Box<dyn std::error::Error + Send + Sync>| {
         CliError::new(Kind::Usage, format!("cannot read the images in {}", path.display()), e)
     };
-    let mut file = File::open(path).map_err(|e| failed(e.into()))?;
+    let mut file = hash::open(path).map_err(|e| failed(e.into()))?;
     if !file.metadata().map_err(|e| failed(e.into()))?.is_file() {
         return Ok(None);
     }

@@ -38,7 +38,10 @@ pub fn sha256_file(path: &Path) -> io::Result<[u8; 32]> {
 }
 
 /// Opens a file or a pipe; a device may never end.
-fn open(path: &Path) -> io::Result<File> {
+///
+/// # Errors
+/// It cannot be opened, or is a device.
+pub fn open(path: &Path) -> io::Result<File> {
     let file = File::open(path)?;
     #[cfg(unix)]
     if std::os::unix::fs::FileTypeExt::is_char_device(&file.metadata()?.file_type()) {

@@ -1,6 +1,5 @@
 //! `measure layers`: the layer hashes that a security policy must list.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +10,7 @@ use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
 use crate::cli::images;
+use ccf_gov::evidence::hash;
 use ccf_gov::evidence::layers::{self, Layer};
 use ccf_gov::files;
 
@@ -61,9 +61,12 @@ fn measure(path: &Path) -> Result<Layer, CliError> {
     let reader: Box<dyn Read> = if path == Path::new("-") {
         Box::new(io::stdin().lock())
     } else {
-        Box::new(File::open(path).map_err(|e| failed(e.into()))?)
+        Box::new(hash::open(path).map_err(|e| failed(e.into()))?)
     };
     let layer = layers::measure(reader).map_err(|e| failed(e.into()))?;
+    if layer.diff_id.0 == ccf_gov::digest::sha256(b"") {
+        return Err(CliError::usage(format!("{} is empty", files::shown(path))));
+    }
     if layer.holds_images {
         return Err(CliError::usage(format!("{} is no layer, but an archive of whole images", files::shown(path)))
             .hint("give it uncompressed, as a file"));
