@@ -77,6 +77,7 @@ fn add<B: Blocks>(files: &mut FileSystem<B>, entry: Entry, data: &mut Reader<imp
 /// Whether what was taken for a layer is an archive of images in Docker's or OCI's form.
 fn holds_images<B: Blocks>(files: &FileSystem<B>) -> bool {
     let has = |name: &[u8]| Path::of(name).is_ok_and(|path| files.find(&path).is_some());
-    (has(b"oci-layout") && has(b"index.json"))
-        || (has(b"manifest.json") && (has(b"repositories") || has(b"blobs/sha256")))
+    let layers = || files.root().any(|name| name.ends_with(b".tar") || name.ends_with(b".tar.gz"));
+    let docker = has(b"manifest.json") && (has(b"repositories") || has(b"blobs/sha256") || layers());
+    docker || (has(b"oci-layout") && has(b"index.json"))
 }

@@ -226,6 +226,17 @@ fn compressed_layers_are_the_same_layers() {
 }
 
 #[test]
+fn an_archive_of_images_is_no_layer() {
+    let holds = |names: &[&str]| {
+        let layer = names.iter().fold(Archive::default(), |archive, name| archive.add(file(name, b"x"))).end();
+        measure(&layer[..]).unwrap().holds_images
+    };
+    assert!(holds(&["oci-layout", "index.json"]) && holds(&["manifest.json", "repositories"]));
+    assert!(holds(&["manifest.json", "blobs/sha256/00"]) && holds(&["manifest.json", "00.tar.gz"]));
+    assert!(!holds(&["manifest.json", "app/layer.tar"]) && !holds(&["index.json"]));
+}
+
+#[test]
 fn an_archive_ends_as_go_ends_it() {
     let layer = Archive::default().add(file("a", b"data")).end();
     let whole = root(&layer[..]);

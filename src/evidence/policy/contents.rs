@@ -200,11 +200,12 @@ pub(super) fn oddities(term: &Term) -> Vec<(&'static str, String)> {
 
 impl EnvironmentRule {
     fn read(term: &Term) -> Self {
-        Self {
-            pattern: text(term, "pattern").unwrap_or_default(),
-            strategy: text(term, "strategy").unwrap_or_default(),
-            required: term.get("required").and_then(Term::boolean).unwrap_or(false),
-        }
+        let part = |name| text(term, name).unwrap_or_default();
+        let (pattern, strategy) = match term.get("name") {
+            Some(_) => joined([part("name"), part("value")], [part("name_strategy"), part("value_strategy")]),
+            None => (part("pattern"), part("strategy")),
+        };
+        Self { pattern, strategy, required: term.get("required").and_then(Term::boolean).unwrap_or(false) }
     }
 
     /// Whether any variable is admitted, whatever its name.
@@ -218,6 +219,21 @@ impl EnvironmentRule {
     pub fn is_open(&self) -> bool {
         self.strategy == "re2" && self.pattern.contains(['*', '+', '[', '|', '?', '{'])
     }
+}
+
+/// The newer form of a rule, which has patterns of its own for name and value, as one pattern.
+fn joined(patterns: [String; 2], strategies: [String; 2]) -> (String, String) {
+    if strategies == ["string", "string"] {
+        return (patterns.join("="), "string".into());
+    }
+    if let Some(unknown) = strategies.iter().find(|s| !matches!(s.as_str(), "string" | "re2")) {
+        return (patterns.join("="), unknown.clone());
+    }
+    let [name, value] = [0, 1].map(|at| match (&patterns[at], strategies[at].as_str()) {
+        (text, "string") => regex::escape(text),
+        (pattern, _) => format!("(?:{})", pattern.trim_start_matches('^').trim_end_matches('$')),
+    });
+    (format!("{name}={value}"), "re2".into())
 }
 
 impl Mount {

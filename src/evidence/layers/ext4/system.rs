@@ -140,6 +140,11 @@ impl<B: Blocks> FileSystem<B> {
         path.parts().iter().try_fold(ROOT, |at, name| self.child(at, name))
     }
 
+    /// The names in the root.
+    pub fn root(&self) -> impl Iterator<Item = &[u8]> {
+        self.get(ROOT).into_iter().flat_map(|root| root.children.keys().map(|name| &**name))
+    }
+
     /// Writes directories, inodes and all that describes the disk.
     pub fn finish(mut self) -> Result<B, LayerError> {
         let mut folders = vec![(ROOT, ROOT)];

@@ -92,6 +92,25 @@ fn a_different_configuration_is_a_warning() {
 }
 
 #[test]
+fn a_rule_with_patterns_for_name_and_value_is_one_rule() {
+    let images = [image("example:1", &[1], &["/node"])];
+    let rule = |name: &str, kind: &str, value: &str, of: &str| {
+        format!(r#"{{"name": "{name}", "name_strategy": "{kind}", "value": "{value}", "value_strategy": "{of}"}}"#)
+    };
+    for (path, host, admitted) in [
+        (rule("PATH", "string", "/bin", "string"), rule("H.+", "re2", "a.b", "string"), true),
+        (rule("PATH", "string", "^/b.n$", "re2"), rule("HOST", "string", "[a-z]\\\\.b", "re2"), true),
+        (rule("PATH", "string", "/bin", "string"), rule("HOST", "string", "a", "re2"), false),
+        (rule("PATH", "string", "/bin", "other"), rule("HOST", "string", "a.b", "string"), false),
+    ] {
+        let rest = format!(r#""command": ["/node"], "working_dir": "/", "env_rules": [{path}, {host}]"#);
+        let (_, list) = outcome(&container(&[1], &rest), &images);
+        let verdict = list.iter().find(|(name, ..)| *name == "container-environment").unwrap().1;
+        assert_eq!(verdict, if admitted { Verdict::Pass } else { Verdict::Warn }, "{path} {host}");
+    }
+}
+
+#[test]
 fn of_images_with_the_same_layers_the_one_with_the_command_is_meant() {
     let images = [image("example:1", &[1], &["/x"]), image("example:2", &[1], &["/node"])];
     let (_, list) = outcome(&container(&[1], ""), &images);
