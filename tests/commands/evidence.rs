@@ -30,7 +30,12 @@ impl Field {
     /// Two members accept one action about a program's host data.
     async fn decide(&self, action: &str, program: &str) {
         let NodeCode::Virtual { host_data, .. } = NodeCode::named(program) else { unreachable!() };
-        let proposal = serde_json::json!({"actions": [{"name": action, "args": {"host_data": host_data}}]});
+        self.accept(action, serde_json::json!({"host_data": host_data})).await;
+    }
+
+    /// Two members accept one action.
+    async fn accept(&self, action: &str, args: Value) {
+        let proposal = serde_json::json!({"actions": [{"name": action, "args": args}]});
         let file = self.file("proposal.json", &proposal.to_string()).display().to_string();
         let made = self.run_as(0, &["proposal", "submit", &file]).await.done();
         let id = made["proposalId"].as_str().unwrap().to_owned();
@@ -213,4 +218,21 @@ async fn evidence_that_is_no_artefact_is_called_by_its_name() {
         let ran = field.run(&["verify", "proposal", "wanted.json", "--evidence", "given"]).await.done();
         assert_eq!(verdict(&ran, "add_virtual_host_data"), "pass", "{program:?}");
     }
+}
+
+#[tokio::test]
+async fn a_minimum_tcb_that_no_node_is_held_against_is_stale() {
+    let code = NodeCode::Snp { host_data: HostData([1; 32]), measurement: SnpMeasurement([2; 48]), uvm: None };
+    let mut options = options(1);
+    options.nodes = vec![code];
+    let field = Field::with(options).await;
+    field.file("old", OLD);
+    let tcb = serde_json::json!({"boot_loader": 4, "tee": 0, "snp": 24, "microcode": 219});
+    field.accept("set_snp_minimum_tcb_version", serde_json::json!({"cpuid": "00a00f11", "tcb_version": tcb})).await;
+    let service = field.run(&["verify", "service", "--evidence", "old"]).await;
+    let json = service.json();
+    assert!(states(&json).contains(&("snp minimum tcb", "stale")), "{json}");
+    let node = json["checks"].as_array().unwrap().iter().find(|c| c["name"] == "node" || c["name"] == "not-registered");
+    let told = node.unwrap()["detail"].as_str().unwrap();
+    assert!(told.contains("report-version") || told.contains("certificate-count"), "{told}");
 }

@@ -12,7 +12,7 @@ use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::evidence::backing;
-use ccf_gov::evidence::check::Checks;
+use ccf_gov::evidence::check::{Checks, Verdict};
 use ccf_gov::evidence::node::{Attestation, Outcome};
 use ccf_gov::evidence::snp::version::CcfVersion;
 use ccf_gov::id::NodeId;
@@ -113,11 +113,20 @@ fn registered(
     let mut rows = Vec::new();
     let mut add = |kind: &'static str, value: String, action: Action, runs: &dyn Fn(&Outcome) -> bool| {
         let (_, values) = backing::verify(&Proposal::of(vec![action]), evidence, None);
-        let backed_by = values.into_iter().next().map(|v| v.backed_by).unwrap_or_default();
+        let mut backed_by = values.into_iter().next().map(|v| v.backed_by).unwrap_or_default();
         let nodes: Vec<NodeId> =
             running.iter().filter(|n| n.outcome.as_ref().is_some_and(runs)).map(|n| n.id).collect();
+        // What a minimum is held against is no artefact, but a processor: a node's verified report shows it.
+        if kind == MINIMUM_TCB {
+            let verified = |n: &&Running| n.outcome.as_ref().is_some_and(|o| runs(o) && meets_minimum(o));
+            backed_by.extend(running.iter().filter(verified).map(|n| format!("the report of node {}", n.id)));
+        }
         let unknown = running.iter().any(|n| n.outcome.is_none());
         let state = match (backed_by.is_empty(), nodes.is_empty()) {
+            (true, true) if kind == MINIMUM_TCB && !unknown => {
+                found.warn("stale", format!("{kind} {value}: no node has this processor"));
+                "stale"
+            }
             (true, _) => {
                 found.fail("unbacked", format!("{kind} {value}: registered, and no artefact has it"));
                 "unbacked"
@@ -158,6 +167,11 @@ fn registered(
             add("snp uvm endorsement", format!("{feed} of {did}"), remove, &runs);
         }
     }
+    for (cpuid, minimum) in &policy.snp.tcb_versions {
+        let set = action("set_snp_minimum_tcb_version", json!({"cpuid": cpuid, "tcb_version": minimum}));
+        let runs = |o: &Outcome| o.values.get("cpuid").and_then(|c| c.as_str()) == Some(cpuid);
+        add(MINIMUM_TCB, format!("{cpuid} {minimum}"), set, &runs);
+    }
     for value in &policy.virtual_.host_data {
         let remove = action("remove_virtual_host_data", json!({"host_data": value}));
         let runs = |o: &Outcome| o.platform == "virtual" && o.host_data.is_some_and(|h| h.to_string() == *value);
@@ -170,6 +184,14 @@ fn registered(
     rows
 }
 
+const MINIMUM_TCB: &str = "snp minimum tcb";
+
+/// Whether a node's signed report reaches the service's minimum.
+fn meets_minimum(outcome: &Outcome) -> bool {
+    let holds = |name| outcome.checks.get(name).is_some_and(|c| c.verdict == Verdict::Pass);
+    holds("report-signature") && holds("ark-pinned") && holds("policy-minimum-tcb")
+}
+
 /// A node's attestation in one line; code that runs and is no longer registered is named as such.
 fn check_node(node: &Running, found: &mut Checks) {
     let who = format!("{} node {}", node.status, node.id);
@@ -180,14 +202,13 @@ fn check_node(node: &Running, found: &mut Checks) {
     let failed: Vec<String> = outcome
         .checks
         .iter()
-        .filter(|c| c.verdict == ccf_gov::evidence::check::Verdict::Fail)
+        .filter(|c| c.verdict == Verdict::Fail)
         .map(|c| format!("{}: {}", c.name, c.detail))
         .collect();
     let about_policy = |name: &str| {
         name.starts_with("join-policy") || matches!(name, "policy-host-data" | "policy-measurement" | "uvm-trusted")
     };
-    let unregistered =
-        outcome.checks.iter().any(|c| about_policy(c.name) && c.verdict == ccf_gov::evidence::check::Verdict::Fail);
+    let unregistered = outcome.checks.iter().any(|c| about_policy(c.name) && c.verdict == Verdict::Fail);
     match outcome.checks.verdict() {
         "pass" => found.pass("node", format!("{who}: verified")),
         "fail" if unregistered => {
@@ -197,6 +218,10 @@ fn check_node(node: &Running, found: &mut Checks) {
             );
         }
         "fail" => found.fail("node", format!("{who}: {}", failed.join("; "))),
-        _ => found.incomplete("node", format!("{who}: not everything could be checked")),
+        _ => {
+            let open = outcome.checks.iter().filter(|c| c.verdict == Verdict::Incomplete);
+            let open: Vec<String> = open.map(|c| format!("{}: {}", c.name, c.detail)).collect();
+            found.incomplete("node", format!("{who}: not everything could be checked: {}", open.join("; ")));
+        }
     }
 }

@@ -24,8 +24,11 @@ const MAX_FILE: u64 = 16 << 20;
 /// Why a directory can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ContextError {
+    /// The folder itself.
+    #[error("its folder cannot be read")]
+    Folder(#[source] std::io::Error),
     /// A file of it.
-    #[error("cannot read the security context")]
+    #[error(transparent)]
     File(#[from] FileError),
     /// None of the three files is there.
     #[error("{0} has none of {POLICY_FILE}, {UVM_FILE} and {AMD_FILE}: it is no security context directory")]
@@ -58,6 +61,7 @@ impl SecurityContext {
     /// # Errors
     /// No file at all, or one that can't be read for what it should be.
     pub fn read(folder: &Path) -> Result<Self, ContextError> {
+        std::fs::read_dir(folder).map_err(ContextError::Folder)?;
         let read = |name: &str| {
             let path = folder.join(name);
             if path.symlink_metadata().is_err() {
@@ -175,6 +179,10 @@ mod tests {
         assert!(matches!(SecurityContext::read(folder.path()), Err(ContextError::Policy)));
         let empty = tempfile::tempdir().unwrap();
         assert!(matches!(SecurityContext::read(empty.path()), Err(ContextError::Empty(_))));
+        for none in ["missing", "file"] {
+            std::fs::write(empty.path().join("file"), "").unwrap();
+            assert!(matches!(SecurityContext::read(&empty.path().join(none)), Err(ContextError::Folder(_))));
+        }
     }
 
     #[test]
