@@ -43,6 +43,18 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
     },
+    /// Something is there that is never replaced: a folder, a device, a link.
+    #[error("{} is no regular file, and only such are replaced", path.display())]
+    NotAFile {
+        /// What is there.
+        path: PathBuf,
+    },
+    /// A folder that should be new is there already.
+    #[error("{} exists already, and a new folder is needed", path.display())]
+    FolderExists {
+        /// The folder.
+        path: PathBuf,
+    },
     /// It could not be written; nothing was left behind.
     #[error("cannot write {}", path.display())]
     Write {
@@ -115,6 +127,13 @@ pub enum Access {
     Private,
 }
 
+impl Access {
+    /// The mode of a new file, which the umask may restrict further.
+    fn mode(self) -> u32 {
+        if self == Self::Private { 0o600 } else { 0o644 }
+    }
+}
+
 /// Writes `path` whole or not at all, through a temporary file beside it; refuses one that exists unless `force`.
 pub fn write(path: &Path, bytes: &[u8], access: Access, force: bool) -> Result<(), FileError> {
     refuse_existing(path, force)?;
@@ -176,7 +195,7 @@ impl NewFolder {
     /// Begins a folder at `path`, where nothing may be yet.
     pub fn new(path: &Path) -> Result<Self, FileError> {
         let named: PathBuf = path.components().collect();
-        refuse_existing(&named, false)?;
+        refuse_folder(&named)?;
         let mut builder = tempfile::Builder::new();
         builder.prefix(TEMPORARY);
         #[cfg(unix)]
@@ -189,23 +208,35 @@ impl NewFolder {
     }
 
     /// Writes one of its files. Only its folder makes it durable.
-    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FileError> {
+    pub fn write(&self, name: &str, bytes: &[u8], access: Access) -> Result<(), FileError> {
         let failed = |e| write_error(&self.path.join(name), e);
-        let mut file = File::create_new(self.staged.path().join(name)).map_err(failed)?;
+        let mut options = File::options();
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, access.mode());
+        let file = options.write(true).create_new(true).open(self.staged.path().join(name));
+        let mut file = file.map_err(failed)?;
         file.write_all(bytes).map_err(failed)
     }
 
     /// Puts the folder in its place.
     pub fn finish(self) -> Result<PathBuf, FileError> {
-        refuse_existing(&self.path, false)?;
+        refuse_folder(&self.path)?;
         std::fs::rename(self.staged.path(), &self.path).map_err(|e| write_error(&self.path, e))?;
         Ok(self.path)
     }
 }
 
-/// Refuses to write to `path` if something is there and `force` was not given.
+/// Refuses to write to `path` if something is there and `force` was not given, or if it is no regular file.
 pub fn refuse_existing(path: &Path, force: bool) -> Result<(), FileError> {
-    if !force && path.symlink_metadata().is_ok() { Err(FileError::Exists { path: path.into() }) } else { Ok(()) }
+    match path.symlink_metadata() {
+        Ok(there) if !there.is_file() => Err(FileError::NotAFile { path: path.into() }),
+        Ok(_) if !force => Err(FileError::Exists { path: path.into() }),
+        _ => Ok(()),
+    }
+}
+
+fn refuse_folder(path: &Path) -> Result<(), FileError> {
+    if path.symlink_metadata().is_ok() { Err(FileError::FolderExists { path: path.into() }) } else { Ok(()) }
 }
 
 /// Writes `bytes` to a temporary file in `path`'s folder.
@@ -216,8 +247,7 @@ fn stage(path: &Path, bytes: &[u8], access: Access) -> Result<NamedTempFile, Fil
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let mode = if access == Access::Private { 0o600 } else { 0o644 };
-        builder.permissions(std::fs::Permissions::from_mode(mode));
+        builder.permissions(std::fs::Permissions::from_mode(access.mode()));
     }
     let mut file = builder.tempfile_in(folder(path)).map_err(failed)?;
     file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
@@ -274,17 +304,37 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn only_regular_files_are_ever_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link, directory) = (folder.path().join("f"), folder.path().join("l"), folder.path().join("d"));
+        std::fs::write(&file, "old").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        std::fs::create_dir(&directory).unwrap();
+        for path in [&link, &directory] {
+            for force in [false, true] {
+                assert!(matches!(write(path, b"x", Access::Shared, force), Err(FileError::NotAFile { .. })));
+                let set = [NewFile::new(path, b"x", Access::Shared)];
+                assert!(matches!(write_set(&set, force), Err(FileError::NotAFile { .. })));
+            }
+            assert!(matches!(NewFolder::new(path), Err(FileError::FolderExists { .. })));
+        }
+        assert_eq!(read(&file, 10).unwrap(), b"old");
+    }
+
     #[test]
     fn a_set_that_fails_half_way_leaves_everything_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
-        let (first, second) = (folder.path().join("a"), folder.path().join("b"));
+        // No file can have a name as long as the second one's, which is found when it gets its place.
+        let (first, second) = (folder.path().join("a"), folder.path().join("b".repeat(300)));
         std::fs::write(&first, "old").unwrap();
-        std::fs::create_dir(&second).unwrap();
         let set = [NewFile::new(&first, b"new", Access::Shared), NewFile::new(&second, b"new", Access::Shared)];
         assert!(matches!(write_set(&set, true), Err(FileError::Write { .. })));
         assert_eq!(read(&first, 10).unwrap(), b"old");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
-        std::fs::remove_dir(&second).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        let second = folder.path().join("b");
+        let set = [set[0], NewFile::new(&second, b"new", Access::Shared)];
         write_set(&set, true).unwrap();
         assert_eq!(read(&first, 10).unwrap(), b"new");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);

@@ -1,19 +1,24 @@
 //! JSON read strictly: bounded, UTF-8, no duplicate keys, nothing after the value.
 
+use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
+
+/// The most values in one text: it bounds the memory, which a text of many small values takes far more of than its length.
+pub const MAX_VALUES: u32 = 4_000_000;
 
 /// Why a text was not accepted as JSON.
 #[derive(Debug, thiserror::Error)]
 #[error("not valid JSON")]
 pub struct JsonError(#[from] serde_json::Error);
 
-/// Reads one JSON value from `bytes`; refuses duplicate keys, trailing text, non-UTF-8 and deep nesting.
+/// Reads one JSON value from `bytes`; refuses duplicate keys, trailing text, non-UTF-8, deep nesting and more
+/// than [`MAX_VALUES`] values.
 pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict.deserialize(&mut reader)?;
+    let value = Strict(&Cell::new(MAX_VALUES)).deserialize(&mut reader)?;
     reader.end()?;
     Ok(value)
 }
@@ -23,17 +28,22 @@ pub fn same(a: &Value, b: &Value) -> bool {
     a == b
 }
 
-struct Strict;
+/// Counts down the values that may still come.
+#[derive(Clone, Copy)]
+struct Strict<'a>(&'a Cell<u32>);
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        let left =
+            self.0.get().checked_sub(1).ok_or_else(|| de::Error::custom("it has more values than any such file"))?;
+        self.0.set(left);
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,7 +80,7 @@ impl<'de> Visitor<'de> for Strict {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(value) = seq.next_element_seed(Strict)? {
+        while let Some(value) = seq.next_element_seed(self)? {
             values.push(value);
         }
         Ok(Value::Array(values))
@@ -82,7 +92,7 @@ impl<'de> Visitor<'de> for Strict {
             if object.contains_key(&key) {
                 return Err(de::Error::custom(format_args!("the key {key:?} stands twice in one object")));
             }
-            object.insert(key, map.next_value_seed(Strict)?);
+            object.insert(key, map.next_value_seed(self)?);
         }
         Ok(Value::Object(object))
     }
@@ -99,5 +109,8 @@ mod tests {
             assert!(parse(bad).is_err(), "{bad:?}");
         }
         assert!(parse("[".repeat(100_000).as_bytes()).is_err());
+        let values = |count: u32| format!("[{}0]", "0,".repeat(count as usize - 2));
+        assert!(parse(values(MAX_VALUES).as_bytes()).is_ok());
+        assert!(parse(values(MAX_VALUES + 1).as_bytes()).is_err());
     }
 }

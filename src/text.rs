@@ -12,12 +12,16 @@ pub fn visible_lines(text: &str) -> String {
     text.lines().map(visible).collect::<Vec<_>>().join("\n")
 }
 
-/// Control characters, and Unicode's format characters: marks of direction, joiners, tags, blanks without width.
+/// Control characters, what Unicode calls default ignorable (marks of direction, joiners, fillers, variation selectors, tags),
+/// and every blank but the space itself.
 fn is_hidden(c: char) -> bool {
-    let format = matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
-    format || (c.is_control() && c != '\t')
+    let ignorable = matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}');
+    let blank = c == '\u{2800}' || (c.is_whitespace() && !matches!(c, ' ' | '\t'));
+    ignorable || blank || (c.is_control() && c != '\t')
 }
 
 #[cfg(test)]
@@ -26,9 +30,23 @@ mod tests {
 
     #[test]
     fn nothing_hides_or_moves_the_cursor() {
-        for hidden in
-            ['\u{1b}', '\n', '\r', '\u{7f}', '\u{9b}', '\u{202e}', '\u{2066}', '\u{200d}', '\u{feff}', '\u{e0041}']
-        {
+        for hidden in [
+            '\u{1b}',
+            '\n',
+            '\r',
+            '\u{7f}',
+            '\u{9b}',
+            '\u{202e}',
+            '\u{2066}',
+            '\u{200d}',
+            '\u{feff}',
+            '\u{e0041}',
+            '\u{3164}',
+            '\u{a0}',
+            '\u{2800}',
+            '\u{fe0f}',
+            '\u{ffa0}',
+        ] {
             let text = visible(&format!("a{hidden}b"));
             assert_eq!(text, format!("a{}b", hidden.escape_unicode()));
         }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
 
 use super::common::Context;
@@ -50,7 +51,11 @@ fn keep(context: &Context, envelope: &Envelope, error: ServiceError) -> CliError
             "what was signed is kept in {path}: send it again with `ccf-gov submit {path}`, which is safe however often; do not sign anew",
             path = path.display()
         )),
-        Err(_) => error,
+        Err(unkept) => error.hint(format!(
+            "what was signed could not be kept in a file ({}); save it and send it again with `ccf-gov submit`, do not sign anew. In base64: {}",
+            unkept.message,
+            BASE64_STANDARD.encode(envelope.to_bytes())
+        )),
     }
 }
 

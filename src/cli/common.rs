@@ -63,7 +63,14 @@ pub struct Common {
     )]
     output: Option<Format>,
     /// Do not ask before signing
-    #[arg(long, short = 'y', global = true, env = "CCF_GOV_YES", help_heading = "Common options")]
+    #[arg(
+        long,
+        short = 'y',
+        global = true,
+        env = "CCF_GOV_YES",
+        value_parser = clap::builder::FalseyValueParser::new(),
+        help_heading = "Common options"
+    )]
     yes: bool,
     /// Say more; repeat for more still
     #[arg(long, short = 'v', global = true, action = clap::ArgAction::Count, help_heading = "Common options")]

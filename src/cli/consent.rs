@@ -3,6 +3,8 @@
 use std::fs::OpenOptions;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 
+use rustix::termios::{QueueSelector, tcflush};
+
 use super::common::Context;
 use super::error::CliError;
 
@@ -25,18 +27,20 @@ impl Context {
         }
         let question = if many { format!("Sign these {}?", requests.len()) } else { "Sign this?".into() };
         match ask(&question) {
-            Some(answer) if matches!(answer.trim(), "y" | "Y" | "yes") => Ok(()),
-            Some(_) => Err(CliError::failed("nothing was signed", "the answer was not yes")),
-            None => Ok(()),
+            Ok(answer) if matches!(answer.trim_ascii(), b"y" | b"Y" | b"yes") => Ok(()),
+            Ok(_) => Err(CliError::failed("nothing was signed", "the answer was not yes")),
+            Err(error) => Err(CliError::failed("nothing was signed: nobody can be asked at the terminal", error)
+                .hint("give --yes if what was shown may be signed")),
         }
     }
 }
 
-/// Asks at the terminal that this process belongs to; `None` if there is none.
-fn ask(question: &str) -> Option<String> {
-    let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty").ok()?;
-    write!(terminal, "{question} [y/N] ").and_then(|()| terminal.flush()).ok()?;
-    let mut answer = String::new();
-    BufReader::new(terminal.take(1024)).read_line(&mut answer).ok()?;
-    Some(answer)
+/// Asks at the terminal that this process belongs to. What was typed before the question is no answer to it.
+fn ask(question: &str) -> io::Result<Vec<u8>> {
+    let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
+    tcflush(&terminal, QueueSelector::IFlush)?;
+    write!(terminal, "{question} [y/N] ").and_then(|()| terminal.flush())?;
+    let mut answer = Vec::new();
+    BufReader::new(terminal.take(1024)).read_until(b'\n', &mut answer)?;
+    Ok(answer)
 }

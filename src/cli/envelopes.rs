@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::common::Context;
 use super::error::{CliError, Kind};
 use super::output::stdout_is_terminal;
-use ccf_gov::cose::{Envelope, SigningRequest};
+use ccf_gov::cose::{Envelope, Message, MessageType, SigningRequest};
 use ccf_gov::files::{self, Access, FileError, NewFolder};
 
 /// Where the envelope goes.
@@ -47,16 +47,30 @@ impl Out {
             return Err(CliError::usage("an envelope is binary, and standard output is a terminal")
                 .hint("write it to a file with -o FILE, or pipe it: … | curl --data-binary @- …"));
         }
-        if !self.is_stdout() {
+        if !self.is_stdout() && !self.names_folder() {
             files::refuse_existing(&self.out, self.force)?;
         }
         Ok(())
     }
 
+    /// As [`Self::check`], for one envelope that was not a batch.
+    pub fn check_file(&self, context: &Context) -> Result<(), CliError> {
+        if self.names_folder() {
+            return Err(CliError::usage(format!("{} names a folder, and one envelope is a file", self.out.display()))
+                .hint("name a file with -o FILE"));
+        }
+        self.check(context)
+    }
+
+    /// A path that ends as folders do.
+    fn names_folder(&self) -> bool {
+        self.out.as_os_str().as_encoded_bytes().ends_with(b"/")
+    }
+
     /// Begins a batch of `count` envelopes.
     pub fn batch(&self, count: usize) -> Result<Batch, CliError> {
         let folder = match count {
-            0 | 1 => None,
+            0 | 1 if !self.names_folder() => None,
             _ if self.is_stdout() => {
                 return Err(CliError::usage(format!("{count} envelopes do not fit into standard output"))
                     .hint("name a new folder for them with -o DIR"));
@@ -69,14 +83,15 @@ impl Out {
     /// Writes an envelope where it was asked for; with `--output json` says what it is.
     pub fn write(&self, context: &Context, envelope: &Envelope) -> Result<(), CliError> {
         let bytes = envelope.to_bytes();
+        let access = access(envelope.message());
         if !context.output.is_json() {
-            return context.output.file(&self.out, &bytes, Access::Shared, self.force);
+            return context.output.file(&self.out, &bytes, access, self.force);
         }
         let mut result = describe(envelope);
         if self.is_stdout() {
             result["envelope"] = BASE64_STANDARD.encode(&bytes).into();
         } else {
-            context.output.file(&self.out, &bytes, Access::Shared, self.force)?;
+            context.output.file(&self.out, &bytes, access, self.force)?;
             result["file"] = json!(self.out);
         }
         context.output.result(&result, String::new)
@@ -106,7 +121,7 @@ impl Batch {
             None => Made::Envelope(Box::new(envelope)),
             Some(folder) => {
                 let name = format!("{:04}-{}.cose", self.made.len() + 1, envelope.message().kind());
-                folder.write(&name, &envelope.to_bytes())?;
+                folder.write(&name, &envelope.to_bytes(), access(envelope.message()))?;
                 let mut made = describe(&envelope);
                 made["file"] = name.into();
                 Made::File(made)
@@ -115,6 +130,11 @@ impl Batch {
         self.made.push(made);
         Ok(())
     }
+}
+
+/// Who may read what carries `message`: a recovery share is secret.
+pub fn access(message: &Message) -> Access {
+    if message.kind() == MessageType::RecoveryShare { Access::Private } else { Access::Shared }
 }
 
 fn describe(envelope: &Envelope) -> Value {

@@ -86,12 +86,15 @@ impl From<ccf_gov::files::FileError> for CliError {
             E::Write { .. } => Kind::Failed,
             _ => Kind::Usage,
         };
-        let exists = matches!(error, E::Exists { .. });
+        let hint = match error {
+            E::Exists { .. } => Some("name another file, or give --force if it may be replaced"),
+            E::NotAFile { .. } => Some("name another file, or - for standard output"),
+            E::FolderExists { .. } => Some("name another folder"),
+            _ => None,
+        };
         let cause = Error::source(&error).map(ToString::to_string);
         let mut this = CliError { kind, message: error.to_string(), source: cause.map(Into::into), hint: None };
-        if exists {
-            this.hint = Some("name another file, or give --force if it may be replaced".into());
-        }
+        this.hint = hint.map(Into::into);
         this
     }
 }

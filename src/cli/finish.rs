@@ -9,7 +9,7 @@ use super::common::Context;
 use super::envelopes;
 use super::error::{CliError, Kind};
 use super::exit::Exit;
-use super::message_args::{MessageArgs, certificate};
+use super::message_args::{MessageArgs, certificate, in_date};
 use ccf_gov::cose::{Algorithm, EnvelopeError, Signature, SigningRequest};
 use ccf_gov::{files, json};
 
@@ -40,7 +40,11 @@ pub struct Finish {
 
 impl Finish {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        self.out.check(context)?;
+        if self.request.is_some() {
+            self.out.check(context)?
+        } else {
+            self.out.check_file(context)?
+        };
         let requests = self.requests(context)?;
         let signatures = Signatures::read(&self.signature)?;
         if signatures.len() != requests.len() {
@@ -80,6 +84,7 @@ impl Finish {
             return Ok(vec![SigningRequest::new(self.message.message()?, certificate(context)?)]);
         };
         let requests = envelopes::read_requests(std::slice::from_ref(path))?;
+        requests.iter().try_for_each(|request| in_date(request.certificate()))?;
         match context.certificate()? {
             Some(given) if requests.iter().any(|r| *r.certificate() != given) => {
                 Err(CliError::new(Kind::No, "cannot finish the request", "it is for another member than --cert"))

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use super::common::Context;
 use super::error::{CliError, Kind};
 use super::exit::Exit;
-use ccf_gov::cose::{Algorithm, CreatedAt, Envelope, MAX_ENVELOPE, MemberCertificate, Sign1, Signature};
+use ccf_gov::cose::{Algorithm, CreatedAt, Envelope, MAX_ENVELOPE, MemberCertificate, MessageType, Sign1, Signature};
 use ccf_gov::text::visible;
 use ccf_gov::{files, json};
 
@@ -62,8 +62,11 @@ impl Report {
             Ok(_) => Vec::new(),
             Err(error) => vec![chain(&error)],
         };
+        // What can't be read as a request may still hold the share.
+        let secret = cose.header.message_type.as_deref() == Some(MessageType::RecoveryShare.name());
         let payload = match json::parse(&cose.payload) {
             _ if cose.payload.is_empty() => Value::Null,
+            _ if secret => Value::Null,
             Ok(value) => value,
             Err(_) => match std::str::from_utf8(&cose.payload) {
                 Ok(text) => text.into(),
@@ -132,7 +135,8 @@ impl Report {
             text += &format!("Note: {}\n", visible(remark));
         }
         let payload = match &self.payload {
-            Value::Null => "(empty)".to_owned(),
+            Value::Null if self.cose.payload.is_empty() => "(empty)".to_owned(),
+            Value::Null => "(a recovery share, which is secret and not shown)".to_owned(),
             Value::String(script) => script.clone(),
             value => serde_json::to_string_pretty(value).unwrap_or_default(),
         };

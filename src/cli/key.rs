@@ -4,11 +4,11 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::common::Context;
 use super::error::{CliError, Kind};
+use super::message_args::in_date;
 use ccf_gov::cose::MemberCertificate;
 use ccf_gov::files;
 use ccf_gov::signer::{
@@ -33,10 +33,7 @@ impl Context {
         let uri = self.key_uri()?;
         let signer =
             self.open(&uri, certificate).await.map_err(|e| key_error(format!("cannot use the key {uri}"), e))?;
-        signer
-            .certificate()
-            .check_in_date(OffsetDateTime::now_utc())
-            .map_err(|e| CliError::new(Kind::Usage, "cannot sign with the member's certificate", e))?;
+        in_date(signer.certificate())?;
         Ok(signer)
     }
 

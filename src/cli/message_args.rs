@@ -1,6 +1,7 @@
 //! The options that describe one request, in our spelling and in that of CCF's own tools.
 
 use std::path::PathBuf;
+use time::OffsetDateTime;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -68,9 +69,18 @@ impl MessageArgs {
     }
 }
 
-/// The certificate that `--cert` names, where there must be one.
+/// The certificate that `--cert` names, where there must be one; in date.
 pub fn certificate(context: &super::common::Context) -> Result<MemberCertificate, CliError> {
-    context.certificate()?.ok_or_else(|| {
+    let certificate = context.certificate()?.ok_or_else(|| {
         CliError::usage("there is no certificate").hint("give the member's certificate with --cert FILE")
-    })
+    })?;
+    in_date(&certificate)?;
+    Ok(certificate)
+}
+
+/// Refuses a certificate by which nothing should be signed any more, or not yet.
+pub fn in_date(certificate: &MemberCertificate) -> Result<(), CliError> {
+    certificate
+        .check_in_date(OffsetDateTime::now_utc())
+        .map_err(|e| CliError::new(Kind::Usage, "cannot sign with the member's certificate", e))
 }

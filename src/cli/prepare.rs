@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::common::Context;
+use super::envelopes;
 use super::error::CliError;
 use super::exit::Exit;
 use super::message_args::{MessageArgs, certificate};
 use ccf_gov::cose::SigningRequest;
-use ccf_gov::files::Access;
 
 /// Write a signing request for a key that is elsewhere: on a machine without a network, or in a vault
 ///
@@ -34,10 +34,11 @@ pub struct Prepare {
 impl Prepare {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let request = SigningRequest::new(self.message.message()?, certificate(context)?);
+        let access = envelopes::access(request.message());
         context.output.note(format!("To be signed:\n  {}", request.summary().join("\n  ")));
         let text = serde_json::to_string_pretty(&request.to_json())
             .map_err(|e| CliError::failed("cannot write the request as JSON", e))?;
-        context.output.file(&self.out, format!("{text}\n").as_bytes(), Access::Shared, self.force)?;
+        context.output.file(&self.out, format!("{text}\n").as_bytes(), access, self.force)?;
         Ok(Exit::Done)
     }
 }

@@ -40,10 +40,11 @@ pub struct Sign {
 
 impl Sign {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        self.out.check(context)?;
         if !self.request.is_empty() {
+            self.out.check(context)?;
             return self.requests(context).await;
         }
+        self.out.check_file(context)?;
         let message = self.message.message()?;
         let signer = context.signer().await?;
         let member = signer.certificate().member_id();

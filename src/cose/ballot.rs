@@ -6,41 +6,52 @@
 /// Whether `script` is a module that exports `vote`.
 pub(super) fn exports_vote(script: &str) -> bool {
     let words = words(script);
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
     words.iter().enumerate().filter(|(_, word)| **word == "export").any(|(at, _)| match &words[at + 1..] {
         ["async", "function", "vote", ..] | ["function", "vote", ..] => true,
         ["const" | "let" | "var", rest @ ..] => {
-            let end = rest.iter().position(|w| matches!(*w, ";" | "export")).unwrap_or(rest.len());
-            rest.first() == Some(&"vote") || rest[..end].windows(3).any(|w| w == [",", "vote", "="])
+            let names = until(rest, &[";", "export"]);
+            let bound = |w: &[&str]| matches!(w, ["," | "{" | "[" | ":", "vote", "=" | "," | "}" | "]"]);
+            rest.first() == Some(&"vote") || names.windows(3).any(bound)
         }
-        ["{", rest @ ..] => {
-            let end = rest.iter().position(|w| *w == "}").unwrap_or(rest.len());
-            rest[..end].split(|w| *w == ",").any(|entry| entry.last() == Some(&"vote"))
-        }
+        // A name in quotes may be any.
+        ["{", rest @ ..] => until(rest, &["}", "{", "export"])
+            .split(|w| *w == ",")
+            .any(|entry| matches!(entry, [.., "vote"] | [.., "as", QUOTED])),
         _ => false,
     })
 }
 
-/// The script's words and signs, one by one, without comments, strings, templates and regular expressions.
-fn words(script: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
+/// The words before the first of `ends`, each of which ends every such search: reading a script takes time in proportion.
+fn until<'a, 'b>(words: &'b [&'a str], ends: &[&str]) -> &'b [&'a str] {
+    &words[..words.iter().position(|w| ends.contains(w)).unwrap_or(words.len())]
+}
+
+/// What stands for a string, a template or a regular expression.
+const QUOTED: &str = "\"\"";
+
+/// The script's words and signs, one by one, without comments.
+fn words(script: &str) -> Vec<&str> {
+    let mut words: Vec<&str> = Vec::new();
     let mut rest = script;
     while let Some(first) = rest.chars().next() {
         let length = if first.is_whitespace() {
             first.len_utf8()
         } else if rest.starts_with("//") {
-            rest.find('\n').unwrap_or(rest.len())
+            rest.find(['\n', '\r', '\u{2028}', '\u{2029}']).unwrap_or(rest.len())
         } else if let Some(body) = rest.strip_prefix("/*") {
             body.find("*/").map_or(rest.len(), |end| end + 4)
-        } else if matches!(first, '"' | '\'' | '`') || (first == '/' && begins_regex(words.last())) {
-            words.push("\"\"".into());
+        } else if first == '`' {
+            words.push(QUOTED);
+            template(rest)
+        } else if matches!(first, '"' | '\'') || (first == '/' && begins_regex(words.last().copied())) {
+            words.push(QUOTED);
             literal(rest, first)
         } else if is_word(first) {
             let length = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
-            words.push(rest[..length].into());
+            words.push(&rest[..length]);
             length
         } else {
-            words.push(first.into());
+            words.push(&rest[..first.len_utf8()]);
             first.len_utf8()
         };
         rest = &rest[length..];
@@ -53,13 +64,39 @@ fn is_word(c: char) -> bool {
 }
 
 /// A `/` after a value divides; after anything else it begins a regular expression.
-fn begins_regex(before: Option<&String>) -> bool {
-    match before.map(String::as_str) {
+fn begins_regex(before: Option<&str>) -> bool {
+    match before {
         None => true,
         Some("return" | "typeof" | "case" | "in" | "of" | "void" | "delete") => true,
-        Some(")" | "]" | "}" | "\"\"") => false,
+        Some(")" | "]" | "}" | QUOTED) => false,
         Some(word) => !word.starts_with(is_word),
     }
+}
+
+/// The length in bytes of the template that begins `text`: its substitutions may hold templates again.
+fn template(text: &str) -> usize {
+    // For every template that is open, how many braces are open in its substitution; 0 in its text.
+    let mut open: Vec<usize> = Vec::new();
+    let mut escaped = false;
+    let mut before = ' ';
+    for (at, c) in text.char_indices() {
+        match (c, open.last_mut()) {
+            _ if escaped => escaped = false,
+            ('\\', _) => escaped = true,
+            ('`', Some(0)) => {
+                open.pop();
+                if open.is_empty() {
+                    return at + 1;
+                }
+            }
+            ('`', _) => open.push(0),
+            ('{', Some(braces)) if *braces > 0 || before == '$' => *braces += 1,
+            ('}', Some(braces)) => *braces = braces.saturating_sub(1),
+            _ => {}
+        }
+        before = c;
+    }
+    text.len()
 }
 
 /// The length in bytes of the literal that begins `text`, with its delimiters.
@@ -70,7 +107,7 @@ fn literal(text: &str, delimiter: char) -> usize {
         match c {
             _ if escaped => escaped = false,
             '\\' => escaped = true,
-            '\n' if delimiter != '`' => return at,
+            '\n' => return at,
             '[' if delimiter == '/' => class = true,
             ']' if delimiter == '/' => class = false,
             c if c == delimiter && !class => return at + c.len_utf8(),
@@ -96,6 +133,12 @@ mod tests {
             "const r = /\"/; export function vote() { return 1 / 2 / 3 }",
             "/* a ballot */ // yes\nexport /* really */ function\n vote\n(p) {}",
             "const s = `it's`; export function vote() {}",
+            "const s = `a ${b + `c ${1} d`} e`; export function vote() {}",
+            "// yes\rexport function vote() {}",
+            "export const {vote} = {vote: p => true}",
+            "export const [a, vote] = [1, p => true]",
+            "export const {a: vote = 1} = {}",
+            "function v() {}\nexport { v as 'vote' }",
         ] {
             assert!(exports_vote(script), "{script}");
         }
@@ -114,11 +157,23 @@ mod tests {
             "export function vote2() {}",
             "export default function vote() {}",
             "export { vote as ballot }",
+            "export const {vote: ballot} = {}",
+            "const s = `${`export function vote() {}`}`",
             "export function resolve() { vote() }",
             "/* export function vote() {}",
             "export",
         ] {
             assert!(!exports_vote(script), "{script}");
         }
+    }
+
+    #[test]
+    fn a_long_script_is_read_in_time() {
+        let started = std::time::Instant::now();
+        for piece in ["export { ", "export const ", "`${", "export const {vote:", "/", "\""] {
+            let _ = exports_vote(&piece.repeat(100_000));
+        }
+        // Seconds where it was quadratic.
+        assert!(started.elapsed().as_secs() < 60);
     }
 }

@@ -83,12 +83,24 @@ impl FromStr for MessageType {
 }
 
 /// A governance request that is complete and checked, but not signed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Message {
     kind: MessageType,
     created_at: CreatedAt,
     proposal_id: Option<ProposalId>,
     payload: Vec<u8>,
+}
+
+impl fmt::Debug for Message {
+    /// Without the payload, which may be a recovery share.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("kind", &self.kind)
+            .field("created_at", &self.created_at)
+            .field("proposal_id", &self.proposal_id)
+            .field("payload_bytes", &self.payload.len())
+            .finish()
+    }
 }
 
 /// Why a request is not one that CCF could take.

@@ -1,5 +1,7 @@
 //! COSE_Sign1 (RFC 9052, section 4.2) as it stands on the wire: well-formed, but not yet judged as a request.
 
+use std::fmt;
+
 use coset::{ProtectedHeader, SignatureContext, sig_structure_data};
 
 use super::MAX_ENVELOPE;
@@ -14,7 +16,7 @@ const KID: i128 = 4;
 const COSE_SIGN1: u64 = 18;
 
 /// `18([protected bstr, {}, payload bstr, signature bstr])`, read strictly.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Sign1 {
     /// What the protected header says.
     pub header: Header,
@@ -89,6 +91,13 @@ pub enum CoseError {
         /// What is wrong.
         error: CborError,
     },
+}
+
+impl fmt::Debug for Sign1 {
+    /// Without the payload, which may be a recovery share.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sign1").field("header", &self.header).field("payload_bytes", &self.payload.len()).finish()
+    }
 }
 
 impl Sign1 {

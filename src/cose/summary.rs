@@ -10,7 +10,7 @@ use crate::proposal;
 use crate::text::visible;
 
 /// Longer texts in a payload are shown by their beginning, length and SHA-256.
-const LONG_TEXT: usize = 400;
+const LONG_TEXT: usize = 300;
 /// Ballot scripts are shown whole up to this many characters: few are longer.
 const LONG_SCRIPT: usize = 10_000;
 
@@ -46,7 +46,9 @@ fn content(kind: MessageType, value: &Value) -> String {
     if kind == MessageType::Ballot
         && let Some(script) = value.get("ballot").and_then(Value::as_str)
     {
-        return shortened(script, LONG_SCRIPT);
+        let surplus = value.as_object().into_iter().flatten().filter(|(name, _)| *name != "ballot");
+        let surplus = surplus.map(|(name, value)| format!("\n(not read by any service) {name}: {}", abridged(value)));
+        return shortened(script, LONG_SCRIPT) + &surplus.collect::<String>();
     }
     serde_json::to_string_pretty(&abridged(value)).unwrap_or_default()
 }
@@ -73,6 +75,16 @@ fn shortened(text: &str, limit: usize) -> String {
 mod tests {
     use super::*;
     use crate::cose::CreatedAt;
+
+    #[test]
+    fn what_a_ballot_holds_beside_its_script_is_shown() {
+        let payload = br#"{"ballot": "export function vote() {}", "evil": {"x": 1}}"#;
+        let id = Some("0".repeat(64).parse().unwrap());
+        let message =
+            Message::new(MessageType::Ballot, CreatedAt::from_seconds(0).unwrap(), id, payload.to_vec()).unwrap();
+        let lines = summary(&message, MemberId::from_bytes([0; 32]), Algorithm::ES384);
+        assert_eq!(lines.last().unwrap(), r#"  (not read by any service) evil: {"x":1}"#);
+    }
 
     #[test]
     fn content_is_shown_and_cannot_rule_the_terminal() {

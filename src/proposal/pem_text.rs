@@ -54,12 +54,24 @@ pub fn id(text: &str) -> Option<String> {
     blocks(text, "CERTIFICATE", "").ok()?.first().map(|der| hex::encode(sha256(der)))
 }
 
-/// The first certificate's subject and id, for a person.
-pub fn describe(text: &str) -> Option<String> {
-    let all = blocks(text, "CERTIFICATE", "").ok()?;
-    let (_, certificate) = X509Certificate::from_der(all.first()?).ok()?;
-    let more = if all.len() > 1 { format!(" and {} more", all.len() - 1) } else { String::new() };
-    Some(format!("certificate of {:?}{more}, id {}", certificate.subject().to_string(), id(text)?))
+/// Every certificate's subject and id, for a person; `None` if `text` holds anything else.
+pub fn describe(text: &str) -> Option<Vec<String>> {
+    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+    const END: &str = "-----END CERTIFICATE-----";
+    let mut inside = false;
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        inside = match (line, inside) {
+            (BEGIN, false) => true,
+            (END, true) => false,
+            (data, true) if data.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=')) => true,
+            _ => return None,
+        };
+    }
+    let describe = |der: Vec<u8>| {
+        let (_, certificate) = X509Certificate::from_der(&der).ok().filter(|(rest, _)| rest.is_empty())?;
+        Some(format!("certificate of {:?}, id {}", certificate.subject().to_string(), hex::encode(sha256(&der))))
+    };
+    blocks(text, "CERTIFICATE", "").ok()?.into_iter().map(describe).collect()
 }
 
 /// Whether a private key stands somewhere in `text`.
@@ -102,6 +114,11 @@ mod tests {
         assert_eq!(certificates(certificate.replace("MII", "NII")), Err(PemError::Malformed("the certificate")));
         let private = certificate.replace("CERTIFICATE", "PRIVATE KEY");
         assert_eq!(certificates(private), Err(PemError::PrivateKey));
-        assert!(describe(&certificate).unwrap().contains("CN=example"));
+        assert!(describe(&certificate).unwrap()[0].contains("CN=example"));
+        assert_eq!(describe(&certificate.repeat(2)).unwrap().len(), 2);
+        for more in ["x", "-----BEGIN X-----", "Comment: x"] {
+            assert_eq!(describe(&format!("{certificate}{more}\n{certificate}")), None);
+        }
+        assert_eq!(describe(&certificate.replace("MII", "Comment: x\n\nMII")), None);
     }
 }

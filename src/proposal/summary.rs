@@ -42,7 +42,10 @@ fn show(name: &str, value: &Value, indent: usize, text: &mut String) {
     let name = visible(name);
     let mut line = |shown: &str| text.push_str(&format!("{:indent$}{name}: {shown}\n", ""));
     match value {
-        Value::String(value) => line(&shown(value)),
+        Value::String(value) => match pem_text::describe(value) {
+            Some(certificates) if !certificates.is_empty() => certificates.iter().for_each(|c| line(&visible(c))),
+            _ => line(&shown(value)),
+        },
         Value::Object(object) if value.to_string().len() > LONG => {
             line("");
             object.iter().for_each(|(name, value)| show(name, value, indent + 2, text));
@@ -56,11 +59,6 @@ fn show(name: &str, value: &Value, indent: usize, text: &mut String) {
 }
 
 fn shown(text: &str) -> String {
-    if text.starts_with("-----BEGIN CERTIFICATE-----")
-        && let Some(certificate) = pem_text::describe(text)
-    {
-        return visible(&certificate);
-    }
     let lines = text.lines().count();
     if lines <= 1 && text.chars().count() <= LONG {
         return visible(text);

@@ -32,6 +32,9 @@ const SEGMENT: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
+/// Longer than anybody waits, and no end of time that can be told.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
 impl Service {
     /// `GET /gov/service/info`.
     pub async fn info(&self) -> Result<Answer<ServiceInfo>, ServiceError> {
@@ -127,11 +130,11 @@ impl Service {
         self.find("give a member's state digest", &self.gov(&format!("/members/state-digests/{member}"))).await
     }
 
-    /// Waits until proposal `id` is resolved and that is committed, at most `time`.
+    /// Waits until proposal `id` is resolved and that is committed, at most `time` (and a year).
     ///
     /// `None` if the service does not hold it and did not while this waited: it never was, or was purged before.
     pub async fn wait_proposal(&self, id: ProposalId, time: Duration) -> Result<Option<Outcome>, ServiceError> {
-        let end = Instant::now() + time;
+        let end = Instant::now() + time.min(LONGEST);
         let mut last: Option<Answer<Proposal>> = None;
         let mut pause = Duration::from_millis(100);
         loop {
