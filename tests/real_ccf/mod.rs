@@ -43,6 +43,8 @@ fn three_nodes_are_upgraded_one_by_one() {
         network.caught_up(id);
     }
 
+    network.verify_service(&[&old, &new]);
+
     let primary = network.primary();
     let mut retiring = network.old_nodes(&joined);
     assert!(retiring.contains(&first));
@@ -58,6 +60,7 @@ fn three_nodes_are_upgraded_one_by_one() {
     network.set_application();
     network.deregister(&old);
     network.refuses_unregistered(&old);
+    network.verify_service(&[&new]);
     assert_eq!(network.trusted(), {
         let mut ids = joined;
         ids.sort();

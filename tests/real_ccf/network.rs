@@ -116,6 +116,19 @@ impl Network {
         self.pass_file(&file);
     }
 
+    /// Every registered value and every node is what these artefacts are; with one artefact less it is not.
+    pub fn verify_service(&self, codes: &[&Code]) {
+        let packages: Vec<&str> = codes.iter().map(|code| text(code.package())).collect();
+        let command = [&["verify", "service", "--evidence"], &packages[..]].concat();
+        let found = self.run(None, &command);
+        assert_eq!(found["nodes"].as_array().map(Vec::len), Some(self.ids().len()), "{found}");
+        assert!(found["values"].as_array().unwrap().iter().all(|row| row["state"] == "backed"), "{found}");
+        if let [_, .., _] = packages[..] {
+            let less = self.try_run(None, &command[..command.len() - 1]).unwrap_err();
+            assert!(less.contains("unbacked"), "{less}");
+        }
+    }
+
     pub fn deregister(&mut self, code: &Code) {
         let file = self.file("deregister.json");
         self.run(None, &["measure", "virtual", text(code.package()), "--proposal", text(&file), "--remove"]);
