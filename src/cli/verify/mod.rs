@@ -4,6 +4,7 @@ mod attestation;
 mod evidence;
 mod node;
 mod proposal;
+mod registered;
 mod service;
 
 use clap::{Args, Subcommand};

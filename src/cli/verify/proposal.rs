@@ -1,11 +1,11 @@
 //! `verify proposal`: does it register exactly what these artefacts are?
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
 
-use super::evidence;
+use super::{evidence, registered};
 use crate::cli::checks;
 use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
@@ -13,6 +13,7 @@ use crate::cli::exit::Exit;
 use ccf_gov::evidence::backing;
 use ccf_gov::evidence::snp::version::CcfVersion;
 use ccf_gov::files;
+use ccf_gov::service::JoinPolicy;
 
 /// The largest proposal that is read.
 const MAX_PROPOSAL: u64 = 32 << 20;
@@ -31,6 +32,9 @@ pub struct Proposal {
     /// The artefacts; repeat, or give several
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     evidence: Vec<PathBuf>,
+    /// What is registered now, as `service join-policy --output json` prints it: what the proposal lowers is told
+    #[arg(long, value_name = "FILE")]
+    join_policy: Option<PathBuf>,
     /// The version of CCF that the service runs
     #[arg(long, value_name = "VERSION")]
     ccf_version: Option<CcfVersion>,
@@ -43,9 +47,25 @@ impl Proposal {
             CliError::new(Kind::Usage, format!("cannot read the proposal {}", ccf_gov::files::shown(&self.file)), e)
         })?;
         let evidence = evidence::read(&self.evidence, self.ccf_version)?;
-        let (found, values) = backing::verify(&proposal, &evidence, self.ccf_version);
+        let registered = self.join_policy.as_deref().map(join_policy).transpose()?;
+        let (mut found, values) = backing::verify(&proposal, &evidence, self.ccf_version);
+        if let Some(policy) = &registered {
+            found.append(registered::check(&proposal, policy, self.ccf_version));
+        }
         let result = json!({"verdict": found.verdict(), "checks": found, "values": values});
         context.output.result(&result, || checks::lines(&found))?;
         Ok(checks::exit(&found))
     }
+}
+
+fn join_policy(path: &Path) -> Result<JoinPolicy, CliError> {
+    let failed = |e: &dyn std::fmt::Display| {
+        let hint = "`ccf-gov service join-policy --output json` writes it";
+        CliError::usage(format!("{} is no join policy: {e}", path.display())).hint(hint)
+    };
+    let value = ccf_gov::json::parse(&files::read(path, MAX_PROPOSAL)?).map_err(|e| failed(&e))?;
+    if !["sgx", "snp", "virtual"].iter().any(|platform| value.get(platform).is_some_and(|p| p.is_object())) {
+        return Err(failed(&"it has no platform sgx, snp or virtual"));
+    }
+    serde_json::from_value(value).map_err(|e| failed(&e))
 }

@@ -1,0 +1,163 @@
+//! `verify proposal --join-policy`: what the proposal would lower, leave empty, or deregister without its being there.
+
+use serde_json::Value;
+
+use ccf_gov::evidence::check::Checks;
+use ccf_gov::evidence::snp::tcb::{Cpuid, MinimumTcb, Product, TcbVersion};
+use ccf_gov::evidence::snp::version::{CcfVersion, SvnOrder};
+use ccf_gov::proposal::{Action, Proposal};
+use ccf_gov::service::JoinPolicy;
+
+/// Compares every action with what is registered now.
+pub fn check(proposal: &Proposal, policy: &JoinPolicy, ccf: Option<CcfVersion>) -> Checks {
+    let mut found = Checks::new();
+    for action in proposal.actions() {
+        match action.name.as_str() {
+            "add_snp_uvm_endorsement" => svn(action, policy, ccf, &mut found),
+            "set_snp_minimum_tcb_version" | "set_snp_minimum_tcb_version_hex" => minimum(action, policy, &mut found),
+            _ => {}
+        }
+    }
+    for list in lists(policy) {
+        leaves(&list, proposal, &mut found);
+    }
+    found
+}
+
+/// `add_` overwrites the svn that is there.
+fn svn(action: &Action, policy: &JoinPolicy, ccf: Option<CcfVersion>, found: &mut Checks) {
+    let (Some(did), Some(feed)) = (action.text("did"), action.text("feed")) else { return };
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let now = policy.snp.uvm_endorsements.get(did).and_then(|feeds| feeds.get(feed)).and_then(|entry| entry.get("svn"));
+    let (Some(now), Some(new)) = (now.map(text), action.arg("svn").map(text)) else { return };
+    let order = ccf.map_or(SvnOrder::Integer, CcfVersion::svn_order);
+    if SvnOrder::Integer.compare(&new, &now).is_lt() {
+        found.warn("uvm-lowered", format!("{feed}: svn {now} is registered, and {new} would admit older images again"));
+    } else if order.compare(&new, &now).is_lt() {
+        let detail = format!("{feed}: this version of CCF compares svn as text, in which {new} is below {now}");
+        found.warn("uvm-lowered", detail);
+    }
+}
+
+fn minimum(action: &Action, policy: &JoinPolicy, found: &mut Checks) {
+    let Some(cpuid) = action.text("cpuid") else { return };
+    let Some(product) = cpuid.parse::<Cpuid>().ok().and_then(Cpuid::product) else { return };
+    let read = |value: &Value| read_minimum(value, product);
+    let now = policy.snp.tcb_versions.get(cpuid).and_then(read).and_then(|minimum| minimum.version(product));
+    let new = action.arg("tcb_version").and_then(read).and_then(|minimum| minimum.version(product));
+    let (Some(now), Some(new)) = (now, new) else { return };
+    let lower = new.components(product).below(&now.components(product));
+    if !lower.is_empty() {
+        let detail = format!("{cpuid}: {now} is registered, and {new} lowers {}", lower.join(", "));
+        found.warn("tcb-lowered", detail);
+    }
+}
+
+fn read_minimum(value: &Value, product: Product) -> Option<MinimumTcb> {
+    match value {
+        Value::String(text) => TcbVersion::from_hex(text).map(|version| MinimumTcb::of(version.components(product))),
+        object => MinimumTcb::from_json(object).ok(),
+    }
+}
+
+/// One list of the policy: what it is called, the actions on it, their argument, and what stands in it.
+struct List<'a> {
+    name: &'static str,
+    add: &'static str,
+    remove: &'static str,
+    argument: &'static str,
+    values: Vec<&'a str>,
+}
+
+fn lists(policy: &JoinPolicy) -> Vec<List<'_>> {
+    let list = |name, add, remove, argument, values| List { name, add, remove, argument, values };
+    fn texts(values: &[String]) -> Vec<&str> {
+        values.iter().map(String::as_str).collect()
+    }
+    vec![
+        list("SGX measurement", "add_node_code", "remove_node_code", "code_id", texts(&policy.sgx.measurements)),
+        list(
+            "SNP host data",
+            "add_snp_host_data",
+            "remove_snp_host_data",
+            "host_data",
+            policy.snp.host_data.keys().map(String::as_str).collect(),
+        ),
+        list(
+            "virtual host data",
+            "add_virtual_host_data",
+            "remove_virtual_host_data",
+            "host_data",
+            texts(&policy.virtual_.host_data),
+        ),
+        list(
+            "virtual measurement",
+            "add_virtual_measurement",
+            "remove_virtual_measurement",
+            "measurement",
+            texts(&policy.virtual_.measurements),
+        ),
+    ]
+}
+
+/// What a list holds after the proposal, and whether what it removes is there.
+fn leaves(list: &List<'_>, proposal: &Proposal, found: &mut Checks) {
+    let mut values = list.values.clone();
+    let mut removed = false;
+    for action in proposal.actions() {
+        let Some(value) = action.text(list.argument) else { continue };
+        if action.name == list.add {
+            values.push(value);
+        } else if action.name == list.remove {
+            removed = true;
+            if !values.contains(&value) {
+                found
+                    .warn("not-registered", format!("{}: {value} is not registered, so nothing is removed", list.name));
+            }
+            values.retain(|other| *other != value);
+        }
+    }
+    if removed && values.is_empty() {
+        found.warn("last-value", format!("no {} stays registered: no such node can join any more", list.name));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const DID: &str = "did:x509:0:sha256:AA::eku:1.2";
+
+    fn told(name: &str, args: Value, ccf: Option<&str>) -> Vec<&'static str> {
+        let policy = json!({
+            "snp": {
+                "hostData": {"aa": ""},
+                "uvmEndorsements": {DID: {"f": {"svn": "101"}}},
+                "tcbVersions": {"00a00f11": {"boot_loader": 4, "tee": 0, "snp": 24, "microcode": 219}},
+            },
+            "virtual": {"hostData": ["bb", "cc"]},
+        });
+        let policy: JoinPolicy = serde_json::from_value(policy).unwrap();
+        let proposal = Proposal::of(vec![Action::new(name, Some(args))]);
+        check(&proposal, &policy, ccf.map(|v| v.parse().unwrap())).iter().map(|c| c.name).collect()
+    }
+
+    #[test]
+    fn what_is_lowered_or_left_empty_is_told() {
+        let uvm = |svn: &str| json!({"did": DID, "feed": "f", "svn": svn});
+        assert_eq!(told("add_snp_uvm_endorsement", uvm("100"), None), ["uvm-lowered"]);
+        assert!(told("add_snp_uvm_endorsement", uvm("101"), None).is_empty());
+        assert!(told("add_snp_uvm_endorsement", uvm("1000"), Some("7.0.0")).is_empty());
+        assert_eq!(told("add_snp_uvm_endorsement", uvm("1000"), Some("6.0.13")), ["uvm-lowered"]);
+        let tcb = |value: Value| json!({"cpuid": "00a00f11", "tcb_version": value});
+        assert_eq!(told("set_snp_minimum_tcb_version_hex", tcb(json!("db17000000000004")), None), ["tcb-lowered"]);
+        assert!(told("set_snp_minimum_tcb_version_hex", tcb(json!("db18000000000004")), None).is_empty());
+        let lower = json!({"boot_loader": 3, "tee": 0, "snp": 24, "microcode": 219});
+        assert_eq!(told("set_snp_minimum_tcb_version", tcb(lower), None), ["tcb-lowered"]);
+        assert_eq!(told("remove_snp_host_data", json!({"host_data": "aa"}), None), ["last-value"]);
+        assert_eq!(told("remove_virtual_host_data", json!({"host_data": "dd"}), None), ["not-registered"]);
+        assert!(told("remove_virtual_host_data", json!({"host_data": "bb"}), None).is_empty());
+    }
+}
