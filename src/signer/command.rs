@@ -21,6 +21,8 @@ use crate::cose::{MemberCertificate, Signature, SigningRequest};
 
 /// How long a program may take where nothing else is said: a person may have to touch a key.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// How long after a program's end its standard output is still read, if something it started keeps that open.
+const AFTERWARDS: Duration = Duration::from_millis(500);
 /// The most that is read from a program, in bytes; a signature takes a few hundred.
 const MAX_ANSWER: u64 = 64 << 10;
 
@@ -107,8 +109,22 @@ impl CommandSigner {
                 let _ = stdin.write_all(&request).await;
             }
         };
-        let ((), answer) = tokio::join!(give, read_bounded(stdout));
-        let answer = answer.map_err(failed)?;
+        let mut answer = Vec::new();
+        let talk = async {
+            let ((), read) = tokio::join!(give, read_bounded(stdout, &mut answer));
+            read
+        };
+        // What a program leaves running can keep its standard output open: after its end that is waited for only shortly.
+        let end = async {
+            let status = child.wait().await;
+            tokio::time::sleep(AFTERWARDS).await;
+            status
+        };
+        let read = tokio::select! {
+            read = talk => read,
+            status = end => status.map(drop),
+        };
+        read.map_err(failed)?;
         if answer.len() as u64 > MAX_ANSWER {
             return Err(CommandError::TooMuch { program: self.program.clone() });
         }
@@ -120,12 +136,11 @@ impl CommandSigner {
     }
 }
 
-async fn read_bounded(from: Option<impl AsyncRead + Unpin>) -> io::Result<Vec<u8>> {
-    let mut answer = Vec::new();
-    if let Some(from) = from {
-        from.take(MAX_ANSWER + 1).read_to_end(&mut answer).await?;
+async fn read_bounded(from: Option<impl AsyncRead + Unpin>, answer: &mut Vec<u8>) -> io::Result<()> {
+    match from {
+        Some(from) => from.take(MAX_ANSWER + 1).read_to_end(answer).await.map(drop),
+        None => Ok(()),
     }
-    Ok(answer)
 }
 
 #[async_trait]

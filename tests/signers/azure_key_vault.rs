@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 use ccf_gov::cose::Algorithm;
 use ccf_gov::signer::{
     AzureCredential, AzureKeyVaultSigner, KeyUri, NewKeys, Proof, Signer, SignerError, VaultKey, Web,
@@ -51,7 +51,8 @@ impl Vault {
                 assert_eq!(asked.content_type.as_deref(), Some("application/json"));
                 assert_eq!(body["alg"], self.keys.certificate().algorithm().name());
                 let digest = URL_SAFE_NO_PAD.decode(body["value"].as_str().unwrap()).unwrap();
-                let value = URL_SAFE_NO_PAD.encode(self.sign(&digest));
+                // ES256 signatures take padding: compliant servers leave it out, and it is taken all the same.
+                let value = URL_SAFE.encode(self.sign(&digest));
                 Reply::json(200, &json!({"kid": self.kid(), "value": value}))
             }
             _ => Reply::error(404, "KeyNotFound", "it was not found in this key vault"),
@@ -225,6 +226,7 @@ async fn a_managed_identity_gives_tokens() {
     let authority = Authority::new();
     let identity = Server::start(&authority, |asked| {
         assert_eq!(asked.path(), "/msi/token");
+        assert!(asked.head.contains("x-identity-header: header\r\n"), "{}", asked.head);
         assert!(asked.target.contains("resource=https%3A%2F%2Fvault.azure.net"), "{}", asked.target);
         Reply::json(200, &json!({"access_token": TOKEN, "expires_on": "1700000000"}))
     })
@@ -242,6 +244,46 @@ async fn a_managed_identity_gives_tokens() {
     let key = uri("azurekms://consortium/member");
     let signer = AzureKeyVaultSigner::open(&key, credential, web, None).await.unwrap();
     keeps_contract(&signer, &vault.keys).await;
+}
+
+#[tokio::test]
+async fn a_virtual_machine_gives_tokens() {
+    let authority = Authority::new();
+    let machine = Server::start(&authority, |asked| {
+        assert_eq!(asked.path(), "/metadata/identity/oauth2/token");
+        assert!(asked.head.contains("metadata: true\r\n"), "{}", asked.head);
+        match asked.target.contains("api-version=2018-02-01&resource=https%3A%2F%2Fvault.azure.cn&client_id=app") {
+            true => Reply::json(200, &json!({"access_token": TOKEN, "token_type": "Bearer"})),
+            false => Reply::json(400, &json!({"error": "invalid_request", "error_description": "Identity not found"})),
+        }
+    })
+    .await;
+    let chinese = "consortium.vault.azure.cn";
+    let vault = Arc::new(Vault::new(Algorithm::ES256));
+    let serving = vault.clone();
+    let server = Server::start_as(&authority, chinese, move |asked| {
+        assert_eq!(asked.authorization.as_deref(), Some("Bearer token-5b1f33"));
+        let mut reply = serving.key();
+        reply["key"]["kid"] = json!(format!("https://{chinese}/keys/member/{VERSION}"));
+        if asked.method == "GET" { Reply::json(200, &reply) } else { serving.answer(asked) }
+    })
+    .await;
+    let web = Web::with_root(authority.pem.as_bytes(), &[(chinese, server.address)]).unwrap();
+    let web = web.with_metadata(machine.url().parse().unwrap());
+    let open = |client: &str, web: Web| {
+        let credential = AzureCredential::ManagedIdentity { endpoint: None, client: Some(client.into()) };
+        let given = Some(vault.keys.certificate().clone());
+        async move {
+            let key = uri("azurekms://consortium.vault.azure.cn/member");
+            AzureKeyVaultSigner::open(&key, credential, web, given).await
+        }
+    };
+    keeps_contract(&open("app", web.clone()).await.unwrap(), &vault.keys).await;
+    let other = chain(&open("other", web.clone()).await.unwrap_err());
+    assert!(other.contains("gives no token") && other.contains("Identity not found"), "{other}");
+    // Not a machine of Azure's: nobody listens there.
+    let nobody = chain(&open("app", web.with_metadata("http://127.0.0.1:1/".parse().unwrap())).await.unwrap_err());
+    assert!(nobody.contains("no AZURE_… variable is set, and this machine has no managed identity"), "{nobody}");
 }
 
 #[tokio::test]
@@ -272,6 +314,8 @@ async fn what_a_vault_refuses_is_told() {
     assert!(missing.contains("has no keys/member"), "{missing}");
     let odd = refusal(|_| Reply::error(418, "Teapot", "short\u{1b}[31m")).await;
     assert!(odd.contains("418") && !odd.contains('\u{1b}'), "{odd}");
+    let moved = refusal(|_| Reply::redirect(307, "https://evil.vault.azure.net/keys/member")).await;
+    assert!(moved.contains("answered 307"), "{moved}");
 }
 
 #[tokio::test]
@@ -281,13 +325,16 @@ async fn a_busy_vault_is_waited_for_but_not_for_ever() {
     let (server, signer) = opened(token(), move |asked| match calls.fetch_add(1, Ordering::SeqCst) {
         0 => busy(429, "1"),
         1 => busy(503, "0"),
+        2 => busy(503, "Sun, 06 Nov 1994 08:49:37 GMT"),
         _ => vault.answer(asked),
     })
     .await;
     signer.unwrap();
-    assert_eq!(server.asked().len(), 4);
+    assert_eq!(server.asked().len(), 5);
     let long = refusal(|_| busy(429, "3600")).await;
     assert!(long.contains("wait 3600 seconds"), "{long}");
+    let dated = refusal(|_| busy(429, "Fri, 31 Dec 2100 23:59:59 GMT")).await;
+    assert!(dated.contains("status 429, wait 2"), "{dated}");
     let hanging = refusal(|_| Reply::hang()).await;
     assert!(hanging.contains("did not answer as it should within 4 seconds"), "{hanging}");
     let closing = refusal(|_| Reply::close()).await;

@@ -93,6 +93,20 @@ async fn text_forms_of_a_signature_are_taken() {
 }
 
 #[tokio::test]
+async fn what_a_program_leaves_running_is_not_waited_for() {
+    let keys = keys("member", Algorithm::ES384);
+    let signature = PemSigner::new(&pem(&keys), keys.certificate().clone()).unwrap().sign(b"bytes").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let program = script(folder.path(), &format!("sleep 5 & echo {}", hex::encode(signature.as_bytes())));
+    let options = CommandOptions { arguments: Vec::new(), timeout: Some(Duration::from_secs(4)) };
+    let signer = CommandSigner::new(&program, options, keys.certificate().clone());
+    assert_eq!(signer.sign(b"bytes").await.unwrap(), signature);
+    // The same with a program that never reads what it is given, and ends with a failure.
+    let failed = outcome("sleep 5 & exit 7", Some(Duration::from_secs(4))).await;
+    assert!(failed.contains("exit status: 7"), "{failed}");
+}
+
+#[tokio::test]
 async fn what_is_no_signature_is_told() {
     let rubbish = outcome("echo rubbish", None).await;
     assert!(rubbish.contains("signature"), "{rubbish}");

@@ -52,6 +52,8 @@ pub struct Asked {
     pub target: String,
     pub content_type: Option<String>,
     pub authorization: Option<String>,
+    /// The headers, as they came.
+    pub head: String,
     pub body: Vec<u8>,
     /// Which connection it came by, counted from 0.
     pub connection: usize,
@@ -243,6 +245,7 @@ async fn read(stream: &mut (impl AsyncRead + Unpin), connection: usize) -> Optio
         target,
         content_type: header("content-type"),
         authorization: header("authorization"),
+        head: head.clone(),
         body,
         connection,
     })

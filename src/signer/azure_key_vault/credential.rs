@@ -122,9 +122,9 @@ impl AzureCredential {
                 let (mut url, header, version) = match endpoint {
                     Some((url, header)) => (url.clone(), ("x-identity-header", header.clone()), "2019-08-01"),
                     None => {
-                        let imds = Url::parse("http://169.254.169.254/metadata/identity/oauth2/token");
-                        let imds = imds.map_err(|e| VaultError::Credential(e.to_string()))?;
-                        (imds, ("metadata", Zeroizing::new("true".into())), "2018-02-01")
+                        let mut metadata = web.metadata().clone();
+                        metadata.set_path("metadata/identity/oauth2/token");
+                        (metadata, ("metadata", Zeroizing::new("true".into())), "2018-02-01")
                     }
                 };
                 url.query_pairs_mut().append_pair("api-version", version).append_pair("resource", &resource);

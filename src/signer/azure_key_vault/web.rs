@@ -11,6 +11,8 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use rustls_platform_verifier::BuilderVerifierExt;
 use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
@@ -23,6 +25,8 @@ const MAX_ANSWER: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long one try may take.
 const TRY: Duration = Duration::from_secs(20);
+/// The metadata service of Azure's virtual machines, which no other machine can answer for.
+const METADATA: &str = "http://169.254.169.254/";
 /// The pauses between tries where the server names none.
 const PAUSES: [Duration; 4] =
     [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(10)];
@@ -33,6 +37,7 @@ pub struct Web {
     web: Client,
     local: Client,
     patience: Duration,
+    metadata: Url,
 }
 
 /// One request.
@@ -77,6 +82,16 @@ impl Web {
         Self { patience, ..self }
     }
 
+    /// The same clients, with the virtual machine's metadata service elsewhere: for tests.
+    pub fn with_metadata(self, metadata: Url) -> Self {
+        Self { metadata, ..self }
+    }
+
+    /// Where the virtual machine's metadata service is.
+    pub(super) fn metadata(&self) -> &Url {
+        &self.metadata
+    }
+
     fn build(
         config: ClientConfig,
         more: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
@@ -90,7 +105,8 @@ impl Web {
         let failed = |e: reqwest::Error| VaultError::Client(e.to_string());
         let web = more(builder().https_only(true).connect_timeout(Duration::from_secs(10))).build().map_err(failed)?;
         let local = builder().no_proxy().connect_timeout(Duration::from_secs(3)).build().map_err(failed)?;
-        Ok(Self { web, local, patience: PATIENCE })
+        let metadata = Url::parse(METADATA).map_err(|e| VaultError::Client(e.to_string()))?;
+        Ok(Self { web, local, patience: PATIENCE, metadata })
     }
 
     /// Sends a request that is safe to repeat, and repeats it when the server is busy, broken or away.
@@ -197,9 +213,16 @@ impl Answer {
         matches!(self.status, 408 | 429 | 500 | 502 | 503 | 504)
     }
 
+    /// How long to wait, from seconds or a date (RFC 9110, section 10.2.3).
     fn retry_after(&self) -> Option<Duration> {
-        let seconds: u64 = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-        Some(Duration::from_secs(seconds))
+        let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+        match text.parse() {
+            Ok(seconds) => Some(Duration::from_secs(seconds)),
+            Err(_) => {
+                let date = OffsetDateTime::parse(text, &Rfc2822).ok()?;
+                Some((date - OffsetDateTime::now_utc()).try_into().unwrap_or_default())
+            }
+        }
     }
 
     /// The body as JSON.
