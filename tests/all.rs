@@ -14,4 +14,5 @@ mod secrets;
 mod service;
 mod signers;
 mod support;
+mod terminal;
 mod upgrade;

@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use clap::ValueEnum;
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressFinish};
 use serde::Serialize;
 
 use super::error::CliError;
@@ -74,7 +74,10 @@ impl Output {
 
     /// A bar that counts to `length` on standard error, if that is a terminal.
     pub fn progress(&self, length: usize) -> ProgressBar {
-        if length < 2 { ProgressBar::hidden() } else { ProgressBar::new(length as u64) }
+        if length < 2 {
+            return ProgressBar::hidden();
+        }
+        ProgressBar::new(length as u64).with_finish(ProgressFinish::Abandon)
     }
 
     /// A warning for people, on standard error.
