@@ -69,7 +69,10 @@ impl Signature {
     /// in base64 or base64url (padded or not), or in a JSON answer whose `value` (Azure Key Vault) or `signature`
     /// (Google, AWS) is one of these.
     pub fn from_file(algorithm: Algorithm, bytes: &[u8]) -> Result<Self, SignatureError> {
-        if let Ok(this) = Self::from_any(algorithm, bytes) {
+        // An editor or `echo` leaves a line's end behind bytes too.
+        let line = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if let Ok(this) = Self::from_any(algorithm, bytes).or_else(|_| Self::from_any(algorithm, line)) {
             return Ok(this);
         }
         match json::parse(bytes) {
@@ -158,7 +161,9 @@ mod tests {
                     BASE64_URL_SAFE.encode(bytes),
                     BASE64_URL_SAFE_NO_PAD.encode(bytes),
                 ];
-                assert_eq!(Signature::from_file(algorithm, bytes).unwrap(), signature);
+                for end in [&b""[..], b"\n", b"\r\n"] {
+                    assert_eq!(Signature::from_file(algorithm, &[bytes, end].concat()).unwrap(), signature);
+                }
                 for text in texts {
                     let wrapped = text.as_bytes().chunks(64).map(|l| [l, b"\n"].concat()).collect::<Vec<_>>().concat();
                     let vault = serde_json::json!({"kid": "https://v.vault.azure.net/keys/k/1", "value": text});

@@ -281,6 +281,7 @@ async fn a_virtual_machine_gives_tokens() {
     keeps_contract(&open("app", web.clone()).await.unwrap(), &vault.keys).await;
     let other = chain(&open("other", web.clone()).await.unwrap_err());
     assert!(other.contains("gives no token") && other.contains("Identity not found"), "{other}");
+    assert!(other.contains("this machine's own identity was asked for"), "{other}");
     // Not a machine of Azure's: nobody listens there.
     let nobody = chain(&open("app", web.with_metadata("http://127.0.0.1:1/".parse().unwrap())).await.unwrap_err());
     assert!(nobody.contains("no AZURE_… variable is set, and this machine has no managed identity"), "{nobody}");

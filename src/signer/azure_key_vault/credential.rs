@@ -146,7 +146,11 @@ impl AzureCredential {
             answer => answer?,
         };
         if answer.status != 200 {
-            return Err(VaultError::NoToken { host, why: answer.reason(&self.secrets()) });
+            let mut why = answer.reason(&self.secrets());
+            if matches!(self, Self::ManagedIdentity { endpoint: None, .. }) {
+                why += "; no AZURE_… variable is set that says how to log in, so this machine's own identity was asked for";
+            }
+            return Err(VaultError::NoToken { host, why });
         }
         match answer.json()?.get("access_token").and_then(Value::as_str) {
             Some(token) if !token.is_empty() => Ok(Zeroizing::new(token.to_owned())),
