@@ -4,8 +4,8 @@
 //! lists the disks' root hashes. The disk is an ext4 image that hcsshim's `tar2ext4` makes from the layer's tar archive. Whoever
 //! has the image that was built can make the same disk, and see whether the policy names it.
 //!
-//! A layer goes one way: [`tar`] reads its entries as Go's `archive/tar` does, [`convert`] turns them into files as `tar2ext4`
-//! does, [`ext4`] lays the files out on a disk, and [`verity`] hashes the disk's blocks as they come. The disk is never held:
+//! A layer goes one way: `tar` reads its entries as Go's `archive/tar` does, `convert` turns them into files as `tar2ext4`
+//! does, `ext4` lays the files out on a disk, and `verity` hashes the disk's blocks as they come. The disk is never held:
 //! of its data only the hashes of 512 KiB each are kept.
 
 mod convert;

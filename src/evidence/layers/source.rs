@@ -37,7 +37,11 @@ impl<R: Read> Source<R> {
             [0x28, 0xb5, 0x2f, 0xfd, ..] => return Err(LayerError::Compression("zstd")),
             [0xfd, b'7', b'z', b'X', b'Z', ..] => return Err(LayerError::Compression("xz")),
             [b'B', b'Z', b'h', ..] => return Err(LayerError::Compression("bzip2")),
-            _ => Unpacked::Plain(reader),
+            _ => {
+                // Its digest is that of the uncompressed bytes.
+                reader.get_mut().is_hashed = false;
+                Unpacked::Plain(reader)
+            }
         };
         Ok(Self { bytes: Hashed::new(unpacked), left: MAX_UNPACKED })
     }
@@ -45,10 +49,11 @@ impl<R: Read> Source<R> {
     /// Reads what is left, so that the digests are of everything.
     pub fn finish(mut self) -> Result<Digests, LayerError> {
         io::copy(&mut self, &mut io::sink())?;
-        let diff_id = self.bytes.digest();
-        let digest = match self.bytes.inner {
-            Unpacked::Plain(reader) => reader.into_inner().digest(),
-            Unpacked::Gzip(decoder) => decoder.into_inner().into_inner().digest(),
+        let Hashed { inner, context, .. } = self.bytes;
+        let diff_id = digest(context);
+        let digest = match inner {
+            Unpacked::Plain(_) => diff_id,
+            Unpacked::Gzip(decoder) => digest(decoder.into_inner().into_inner().context),
         };
         Ok(Digests { diff_id, digest })
     }
@@ -74,27 +79,31 @@ impl<R: Read> Read for Unpacked<R> {
     }
 }
 
+/// A reader whose bytes are hashed.
 struct Hashed<R> {
     inner: R,
     context: Context,
+    is_hashed: bool,
 }
 
 impl<R> Hashed<R> {
     fn new(inner: R) -> Self {
-        Self { inner, context: Context::new(&SHA256) }
+        Self { inner, context: Context::new(&SHA256), is_hashed: true }
     }
+}
 
-    fn digest(&self) -> Sha256 {
-        let mut digest = [0; 32];
-        digest.copy_from_slice(self.context.clone().finish().as_ref());
-        Sha256(digest)
-    }
+fn digest(context: Context) -> Sha256 {
+    let mut digest = [0; 32];
+    digest.copy_from_slice(context.finish().as_ref());
+    Sha256(digest)
 }
 
 impl<R: Read> Read for Hashed<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(buffer)?;
-        self.context.update(&buffer[..n]);
+        if self.is_hashed {
+            self.context.update(&buffer[..n]);
+        }
         Ok(n)
     }
 }
