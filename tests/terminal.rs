@@ -14,7 +14,7 @@ use crate::support::softhsm::{PIN, PLAIN, TOKEN, Token, in_child};
 /// Runs its arguments at a terminal; answers each prompt of the pairs in `ANSWERS`, once; writes what the terminal showed,
 /// and ends as the program did.
 const TERMINAL: &str = r#"
-import json, os, pty, sys
+import json, os, pty, sys, termios, time
 answers = json.loads(os.environ.pop("ANSWERS"))
 child, terminal = pty.fork()
 if child == 0:
@@ -31,6 +31,9 @@ while True:
     shown += chunk
     if answers and answers[0][0].encode() in shown[seen:]:
         seen = len(shown)
+        # A secret is not typed before the terminal stops showing what is typed.
+        while answers[0][0].endswith(": ") and termios.tcgetattr(terminal)[3] & termios.ECHO:
+            time.sleep(0.01)
         os.write(terminal, (answers.pop(0)[1] + "\n").encode())
 sys.stdout.buffer.write(shown)
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))

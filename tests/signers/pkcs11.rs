@@ -182,7 +182,7 @@ fn keys_are_listed_as_uris_that_open_them() {
         const LABELS: [&str; 9] =
             ["a;b", "é ключ 鍵", "100 % %41", "a&b?c=d", "\"it's\"", "../x:y#z", "same", "same", ""];
         let token = Token::new("tok;en % é");
-        let curve = |at: usize| if at % 2 == 0 { Algorithm::ES384 } else { Algorithm::ES256 };
+        let curve = |at: usize| if at.is_multiple_of(2) { Algorithm::ES384 } else { Algorithm::ES256 };
         let all: Vec<_> = (0..LABELS.len()).map(|at| keys("member", curve(at))).collect();
         for (at, (keys, label)) in all.iter().zip(LABELS).enumerate() {
             // Ids that a reader could trip over: a zero, a percent sign, bytes that are no text.
