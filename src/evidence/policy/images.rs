@@ -84,7 +84,8 @@ fn not_backed(title: &str, container: &Container, images: &[Image], checks: &mut
         }
         (None, _) if container.layers.is_empty() => "it has no layers".to_owned(),
         (None, []) => "no image has just these layers in this order".to_owned(),
-        (None, unknown) => format!("no image has the layer {}", unknown.join(", ")),
+        (None, [layer]) => format!("no image has the layer {layer}"),
+        (None, unknown) => format!("no image has the layers {}", unknown.join(", ")),
     };
     checks.fail("container-layers", format!("{title} is an extra container, backed by no image: {why}"));
 }

@@ -60,6 +60,7 @@ fn layers_are_backed_by_an_image_or_not_at_all() {
         (&[1, 2], "no image has just these layers in this order".to_owned()),
         (&[1, 2, 3, 4], "no image has just these layers in this order".to_owned()),
         (&[1, 2, 9], format!("no image has the layer {nine}")),
+        (&[9, 2, 9], format!("no image has the layers {nine}, {nine}")),
         (&[], "it has no layers".to_owned()),
     ] {
         let (verdict, list) = outcome(&container(layers, ""), &images);
