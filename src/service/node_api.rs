@@ -26,11 +26,24 @@ impl Service {
         Ok(nodes(self.read_json("list the removable nodes", "/node/network/removable_nodes").await?))
     }
 
+    /// `GET /node/version`: the version of CCF that the first node runs, as it spells it.
+    pub async fn version(&self) -> Result<String, ServiceError> {
+        let answer: Answer<serde_json::Value> = self.read_json("tell its version", "/node/version").await?;
+        Ok(answer.value.get("ccf_version").and_then(|v| v.as_str()).unwrap_or_default().to_owned())
+    }
+
     /// `GET /node/attestations`: what the trusted nodes showed when they joined, as the service tells it.
+    ///
+    /// Of a service that does not have it, `GET /node/quotes`, as that was called before.
     pub async fn attestations(&self) -> Result<Vec<serde_json::Value>, ServiceError> {
-        let answer: Answer<serde_json::Value> =
-            self.read_json("show its nodes' attestations", "/node/attestations").await?;
-        Ok(answer.value.get("attestations").and_then(|list| list.as_array()).cloned().unwrap_or_default())
+        const DOING: &str = "show its nodes' attestations";
+        let (name, answer): (_, Answer<serde_json::Value>) = match self.read_json(DOING, "/node/attestations").await {
+            Err(ServiceError::Refused(refusal)) if refusal.status == 404 => {
+                ("quotes", self.read_json(DOING, "/node/quotes").await?)
+            }
+            answer => ("attestations", answer?),
+        };
+        Ok(answer.value.get(name).and_then(|list| list.as_array()).cloned().unwrap_or_default())
     }
 
     /// `GET /node/consensus` of the primary, whose `acks` tell how far the others are. Waits out an election.

@@ -283,3 +283,20 @@ async fn a_proposal_that_is_purged_while_it_is_waited_for_is_not_one_that_never_
     assert!(matches!(wait(lost).await, Some(Outcome::Resolved(p)) if p.proposal_state == ProposalState::Dropped));
     assert!(wait(gone).await.is_none());
 }
+
+#[tokio::test]
+async fn attestations_are_quotes_where_the_service_is_older() {
+    let authority = Authority::new();
+    for (path, list) in [("/node/attestations", "attestations"), ("/node/quotes", "quotes")] {
+        let server = Server::start(&authority, move |asked| match asked.path() {
+            "/gov/service/info" => Reply::at("2.5", &info()),
+            "/node/version" => Reply::json(200, &json!({"ccf_version": "ccf-5.0.1", "unsafe": false})),
+            other if other == path => Reply::at("2.5", &json!({list: [{"node_id": "a", "raw": "x"}]})),
+            _ => not_found(),
+        })
+        .await;
+        let service = connect(&authority, &[&server]).await.unwrap();
+        assert_eq!(service.version().await.unwrap(), "ccf-5.0.1");
+        assert_eq!(service.attestations().await.unwrap(), [json!({"node_id": "a", "raw": "x"})], "{path}");
+    }
+}

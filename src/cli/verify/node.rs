@@ -21,7 +21,7 @@ use ccf_gov::evidence::snp::uvm::TrustedUvm;
 use ccf_gov::evidence::snp::version::CcfVersion;
 use ccf_gov::files;
 use ccf_gov::id::NodeId;
-use ccf_gov::service::{JoinPolicy, Node as ServiceNode, NodeStatus};
+use ccf_gov::service::{JoinPolicy, Node as ServiceNode, NodeStatus, Service as ServiceClient};
 
 /// Verify a node of the service before it is trusted
 ///
@@ -44,7 +44,7 @@ pub struct Node {
     /// The artefacts that the node should run; repeat, or give several
     #[arg(long, num_args = 1.., value_name = "FILE")]
     evidence: Vec<PathBuf>,
-    /// The version of CCF that the service runs
+    /// The version of CCF whose rules count; by default the one that the service runs
     #[arg(long, value_name = "VERSION")]
     ccf_version: Option<CcfVersion>,
 }
@@ -67,10 +67,11 @@ impl Node {
             });
         };
         let policy = service.join_policy().await?.value;
+        let ccf = running_version(self.ccf_version, &service).await?;
         let attested =
             if answer.value.status == NodeStatus::Trusted { service.attestations().await? } else { Vec::new() };
         let (attestation, problems) = gather(given, self.id, &answer.raw, &attested);
-        let outcome = check(self.id, &answer.value, &attestation, &policy, self.ccf_version);
+        let outcome = check(self.id, &answer.value, &attestation, &policy, ccf);
         let mut outcome = match outcome {
             Some(outcome) => outcome,
             None => return self.without_attestation(context, &answer.value, problems),
@@ -92,6 +93,17 @@ impl Node {
         let result = json!({"verdict": found.verdict(), "node_id": self.id, "status": node.status, "checks": found});
         context.output.result(&result, || checks::lines(&found))?;
         Ok(checks::exit(&found))
+    }
+}
+
+/// The version that was given; else what the service runs, if it says so in numbers.
+pub async fn running_version(
+    given: Option<CcfVersion>,
+    service: &ServiceClient,
+) -> Result<Option<CcfVersion>, CliError> {
+    match given {
+        Some(version) => Ok(Some(version)),
+        None => Ok(service.version().await?.parse().ok()),
     }
 }
 

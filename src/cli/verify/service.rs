@@ -31,7 +31,7 @@ pub struct Service {
     /// The artefacts that should be registered and running; repeat, or give several
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
     evidence: Vec<PathBuf>,
-    /// The version of CCF that the service runs
+    /// The version of CCF whose rules count; by default the one that the service runs
     #[arg(long, value_name = "VERSION")]
     ccf_version: Option<CcfVersion>,
 }
@@ -57,6 +57,7 @@ impl Service {
         let evidence = evidence::read(&self.evidence, self.ccf_version)?;
         let service = context.connect().await?;
         let policy = service.join_policy().await?.value;
+        let ccf = node::running_version(self.ccf_version, &service).await?;
         let nodes = service.nodes().await?;
         let attested = service.attestations().await?;
         let raw = nodes.raw.get("value").and_then(|v| v.as_array()).cloned().unwrap_or_default();
@@ -67,7 +68,7 @@ impl Service {
             let json = raw.iter().find(|n| n.get("nodeId").and_then(|i| i.as_str()) == Some(&id)).cloned();
             let given = Attestation::of(Some(listed.node_id));
             let (attestation, problems) = node::gather(given, listed.node_id, &json.unwrap_or_default(), &attested);
-            let mut outcome = node::check(listed.node_id, listed, &attestation, &policy, self.ccf_version);
+            let mut outcome = node::check(listed.node_id, listed, &attestation, &policy, ccf);
             match &mut outcome {
                 Some(outcome) => outcome.checks.append(problems),
                 None => found.append(problems),
