@@ -3,10 +3,11 @@
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::endorsements::{Endorsements, Roots, Vcek};
+use super::endorsements::{Endorsements, Roots};
 use super::report::Report;
 use super::tcb::{Cpuid, MinimumTcb, Product, Tcb, TcbVersion};
 use super::uvm::{TrustedUvm, UvmEndorsement};
+use super::vcek::Vcek;
 use super::version::{Acceptance, CcfVersion, SvnOrder};
 use crate::digest::{HostData, SnpMeasurement};
 use crate::evidence::check::Checks;

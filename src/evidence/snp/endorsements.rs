@@ -5,7 +5,8 @@ use time::format_description::well_known::Rfc3339;
 use x509_parser::certificate::X509Certificate;
 
 use super::host_data;
-use super::tcb::{Product, Tcb, TcbVersion};
+use super::tcb::{Product, TcbVersion};
+use super::vcek::{Vcek, is_vlek};
 use crate::digest::sha256;
 use crate::evidence::certificate::{self, CertificateError, Hash, Scheme};
 use crate::evidence::check::Checks;
@@ -144,7 +145,7 @@ impl Endorsements {
             }
         }
         let [vcek, ask, ark] = <[X509Certificate<'_>; 3]>::try_from(parsed).ok()?;
-        if common_name(&vcek) == Some("SEV-VLEK") || extension(&vcek, OID_CSP).is_some() {
+        if is_vlek(&vcek) {
             checks.fail("vcek", "the leaf is a VLEK (a cloud provider's key); CCF accepts reports of a VCEK alone");
         }
         let ordered = is_self_issued(&ark) && !is_self_issued(&ask) && !is_self_issued(&vcek);
@@ -235,65 +236,6 @@ impl Roots {
     }
 }
 
-/// What the certificate of a chip's key says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Vcek {
-    /// The key: an uncompressed point on P-384.
-    pub public_key: Vec<u8>,
-    /// The product, from the pinned root (or the report, if the root is unknown).
-    pub product: Product,
-    /// The TCB that the key is derived for.
-    pub tcb: Tcb,
-    /// The chip: 64 bytes, on Turin 8.
-    pub hardware_id: Vec<u8>,
-}
-
-impl Vcek {
-    fn read(certificate: &X509Certificate<'_>, product: Option<Product>, checks: &mut Checks) -> Option<Self> {
-        let name = extension(certificate, OID_PRODUCT).and_then(ia5).unwrap_or_default();
-        let product = product.or_else(|| Product::ALL.into_iter().find(|p| is_of(name, *p)))?;
-        checks.require(
-            "vcek-product",
-            is_of(name, product),
-            format!(
-                "the VCEK is of a {}, the chain of a {product}",
-                if name.is_empty() { "nameless chip" } else { name }
-            ),
-        );
-        let key = certificate.public_key();
-        let curve = key.algorithm.parameters.as_ref().and_then(|p| p.as_oid().ok()).map(|oid| oid.to_id_string());
-        if !checks.require("vcek-key", curve.as_deref() == Some("1.3.132.0.34"), "the VCEK's key is on P-384") {
-            return None;
-        }
-        let spl = |oid: &str| extension(certificate, oid).and_then(byte);
-        let fmc = if product.has_fmc() { spl(OID_FMC).map(Some) } else { Some(None) };
-        let tcb = match (fmc, spl(OID_BL), spl(OID_TEE), spl(OID_SNP), spl(OID_UCODE)) {
-            (Some(fmc), Some(boot_loader), Some(tee), Some(snp), Some(microcode)) => {
-                Tcb { fmc, boot_loader, tee, snp, microcode }
-            }
-            _ => {
-                checks.fail("vcek-tcb", "the VCEK does not state every component of its TCB, each a byte");
-                return None;
-            }
-        };
-        let Some(hardware_id) = extension(certificate, OID_HWID).map(<[u8]>::to_vec) else {
-            checks.fail("chip-id", "the VCEK does not state its chip");
-            return None;
-        };
-        Some(Self { public_key: key.subject_public_key.data.to_vec(), product, tcb, hardware_id })
-    }
-}
-
-const OID_PRODUCT: &str = "1.3.6.1.4.1.3704.1.2";
-const OID_BL: &str = "1.3.6.1.4.1.3704.1.3.1";
-const OID_TEE: &str = "1.3.6.1.4.1.3704.1.3.2";
-const OID_SNP: &str = "1.3.6.1.4.1.3704.1.3.3";
-const OID_UCODE: &str = "1.3.6.1.4.1.3704.1.3.8";
-const OID_FMC: &str = "1.3.6.1.4.1.3704.1.3.9";
-const OID_HWID: &str = "1.3.6.1.4.1.3704.1.4";
-/// The cloud provider's id, in a VLEK certificate only.
-const OID_CSP: &str = "1.3.6.1.4.1.3704.1.5";
-
 fn check_signature(name: &'static str, signed: &X509Certificate<'_>, by: &X509Certificate<'_>, checks: &mut Checks) {
     let result = match Scheme::of(&signed.signature_algorithm) {
         Ok(Scheme::RsaPss(Hash::Sha384)) => certificate::check_issued(signed, by),
@@ -377,35 +319,4 @@ fn is_authority(certificate: &X509Certificate<'_>) -> bool {
 
 fn common_name<'a>(certificate: &'a X509Certificate<'_>) -> Option<&'a str> {
     certificate.subject().iter_common_name().next()?.as_str().ok()
-}
-
-/// The contents of an extension that occurs exactly once.
-fn extension<'a>(certificate: &X509Certificate<'a>, oid: &str) -> Option<&'a [u8]> {
-    let mut found = certificate.extensions().iter().filter(|e| e.oid.to_id_string() == oid);
-    match (found.next(), found.next()) {
-        (Some(one), None) => Some(one.value),
-        _ => None,
-    }
-}
-
-/// A DER INTEGER from 0 to 255.
-fn byte(der: &[u8]) -> Option<u8> {
-    match *der {
-        [2, 1, value] if value < 0x80 => Some(value),
-        [2, 2, 0, value] if value >= 0x80 => Some(value),
-        _ => None,
-    }
-}
-
-/// A DER IA5String, or the text as it stands.
-fn ia5(der: &[u8]) -> Option<&str> {
-    match der {
-        [0x16, length, text @ ..] if usize::from(*length) == text.len() => std::str::from_utf8(text).ok(),
-        _ => None,
-    }
-}
-
-/// Whether a VCEK's product text (`Milan-B0`, `Genoa`) is of `product`.
-fn is_of(name: &str, product: Product) -> bool {
-    name.split('-').next() == Some(product.name())
 }

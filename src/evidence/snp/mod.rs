@@ -9,6 +9,7 @@ pub mod launch;
 pub mod report;
 pub mod tcb;
 pub mod uvm;
+pub mod vcek;
 pub mod version;
 
 #[cfg(test)]
