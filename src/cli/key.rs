@@ -13,7 +13,7 @@ use ccf_gov::cose::MemberCertificate;
 use ccf_gov::files;
 use ccf_gov::signer::{
     self, Access, AzureCredential, CommandOptions, KeyError, KeyUri, Passphrase, PassphraseError, PassphraseSource,
-    PinSource, PinTries, Pkcs11Error, PrivateKey, Signer, SignerError,
+    PinSource, PinTries, Pkcs11Error, PrivateKey, Signer, SignerError, VaultError,
 };
 
 /// The largest certificate file, in bytes.
@@ -91,7 +91,30 @@ pub fn key_error(doing: impl std::fmt::Display, error: SignerError) -> CliError 
         SignerError::Key(_)
         | SignerError::File(_)
         | SignerError::KeyUri(_)
-        | SignerError::Pkcs11(Pkcs11Error::NoModule)
+        | SignerError::Pkcs11(
+            Pkcs11Error::NoModule
+            | Pkcs11Error::ModuleNotFound { .. }
+            | Pkcs11Error::Load { .. }
+            | Pkcs11Error::TokenNotFound { .. }
+            | Pkcs11Error::SeveralTokens { .. }
+            | Pkcs11Error::NoPin { .. }
+            | Pkcs11Error::PinSource { .. }
+            | Pkcs11Error::PinFileEmpty { .. }
+            | Pkcs11Error::KeyNotFound { .. }
+            | Pkcs11Error::SeveralKeys { .. }
+            | Pkcs11Error::KeyType { .. }
+            | Pkcs11Error::MayNotSign { .. }
+            | Pkcs11Error::NoCertificate { .. }
+            | Pkcs11Error::SeveralCertificates { .. },
+        )
+        | SignerError::Vault(
+            VaultError::Credential(_)
+            | VaultError::TokenFile(_)
+            | VaultError::NotFound { .. }
+            | VaultError::KeyType { .. }
+            | VaultError::MayNotSign { .. }
+            | VaultError::NoCertificate { .. },
+        )
         | SignerError::CertificateMissing
         | SignerError::Mismatch
         | SignerError::Certificate(_) => Kind::Usage,

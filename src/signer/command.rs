@@ -55,7 +55,7 @@ pub enum CommandError {
         status: ExitStatus,
     },
     /// It took too long and was killed.
-    #[error("{program:?} gave no signature within {} seconds and was killed", after.as_secs_f32())]
+    #[error("{program:?} gave no signature within {} seconds and was killed; what it had started itself may still go on", after.as_secs_f32())]
     Timeout {
         /// The program.
         program: String,

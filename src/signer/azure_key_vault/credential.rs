@@ -91,6 +91,7 @@ impl AzureCredential {
     /// A token for the domain of `key`, and for no other.
     pub(super) async fn token(&self, web: &Web, key: &VaultKey) -> Result<Zeroizing<String>, VaultError> {
         let resource = format!("https://{}", key.domain());
+        let mut assertion = None;
         let request = match self {
             Self::Token(token) => return Ok(token.clone()),
             Self::Client { authority, tenant, client, proof } => {
@@ -113,7 +114,9 @@ impl AzureCredential {
                             "client_assertion_type",
                             "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
                         )
-                        .append_pair("client_assertion", text)
+                        .append_pair("client_assertion", text);
+                        assertion = Some(token);
+                        &mut form
                     }
                 };
                 Wire::post_form(url, Zeroizing::new(form.finish()))
@@ -146,14 +149,15 @@ impl AzureCredential {
             answer => answer?,
         };
         if answer.status != 200 {
-            let mut why = answer.reason(&self.secrets());
+            let assertion = assertion.iter().filter_map(|token| std::str::from_utf8(token.as_bytes()).ok());
+            let mut why = answer.reason(&self.secrets().into_iter().chain(assertion).collect::<Vec<_>>());
             if matches!(self, Self::ManagedIdentity { endpoint: None, .. }) {
                 why += "; no AZURE_… variable is set that says how to log in, so this machine's own identity was asked for";
             }
             return Err(VaultError::NoToken { host, why });
         }
-        match answer.json()?.get("access_token").and_then(Value::as_str) {
-            Some(token) if !token.is_empty() => Ok(Zeroizing::new(token.to_owned())),
+        match answer.json()?.get_mut("access_token").map(Value::take) {
+            Some(Value::String(token)) if !token.is_empty() => Ok(Zeroizing::new(token)),
             _ => Err(VaultError::NotUnderstood { host, why: "it has no access_token".into() }),
         }
     }

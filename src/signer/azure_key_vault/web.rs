@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use reqwest::{Client, Method, Url};
 use rustls::{ClientConfig, RootCertStore};
@@ -53,7 +54,7 @@ pub(super) struct Wire {
 pub(super) struct Answer {
     pub(super) status: u16,
     headers: HeaderMap,
-    body: Vec<u8>,
+    body: Zeroizing<Vec<u8>>,
     host: String,
 }
 
@@ -129,7 +130,7 @@ impl Web {
             };
             let Some(pause) = pauses.next() else { return tried };
             let pause = wait.unwrap_or(pause);
-            if Instant::now() + pause >= end {
+            if pause >= end.saturating_duration_since(Instant::now()) {
                 let last = match tried {
                     Ok(answer) => format!("status {}, wait {} seconds", answer.status, pause.as_secs()),
                     Err(error) => return Err(error),
@@ -147,10 +148,12 @@ impl Web {
         let client = if request.local { &self.local } else { &self.web };
         let mut builder = client.request(request.method.clone(), request.url.clone()).headers(request.headers.clone());
         if let Some(body) = &request.body {
-            builder = builder.body(body.to_string());
+            // The copy is wiped when it was sent.
+            builder = builder.body(Bytes::from_owner(body.clone()));
         }
         let mut response = builder.send().await.map_err(failed)?;
-        let mut body = Vec::new();
+        // An answer may be a token: wiped, and never moved to a larger place.
+        let mut body = Zeroizing::new(Vec::with_capacity(MAX_ANSWER));
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > MAX_ANSWER {
                 return Err(VaultError::NotUnderstood { host, why: format!("it is larger than {MAX_ANSWER} bytes") });

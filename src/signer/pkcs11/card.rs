@@ -20,7 +20,7 @@ pub(super) struct Card {
     pub(super) session: Session,
     pub(super) key: Option<Key>,
     /// It is kept only for a key that wants it before each signature.
-    pin: Option<AuthPin>,
+    pub(super) pin: Option<AuthPin>,
 }
 
 /// Opens a session on the token that `uri` names, and logs in if the token wants that.
@@ -37,19 +37,22 @@ pub(super) async fn open(
     if needs_login {
         let pin = pin(&token, uri, pins)?;
         let log_in = move |module: &Pkcs11, card: &mut Card| {
+            // Kept until the key is found, which may want it again.
             card.pin = pin;
-            let done = card.log_in(module, UserType::User);
-            card.pin = None;
-            done
+            card.log_in(module, UserType::User)
         };
         card.with("logging in", PATIENCE, log_in).await?;
     }
     Ok(card)
 }
 
-/// Asks for the PIN again and keeps it, for a key that wants it before each signature (CKA_ALWAYS_AUTHENTICATE).
+/// Keeps the PIN, asked for unless the log-in just had it, for a key that wants it before each signature (CKA_ALWAYS_AUTHENTICATE).
 pub(super) async fn keep_pin(card: &Held<Card>, uri: &Pkcs11Uri, pins: &dyn PinSource) -> Result<(), Pkcs11Error> {
-    let token = card.with("looking at the token", PATIENCE, |_, card| Ok(card.token.clone())).await?;
+    let held = |_: &Pkcs11, card: &mut Card| Ok((card.pin.is_some(), card.token.clone()));
+    let (has_pin, token) = card.with("looking at the token", PATIENCE, held).await?;
+    if has_pin {
+        return Ok(());
+    }
     let pin = pin(&token, uri, pins)?;
     let keep = move |_: &Pkcs11, card: &mut Card| {
         card.pin = pin;

@@ -99,6 +99,9 @@ impl Card {
             certificates.retain(|certificate| certificate.has_key(point));
         }
         let always_authenticate = facts.always_authenticate;
+        if !always_authenticate {
+            self.pin = None;
+        }
         let call = SignCall::load(&module).map_err(|source| Pkcs11Error::Load { path: module, source })?;
         self.key = Some(Key { handle: *handle, always_authenticate, call });
         Ok(FoundKey { token, always_authenticate, name, algorithm, point, certificates })
