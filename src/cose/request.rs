@@ -245,15 +245,28 @@ impl SigningRequest {
 
     /// Everything that follows from the rest must be what it follows to.
     fn compare(&self, found: &Value) -> Result<(), RequestError> {
-        let expected = self.to_json();
-        for name in ["alg", "value", "member_id", "protected", "to_be_signed", "summary"] {
+        let (algorithm, member) = (self.certificate.algorithm(), self.certificate.member_id());
+        let protected = self.message.protected(algorithm, member);
+        let to_be_signed = Envelope::to_be_signed(&self.message, &self.certificate);
+        let expected = [
+            ("alg", algorithm.name().to_owned()),
+            ("value", encode(&algorithm.digest(&to_be_signed))),
+            ("member_id", member.to_string()),
+            ("protected", encode(&protected)),
+            ("to_be_signed", encode(&to_be_signed)),
+        ];
+        for (name, expected) in expected {
             match found.get(name) {
                 None => return Err(RequestError::Field(name)),
-                Some(value) if Some(value) != expected.get(name) => return Err(RequestError::Disagreement(name)),
-                Some(_) => {}
+                Some(Value::String(found)) if *found == expected => {}
+                Some(_) => return Err(RequestError::Disagreement(name)),
             }
         }
-        Ok(())
+        match found.get("summary") {
+            None => Err(RequestError::Field("summary")),
+            Some(Value::Array(lines)) if lines.iter().eq(self.summary().iter()) => Ok(()),
+            Some(_) => Err(RequestError::Disagreement("summary")),
+        }
     }
 }
 
