@@ -212,7 +212,10 @@ impl EnvironmentRule {
     pub fn admits_any(&self) -> bool {
         const ANYTHING: [&str; 6] = [".+", ".*", "[^=]", "\\w", "\\S", ".{"];
         let bare = self.pattern.trim_start_matches("(?i)").trim_start_matches(['^', '(', '?', ':']);
-        self.strategy == "re2" && (bare.is_empty() || ANYTHING.iter().any(|any| bare.starts_with(any)))
+        // A class of characters, repeated, up to the equals sign.
+        let class = bare.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(_, rest)| rest);
+        let whole = class.is_some_and(|rest| rest.starts_with("+=") || rest.starts_with("*="));
+        self.strategy == "re2" && (bare.is_empty() || whole || ANYTHING.iter().any(|any| bare.starts_with(any)))
     }
 
     /// Whether the host chooses (part of) the value.

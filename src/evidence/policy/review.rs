@@ -32,6 +32,17 @@ const RULES: [&str; 20] = [
 /// How many of them every policy of the framework has; the others are asked by newer platforms, or by Windows.
 const OLD_RULES: usize = 15;
 
+/// The switches whose meaning is known, whether they are warned of or not.
+const SWITCHES: [&str; 7] = [
+    "allow_properties_access",
+    "allow_dump_stacks",
+    "allow_runtime_logging",
+    "allow_environment_variable_dropping",
+    "allow_unencrypted_scratch",
+    "allow_capability_dropping",
+    "allow_host_network",
+];
+
 const SHELLS: [&str; 8] = ["sh", "bash", "ash", "dash", "zsh", "ksh", "busybox", "pwsh"];
 
 /// What a policy admits.
@@ -103,6 +114,7 @@ impl Review {
             .collect();
         review.check_module(&module);
         review.check_switches();
+        review.check_unknown_switches();
         review.check_fragments();
         for (at, container) in review.containers.clone().iter().enumerate() {
             review.check_container(&container.title(at), container);
@@ -162,7 +174,8 @@ impl Review {
                 Some(value) => self.switches.push((name.clone(), value)),
                 None => self.warn("switch", format!("{name} is no boolean (line {line})")),
             },
-            rule if RULES.contains(&rule) => self.take_rule(rule, definition),
+            // An object that allows decides by itself, be the rule known or one of a newer platform.
+            rule if RULES.contains(&rule) || allows(term) => self.take_rule(rule, definition),
             // A rule of a platform that is newer than this list.
             rule if matches!(term, Term::Reference(target) if *target == format!("data.framework.{rule}")) => {
                 self.rules.push((name.clone(), plain(term)));
@@ -175,9 +188,7 @@ impl Review {
         self.rules.push((rule.to_owned(), plain(term)));
         match term {
             Term::Reference(target) if *target == format!("data.framework.{rule}") => {}
-            Term::Object(_) if term.get("allowed").and_then(Term::boolean) == Some(true) => {
-                self.allow_all = true;
-            }
+            _ if allows(term) => self.allow_all = true,
             Term::Object(_) if term.get("allowed").and_then(Term::boolean) == Some(false) => {}
             _ => self.warn("rule", format!("{rule} does not delegate to data.framework.{rule} (line {line})")),
         }
@@ -214,12 +225,7 @@ impl Review {
                 self.warn("defined-twice", format!("{} is defined twice (line {})", definition.name, definition.line));
             }
         }
-        let open: Vec<&str> = module
-            .definitions
-            .iter()
-            .filter(|d| RULES.contains(&d.name.as_str()) && d.term.get("allowed").and_then(Term::boolean) == Some(true))
-            .map(|d| d.name.as_str())
-            .collect();
+        let open: Vec<&str> = module.definitions.iter().filter(|d| allows(&d.term)).map(|d| d.name.as_str()).collect();
         if self.allow_all {
             self.warn("allow-all", format!("everything is admitted by {}", open.join(", ")));
         }
@@ -251,10 +257,20 @@ impl Review {
                 "variable-dropping",
                 "variables that no rule admits are dropped instead of refused",
             ),
+            ("allow_host_network", "host-network", "containers may use the host's network"),
         ] {
             if self.switches.iter().any(|(given, value)| given == switch && *value) {
                 self.warn(name, what);
             }
+        }
+    }
+
+    /// A switch of a newer platform, of which nobody here knows what it lets in.
+    fn check_unknown_switches(&mut self) {
+        let on = |(name, value): &&(String, bool)| *value && !SWITCHES.contains(&name.as_str());
+        let unknown: Vec<String> = self.switches.iter().filter(on).map(|(name, _)| name.clone()).collect();
+        for name in unknown {
+            self.warn("switch", format!("{name} is on, and not known"));
         }
     }
 
@@ -312,6 +328,11 @@ impl Review {
             self.warn("capabilities", format!("{who} may also have {}", unusual.join(", ")));
         }
     }
+}
+
+/// Whether a term is an object that allows whatever is asked.
+fn allows(term: &Term) -> bool {
+    term.get("allowed").and_then(Term::boolean) == Some(true)
 }
 
 #[cfg(test)]

@@ -62,6 +62,19 @@ fn every_mistake_of_a_policy_has_its_warning() {
         ),
         ("containers := [", "fragments := data.other.fragments\ncontainers := [", "not-understood"),
         ("containers := [", "platform_rules := [{}]\ncontainers := [", "platform-rules"),
+        ("containers := [", "allow_host_network := true\ncontainers := [", "host-network"),
+        ("containers := [", "allow_next_years_thing := true\ncontainers := [", "switch"),
+        ("containers := [", "next_years_rule := {\"allowed\": true}\ncontainers := [", "allow-all"),
+        (
+            "\"env_rules\": []",
+            "\"env_rules\": [{\"pattern\": \"[A-Za-z0-9_]+=.+\", \"strategy\": \"re2\"}]",
+            "environment-any",
+        ),
+        (
+            "\"env_rules\": []",
+            "\"env_rules\": [{\"pattern\": \"[A-Z0-9_]+_PORT=.+\", \"strategy\": \"re2\"}]",
+            "environment-open",
+        ),
         ("containers := [", "allow_environment_variable_dropping := true\ncontainers := [", "variable-dropping"),
         (
             "containers := [",
