@@ -250,3 +250,24 @@ async fn an_elf_enclave_is_measured() {
     folder.file("debug", debug.signed(measured));
     assert!(folder.run("measure sgx debug --proposal d.json").await.error(3).contains("debug mode"));
 }
+
+#[tokio::test]
+async fn groups_with_one_policy_are_registered_once() {
+    let folder = Folder::new();
+    let group = |name: &str, policy: &str| {
+        serde_json::json!({
+            "type": "Microsoft.ContainerInstance/containerGroups", "name": name,
+            "properties": {"confidentialComputeProperties": {"ccePolicy": BASE64_STANDARD.encode(policy)}},
+        })
+    };
+    let other = POLICY.replace("false", "0");
+    let template = serde_json::json!({"resources": [group("a", POLICY), group("b", &other), group("c", POLICY)]});
+    folder.file("template.json", template.to_string());
+    let measured = folder.run("measure snp --policy template.json --proposal register.json").await.done();
+    assert_eq!(measured["groups"].as_array().unwrap().len(), 3);
+    let written = std::fs::read(folder.0.path().join("register.json")).unwrap();
+    let proposal: serde_json::Value = serde_json::from_slice(&written).unwrap();
+    assert_eq!(proposal["actions"].as_array().unwrap().len(), 2, "{proposal}");
+    let checked = folder.run("verify proposal register.json --evidence template.json").await.done();
+    assert_eq!(checked["values"][0]["backed_by"], serde_json::json!(["template.json (a)", "template.json (c)"]));
+}

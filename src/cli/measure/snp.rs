@@ -139,7 +139,10 @@ impl Results {
                 self.checks.warn("policy-contents", detail);
             }
             listed.push(json!({"name": name, "host_data": host_data, "remark": remark}));
+            // Groups with one policy are registered once.
+            let known = |value: &Registration| matches!(value, Registration::SnpHostData { host_data: h, .. } if *h == host_data);
             match String::from_utf8(policy.clone()) {
+                Ok(_) if self.values.iter().any(known) => {}
                 Ok(policy) => self.values.push(Registration::SnpHostData { host_data, policy }),
                 Err(_) => self.refusal = Some("the policy is not UTF-8, so no proposal can carry it".into()),
             }
