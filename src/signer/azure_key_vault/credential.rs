@@ -11,6 +11,10 @@ use super::VaultError;
 use super::web::{Web, Wire};
 use crate::signer::{Passphrase, VaultKey};
 
+/// Why the machine's own identity is asked for.
+const NO_SECRET: &str =
+    "none of CCF_GOV_AZURE_TOKEN, AZURE_CLIENT_SECRET, AZURE_FEDERATED_TOKEN_FILE and IDENTITY_ENDPOINT is set";
+
 /// How a token for the vault is got.
 #[derive(Clone)]
 pub enum AzureCredential {
@@ -143,7 +147,7 @@ impl AzureCredential {
                 if matches!(self, Self::ManagedIdentity { endpoint: None, .. }) =>
             {
                 return Err(VaultError::Credential(format!(
-                    "no AZURE_… variable is set, and this machine has no managed identity ({host}: {why})"
+                    "{NO_SECRET}, and this machine has no managed identity ({host}: {why})"
                 )));
             }
             answer => answer?,
@@ -152,7 +156,7 @@ impl AzureCredential {
             let assertion = assertion.iter().filter_map(|token| std::str::from_utf8(token.as_bytes()).ok());
             let mut why = answer.reason(&self.secrets().into_iter().chain(assertion).collect::<Vec<_>>());
             if matches!(self, Self::ManagedIdentity { endpoint: None, .. }) {
-                why += "; no AZURE_… variable is set that says how to log in, so this machine's own identity was asked for";
+                why += &format!("; {NO_SECRET}, so this machine's own identity was asked for");
             }
             return Err(VaultError::NoToken { host, why });
         }
