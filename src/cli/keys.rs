@@ -19,6 +19,7 @@ pub struct Keys {
 }
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 enum KeysCommand {
     /// Make a member's key and certificate, and an encryption key if wanted
     Generate(Generate),

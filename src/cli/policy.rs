@@ -27,6 +27,7 @@ pub struct Policy {
 }
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 enum Command {
     /// Show what a security policy admits: containers, commands, layers, mounts, fragments, switches
     Show(Show),

@@ -24,6 +24,7 @@ pub struct SandboxCommand {
 }
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 enum Subcommands {
     /// Serve a CCF service with simulated nodes, until it is interrupted
     Serve(Serve),

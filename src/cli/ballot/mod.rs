@@ -18,6 +18,7 @@ pub struct Ballot {
 }
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 enum Command {
     /// Write a ballot
     New(new::New),

@@ -22,6 +22,7 @@ pub struct Measure {
 }
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 enum Platform {
     /// The host data and measurement of nodes that run an executable on the virtual platform
     Virtual(virt::Virtual),

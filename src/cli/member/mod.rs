@@ -17,6 +17,7 @@ pub struct Member {
 }
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 enum Command {
     /// List the members
     List(list::List),

@@ -19,6 +19,7 @@ pub struct Node {
 }
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 enum Command {
     /// List the nodes: their standing, what they run, which one leads
     List(list::List),

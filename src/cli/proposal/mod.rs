@@ -31,6 +31,7 @@ pub struct Proposal {
 }
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 enum Command {
     /// List what can be proposed, with parameters
     Templates(templates::Templates),

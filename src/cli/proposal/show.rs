@@ -11,7 +11,7 @@ use ccf_gov::id::{MemberId, ProposalId};
 use ccf_gov::proposal::summary;
 use ccf_gov::service::{MemberStatus, Proposal, Service};
 
-/// Show a proposal: where it stands, and what it would do
+/// Show a proposal: where it stands, what it would do, who voted
 #[derive(Args)]
 #[command(after_help = "Example:
   ccf-gov proposal show 71af4505250701568dae25e5f7b47ae51810ade7248446c2c18d4ed31cbff965 --votes")]

@@ -18,6 +18,7 @@ pub struct Service {
 }
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 enum Command {
     /// Show the service's status, configuration and primary
     #[command(

@@ -16,6 +16,7 @@ pub struct Upgrade {
 }
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 enum Command {
     /// Walk a whole code upgrade on the embedded sandbox
     Rehearse(rehearse::Rehearse),

@@ -21,6 +21,7 @@ pub struct Verify {
 }
 
 #[derive(Subcommand)]
+#[command(defer = true)]
 enum Command {
     /// Verify a node's attestation from its files
     Attestation(attestation::Attestation),
