@@ -57,6 +57,13 @@ pub fn from_pem(text: &[u8]) -> Result<Vec<Vec<u8>>, CertificateError> {
 
 const BEGIN: &[u8] = b"-----BEGIN ";
 
+/// Whether bytes are text in which a line begins a PEM block of this label (of any, if it is empty). Comments may stand
+/// before it (RFC 7468, section 2).
+pub fn is_pem(bytes: &[u8], label: &str) -> bool {
+    let begins = |line: &str| line.strip_prefix("-----BEGIN ").is_some_and(|rest| rest.starts_with(label));
+    std::str::from_utf8(bytes).is_ok_and(|text| text.lines().any(begins))
+}
+
 /// Reads one DER certificate, with nothing after it.
 ///
 /// # Errors

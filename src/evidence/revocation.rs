@@ -24,7 +24,7 @@ impl RevocationList {
     /// # Errors
     /// Anything else, and a list with something after it.
     pub fn parse(bytes: &[u8]) -> Result<Self, NoRevocationList> {
-        let mut der = if bytes.starts_with(b"-----BEGIN") {
+        let mut der = if certificate::is_pem(bytes, "") {
             let block = pem::parse(bytes).map_err(|_| NoRevocationList)?;
             if block.tag() != "X509 CRL" {
                 return Err(NoRevocationList);

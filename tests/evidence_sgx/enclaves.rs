@@ -60,7 +60,7 @@ fn a_signed_enclave_passes_and_each_way_to_be_wrong_fails_for_its_own_reason() {
 
     let debug = Enclave { attributes: 6, ..enclave };
     let found = read(&debug.signed(debug.mrenclave(&debug.file())));
-    assert_eq!((found.debug, found.checks.get("debug").unwrap().verdict), (Some(true), Verdict::Warn));
+    assert_eq!((found.debug, found.checks.get("debug").unwrap().verdict), (Some(true), Verdict::Fail));
 }
 
 #[test]

@@ -44,7 +44,10 @@ pub struct Settings {
     pub revoked_pck: Option<u8>,
     pub revoked_root: Option<u8>,
     pub next: &'static str,
+    pub crl_issued: &'static str,
     pub crl_next: &'static str,
+    /// The root's list and chain where the platform authority's belong.
+    pub crl_of_root: bool,
     pub certificate_end: &'static str,
     pub claim: &'static str,
     pub claims_digest: bool,
@@ -64,7 +67,9 @@ impl Default for Settings {
             revoked_pck: None,
             revoked_root: None,
             next: "2030-01-01T00:00:00Z",
+            crl_issued: "240101000000Z",
             crl_next: "300101000000Z",
+            crl_of_root: false,
             certificate_end: "490101000000Z",
             claim: "sgx_report_data",
             claims_digest: true,
@@ -111,7 +116,14 @@ impl Lab {
         let pck = issued((AUTHORITY, &self.authority), ("Made-up PCK", &self.pck), 4, vec![platform(settings)]);
         let chain = |all: &[&Vec<u8>]| all.iter().map(|der| encode("CERTIFICATE", der)).collect::<String>();
         let quote = self.quote(settings, chain(&[&pck, &pck_ca, &root]).as_bytes());
-        let crl = |issuer: (&str, &Key), revoked| encode("X509 CRL", &crl(issuer, revoked, settings.crl_next));
+        let dates = (settings.crl_issued, settings.crl_next);
+        let crl = |issuer: (&str, &Key), revoked| encode("X509 CRL", &crl(issuer, revoked, dates));
+        let root_crl = crl((ROOT, &self.root), settings.revoked_root);
+        let (pck_crl, crl_chain) = if settings.crl_of_root {
+            (root_crl.clone(), chain(&[&root, &root]))
+        } else {
+            (crl((AUTHORITY, &self.authority), settings.revoked_pck), chain(&[&pck_ca, &root]))
+        };
         let sign = |name: &str, body: String| {
             format!(r#"{{"{name}":{body},"signature":"{}"}}"#, hex::encode(self.signer.sign(body.as_bytes())))
         };
@@ -119,9 +131,9 @@ impl Lab {
             "\u{1}\0\0\0".to_owned(),
             sign("tcbInfo", tcb_info(settings)) + "\0",
             chain(&[&signer, &root]) + "\0",
-            crl((AUTHORITY, &self.authority), settings.revoked_pck) + "\0",
-            crl((ROOT, &self.root), settings.revoked_root) + "\0",
-            chain(&[&pck_ca, &root]) + "\0",
+            pck_crl + "\0",
+            root_crl + "\0",
+            crl_chain + "\0",
             sign("enclaveIdentity", qe_identity(settings)) + "\0",
             chain(&[&signer, &root]) + "\0",
             "2026-01-01T00:00:00Z\0".to_owned(),
@@ -249,9 +261,9 @@ fn certificate(issuer: (&str, &Key), subject: (&str, &Key), serial: u8, end: &st
     sealed(sequence(&parts), issuer.1)
 }
 
-fn crl(issuer: (&str, &Key), revoked: Option<u8>, next: &str) -> Vec<u8> {
+fn crl(issuer: (&str, &Key), revoked: Option<u8>, (issued, next): (&str, &str)) -> Vec<u8> {
     let mut parts =
-        vec![tlv(2, &[1]), ecdsa(), name(issuer.0), tlv(0x17, b"240101000000Z"), tlv(0x17, next.as_bytes())];
+        vec![tlv(2, &[1]), ecdsa(), name(issuer.0), tlv(0x17, issued.as_bytes()), tlv(0x17, next.as_bytes())];
     if let Some(serial) = revoked {
         parts.push(sequence(&[sequence(&[tlv(2, &[serial]), tlv(0x17, b"240101000000Z")])]));
     }

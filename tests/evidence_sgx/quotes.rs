@@ -2,10 +2,12 @@
 
 use std::sync::OnceLock;
 
-use ccf_gov::digest::{MrEnclave, MrSigner};
+use ccf_gov::digest::{HostData, MrEnclave, MrSigner};
 use ccf_gov::evidence::check::{Checks, Verdict};
+use ccf_gov::evidence::node;
 use ccf_gov::evidence::sgx::attestation::{Expected, Trust, verify};
 use ccf_gov::evidence::sgx::quote::Evidence;
+use ccf_gov::evidence::snp::tcb::TcbVersion;
 use ccf_gov::id::NodeId;
 use proptest::prelude::*;
 use time::macros::datetime;
@@ -48,6 +50,23 @@ fn a_whole_quote_passes() {
     assert_eq!(check(&made.quote, &made.endorsements, made.root).unwrap().verdict(), "pass", "TCB information 3");
 }
 
+/// Short collateral looks like a report of SNP where that has its signature algorithm.
+#[test]
+fn files_of_every_length_are_known_for_what_they_are() {
+    let at = datetime!(2026-06-01 0:00 UTC);
+    let trust = node::Trust { intel: Trust { root: good().root, at }, ..node::Trust::pinned(at) };
+    assert!(good().endorsements.len() < 8 * 1184, "short enough for the mistake");
+    let mut attestation = node::Attestation::default();
+    attestation.add(&good().endorsements).unwrap();
+    attestation.add(&good().quote).unwrap();
+    let expected = node::Expected { mrsigner: Some(MrSigner([0x51; 32])), ..node::Expected::default() };
+    assert_eq!(attestation.verify(&expected, &trust).unwrap().checks.verdict(), "pass");
+    // What a quote can't have is not passed over when somebody asks for it.
+    let expected = node::Expected { host_data: Some(HostData([0; 32])), minimum_tcb: Some(TcbVersion(0)), ..expected };
+    let outcome = attestation.verify(&expected, &trust).unwrap();
+    assert_eq!(failures(&outcome.checks), ["host-data", "minimum-tcb"]);
+}
+
 #[test]
 fn another_root_is_not_trusted() {
     let evidence = Evidence::parse(&good().quote).unwrap();
@@ -67,6 +86,8 @@ fn each_way_to_be_wrong_fails_for_its_own_reason() {
         ("tcb-status", Settings { tcb_status: "Whatever", ..settings() }),
         ("tcb-info-platform", Settings { fmspc: "00906ED50001", ..settings() }),
         ("pck-crl", Settings { revoked_pck: Some(4), ..settings() }),
+        // A revoked platform doesn't hide behind another authority's list.
+        ("pck-crl", Settings { revoked_pck: Some(4), crl_of_root: true, ..settings() }),
         ("root-crl", Settings { revoked_root: Some(2), ..settings() }),
         ("root-crl", Settings { revoked_root: Some(3), ..settings() }),
         ("node-id", Settings { claim: "another", ..settings() }),
@@ -77,6 +98,9 @@ fn each_way_to_be_wrong_fails_for_its_own_reason() {
         let checks = check(&made.quote, &made.endorsements, made.root).unwrap();
         assert_eq!(failures(&checks), [name], "{checks:#?}");
     }
+    let made = lab().make(&Settings { crl_issued: "270101000000Z", ..settings() });
+    let checks = check(&made.quote, &made.endorsements, made.root).unwrap();
+    assert_eq!(failures(&checks), ["pck-crl", "root-crl"], "{checks:#?}");
     let made = lab().make(&Settings { ca_may_issue: false, ..settings() });
     let checks = check(&made.quote, &made.endorsements, made.root).unwrap();
     assert!(failures(&checks).contains(&"pck-chain"), "{checks:#?}");

@@ -67,8 +67,8 @@ impl Sgx {
             context.output.result(&result, show)?;
         }
         let refusal = match (found.debug, found.checks.verdict()) {
-            (_, "fail") => Some("the enclave did not pass the checks"),
             (Some(true), _) => Some("the enclave may run in debug mode, where its host reads its memory"),
+            (_, "fail") => Some("the enclave did not pass the checks"),
             _ => None,
         };
         self.register.write(context, &[Registration::NodeCode(found.mrenclave)], refusal)?;

@@ -1,5 +1,6 @@
 //! A node's attestation, of whatever platform: put together from files, and verified.
 
+mod foreign;
 mod pieces;
 
 use serde_json::{Map, Value, json};
@@ -49,8 +50,11 @@ pub enum NodeError {
          endorsement, nor an SGX quote, nor its endorsements, nor a virtual attestation, nor a revocation list"
     )]
     Unknown,
-    /// Something that it should be, and is not whole.
-    #[error("the {what} in it is damaged: {why}")]
+    /// Evidence of a kind that CCF has no use for.
+    #[error("this is {0}")]
+    Foreign(&'static str),
+    /// Something that it should be, and is not whole, or of a form that is not known.
+    #[error("the {what} in it can't be read: {why}")]
     Damaged {
         /// What it should be.
         what: &'static str,
@@ -101,6 +105,22 @@ pub struct Expected {
     pub ccf: Option<CcfVersion>,
     /// SNP: the service's join policy.
     pub policy: Option<snp::JoinPolicy>,
+}
+
+impl Expected {
+    /// Fails what is expected of an attestation that can't have it: nothing that somebody asks for is passed over.
+    fn beyond(&self, of: &str, names: &[&'static str], checks: &mut Checks) {
+        let all = [
+            ("host-data", self.host_data.is_some()),
+            ("minimum-tcb", self.minimum_tcb.is_some()),
+            ("mrsigner", self.mrsigner.is_some()),
+            ("isvprodid", self.isvprodid.is_some()),
+            ("isvsvn", self.minimum_isvsvn.is_some()),
+        ];
+        for (name, _) in all.into_iter().filter(|(name, asked)| *asked && names.contains(name)) {
+            checks.fail(name, format!("it is expected, and {of} has none"));
+        }
+    }
 }
 
 /// Whose roots count, and when.
@@ -214,10 +234,16 @@ impl Attestation {
     /// # Errors
     /// [`NodeError`]: there is nothing to verify. A rule that does not hold is told by the outcome's checks.
     pub fn verify(&self, expected: &Expected, trust: &Trust) -> Result<Outcome, NodeError> {
+        let snp = self.endorsements.is_some() || self.uvm.is_some() || self.endorsed_tcb.is_some();
+        let sgx = self.sgx_endorsements.is_some();
+        let lists = !self.revocations.is_empty();
         match (&self.report, &self.quote, &self.claim) {
-            (Some(report), None, None) => self.verify_snp(report, expected, trust),
-            (None, Some(quote), None) => self.verify_sgx(quote, expected, trust),
-            (None, None, Some(claim)) => verify_virtual(claim, expected),
+            (Some(report), None, None) if !sgx => self.verify_snp(report, expected, trust),
+            (None, Some(_), None) if lists && !snp => Err(NodeError::Incomplete(
+                "a revocation list is of no use beside an SGX quote, whose endorsements hold Intel's lists",
+            )),
+            (None, Some(quote), None) if !snp => self.verify_sgx(quote, expected, trust),
+            (None, None, Some(claim)) if !(snp || sgx || lists) => verify_virtual(claim, expected),
             (None, None, None) => {
                 Err(NodeError::Incomplete("there is no report, quote or virtual attestation among the files"))
             }
@@ -242,7 +268,8 @@ impl Attestation {
             endorsed_tcb: self.endorsed_tcb,
             revocations: &self.revocations,
         };
-        let (checks, values) = snp::verify(&evidence, &wanted, &trust.amd, trust.intel.at);
+        let (mut checks, values) = snp::verify(&evidence, &wanted, &trust.amd, trust.intel.at);
+        expected.beyond("an SNP report", &["mrsigner", "isvprodid", "isvsvn"], &mut checks);
         let mut map = match json!(values) {
             Value::Object(map) => map,
             _ => Map::new(),
@@ -271,7 +298,8 @@ impl Attestation {
             isvprodid: expected.isvprodid,
             minimum_isvsvn: expected.minimum_isvsvn,
         };
-        let checks = sgx::verify(&evidence, self.sgx_endorsements.as_deref(), &wanted, &trust.intel);
+        let mut checks = sgx::verify(&evidence, self.sgx_endorsements.as_deref(), &wanted, &trust.intel);
+        expected.beyond("an SGX quote", &["host-data", "minimum-tcb"], &mut checks);
         let report = &evidence.report;
         let values = json!({
             "mrenclave": report.mrenclave, "mrsigner": report.mrsigner, "isvprodid": report.isvprodid,
@@ -294,13 +322,15 @@ fn verify_virtual(claim: &virt::Attestation, expected: &Expected) -> Result<Outc
         measurement: expected.measurement.clone().into_iter().collect(),
         node_id: expected.node_id,
     };
+    let mut checks = virt::verify(claim, &wanted);
+    expected.beyond("a virtual attestation", &["minimum-tcb", "mrsigner", "isvprodid", "isvsvn"], &mut checks);
     Ok(Outcome {
         platform: "virtual",
         node_id: Some(claim.node_id),
         measurement: claim.measurement.clone(),
         host_data: Some(claim.host_data),
         values: Map::new(),
-        checks: virt::verify(claim, &wanted),
+        checks,
     })
 }
 

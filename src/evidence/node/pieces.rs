@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::NodeError;
+use super::{NodeError, foreign};
 use crate::evidence::certificate;
 use crate::evidence::revocation::RevocationList;
 use crate::evidence::snp::endorsements::Endorsements;
@@ -66,6 +66,9 @@ fn pieces_at(file: &[u8], node: Option<NodeId>, depth: u8) -> Result<Vec<Piece>,
             let claim = virt::Attestation::parse(text).map_err(|e| damaged("virtual attestation", e))?;
             return Ok(vec![Piece::Virtual(claim)]);
         }
+        if has("tcb_info") && has("qe_identity") {
+            return Err(NodeError::Foreign(foreign::INTEL_COLLATERAL));
+        }
         return service_pieces(&value, node, depth);
     }
     let bare: Vec<u8> = text.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
@@ -81,28 +84,34 @@ fn pieces_at(file: &[u8], node: Option<NodeId>, depth: u8) -> Result<Vec<Piece>,
 
 /// The one part that bytes are; an error if they are one of a kind, and damaged.
 fn piece(bytes: &[u8]) -> Result<Option<Piece>, NodeError> {
+    if bytes.starts_with(&QUOTE) {
+        return Ok(Some(Piece::SgxQuote(bytes.to_vec())));
+    }
+    // Before reports: where those name their signature algorithm, endorsements have their first item's version.
+    if bytes.starts_with(&OPEN_ENCLAVE) {
+        // An Open Enclave report is a quote with its length before it; endorsements have a number of items there.
+        let inside = bytes.get(16..).unwrap_or_default();
+        return match foreign::kind(inside) {
+            Some(kind) => Err(NodeError::Foreign(kind)),
+            None if inside.starts_with(&QUOTE) => Ok(Some(Piece::SgxQuote(inside.to_vec()))),
+            None => Ok(Some(Piece::SgxEndorsements(bytes.to_vec()))),
+        };
+    }
     if looks_like_report(bytes) {
         let report = Report::parse(bytes).map_err(|e| damaged("SNP report", e))?;
         return Ok(Some(Piece::SnpReport(Box::new(report))));
     }
-    if bytes.starts_with(&QUOTE) {
-        return Ok(Some(Piece::SgxQuote(bytes.to_vec())));
-    }
-    if bytes.starts_with(&OPEN_ENCLAVE) {
-        // An Open Enclave report is a quote with its length before it; endorsements have a number of items there.
-        return Ok(Some(match bytes.get(16..) {
-            Some(quote) if quote.starts_with(&QUOTE) => Piece::SgxQuote(quote.to_vec()),
-            _ => Piece::SgxEndorsements(bytes.to_vec()),
-        }));
+    if let Some(kind) = foreign::kind(bytes) {
+        return Err(NodeError::Foreign(kind));
     }
     if let Ok(claim) = virt::Attestation::parse(bytes) {
         return Ok(Some(Piece::Virtual(claim)));
     }
-    if bytes.starts_with(b"-----BEGIN X509 CRL") || (bytes.first() == Some(&0x30) && certificate::parse(bytes).is_err())
-    {
+    let is_pem = certificate::is_pem(bytes, "");
+    if certificate::is_pem(bytes, "X509 CRL") || (bytes.first() == Some(&0x30) && certificate::parse(bytes).is_err()) {
         match RevocationList::parse(bytes) {
             Ok(list) => return Ok(Some(Piece::Revocations(list))),
-            Err(e) if bytes.starts_with(b"-----") => return Err(damaged("PEM file", e)),
+            Err(e) if is_pem => return Err(damaged("PEM file", e)),
             Err(_) => {}
         }
     }
@@ -111,7 +120,7 @@ fn piece(bytes: &[u8]) -> Result<Option<Piece>, NodeError> {
     }
     match Endorsements::parse(bytes) {
         Ok(endorsements) => return Ok(Some(Piece::SnpEndorsements(endorsements))),
-        Err(e) if bytes.starts_with(b"-----BEGIN") => return Err(damaged("PEM file", e)),
+        Err(e) if is_pem => return Err(damaged("PEM file", e)),
         Err(_) => {}
     }
     match UvmEndorsement::parse(bytes) {

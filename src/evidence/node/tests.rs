@@ -49,6 +49,10 @@ fn an_attestation_is_taken_in_every_form_that_people_have() {
     assert_eq!(verdict(&[&report, &chain[0], &above]).unwrap(), "pass");
     assert_eq!(verdict(&[&above, &chain[0], &report]).unwrap(), "pass");
     assert_eq!(verdict(&[&chain[2], &chain[0], &report, &chain[1]]).unwrap(), "pass");
+    // OpenSSL writes a name before each certificate.
+    let commented = [&b"# SEV-VCEK\n"[..], &all].concat();
+    assert_eq!(verdict(&[&report, &commented]).unwrap(), "pass");
+    assert_eq!(verdict(&[&report, STANDARD.encode(&commented).as_bytes()]).unwrap(), "pass");
     // One file in the wrong order stays so, as CCF would see it.
     let reversed: Vec<_> = chain.iter().rev().cloned().collect();
     assert_eq!(verdict(&[&report, &pem(&reversed)]).unwrap(), "fail");
@@ -122,6 +126,56 @@ fn parts_are_given_once_and_lists_of_revoked_ones_several_times() {
     attestation.complete(answer.to_string().as_bytes()).unwrap();
     let outcome = attestation.verify(&Expected::default(), &trust()).unwrap();
     assert_eq!((outcome.checks.verdict(), outcome.measurement), ("pass", "22".repeat(48)));
+}
+
+#[test]
+fn nothing_that_is_given_or_expected_is_passed_over() {
+    let (report, chain) = (lab().report(|_| {}), lab().chain());
+    let mut attestation = Attestation::of(Some(node()));
+    attestation.add(&report).unwrap();
+    attestation.add(&pem(&chain)).unwrap();
+    let expected = Expected {
+        mrsigner: Some(MrSigner([0; 32])),
+        isvprodid: Some(0),
+        minimum_isvsvn: Some(0),
+        ..Expected::default()
+    };
+    let failures = |outcome: &Outcome| -> Vec<&str> {
+        outcome.checks.iter().filter(|c| c.verdict == Verdict::Fail).map(|c| c.name).collect()
+    };
+    let outcome = attestation.verify(&expected, &trust()).unwrap();
+    assert_eq!(failures(&outcome), ["mrsigner", "isvprodid", "isvsvn"]);
+
+    let claim = json!({
+        "measurement": virt::MEASUREMENT, "host_data": "ab".repeat(32), "report_data": STANDARD.encode([0x11; 32]),
+    });
+    let claim = claim.to_string();
+    let mut virtual_node = Attestation::default();
+    virtual_node.add(claim.as_bytes()).unwrap();
+    let expected = Expected { minimum_tcb: Some(TcbVersion(0)), ..expected };
+    let outcome = virtual_node.verify(&expected, &trust()).unwrap();
+    assert_eq!(failures(&outcome), ["minimum-tcb", "mrsigner", "isvprodid", "isvsvn"]);
+    virtual_node.add(&pem(&chain)).unwrap();
+    assert!(matches!(virtual_node.verify(&Expected::default(), &trust()), Err(NodeError::Incomplete(_))));
+
+    let quote = [&[3, 0, 2, 0][..], &[0; 600]].concat();
+    let list = revocation_list(("ARK-Milan", &lab().ark), IN_DATE, &[9]);
+    for other in [pem(&chain), list, claim.into_bytes()] {
+        let mut mixed = Attestation::default();
+        mixed.add(&quote).unwrap();
+        mixed.add(&other).unwrap();
+        assert!(matches!(mixed.verify(&Expected::default(), &trust()), Err(NodeError::Incomplete(_))));
+    }
+}
+
+#[test]
+fn evidence_of_other_systems_is_called_by_its_name() {
+    let tdx = [&[4, 0, 2, 0, 0x81, 0, 0, 0][..], &[0; 600]].concat();
+    let container = [&[1, 0, 0, 0, 2, 0, 0, 0][..], &(tdx.len() as u64).to_le_bytes(), &tdx].concat();
+    let collateral = json!({"tcb_info": "{}", "qe_identity": "{}", "pck_crl": ""}).to_string().into_bytes();
+    for foreign in [tdx.clone(), container, hex::encode(&tdx).into_bytes(), collateral] {
+        assert!(matches!(Attestation::default().add(&foreign), Err(NodeError::Foreign(_))));
+    }
 }
 
 #[test]

@@ -104,7 +104,7 @@ impl Artefact {
 fn check_debug(checks: &mut Checks, debug: bool) {
     if debug {
         checks
-            .warn("debug", "the enclave may run in debug mode, and then its host reads its memory: never register it");
+            .fail("debug", "the enclave may run in debug mode, and then its host reads its memory: never register it");
     } else {
         checks.pass("debug", "the enclave can't run in debug mode");
     }

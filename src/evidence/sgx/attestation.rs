@@ -105,10 +105,11 @@ fn check_revocation(evidence: &Evidence<'_>, collateral: &Collateral<'_>, trust:
     let (Some(issuers), Ok(pck)) = (issuers, Chain::parse(evidence.certificates)) else { return };
     let tcb = Chain::parse(collateral.tcb_chain).ok();
     let qe = Chain::parse(collateral.qe_chain).ok();
-    trust::check_crl("pck-crl", collateral.pck_crl, &issuers, 0, &[&pck], trust, checks);
+    // The list must be of whoever issued this platform's certificate: another authority's names no platform of it.
+    trust::check_crl("pck-crl", collateral.pck_crl, pck.certificates().get(1), &[&pck], trust, checks);
     let all = [Some(&pck), tcb.as_ref(), qe.as_ref(), Some(&issuers)];
     let all: Vec<&Chain> = all.into_iter().flatten().collect();
-    trust::check_crl("root-crl", collateral.root_crl, &issuers, 1, &all, trust, checks);
+    trust::check_crl("root-crl", collateral.root_crl, issuers.certificates().last(), &all, trust, checks);
 }
 
 /// What Intel thinks of the platform.

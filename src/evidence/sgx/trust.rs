@@ -49,7 +49,8 @@ impl Chain {
         Ok(Self(all))
     }
 
-    fn certificates(&self) -> Vec<X509Certificate<'_>> {
+    /// The certificates, the leaf first.
+    pub fn certificates(&self) -> Vec<X509Certificate<'_>> {
         self.0.iter().filter_map(|der| certificate::parse(der).ok()).collect()
     }
 
@@ -109,12 +110,11 @@ pub fn check_chain(
     Some(chain)
 }
 
-/// Checks a revocation list, signed by certificate `signer` of `issuers`, and that it names nothing of `chains`.
+/// Checks a revocation list, signed by `authority`, and that it names nothing of `chains`.
 pub fn check_crl(
     name: &'static str,
     text: &[u8],
-    issuers: &Chain,
-    signer: usize,
+    authority: Option<&X509Certificate<'_>>,
     chains: &[&Chain],
     trust: &Trust,
     checks: &mut Checks,
@@ -127,10 +127,11 @@ pub fn check_crl(
         checks.fail(name, "it is no list of revoked certificates");
         return;
     };
-    let issuers = issuers.certificates();
-    let issuer = if signer == 0 { issuers.first() } else { issuers.last() };
-    if !issuer.is_some_and(|issuer| list.is_signed_by(issuer)) {
-        checks.fail(name, "the list is not signed by the authority whose certificates it is about");
+    if !authority.is_some_and(|authority| list.is_signed_by(authority)) {
+        checks.fail(
+            name,
+            format!("the list of {} is not signed by the authority whose certificates it must be about", list.issuer()),
+        );
         return;
     }
     let mut all = chains.iter().flat_map(|chain| chain.certificates());
@@ -139,6 +140,9 @@ pub fn check_crl(
         return;
     }
     match list.dates() {
+        Some((issued, _)) if issued > trust.at => {
+            checks.fail(name, format!("the list is of {}, which is in the future", issued.date()));
+        }
         Some((_, Some(next))) if next < trust.at => {
             checks.warn(name, format!("nothing is revoked; stale: the next list was due {}", next.date()));
         }

@@ -6,7 +6,7 @@ use x509_parser::certificate::X509Certificate;
 
 use super::host_data;
 use super::tcb::{Product, TcbVersion};
-use super::vcek::{Vcek, is_vlek};
+use super::vcek::{Vcek, is_vlek, leaf_name};
 use crate::digest::sha256;
 use crate::evidence::certificate::{self, CertificateError, Hash, Scheme};
 use crate::evidence::check::Checks;
@@ -56,16 +56,16 @@ impl Endorsements {
             return Err(EndorsementsError::TooLarge(bytes.len()));
         }
         let text = bytes.trim_ascii();
-        if text.starts_with(b"-----BEGIN") {
-            return Ok(Self { certificates: certificate::from_pem(text)?, tcbm: None });
-        }
         if text.starts_with(b"{") {
             return Self::parse_json(text);
+        }
+        if certificate::is_pem(text, "") {
+            return Ok(Self { certificates: certificate::from_pem(text)?, tcbm: None });
         }
         let decoded = host_data::decode(text).ok_or(EndorsementsError::Unknown)?;
         match decoded.trim_ascii() {
             json if json.starts_with(b"{") => Self::parse_json(json),
-            text if text.starts_with(b"-----BEGIN") => {
+            text if certificate::is_pem(text, "") => {
                 Ok(Self { certificates: certificate::from_pem(text)?, tcbm: None })
             }
             _ => Err(EndorsementsError::Unknown),
@@ -130,7 +130,13 @@ impl Endorsements {
         checks: &mut Checks,
     ) -> Option<Vcek> {
         let count = self.certificates.len();
-        let detail = format!("{count} certificates; CCF wants exactly three: VCEK, ASK, ARK");
+        let product = reported.map_or("PRODUCT", Product::name);
+        let missing = if count < 3 {
+            format!(". AMD gives the two above a chip's at https://kdsintf.amd.com/vcek/v1/{product}/cert_chain")
+        } else {
+            String::new()
+        };
+        let detail = format!("{count} of exactly three that CCF wants: VCEK, ASK, ARK{missing}");
         if !checks.require("certificate-count", count == 3, detail) && count < 3 {
             return None;
         }
@@ -251,7 +257,8 @@ fn check_signature(name: &'static str, signed: &X509Certificate<'_>, by: &X509Ce
 /// CCF verifies the chain at the present time, so a node with an expired certificate can't join.
 fn check_dates(chain: [&X509Certificate<'_>; 3], now: OffsetDateTime, checks: &mut Checks) {
     let text = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_else(|_| time.to_string());
-    for (certificate, role) in chain.into_iter().zip(ROLES) {
+    let leaf = leaf_name(chain[0]);
+    for (certificate, role) in chain.into_iter().zip([leaf, ROLES[1], ROLES[2]]) {
         let (from, to) = certificate::dates(certificate);
         if now < from || now > to {
             let detail = format!("the {role} is valid from {} to {}; CCF refuses it now", text(from), text(to));
@@ -259,7 +266,7 @@ fn check_dates(chain: [&X509Certificate<'_>; 3], now: OffsetDateTime, checks: &m
         }
     }
     let (_, to) = certificate::dates(chain[0]);
-    checks.pass("certificate-dates", format!("all are in date; the VCEK until {}", text(to)));
+    checks.pass("certificate-dates", format!("all are in date; the {leaf} until {}", text(to)));
 }
 
 /// What AMD (or the ASK) has revoked, as far as lists of it were given. CCF does not look at any.

@@ -14,7 +14,7 @@ pub struct Vcek {
     pub product: Product,
     /// The TCB that the key is derived for.
     pub tcb: Tcb,
-    /// The chip: 64 bytes, on Turin 8.
+    /// The chip: 64 bytes, on Turin 8. Empty if the certificate names none, as a VLEK's does.
     pub hardware_id: Vec<u8>,
 }
 
@@ -24,6 +24,11 @@ pub(super) fn is_vlek(leaf: &X509Certificate<'_>) -> bool {
     name == Some("SEV-VLEK") || extension(leaf, OID_CSP).is_some()
 }
 
+/// What a leaf is called.
+pub(super) fn leaf_name(leaf: &X509Certificate<'_>) -> &'static str {
+    if is_vlek(leaf) { "VLEK" } else { "VCEK" }
+}
+
 impl Vcek {
     /// Reads a certificate; adds one check for each thing that it must say.
     pub(super) fn read(
@@ -31,19 +36,24 @@ impl Vcek {
         product: Option<Product>,
         checks: &mut Checks,
     ) -> Option<Self> {
+        let leaf = leaf_name(certificate);
         let name = extension(certificate, OID_PRODUCT).and_then(ia5).unwrap_or_default();
         let product = product.or_else(|| Product::ALL.into_iter().find(|p| is_of(name, *p)))?;
         checks.require(
             "vcek-product",
             is_of(name, product),
             format!(
-                "the VCEK is of a {}, the chain of a {product}",
+                "the {leaf} is of a {}, the chain of a {product}",
                 if name.is_empty() { "nameless chip" } else { name }
             ),
         );
         let key = certificate.public_key();
         let curve = key.algorithm.parameters.as_ref().and_then(|p| p.as_oid().ok()).map(|oid| oid.to_id_string());
-        if !checks.require("vcek-key", curve.as_deref() == Some("1.3.132.0.34"), "the VCEK's key is on P-384") {
+        if !checks.require(
+            "vcek-key",
+            curve.as_deref() == Some("1.3.132.0.34"),
+            format!("the {leaf}'s key is on P-384"),
+        ) {
             return None;
         }
         let spl = |oid: &str| extension(certificate, oid).and_then(byte);
@@ -53,14 +63,14 @@ impl Vcek {
                 Tcb { fmc, boot_loader, tee, snp, microcode }
             }
             _ => {
-                checks.fail("vcek-tcb", "the VCEK does not state every component of its TCB, each a byte");
+                checks.fail("vcek-tcb", format!("the {leaf} does not state every component of its TCB, each a byte"));
                 return None;
             }
         };
-        let Some(hardware_id) = extension(certificate, OID_HWID).map(<[u8]>::to_vec) else {
+        let hardware_id = extension(certificate, OID_HWID).unwrap_or_default().to_vec();
+        if hardware_id.is_empty() && !is_vlek(certificate) {
             checks.fail("chip-id", "the VCEK does not state its chip");
-            return None;
-        };
+        }
         Some(Self { public_key: key.subject_public_key.data.to_vec(), product, tcb, hardware_id })
     }
 }

@@ -106,6 +106,14 @@ fn every_bad_chain_fails_for_its_own_reason() {
         let checks = check(&lab.report(|_| {}), chain, &Expected::default());
         assert!(failures(&checks).contains(&name), "{name}: {checks:?}");
     }
+    // A VLEK names no chip; what it signed is signed nevertheless, and that is said.
+    let vlek = with(Chip { name: "SEV-VLEK", hardware_id: vec![], ..Chip::default() });
+    let checks = check(&lab.report(|_| {}), vlek, &Expected::default());
+    assert_eq!(failures(&checks), ["vcek"], "{checks:?}");
+    assert_eq!(checks.get("report-signature").unwrap().verdict, Verdict::Pass);
+    let checks =
+        check(&lab.report(|_| {}), with(Chip { hardware_id: vec![], ..Chip::default() }), &Expected::default());
+    assert_eq!(failures(&checks), ["chip-id"], "{checks:?}");
     // AMD's own roots do not vouch for the made-up one.
     let report = Report::parse(&lab.report(|_| {})).unwrap();
     let endorsements = Endorsements::new(lab.chain(), None);
