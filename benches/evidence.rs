@@ -1,8 +1,11 @@
-//! How long evidence takes to check. `cargo bench --bench evidence`.
+//! How long evidence takes to check. `cargo bench --bench evidence`, in a release build.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use ccf_gov::evidence::sgx::artefact::Artefact;
+use ccf_gov::evidence::sgx::attestation::{Expected as ExpectedQuote, Trust, verify as verify_quote};
+use ccf_gov::evidence::sgx::quote::Evidence as Quote;
 use ccf_gov::evidence::snp::attestation::{Evidence, Expected, verify};
 use ccf_gov::evidence::snp::endorsements::{Endorsements, Root, Roots};
 use ccf_gov::evidence::snp::launch::kernel::KernelHashes;
@@ -13,8 +16,17 @@ use ccf_gov::evidence::snp::uvm::UvmEndorsement;
 use criterion::{Criterion, criterion_group, criterion_main};
 use time::macros::datetime;
 
-#[path = "../tests/support/snp_lab.rs"]
-mod lab;
+#[allow(dead_code)]
+#[path = "../tests/evidence_sgx/enclave_lab.rs"]
+mod enclave_lab;
+#[allow(dead_code)]
+#[path = "../tests/evidence_sgx/quote_lab.rs"]
+mod quote_lab;
+#[path = "../tests/support"]
+mod support {
+    pub mod snp_lab;
+}
+use support::snp_lab as lab;
 
 /// Parsing and verifying a report with its chain and its UVM endorsement: recorded real ones (RSA-4096) if they
 /// are there, else made-up ones (RSA-2048).
@@ -82,5 +94,28 @@ fn launch(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, attestation, launch);
+/// An enclave of 64 MiB of measured pages, read, replayed and its signature verified; and a quote with its endorsements.
+fn sgx(c: &mut Criterion) {
+    let enclave = enclave_lab::Enclave { threads: 2, stack: 8192, ..enclave_lab::Enclave::default() };
+    let signed = enclave.signed(enclave.mrenclave(&enclave.file()));
+    c.bench_function("sgx_enclave_64_mib", |b| {
+        b.iter(|| {
+            let artefact = Artefact::read(&signed).unwrap();
+            assert_eq!(artefact.checks.verdict(), "pass");
+            artefact
+        });
+    });
+    let made = quote_lab::Lab::new().make(&quote_lab::Settings::default());
+    let trust = Trust { root: made.root, at: datetime!(2026-06-01 0:00 UTC) };
+    c.bench_function("made_up_sgx_attestation", |b| {
+        b.iter(|| {
+            let quote = Quote::parse(&made.quote).unwrap();
+            let checks = verify_quote(&quote, Some(&made.endorsements), &ExpectedQuote::default(), &trust);
+            assert_eq!(checks.verdict(), "pass");
+            checks
+        });
+    });
+}
+
+criterion_group!(benches, attestation, launch, sgx);
 criterion_main!(benches);
