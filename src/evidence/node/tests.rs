@@ -53,6 +53,12 @@ fn an_attestation_is_taken_in_every_form_that_people_have() {
     let commented = [&b"# SEV-VCEK\n"[..], &all].concat();
     assert_eq!(verdict(&[&report, &commented]).unwrap(), "pass");
     assert_eq!(verdict(&[&report, STANDARD.encode(&commented).as_bytes()]).unwrap(), "pass");
+    // What a host writes beside the certificates is passed over, as CCF does.
+    let host = json!({
+        "vcekCert": String::from_utf8(pem(&chain[..1])).unwrap(), "tcbm": "DB18000000000004", "cacheControl": "86400",
+        "certificateChain": String::from_utf8(pem(&chain[1..])).unwrap(), "more": 1,
+    });
+    assert_eq!(verdict(&[&report, base64(host.to_string().as_bytes()).as_bytes()]).unwrap(), "pass");
     // One file in the wrong order stays so, as CCF would see it.
     let reversed: Vec<_> = chain.iter().rev().cloned().collect();
     assert_eq!(verdict(&[&report, &pem(&reversed)]).unwrap(), "fail");

@@ -32,7 +32,7 @@ pub enum EndorsementsError {
     #[error("cannot read the AMD certificates")]
     Json(#[from] json::JsonError),
     /// JSON of another shape.
-    #[error("the AMD certificates are an object of texts vcekCert, certificateChain, tcbm and cacheControl: {0}")]
+    #[error("the AMD certificates are an object with the texts vcekCert, certificateChain and tcbm: {0}")]
     Shape(String),
     /// `tcbm` is no TCB.
     #[error("tcbm is 16 hexadecimal digits, and this is {0:?}")]
@@ -75,11 +75,6 @@ impl Endorsements {
     fn parse_json(bytes: &[u8]) -> Result<Self, EndorsementsError> {
         let value = json::parse(bytes)?;
         let object = value.as_object().ok_or_else(|| EndorsementsError::Shape("it is no object".into()))?;
-        if let Some(key) =
-            object.keys().find(|k| !["vcekCert", "certificateChain", "tcbm", "cacheControl"].contains(&k.as_str()))
-        {
-            return Err(EndorsementsError::Shape(format!("the key {key:?} is not known")));
-        }
         let text = |key: &str| {
             let text = object.get(key).and_then(|v| v.as_str());
             text.ok_or_else(|| EndorsementsError::Shape(format!("{key} is missing, or no text")))
