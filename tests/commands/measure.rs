@@ -151,6 +151,14 @@ async fn firmware_gives_its_launch_digest() {
     assert_eq!(proposal["actions"][0]["name"], "add_snp_measurement");
     assert_eq!(proposal["actions"][0]["args"], serde_json::json!({"measurement": ONE_V4}));
 
+    folder.file("measurement.json", written.stdout.as_str());
+    let verify = "verify proposal measurement.json --ovmf OVMF.fd --vcpu-type EPYC-v4 --vcpus";
+    let verified = folder.run(&format!("{verify} 1")).await.done();
+    assert_eq!(verified["values"][0]["backed_by"], serde_json::json!(["the launch"]));
+    let refused = folder.run(&format!("{verify} 2")).await;
+    assert_eq!((refused.code, refused.json()["verdict"].as_str()), (3, Some("fail")));
+    folder.refused("verify proposal measurement.json", 2, "--evidence").await;
+
     for (line, why) in [
         ("--ovmf OVMF.fd", "--vcpus"),
         ("--ovmf OVMF.fd --vcpus 1", "type of the virtual processors"),

@@ -14,6 +14,8 @@ use super::error::CliError;
 use super::exit::Exit;
 use ccf_gov::text::visible;
 
+pub use launch::LaunchArgs;
+
 /// The values to register, computed from artefacts. No network is used.
 #[derive(Args)]
 pub struct Measure {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use time::OffsetDateTime;
 
 use crate::cli::error::{CliError, Kind as ErrorKind};
+use crate::cli::measure::LaunchArgs;
 use ccf_gov::digest::{HostData, sha256};
 use ccf_gov::evidence::backing::{Evidence, Kind};
 use ccf_gov::evidence::check::{Checks, Verdict};
@@ -46,6 +47,16 @@ pub fn read(paths: &[PathBuf], ccf: Option<CcfVersion>) -> Result<Vec<Evidence>,
         }
     }
     Ok(gathered.finish(ccf))
+}
+
+/// The guest's launch that options describe, as evidence; none if they describe none.
+pub fn launch(args: &LaunchArgs) -> Result<Option<Evidence>, CliError> {
+    let Some(measured) = args.measure()? else { return Ok(None) };
+    let kind = match measured.checks.iter().find(|c| c.verdict == Verdict::Fail) {
+        Some(check) => Kind::Unusable(format!("{}: {}", check.name, check.detail)),
+        None => Kind::Launch(measured.measurement),
+    };
+    Ok(Some(Evidence { name: "the launch".to_owned(), kind, digest: None }))
 }
 
 #[derive(Default)]

@@ -238,6 +238,11 @@ fn check_artefacts(outcome: &Outcome, evidence: &[Evidence], found: &mut Checks)
             {
                 measured.push(item.name.clone());
             }
+            EvidenceKind::Launch(measurement)
+                if outcome.platform == "snp" && measurement.to_string() == outcome.measurement =>
+            {
+                measured.push(item.name.clone());
+            }
             _ => {}
         }
     }

@@ -10,6 +10,7 @@ use crate::cli::checks;
 use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
+use crate::cli::measure::LaunchArgs;
 use ccf_gov::evidence::backing;
 use ccf_gov::evidence::snp::version::CcfVersion;
 use ccf_gov::files;
@@ -20,8 +21,9 @@ const MAX_PROPOSAL: u64 = 32 << 20;
 
 /// Does a proposal register exactly what these artefacts are?
 #[derive(Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
   ccf-gov verify proposal proposal.json --evidence js_generic --evidence template.json reference-info-base64
+  ccf-gov verify proposal proposal.json --ovmf OVMF.fd --vcpus 4 --vcpu-type EPYC-Milan
 
 Evidence is recognised by its contents: executables, enclaves, security policies and deployments that carry them,
 UVM endorsements, IGVM files, reports with their endorsements, and folders of these. Exit code 3 unless every value that the
@@ -30,8 +32,10 @@ pub struct Proposal {
     /// The proposal; - for standard input
     file: PathBuf,
     /// The artefacts; repeat, or give several
-    #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
+    #[arg(long, required_unless_present_any = ["ovmf", "igvm"], num_args = 1.., value_name = "FILE")]
     evidence: Vec<PathBuf>,
+    #[command(flatten, next_help_heading = "A guest's launch, as an artefact")]
+    launch: LaunchArgs,
     /// What is registered now, as `service join-policy --output json` prints it: what the proposal lowers is told
     #[arg(long, value_name = "FILE")]
     join_policy: Option<PathBuf>,
@@ -46,7 +50,8 @@ impl Proposal {
         let proposal = ccf_gov::proposal::Proposal::parse(&bytes).map_err(|e| {
             CliError::new(Kind::Usage, format!("cannot read the proposal {}", ccf_gov::files::shown(&self.file)), e)
         })?;
-        let evidence = evidence::read(&self.evidence, self.ccf_version)?;
+        let mut evidence = evidence::read(&self.evidence, self.ccf_version)?;
+        evidence.extend(evidence::launch(&self.launch)?);
         let registered = self.join_policy.as_deref().map(join_policy).transpose()?;
         let (mut found, values) = backing::verify(&proposal, &evidence, self.ccf_version);
         if let Some(policy) = &registered {

@@ -11,9 +11,11 @@ impl Comparison<'_> {
         let by_uvm = self.backing(|kind| matches!(kind, Kind::Uvm { uvm, valid: true } if uvm.measurement == value));
         let mut backed = self
             .backing(|kind| matches!(kind, Kind::Report { report, valid: true, .. } if report.measurement() == value));
-        backed.extend(
-            self.backing(|kind| matches!(kind, Kind::Guest(guest) if guest.is_sound() && guest.measurement == value)),
-        );
+        backed.extend(self.backing(|kind| match kind {
+            Kind::Guest(guest) => guest.is_sound() && guest.measurement == value,
+            Kind::Launch(measurement) => *measurement == value,
+            _ => false,
+        }));
         if adds && !by_uvm.is_empty() {
             self.warn_once(
                 "measurement-moot",
@@ -30,6 +32,7 @@ impl Comparison<'_> {
                 Kind::Uvm { uvm, .. } => uvm.measurement.0 == reversed,
                 Kind::Report { report, .. } => report.measurement().0 == reversed,
                 Kind::Guest(guest) => guest.measurement.0 == reversed,
+                Kind::Launch(measurement) => measurement.0 == reversed,
                 _ => false,
             });
         let unproved = self.evidence.iter().find(|e| match &e.kind {

@@ -17,7 +17,7 @@ use super::snp::launch::igvm::IgvmMeasurement;
 use super::snp::report::Report;
 use super::snp::uvm::UvmEndorsement;
 use super::snp::version::CcfVersion;
-use crate::digest::HostData;
+use crate::digest::{HostData, SnpMeasurement};
 use crate::proposal::Proposal;
 
 /// What an evidence file turned out to be.
@@ -38,6 +38,8 @@ pub enum Kind {
     },
     /// An IGVM file: a guest's memory and first state.
     Guest(IgvmMeasurement),
+    /// What a guest is launched with: firmware, kernel, processors. Nothing in it can be unsound.
+    Launch(SnpMeasurement),
     /// A report, believed only as far as its endorsements go.
     Report {
         /// The report.
