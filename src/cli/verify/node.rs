@@ -140,7 +140,7 @@ pub fn check(
     policy: &JoinPolicy,
     ccf: Option<CcfVersion>,
 ) -> Option<Outcome> {
-    let expected = Expected { node_id: Some(id), ccf, policy: snp_policy(policy), ..Expected::default() };
+    let expected = Expected { node_id: Some(id), ccf, policy: Some(snp_policy(policy)), ..Expected::default() };
     let mut outcome = attestation.verify(&expected, &Trust::pinned(OffsetDateTime::now_utc())).ok()?;
     let found = &mut outcome.checks;
     let mut registered = |name, list: &[String], value: &str| {
@@ -164,8 +164,8 @@ pub fn check(
     Some(outcome)
 }
 
-/// The service's policy for SNP nodes; `None` if something in it cannot be read.
-fn snp_policy(policy: &JoinPolicy) -> Option<SnpPolicy> {
+/// The service's policy for SNP nodes. What of it cannot be read admits nobody, and is never passed over.
+fn snp_policy(policy: &JoinPolicy) -> SnpPolicy {
     let snp = &policy.snp;
     let uvm = snp.uvm_endorsements.iter().flat_map(|(did, feeds)| {
         let feeds = feeds.as_object().into_iter().flatten();
@@ -174,17 +174,14 @@ fn snp_policy(policy: &JoinPolicy) -> Option<SnpPolicy> {
             TrustedUvm { did: did.clone(), feed: feed.clone(), svn: svn.unwrap_or_default() }
         })
     });
-    let tcb = snp
-        .tcb_versions
-        .iter()
-        .map(|(cpuid, minimum)| Some((cpuid.parse().ok()?, MinimumTcb::from_json(minimum).ok()?)));
-    Some(SnpPolicy {
+    let tcb = snp.tcb_versions.iter().map(|(cpuid, minimum)| (cpuid.clone(), MinimumTcb::from_json(minimum)));
+    SnpPolicy {
         // Texts that are not in CCF's form never match, so they admit nobody.
         measurements: snp.measurements.iter().filter_map(|m| m.parse().ok()).collect(),
         host_data: snp.host_data.keys().filter_map(|h| h.parse().ok()).collect(),
         uvm: uvm.collect(),
-        minimum_tcb: Some(tcb.collect::<Option<_>>()?).filter(|list: &Vec<_>| !list.is_empty()),
-    })
+        minimum_tcb: tcb.collect(),
+    }
 }
 
 /// The key in the node's certificate must be the one that its id is the digest of.

@@ -15,6 +15,12 @@ impl Comparison<'_> {
         let is_hex = action.name.ends_with("_hex");
         let read = match &written {
             Value::String(text) if is_hex => match TcbVersion::from_hex(text) {
+                Some(_) if text.bytes().any(|b| b.is_ascii_uppercase()) => {
+                    Err("its tcb_version has uppercase digits, and the constitution takes lowercase ones".to_owned())
+                }
+                Some(version) if version.sets_reserved(product) && version.meant(product).is_none() => {
+                    Err(format!("it has values where a {product} has no component"))
+                }
                 Some(version) => Ok(MinimumTcb::of(version.components(product))),
                 None => Err("its tcb_version is not 16 hexadecimal digits, the highest byte first".to_owned()),
             },
@@ -28,6 +34,9 @@ impl Comparison<'_> {
         };
         let (backed, mistake) = self.compare_tcb(cpuid, product, &minimum);
         let backed = if mistake.is_some() { Vec::new() } else { backed };
+        if !backed.is_empty() {
+            self.tcb_below_reports(cpuid, product, &minimum);
+        }
         self.settle(action, shown(cpuid, product, &written), backed, mistake);
         self.tcb_contents(cpuid, product, &minimum);
     }
@@ -39,9 +48,7 @@ impl Comparison<'_> {
         self.settle(action, format!("{cpuid} ({product})"), backed, None);
         self.checks.warn(
             "tcb-removed",
-            format!(
-                "{cpuid}: without an entry no {product} of this cpuid can join, if the service has any other entry"
-            ),
+            format!("{cpuid}: without an entry no {product} of this cpuid can join; CCF 6 and later have no default"),
         );
     }
 
@@ -101,6 +108,29 @@ impl Comparison<'_> {
         }
         let mistake = if backed.is_empty() { mistake } else { None };
         (backed, mistake)
+    }
+
+    /// What lies between the minimum and the oldest node that is known: firmware that no node runs, and that may join.
+    fn tcb_below_reports(&mut self, cpuid: Cpuid, product: Product, minimum: &MinimumTcb) {
+        let known = self.evidence.iter().filter_map(|e| reported(&e.kind)).filter(|r| r.cpuid() == Some(cpuid));
+        let known: Vec<Tcb> = known.map(|report| report.reported_tcb().components(product)).collect();
+        let component = |of: fn(&Tcb) -> Option<u8>| known.iter().filter_map(of).min();
+        let components = [
+            ("fmc", component(|t| t.fmc), minimum.fmc),
+            ("boot_loader", component(|t| Some(t.boot_loader)), minimum.boot_loader),
+            ("tee", component(|t| Some(t.tee)), minimum.tee),
+            ("snp", component(|t| Some(t.snp)), minimum.snp),
+            ("microcode", component(|t| Some(t.microcode)), minimum.microcode),
+        ];
+        let below = components.into_iter().filter_map(|(name, reported, minimum)| {
+            let (reported, minimum) = reported.zip(minimum).filter(|(reported, minimum)| minimum < reported)?;
+            Some(format!("{name} {minimum} where the nodes report {reported}"))
+        });
+        let below: Vec<String> = below.collect();
+        if !below.is_empty() {
+            let detail = format!("{cpuid}: older firmware than that of the reports may join: {}", below.join(", "));
+            self.checks.warn("tcb-below-report", detail);
+        }
     }
 
     fn tcb_contents(&mut self, cpuid: Cpuid, product: Product, minimum: &MinimumTcb) {

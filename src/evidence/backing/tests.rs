@@ -179,7 +179,8 @@ fn every_mistake_in_a_minimum_tcb_is_called_by_its_name() {
     let tcb = |boot_loader: u32, snp: u32, microcode: u32| json!({"boot_loader": boot_loader, "tee": 0, "snp": snp, "microcode": microcode});
     let given = [report(|_| {}, true)];
     passes(name, args("00a00f11", tcb(4, 0x18, 0xdb)), &given, None);
-    passes(name, args("00a00f11", tcb(3, 0x17, 0xdb)), &given, None);
+    let below = passes(name, args("00a00f11", tcb(3, 0x17, 0xdb)), &given, None);
+    warns(&below, "tcb-below-report", "boot_loader 3 where the nodes report 4, snp 23 where the nodes report 24");
     passes(hex_name, args("00a00f11", json!("db18000000000004")), &given, None);
     for (name, args, because) in [
         (name, args("00a00f11", tcb(5, 0x18, 0xdb)), "boot_loader is 4, below the minimum 5"),
@@ -197,6 +198,8 @@ fn every_mistake_in_a_minimum_tcb_is_called_by_its_name() {
         (name, args("00a00f11", json!("db18000000000004")), "no object"),
         (hex_name, args("00a00f11", tcb(4, 0x18, 0xdb)), "no text"),
         (hex_name, args("00a00f11", json!("db1800000000004")), "16 hexadecimal digits"),
+        (hex_name, args("00a00f11", json!("DB18000000000004")), "uppercase"),
+        (hex_name, args("00a00f11", json!("0400db1800000004")), "where a Milan has no component"),
         (name, args("00a00f10", tcb(4, 0x18, 0xdb)), "is of cpuid 00a00f11"),
         (name, args("00a10f11", tcb(4, 0x18, 0xdb)), "no evidence"),
         (name, args("110fa000", tcb(4, 0x18, 0xdb)), "reverse order: 00a00f11"),

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use super::endorsements::{Endorsements, Roots};
 use super::report::Report;
-use super::tcb::{Cpuid, MinimumTcb, Product, Tcb, TcbVersion};
+use super::tcb::{Cpuid, MinimumTcb, Product, Tcb, TcbError, TcbVersion};
 use super::uvm::{TrustedUvm, UvmEndorsement};
 use super::vcek::Vcek;
 use super::version::{Acceptance, CcfVersion, SvnOrder};
@@ -55,8 +55,8 @@ pub struct JoinPolicy {
     pub host_data: Vec<HostData>,
     /// `snp.uvm_endorsements`.
     pub uvm: Vec<TrustedUvm>,
-    /// `snp.tcb_versions`, if the service has that table.
-    pub minimum_tcb: Option<Vec<(Cpuid, MinimumTcb)>>,
+    /// `snp.tcb_versions`: each cpuid as the table spells it, and what is wrong with an entry that can't be read.
+    pub minimum_tcb: Vec<(String, Result<MinimumTcb, TcbError>)>,
 }
 
 /// What a report says, for people and for JSON output.
@@ -108,7 +108,10 @@ pub fn verify(evidence: &Evidence<'_>, expected: &Expected, roots: &Roots, now: 
     check_expected(evidence, expected, product, &mut checks);
     if let Some(policy) = &expected.policy {
         let order = expected.ccf.map_or(SvnOrder::Integer, CcfVersion::svn_order);
-        check_policy(evidence, policy, order, product, &mut checks);
+        check_policy(evidence, policy, order, &mut checks);
+        if expected.ccf.is_none_or(CcfVersion::wants_minimum_tcb) {
+            check_policy_tcb(report, policy, product, &mut checks);
+        }
     }
     let values = Values {
         report_version: report.version(),
@@ -249,6 +252,9 @@ fn check_expected(evidence: &Evidence<'_>, expected: &Expected, product: Option<
         checks.require("node-id", found == node_id, compare(&found, &node_id));
     }
     match (expected.minimum_tcb, product) {
+        (Some(minimum), Some(product)) if minimum.sets_reserved(product) => {
+            checks.fail("minimum-tcb", format!("{minimum} has values where a {product} has no component"));
+        }
         (Some(minimum), Some(product)) => {
             let minimum = MinimumTcb::of(minimum.components(product));
             check_minimum("minimum-tcb", &minimum, &report.reported_tcb().components(product), checks);
@@ -258,13 +264,7 @@ fn check_expected(evidence: &Evidence<'_>, expected: &Expected, product: Option<
     }
 }
 
-fn check_policy(
-    evidence: &Evidence<'_>,
-    policy: &JoinPolicy,
-    order: SvnOrder,
-    product: Option<Product>,
-    checks: &mut Checks,
-) {
+fn check_policy(evidence: &Evidence<'_>, policy: &JoinPolicy, order: SvnOrder, checks: &mut Checks) {
     let report = evidence.report;
     let host_data = report.host_data();
     let admitted = policy.host_data.contains(&host_data);
@@ -281,16 +281,24 @@ fn check_policy(
             checks.require("policy-measurement", admitted, detail);
         }
     }
-    let Some(minimum) = &policy.minimum_tcb else { return };
-    match (report.cpuid(), product) {
-        (Some(cpuid), Some(product)) => match minimum.iter().find(|(key, _)| *key == cpuid) {
-            Some((_, minimum)) => {
-                check_minimum("policy-minimum-tcb", minimum, &report.reported_tcb().components(product), checks);
-            }
-            None => checks
-                .fail("policy-minimum-tcb", format!("the service has no minimum TCB for cpuid {cpuid}: it can't join")),
-        },
-        _ => checks.incomplete("policy-minimum-tcb", "the report does not state its cpuid"),
+}
+
+/// Since 6.0 a node needs an entry for its cpuid; there is no default, and an empty table admits nobody.
+fn check_policy_tcb(report: &Report, policy: &JoinPolicy, product: Option<Product>, checks: &mut Checks) {
+    const NAME: &str = "policy-minimum-tcb";
+    let (Some(cpuid), Some(product)) = (report.cpuid(), product) else {
+        return checks.incomplete(NAME, "the report does not state its cpuid");
+    };
+    let own = cpuid.to_string();
+    match policy.minimum_tcb.iter().find(|(key, _)| key.eq_ignore_ascii_case(&own)) {
+        Some((_, Ok(minimum))) => check_minimum(NAME, minimum, &report.reported_tcb().components(product), checks),
+        Some((_, Err(error))) => {
+            checks.fail(NAME, format!("no node can meet what the service has for cpuid {own}: {error}"));
+        }
+        None => checks.fail(NAME, format!("the service has no minimum TCB for cpuid {own}: it can't join")),
+    }
+    for (key, _) in policy.minimum_tcb.iter().filter(|(key, _)| key.to_ascii_lowercase().parse::<Cpuid>().is_err()) {
+        checks.incomplete(NAME, format!("the service has an entry for {key:?}, which is no cpuid, and may stop at it"));
     }
 }
 

@@ -207,10 +207,15 @@ impl UvmEndorsement {
     /// Checks that one of `trusted` has the same issuer and feed, and an svn that is not above this one's.
     pub fn check_trusted(&self, trusted: &[TrustedUvm], order: SvnOrder, checks: &mut Checks) {
         let same: Vec<_> = trusted.iter().filter(|t| t.did == self.did && t.feed == self.feed).collect();
-        let admits = |t: &&&TrustedUvm| order.compare(&t.svn, &self.svn) != Ordering::Greater;
+        let admits = |t: &&&TrustedUvm| is_decimal(&t.svn) && order.compare(&t.svn, &self.svn) != Ordering::Greater;
         match (same.iter().find(admits), same.first()) {
             (Some(entry), _) => {
                 checks.pass("uvm-trusted", format!("{} svn {} admits svn {}", entry.feed, entry.svn, self.svn));
+            }
+            (None, Some(entry)) if !is_decimal(&entry.svn) => {
+                let detail =
+                    format!("the service's entry for {} has no svn in decimal digits: it admits nobody", entry.feed);
+                checks.fail("uvm-trusted", detail);
             }
             (None, Some(entry)) => {
                 let how = if order == SvnOrder::Text { ", compared as text by this version of CCF" } else { "" };
@@ -238,7 +243,7 @@ pub struct TrustedUvm {
     pub did: String,
     /// The feed.
     pub feed: String,
-    /// The least svn, decimal digits.
+    /// The least svn, decimal digits; an entry with anything else here (or nothing) admits nobody.
     pub svn: String,
 }
 

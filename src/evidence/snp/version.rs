@@ -77,6 +77,11 @@ impl CcfVersion {
         }
     }
 
+    /// Whether a service of this version lets an SNP node join only if it has a minimum TCB for the node's cpuid.
+    pub fn wants_minimum_tcb(self) -> bool {
+        self.major >= 6
+    }
+
     /// How a service of this version orders the svn of UVM endorsements.
     pub fn svn_order(self) -> SvnOrder {
         if self.major >= 5 && self < Self::new(6, 0, 14) { SvnOrder::Text } else { SvnOrder::Integer }

@@ -158,14 +158,31 @@ fn what_is_expected_is_compared() {
         measurements: vec![SnpMeasurement([0x22; 48])],
         host_data: vec![HostData([0x33; 32])],
         uvm: vec![],
-        minimum_tcb: Some(vec![("00a00f11".parse().unwrap(), tcb.clone())]),
+        minimum_tcb: vec![("00a00f11".into(), Ok(tcb.clone()))],
     };
     let with = |policy| Expected { policy: Some(policy), ..Expected::default() };
     assert_eq!(check(&report, lab().chain(), &with(policy.clone())).verdict(), "pass");
-    let none =
-        with(JoinPolicy { minimum_tcb: Some(vec![("00a10f11".parse().unwrap(), tcb)]), ..JoinPolicy::default() });
+    let none = with(JoinPolicy { minimum_tcb: vec![("00a10f11".into(), Ok(tcb.clone()))], ..JoinPolicy::default() });
     let checks = check(&report, lab().chain(), &none);
     assert_eq!(failures(&checks), ["policy-host-data", "policy-measurement", "policy-minimum-tcb"]);
+    // One entry that can't be read switches nothing off; there is no default, and an empty table admits nobody.
+    let unreadable = || MinimumTcb::from_json(&serde_json::json!({"microcode": 300}));
+    for (entries, verdict) in [
+        (vec![("00a00f11", unreadable())], "fail"),
+        (vec![("00a10f11", unreadable())], "fail"),
+        (vec![("00a10f11", unreadable()), ("00A00F11", Ok(tcb.clone()))], "pass"),
+        (vec![("any", unreadable()), ("00a00f11", Ok(tcb.clone()))], "incomplete"),
+        (vec![], "fail"),
+    ] {
+        let minimum_tcb = entries.into_iter().map(|(cpuid, minimum)| (cpuid.to_owned(), minimum)).collect();
+        let expected = with(JoinPolicy { minimum_tcb, ..policy.clone() });
+        let checks = check(&report, lab().chain(), &expected);
+        assert_eq!(checks.verdict(), verdict, "{checks:?}");
+        let older = Expected { ccf: Some(CcfVersion::new(5, 0, 3)), ..expected };
+        assert!(check(&report, lab().chain(), &older).get("policy-minimum-tcb").is_none(), "no such table before 6");
+    }
+    let reserved = Expected { minimum_tcb: Some(TcbVersion(0x0400_db18_0000_0004)), ..Expected::default() };
+    assert_eq!(failures(&check(&report, lab().chain(), &reserved)), ["minimum-tcb"]);
 }
 
 #[test]
@@ -331,6 +348,8 @@ fn holds(report: &[u8], chain: &[Vec<u8>], uvm: &[u8]) -> bool {
     let did = DID.get_or_init(trusted_did).clone();
     let trusted = TrustedUvm { did, feed: "ContainerPlat-AMD-UVM".into(), svn: "100".into() };
     let policy = JoinPolicy { host_data: vec![report.host_data()], uvm: vec![trusted], ..JoinPolicy::default() };
+    let any = MinimumTcb::of(TcbVersion(0).components(Product::Milan));
+    let policy = JoinPolicy { minimum_tcb: vec![("00a00f11".into(), Ok(any))], ..policy };
     let expected = Expected { policy: Some(policy), ..Expected::default() };
     verify(&evidence, &expected, &roots(), NOW).0.verdict() == "pass"
 }

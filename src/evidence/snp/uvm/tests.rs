@@ -48,6 +48,10 @@ fn svn_are_text_or_numbers_and_compared_as_the_service_does() {
     assert_eq!(verdict(&[trusted("100", FEED)], SvnOrder::Text), "pass");
     assert_eq!(verdict(&[trusted("1", "ConfAKS-AMD-UVM")], SvnOrder::Integer), "fail");
     assert_eq!(verdict(&[], SvnOrder::Integer), "fail");
+    for none in ["", "-1", "any"] {
+        assert_eq!(verdict(&[trusted(none, FEED)], SvnOrder::Integer), "fail", "{none:?} admits nobody");
+        assert_eq!(verdict(&[trusted(none, FEED)], SvnOrder::Text), "fail", "{none:?} admits nobody");
+    }
 }
 
 #[test]
