@@ -109,7 +109,7 @@ pub fn verify(evidence: &Evidence<'_>, expected: &Expected, roots: &Roots, now: 
     if let Some(policy) = &expected.policy {
         let order = expected.ccf.map_or(SvnOrder::Integer, CcfVersion::svn_order);
         check_policy(evidence, policy, order, &mut checks);
-        if expected.ccf.is_none_or(CcfVersion::wants_minimum_tcb) {
+        if expected.ccf.is_none_or(CcfVersion::wants_minimum_tcb) || !policy.minimum_tcb.is_empty() {
             check_policy_tcb(report, policy, product, &mut checks);
         }
     }
