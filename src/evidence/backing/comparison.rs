@@ -33,6 +33,13 @@ impl<'a> Comparison<'a> {
             Kind::Uvm { valid: false, .. } => {
                 self.checks.fail("uvm-signature", format!("{}: issuer or signature do not hold", item.name));
             }
+            Kind::Uvm { uvm, valid: true } => {
+                let mut contents = Checks::new();
+                uvm.check_contents(&mut contents);
+                for check in contents.iter().filter(|c| c.verdict != Verdict::Pass) {
+                    self.checks.push(check.name, check.verdict, format!("{}: {}", item.name, check.detail));
+                }
+            }
             Kind::Report { valid: false, why, .. } => {
                 self.checks.incomplete("report-signature", format!("{}: it backs nothing: {why}", item.name));
             }

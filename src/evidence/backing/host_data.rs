@@ -27,12 +27,6 @@ impl Comparison<'_> {
             backed = self.backing(
                 |kind| matches!(kind, Kind::Report { report, valid: true, .. } if report.host_data() == value),
             );
-            if !backed.is_empty() && adds {
-                self.warn_once(
-                    "policy-unknown",
-                    format!("{value}: a node runs with it, but no policy shows what it admits"),
-                );
-            }
         }
         let mistake =
             policies.iter().find_map(|(name, p)| explain_mismatch(&value, p).map(|m| format!("{m} ({name})")));
@@ -42,8 +36,20 @@ impl Comparison<'_> {
             return;
         }
         self.security_policy(action, &value, &policies);
-        if is_backed && let Some((name, policy)) = policies.iter().find(|(_, p)| deployment_host_data(p) == value) {
-            self.policy_contents(name, policy);
+        if !is_backed {
+            return;
+        }
+        let shown = policies.iter().find(|(_, p)| deployment_host_data(p) == value);
+        let carried = action.text("security_policy").filter(|text| deployment_host_data(text.as_bytes()) == value);
+        match (shown, carried) {
+            (Some((name, policy)), _) => self.policy_contents(name, policy),
+            (None, Some(text)) => self.policy_contents("the proposal's security_policy", text.as_bytes()),
+            (None, None) => self.checks.incomplete(
+                "policy-unknown",
+                format!(
+                    "{value}: a node runs with it, but no policy shows what it admits: give the policy as evidence"
+                ),
+            ),
         }
     }
 

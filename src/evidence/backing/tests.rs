@@ -109,9 +109,20 @@ fn every_mistake_in_host_data_is_called_by_its_name() {
     let open = "package policy\nmount_device := {\"allowed\": true}\n";
     let args = json!({"host_data": hash(open), "security_policy": open});
     fails(name, args, &[policy(open)], None, "admits everything");
-    // A report shows that a node runs with it, if it is one.
+    // The policy in the proposal is looked at as well, whatever backs its hash.
+    let node_with = |policy: &str| report(|r| r[0xc0..0xe0].copy_from_slice(&sha256(policy.as_bytes())), true);
+    let args = json!({"host_data": hash(open), "security_policy": open});
+    fails(name, args, &[node_with(open)], None, "admits everything");
+    let args = json!({"host_data": right, "security_policy": POLICY});
+    assert_eq!(passes(name, args, &[node_with(POLICY)], None).get("policy-unknown"), None);
+    // A report shows that a node runs with it, if it is one, and not what that admits.
     let node = json!({"host_data": "33".repeat(32), "security_policy": ""});
-    warns(&passes(name, node.clone(), &[report(|_| {}, true)], None), "policy-unknown", "no policy shows");
+    let unknown = passes(name, node.clone(), &[report(|_| {}, true)], None);
+    assert_eq!(
+        (unknown.verdict(), unknown.get("policy-unknown").map(|c| c.verdict)),
+        ("incomplete", Some(Verdict::Incomplete))
+    );
+    assert_eq!(passes("remove_snp_host_data", node.clone(), &[report(|_| {}, true)], None).verdict(), "pass");
     fails(name, node, &[report(|_| {}, false)], None, "not verified");
 }
 

@@ -184,7 +184,7 @@ impl UvmEndorsement {
                 "uvm-known-issuer",
                 format!("the issuer is the one of the feed {}, and the feed is {}", issuer.feed, self.feed),
             ),
-            None => checks.warn("uvm-known-issuer", "the issuer is none of those that Microsoft is known to use"),
+            None => checks.warn("uvm-known-issuer", "the issuer is none of those that Microsoft is known to use: whoever holds its key decides what it endorses"),
         }
         match self.svn_int {
             Some(int) if SvnOrder::Integer.compare(&int.to_string(), &self.svn) != Ordering::Equal => {
