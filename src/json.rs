@@ -17,8 +17,16 @@ pub struct JsonError(#[from] serde_json::Error);
 /// Reads one JSON value from `bytes`; refuses duplicate keys, trailing text, non-UTF-8, deep nesting and more
 /// than [`MAX_VALUES`] values.
 pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
+    parse_up_to(MAX_VALUES, bytes)
+}
+
+/// [`parse`], for texts of which none has more than `max_values` values.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_up_to(max_values: u32, bytes: &[u8]) -> Result<Value, JsonError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict(&Cell::new(MAX_VALUES)).deserialize(&mut reader)?;
+    let value = Strict(&Cell::new(max_values)).deserialize(&mut reader)?;
     reader.end()?;
     Ok(value)
 }

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::common::Context;
 use super::error::{CliError, Kind};
 use super::exit::Exit;
 use super::{checks, images};
-use ccf_gov::evidence::check::Checks;
+use ccf_gov::digest::HostData;
+use ccf_gov::evidence::check::{Checks, Verdict};
 use ccf_gov::evidence::layers::image::Image;
 use ccf_gov::evidence::policy::contents::{Container, USUAL_CAPABILITIES, command_line};
 use ccf_gov::evidence::policy::deployment::{self, Found};
@@ -63,30 +64,54 @@ impl Show {
         let found = deployment::find(&bytes).map_err(|e| {
             CliError::new(Kind::Usage, format!("cannot find a security policy in {}", self.file.display()), e)
         })?;
-        let reviewed: Vec<(Found, Review)> = found.into_iter().map(|f| (f.clone(), Review::of(&f.policy))).collect();
-        let policies: Vec<Value> = reviewed
-            .iter()
-            .map(|(found, review)| {
-                let mut policy = json!({"name": found.name, "host_data": found.host_data(), "remark": found.remark});
-                if let (Some(policy), Value::Object(review)) = (policy.as_object_mut(), json!(review)) {
-                    policy.extend(review);
-                }
-                policy
-            })
-            .collect();
+        let reviewed: Vec<(Found, Review)> =
+            found.into_iter().map(|f| (Review::of(&f.policy), f)).map(|(review, f)| (f, review)).collect();
         let compared = if self.image.is_empty() { None } else { Some(compare(&reviewed, &self.image)?) };
-        let mut result = json!({"policies": policies});
-        if let (Some((images, checks)), Some(result)) = (&compared, result.as_object_mut()) {
-            result.insert("images".into(), json!(images));
-            result.insert("verdict".into(), json!(checks.verdict()));
-            result.insert("checks".into(), json!(checks));
-        }
+        let result = Shown::of(&reviewed, compared.as_ref());
         context.output.result(&result, || {
             let mut parts: Vec<_> = reviewed.iter().map(|(found, review)| show(found, review)).collect();
             parts.extend(compared.iter().map(|(_, checks)| checks::lines(checks)));
             parts.join("\n")
         })?;
         Ok(compared.map_or(Exit::Done, |(_, checks)| checks::exit(&checks)))
+    }
+}
+
+/// The result as it is printed.
+#[derive(Serialize)]
+struct Shown<'a> {
+    policies: Vec<ShownPolicy<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    images: Option<&'a [Image]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checks: Option<&'a Checks>,
+}
+
+#[derive(Serialize)]
+struct ShownPolicy<'a> {
+    name: Option<&'a str>,
+    host_data: HostData,
+    remark: Option<&'a str>,
+    #[serde(flatten)]
+    review: &'a Review,
+}
+
+impl<'a> Shown<'a> {
+    fn of(reviewed: &'a [(Found, Review)], compared: Option<&'a (Vec<Image>, Checks)>) -> Self {
+        let policy = |(found, review): &'a (Found, Review)| ShownPolicy {
+            name: found.name.as_deref(),
+            host_data: found.host_data(),
+            remark: found.remark.as_deref(),
+            review,
+        };
+        Self {
+            policies: reviewed.iter().map(policy).collect(),
+            images: compared.map(|(images, _)| images.as_slice()),
+            verdict: compared.map(|(_, checks)| checks.verdict()),
+            checks: compared.map(|(_, checks)| checks),
+        }
     }
 }
 
@@ -162,11 +187,14 @@ fn show(found: &Found, review: &Review) -> String {
     for (rule, says) in review.rules.iter().filter(|rule| !delegates(rule)) {
         line(0, format!("Rule             {rule}: {says}"));
     }
-    for statement in &review.not_understood {
-        line(0, format!("Not understood   line {}: {}", statement.line, statement.text));
-    }
     for warning in &review.warnings {
-        line(0, format!("Warning          {}: {}", warning.name, warning.detail));
+        let label = match warning.verdict() {
+            Verdict::Fail => "Dangerous",
+            Verdict::Incomplete => "Not understood",
+            Verdict::Warn | Verdict::Pass => "Warning",
+        };
+        let name = if warning.name == "not-understood" { String::new() } else { format!("{}: ", warning.name) };
+        line(0, format!("{label:<16} {name}{}", warning.detail));
     }
     text
 }

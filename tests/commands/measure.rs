@@ -268,7 +268,7 @@ async fn groups_with_one_policy_are_registered_once() {
             "properties": {"confidentialComputeProperties": {"ccePolicy": BASE64_STANDARD.encode(policy)}},
         })
     };
-    let other = POLICY.replace("false", "0");
+    let other = POLICY.replace("0.10.0", "0.11.0");
     let template = serde_json::json!({"resources": [group("a", POLICY), group("b", &other), group("c", POLICY)]});
     folder.file("template.json", template.to_string());
     let measured = folder.run("measure snp --policy template.json --proposal register.json").await.done();

@@ -129,8 +129,7 @@ impl Results {
             }
             let review = Review::of(policy);
             let warnings = &review.warnings;
-            let worst = warnings.iter().find(|w| w.is_grave()).or(warnings.iter().find(|w| w.name == "package"));
-            if let Some(worst) = worst.or(warnings.first()) {
+            if let Some(worst) = review.gravest() {
                 let others = match warnings.len() - 1 {
                     0 => String::new(),
                     n => format!(", and {n} more to look at"),

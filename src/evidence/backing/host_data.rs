@@ -88,7 +88,8 @@ impl Comparison<'_> {
 
     fn policy_contents(&mut self, name: &str, policy: &[u8]) {
         for warning in Review::of(policy).warnings {
-            let dangerous = warning.is_grave();
+            let verdict = warning.verdict();
+            let dangerous = verdict == Verdict::Fail;
             if !self.warned.insert(format!("{name} {} {}", warning.name, if dangerous { "" } else { &warning.detail }))
             {
                 continue;
@@ -99,7 +100,6 @@ impl Comparison<'_> {
                     format!("{name}: a rule admits everything, whatever runs: the attestation proves nothing"),
                 );
             } else {
-                let verdict = if dangerous { Verdict::Fail } else { Verdict::Warn };
                 self.checks.push("policy-contents", verdict, format!("{name}: {}: {}", warning.name, warning.detail));
             }
         }

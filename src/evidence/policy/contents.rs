@@ -156,7 +156,7 @@ impl Container {
 
     /// How a person would call it: by its name, else by its place.
     pub fn title(&self, at: usize) -> String {
-        self.name.clone().unwrap_or_else(|| format!("container {}", at + 1))
+        self.name.as_deref().map_or_else(|| format!("container {}", at + 1), shorten)
     }
 
     /// The capabilities beside the usual ones.
@@ -174,28 +174,37 @@ pub fn command_line(command: &[String]) -> String {
     command.iter().map(shown).collect::<Vec<_>>().join(" ")
 }
 
-/// What of a container's text is not read, or stands there twice: as warnings' names and details.
-pub(super) fn oddities(term: &Term) -> Vec<(&'static str, String)> {
-    let mut found = Vec::new();
-    let names: Vec<&str> = members(term).map(|(name, _)| name).collect();
-    for (at, name) in names.iter().enumerate() {
-        if names[..at].contains(name) {
-            found.push(("defined-twice", format!("{name} is given twice")));
-        } else if !MEMBERS.contains(name) {
-            found.push(("unknown-definition", format!("{name} is not known")));
-        }
+/// A name, cut off where no real one goes on: it is said again in every warning about what it names.
+pub(super) fn shorten(name: &str) -> String {
+    const MAX_NAME: usize = 100;
+    match name.char_indices().nth(MAX_NAME) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
     }
-    for (name, value) in members(term) {
+}
+
+/// What of a container's text is not read: as warnings' names and details.
+pub(super) fn oddities(term: &Term) -> impl Iterator<Item = (&'static str, String)> {
+    members(term).filter_map(|(name, value)| {
         let is_list = matches!(value, Term::List(_));
-        let nothing = matches!(value, Term::Scalar(serde_json::Value::Null));
+        let nothing = matches!(value, Term::Null);
         let wants_list =
             ["command", "env_rules", "exec_processes", "layers", "mounts", "signals"].contains(&name) && !nothing;
+        let wants_objects = ["env_rules", "exec_processes", "mounts"].contains(&name);
+        let is_objects = value.list().iter().all(|entry| matches!(entry, Term::Object(_)));
         let wants_switch = name.starts_with("allow_") || name == "no_new_privileges";
-        if (wants_list && !is_list) || (wants_switch && value.boolean().is_none()) {
-            found.push(("not-understood", format!("{name} is {}", plain(value))));
+        let wants_sets = name == "capabilities" && !nothing;
+        let is_sets = matches!(value, Term::Object(sets) if sets.iter().all(|(_, set)| matches!(set, Term::List(_) | Term::Null)));
+        if !MEMBERS.contains(&name) {
+            Some(("unknown-definition", format!("{} is not known", shorten(name))))
+        } else if wants_objects && !is_objects {
+            Some(("not-understood", format!("{name} is no list of objects")))
+        } else if (wants_list && !is_list) || (wants_switch && value.boolean().is_none()) || (wants_sets && !is_sets) {
+            Some(("not-understood", format!("{name} is {}", shorten(&plain(value)))))
+        } else {
+            None
         }
-    }
-    found
+    })
 }
 
 impl EnvironmentRule {
@@ -257,19 +266,12 @@ fn user(term: &Term) -> String {
 }
 
 fn members(term: &Term) -> impl Iterator<Item = (&str, &Term)> {
-    let members = match term {
-        Term::Object(members) => members.as_slice(),
-        _ => &[],
-    };
-    members.iter().map(|(name, value)| (name.as_str(), value))
+    term.members().iter().map(|(name, value)| (name.as_str(), value))
 }
 
-/// A term on one line.
+/// A term on one line; text as it is.
 pub(super) fn plain(term: &Term) -> String {
-    match term {
-        Term::Reference(name) => name.clone(),
-        term => term.text().map_or_else(|| term.to_json().to_string(), str::to_owned),
-    }
+    term.text().map_or_else(|| term.to_string(), str::to_owned)
 }
 
 fn text(term: &Term, name: &str) -> Option<String> {

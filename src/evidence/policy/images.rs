@@ -6,11 +6,8 @@ use regex::RegexBuilder;
 
 use super::contents::{Container, EnvironmentRule, command_line};
 use super::review::Review;
-use crate::evidence::check::Checks;
+use crate::evidence::check::{Checks, Verdict};
 use crate::evidence::layers::image::Image;
-
-/// The rules that decide which layers a container has.
-const LAYER_RULES: [&str; 3] = ["mount_device", "mount_overlay", "create_container"];
 
 /// Compares each container of a policy, Azure's pause container aside, with `images`: `container-layers` fails unless an image has
 /// its layers, in their order. Differences in command, environment and folder are warnings, for a deployment may change them.
@@ -38,15 +35,8 @@ pub fn compare(group: Option<&str>, review: &Review, images: &[Image], checks: &
             None => not_backed(&title, container, images, checks),
         }
     }
-    for (rule, target) in review.rules.iter().filter(|(rule, _)| LAYER_RULES.contains(&rule.as_str())) {
-        let denies = target == "{\"allowed\":false}";
-        if !review.allow_all && !denies && *target != format!("data.framework.{rule}") {
-            checks
-                .incomplete("container-layers", format!("{rule} is the policy's own rule, and may admit other layers"));
-        }
-    }
-    for statement in &review.not_understood {
-        let what = format!("line {} was not understood, and may admit more: {}", statement.line, statement.text);
+    for warning in review.warnings.iter().filter(|warning| warning.verdict() == Verdict::Incomplete) {
+        let what = format!("not understood, so other layers may be admitted: {}: {}", warning.name, warning.detail);
         checks.incomplete("container-layers", what);
     }
     for fragment in &review.fragments {

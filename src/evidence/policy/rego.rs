@@ -2,22 +2,26 @@
 //!
 //! Whatever else a policy holds is kept as a statement that was not understood, never passed over in silence.
 
-use serde_json::Value;
+mod reader;
+mod term;
 
-/// How deep values may be nested.
-const MAX_DEPTH: usize = 48;
+use reader::Reader;
+pub use term::Term;
+
+/// How many statements that are not understood are kept; the others are counted.
+pub const MAX_STATEMENTS: usize = 100;
 
 /// A policy's statements.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Module {
     /// The package, if the file names one first.
     pub package: Option<String>,
-    /// Imports, as written.
-    pub imports: Vec<String>,
     /// `name := value`, in order.
     pub definitions: Vec<Definition>,
-    /// Every statement that is none of these.
+    /// The first [`MAX_STATEMENTS`] statements that are none of these.
     pub not_understood: Vec<Statement>,
+    /// How many more there are.
+    pub more_not_understood: usize,
 }
 
 /// `name := value` or `default name := value`.
@@ -36,267 +40,31 @@ pub struct Definition {
 pub struct Statement {
     /// The line on which it begins, from 1.
     pub line: usize,
-    /// Its first line.
+    /// The beginning of its first line.
     pub text: String,
-}
-
-/// A value of a policy.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Term {
-    /// Text, number, boolean or null.
-    Scalar(Value),
-    /// A list.
-    List(Vec<Term>),
-    /// An object; a key may stand twice, which is for the reader to judge.
-    Object(Vec<(String, Term)>),
-    /// A reference such as `data.framework.create_container`.
-    Reference(String),
-}
-
-impl Term {
-    /// The member `name` of an object.
-    pub fn get(&self, name: &str) -> Option<&Term> {
-        match self {
-            Self::Object(members) => members.iter().find(|(key, _)| key == name).map(|(_, term)| term),
-            _ => None,
-        }
-    }
-
-    /// The text that this is.
-    pub fn text(&self) -> Option<&str> {
-        match self {
-            Self::Scalar(Value::String(text)) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// The boolean that this is.
-    pub fn boolean(&self) -> Option<bool> {
-        match self {
-            Self::Scalar(Value::Bool(value)) => Some(*value),
-            _ => None,
-        }
-    }
-
-    /// The list that this is; empty for anything else.
-    pub fn list(&self) -> &[Term] {
-        match self {
-            Self::List(terms) => terms,
-            _ => &[],
-        }
-    }
-
-    /// This as JSON; references as the text `{ref: …}`.
-    pub fn to_json(&self) -> Value {
-        match self {
-            Self::Scalar(value) => value.clone(),
-            Self::List(terms) => terms.iter().map(Term::to_json).collect(),
-            Self::Object(members) => members.iter().map(|(key, term)| (key.clone(), term.to_json())).collect(),
-            Self::Reference(name) => serde_json::json!({"ref": name}),
-        }
-    }
+    /// Why not, where its first line does not show it.
+    pub why: Option<String>,
 }
 
 /// Reads a policy. There is no error: what is not understood is told in the result.
 pub fn parse(text: &str) -> Module {
-    let mut reader = Reader { text, at: 0, counted: (0, 1) };
+    let mut reader = Reader::new(text);
     let mut module = Module::default();
-    loop {
-        reader.skip_space();
-        if reader.rest().is_empty() {
-            return module;
+    while reader.skip_space() {
+        let (start, line) = (reader.at(), reader.line());
+        if reader.statement(&mut module, line).is_some() {
+            continue;
         }
-        let (start, line) = (reader.at, reader.line());
-        if reader.statement(&mut module, line).is_none() {
-            reader.at = start;
-            let text = reader.rest().lines().next().unwrap_or_default().chars().take(160).collect();
-            module.not_understood.push(Statement { line, text });
-            reader.skip_statement();
+        let why = reader.problem.take();
+        reader.go_back(start);
+        if module.not_understood.len() < MAX_STATEMENTS {
+            module.not_understood.push(Statement { line, text: reader.line_start(160), why });
+        } else {
+            module.more_not_understood += 1;
         }
+        reader.skip_statement();
     }
-}
-
-struct Reader<'a> {
-    text: &'a str,
-    at: usize,
-    /// Up to where lines have been counted, and the number of the line there.
-    counted: (usize, usize),
-}
-
-impl<'a> Reader<'a> {
-    fn rest(&self) -> &'a str {
-        self.text.get(self.at..).unwrap_or_default()
-    }
-
-    fn line(&mut self) -> usize {
-        let passed = self.text.as_bytes().get(self.counted.0..self.at).unwrap_or_default();
-        self.counted = (self.at, self.counted.1 + passed.iter().filter(|b| **b == b'\n').count());
-        self.counted.1
-    }
-
-    fn skip_space(&mut self) {
-        loop {
-            let rest = self.rest().trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
-            self.at = self.text.len() - rest.len();
-            if !rest.starts_with('#') {
-                return;
-            }
-            self.at += rest.find('\n').unwrap_or(rest.len());
-        }
-    }
-
-    /// Goes to the next line that is not indented and closes nothing.
-    fn skip_statement(&mut self) {
-        loop {
-            let rest = self.rest();
-            self.at += rest.find('\n').map_or(rest.len(), |n| n + 1);
-            match self.rest().chars().next() {
-                None => return,
-                Some(c) if !c.is_whitespace() && !matches!(c, '}' | ']' | ')') => return,
-                Some(_) => {}
-            }
-        }
-    }
-
-    fn eat(&mut self, token: &str) -> Option<()> {
-        self.at += self.rest().strip_prefix(token).map(|_| token.len())?;
-        Some(())
-    }
-
-    /// Nothing but a comment may follow on the line.
-    fn end_of_line(&self) -> Option<()> {
-        let line = self.rest().lines().next().unwrap_or_default().trim();
-        (line.is_empty() || line.starts_with('#')).then_some(())
-    }
-
-    fn statement(&mut self, module: &mut Module, line: usize) -> Option<()> {
-        let word = self.name()?;
-        match word {
-            "package" if module.package.is_none() && module.definitions.is_empty() => {
-                self.at += self.rest().find(|c| c != ' ')?;
-                let name = self.name()?.to_owned();
-                self.end_of_line()?;
-                module.package = Some(name);
-                return Some(());
-            }
-            "import" => {
-                self.at += self.rest().find(|c| c != ' ')?;
-                let name = self.name()?.to_owned();
-                self.end_of_line()?;
-                module.imports.push(name);
-                return Some(());
-            }
-            _ => {}
-        }
-        let mut name = word;
-        self.skip_space();
-        if word == "default" {
-            name = self.name()?;
-            self.skip_space();
-        }
-        self.eat(":=").or_else(|| self.eat("="))?;
-        self.skip_space();
-        let term = self.term(0)?;
-        self.end_of_line()?;
-        module.definitions.push(Definition { name: name.to_owned(), term, line });
-        Some(())
-    }
-
-    /// A name with dots: letters, digits, underscores.
-    fn name(&mut self) -> Option<&'a str> {
-        let rest = self.rest();
-        let length = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '.').unwrap_or(rest.len());
-        let name = &rest[..length];
-        if !name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') || name.ends_with('.') {
-            return None;
-        }
-        self.at += length;
-        Some(name)
-    }
-
-    fn term(&mut self, depth: usize) -> Option<Term> {
-        if depth > MAX_DEPTH {
-            return None;
-        }
-        match self.rest().chars().next()? {
-            '"' | '`' => Some(Term::Scalar(Value::String(self.string()?))),
-            '[' => {
-                let mut terms = Vec::new();
-                self.items('[', ']', |reader| {
-                    terms.push(reader.term(depth + 1)?);
-                    Some(())
-                })?;
-                Some(Term::List(terms))
-            }
-            '{' => {
-                let mut members = Vec::new();
-                self.items('{', '}', |reader| {
-                    let key = reader.string()?;
-                    reader.skip_space();
-                    reader.eat(":")?;
-                    reader.skip_space();
-                    members.push((key, reader.term(depth + 1)?));
-                    Some(())
-                })?;
-                Some(Term::Object(members))
-            }
-            '-' | '0'..='9' => {
-                let rest = self.rest();
-                let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && !"+-.".contains(c)).unwrap_or(rest.len());
-                let number = serde_json::from_str(&rest[..end]).ok().filter(Value::is_number)?;
-                self.at += end;
-                Some(Term::Scalar(number))
-            }
-            _ => Some(match self.name()? {
-                "true" => Term::Scalar(true.into()),
-                "false" => Term::Scalar(false.into()),
-                "null" => Term::Scalar(Value::Null),
-                reference => Term::Reference(reference.to_owned()),
-            }),
-        }
-    }
-
-    /// Items between brackets, separated by commas; a comma after the last one is allowed.
-    fn items(&mut self, open: char, close: char, mut item: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
-        self.eat(open.encode_utf8(&mut [0; 4]))?;
-        loop {
-            self.skip_space();
-            if self.eat(close.encode_utf8(&mut [0; 4])).is_some() {
-                return Some(());
-            }
-            item(self)?;
-            self.skip_space();
-            if self.eat(",").is_none() {
-                return self.eat(close.encode_utf8(&mut [0; 4]));
-            }
-        }
-    }
-
-    /// A JSON string, or a raw one between backticks.
-    fn string(&mut self) -> Option<String> {
-        let rest = self.rest();
-        if let Some(raw) = rest.strip_prefix('`') {
-            let end = raw.find('`')?;
-            self.at += end + 2;
-            return Some(raw[..end].to_owned());
-        }
-        let mut escaped = false;
-        let body = rest.strip_prefix('"')?;
-        let end = body.bytes().position(|byte| match byte {
-            _ if escaped => {
-                escaped = false;
-                false
-            }
-            b'\\' => {
-                escaped = true;
-                false
-            }
-            byte => byte == b'"',
-        })?;
-        let text = serde_json::from_str(rest.get(..end + 2)?).ok()?;
-        self.at += end + 2;
-        Some(text)
-    }
+    module
 }
 
 #[cfg(test)]
@@ -309,13 +77,46 @@ mod tests {
             "# comment\npackage policy\nimport future.keywords.in\n\napi_version := \"0.10.0\"\ncontainers := [\n  {\n    \"command\": [\"a\", `b\"c`],\n    \"n\": -1.5e3,\n  },\n]\nmount_device := data.framework.mount_device\nallow_it := true # yes\ndefault x := {\"allowed\": false}\nload_fragment := {\"allowed\": true} {\n  input.x == 1\n}\nreason = {\"errors\": data.framework.errors,}\n",
         );
         assert_eq!(module.package.as_deref(), Some("policy"));
-        assert_eq!(module.imports, ["future.keywords.in"]);
         let names: Vec<_> = module.definitions.iter().map(|d| d.name.as_str()).collect();
         assert_eq!(names, ["api_version", "containers", "mount_device", "allow_it", "x", "reason"]);
         assert_eq!(module.definitions[1].term.list()[0].get("command").unwrap().list()[1].text(), Some("b\"c"));
         assert_eq!(module.definitions[1].line, 6);
         assert_eq!(module.not_understood.len(), 1);
         assert_eq!(module.not_understood[0].line, 15);
+    }
+
+    #[test]
+    fn a_body_that_is_always_true_changes_nothing() {
+        for body in ["{ true }", "if { true }", "if true", "{\n  true\n}", "{true} # yes"] {
+            let module = parse(&format!("x := {{\"allowed\": true}} {body}\ny := 1\n"));
+            assert_eq!(module.definitions.len(), 2, "{body}: {:?}", module.not_understood);
+        }
+        for body in
+            ["{ not true }", "{ true; input.x }", "if false", "true", "{ trueish }", "{ true } { false }", "iftrue"]
+        {
+            let module = parse(&format!("x := {{\"allowed\": true}} {body}\ny := 1\n"));
+            assert_eq!((module.definitions.len(), module.not_understood.len()), (1, 1), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_is_not_understood_at_any_depth() {
+        let module =
+            parse("x := {\"allowed\": false, \"allowed\": true}\ny := [{\"a\": {\"b\": 1, \"c\": 2, `b`: 1}}]\n");
+        assert!(module.definitions.is_empty());
+        let whys: Vec<_> = module.not_understood.iter().filter_map(|s| s.why.as_deref()).collect();
+        assert_eq!(
+            whys,
+            ["the key \"allowed\" stands twice in one object", "the key \"b\" stands twice in one object"]
+        );
+    }
+
+    #[test]
+    fn imports_are_those_of_the_language_alone() {
+        let module = parse(
+            "package policy\nimport rego.v1\nimport future.keywords\nimport data.evil.data\nimport input.x as data\n",
+        );
+        assert_eq!(module.not_understood.len(), 2);
     }
 
     #[test]
@@ -327,5 +128,21 @@ mod tests {
         }
         let module = parse(&format!("x := {}", "[".repeat(100_000)));
         assert_eq!(module.not_understood.len(), 1);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_counted_and_not_kept() {
+        let module = parse(&"?\n".repeat(12_345));
+        assert_eq!((module.not_understood.len(), module.more_not_understood), (MAX_STATEMENTS, 12_245));
+    }
+
+    #[test]
+    fn no_more_values_are_kept_than_any_policy_has() {
+        let module = parse(&format!("x := [{}]\ny := 1\n", "0,".repeat(reader::MAX_TERMS)));
+        assert!(module.definitions.is_empty());
+        assert!(module.not_understood[0].why.as_deref().unwrap().contains("more values"));
+        let many: String = (0..reader::MAX_TERMS + 10).map(|n| format!("x{n}:=0\n")).collect();
+        let module = parse(&many);
+        assert_eq!((module.definitions.len(), module.not_understood.len()), (reader::MAX_TERMS, 10));
     }
 }

@@ -1,9 +1,21 @@
 //! What a security policy admits, and what about it a person should look at.
 
+mod inspection;
+mod warning;
+
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
-use super::contents::{Container, Fragment, command_line, oddities, plain, texts};
-use super::rego::{self, Definition, Module, Statement, Term};
+use super::contents::{Container, Fragment, oddities, plain, shorten, texts};
+use super::rego::{self, Definition, Statement, Term};
+pub use warning::Warning;
+
+/// The largest policy that is read: 4 MiB. Those of container groups have some hundred KiB at most.
+pub const MAX_POLICY: usize = 4 << 20;
+
+/// How many containers, fragments and processes of a policy are read.
+const MAX_ENTRIES: usize = 1000;
 
 /// The rules that the platform asks; each delegates to the framework, or decides by itself.
 const RULES: [&str; 20] = [
@@ -29,22 +41,6 @@ const RULES: [&str; 20] = [
     "mount_cims",
 ];
 
-/// How many of them every policy of the framework has; the others are asked by newer platforms, or by Windows.
-const OLD_RULES: usize = 15;
-
-/// The switches whose meaning is known, whether they are warned of or not.
-const SWITCHES: [&str; 7] = [
-    "allow_properties_access",
-    "allow_dump_stacks",
-    "allow_runtime_logging",
-    "allow_environment_variable_dropping",
-    "allow_unencrypted_scratch",
-    "allow_capability_dropping",
-    "allow_host_network",
-];
-
-const SHELLS: [&str; 8] = ["sh", "bash", "ash", "dash", "zsh", "ksh", "busybox", "pwsh"];
-
 /// What a policy admits.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Review {
@@ -66,10 +62,15 @@ pub struct Review {
     pub switches: Vec<(String, bool)>,
     /// Each rule: to what it delegates, or what it says.
     pub rules: Vec<(String, String)>,
-    /// What this review did not understand.
+    /// What this review did not understand: the first statements of it.
     pub not_understood: Vec<Remark>,
-    /// What a person should look at.
+    /// How many more statements were not understood.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub more_not_understood: usize,
+    /// What a person should look at; of each name some, and then how many more there are.
     pub warnings: Vec<Warning>,
+    #[serde(skip)]
+    told: BTreeMap<&'static str, usize>,
 }
 
 /// A statement that was not understood.
@@ -79,54 +80,32 @@ pub struct Remark {
     pub line: usize,
     /// Its beginning.
     pub text: String,
-}
-
-/// Something that a person should look at.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Warning {
-    /// The warning's name, the same in every version.
-    pub name: &'static str,
-    /// What it is about.
-    pub detail: String,
-}
-
-impl Warning {
-    /// Whether the policy proves nothing, or can't be registered, whatever the person means by it.
-    pub fn is_grave(&self) -> bool {
-        matches!(self.name, "allow-all" | "not-utf8")
-    }
+    /// Why not, where its beginning does not show it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
 }
 
 impl Review {
     /// Reads a policy's bytes.
     pub fn of(policy: &[u8]) -> Self {
-        let text = String::from_utf8_lossy(policy);
-        let module = rego::parse(&text);
-        let mut review = Self { package: module.package.clone(), ..Self::default() };
+        let mut review = Self::default();
         review.check_bytes(policy);
+        if policy.len() > MAX_POLICY {
+            review.warn("too-large", format!("the policy has more than {MAX_POLICY} bytes, and was not read"));
+            return review;
+        }
+        let module = rego::parse(&String::from_utf8_lossy(policy));
+        review.package.clone_from(&module.package);
         for definition in &module.definitions {
             review.take(definition);
         }
-        review.not_understood = module
-            .not_understood
-            .iter()
-            .map(|Statement { line, text }| Remark { line: *line, text: text.clone() })
-            .collect();
         review.check_module(&module);
-        review.check_switches();
-        review.check_unknown_switches();
-        review.check_fragments();
-        for (at, container) in review.containers.clone().iter().enumerate() {
-            review.check_container(&container.title(at), container);
-        }
-        if review.containers.is_empty() && !review.allow_all {
-            review.warn("no-containers", "no container may run under this policy");
-        }
+        review.check_contents();
+        let remark = |Statement { line, text, why }| Remark { line, text, why };
+        review.not_understood = module.not_understood.into_iter().map(remark).collect();
+        review.more_not_understood = module.more_not_understood;
+        review.tell_of_more();
         review
-    }
-
-    fn warn(&mut self, name: &'static str, detail: impl Into<String>) {
-        self.warnings.push(Warning { name, detail: detail.into() });
     }
 
     fn check_bytes(&mut self, policy: &[u8]) {
@@ -144,8 +123,14 @@ impl Review {
     fn take(&mut self, definition: &Definition) {
         let Definition { name, term, line } = definition;
         match name.as_str() {
-            "api_version" | "api_svn" => self.api_version = Some(plain(term)),
-            "framework_version" | "framework_svn" => self.framework_version = Some(plain(term)),
+            "api_version" | "api_svn" => {
+                self.check_plain(definition);
+                self.api_version = Some(plain(term));
+            }
+            "framework_version" | "framework_svn" => {
+                self.check_plain(definition);
+                self.framework_version = Some(plain(term));
+            }
             "fragments" => {
                 let entries = self.entries(definition);
                 self.fragments.extend(entries.iter().map(|term| Fragment::read(term)));
@@ -189,150 +174,55 @@ impl Review {
         match term {
             Term::Reference(target) if *target == format!("data.framework.{rule}") => {}
             _ if allows(term) => self.allow_all = true,
-            Term::Object(_) if term.get("allowed").and_then(Term::boolean) == Some(false) => {}
+            _ if denies(term) => {}
             _ => self.warn("rule", format!("{rule} does not delegate to data.framework.{rule} (line {line})")),
         }
     }
 
     /// The objects of a list; whatever else stands there is told.
-    fn entries<'t>(&mut self, Definition { name, term, line }: &'t Definition) -> Vec<&'t Term> {
-        let (objects, others): (Vec<_>, Vec<_>) = term.list().iter().partition(|term| matches!(term, Term::Object(_)));
+    fn entries<'t>(&mut self, definition: &'t Definition) -> Vec<&'t Term> {
+        let Definition { name, term, line } = definition;
+        let (mut objects, others): (Vec<_>, Vec<_>) =
+            term.list().iter().partition(|term| matches!(term, Term::Object(_)));
         if !matches!(term, Term::List(_)) || !others.is_empty() {
             self.warn("not-understood", format!("{name} is no list of objects (line {line})"));
         }
+        if objects.len() > MAX_ENTRIES {
+            let what = format!("{name} has {} entries, and only {MAX_ENTRIES} were read (line {line})", objects.len());
+            self.warn("not-understood", what);
+            objects.truncate(MAX_ENTRIES);
+        }
+        self.check_plain(definition);
         objects
+    }
+
+    /// What a reference stands for is not looked up.
+    fn check_plain(&mut self, Definition { name, term, line }: &Definition) {
+        if let Some(reference) = term.reference() {
+            self.warn("not-understood", format!("{name} refers to {} (line {line})", shorten(reference)));
+        }
     }
 
     /// Whether this is something that a policy loads, instead of a policy.
     pub fn is_fragment(&self) -> bool {
         self.package.as_deref().is_some_and(|package| package != "policy")
     }
-
-    fn check_module(&mut self, module: &Module) {
-        match self.package.as_deref() {
-            Some("policy") => {}
-            Some(other) => self.warn(
-                "package",
-                format!("this is a fragment (package {other}), which a policy may load: it is nobody's host data"),
-            ),
-            None => self.warn(
-                "package",
-                "the policy does not begin with `package policy`: the platform will not find its rules",
-            ),
-        }
-        for (at, definition) in module.definitions.iter().enumerate() {
-            if module.definitions[..at].iter().any(|d| d.name == definition.name) {
-                self.warn("defined-twice", format!("{} is defined twice (line {})", definition.name, definition.line));
-            }
-        }
-        let open: Vec<&str> = module.definitions.iter().filter(|d| allows(&d.term)).map(|d| d.name.as_str()).collect();
-        if self.allow_all {
-            self.warn("allow-all", format!("everything is admitted by {}", open.join(", ")));
-        }
-        let has = |rule: &&&str| self.rules.iter().any(|(name, _)| name == **rule);
-        let missing: Vec<_> = RULES[..OLD_RULES].iter().filter(|rule| !has(rule)).copied().collect();
-        if !missing.is_empty() && !self.is_fragment() {
-            self.warn("delegation-missing", format!("no rule for {}", missing.join(", ")));
-        }
-        for statement in &module.not_understood {
-            self.warn("not-understood", format!("line {}: {}", statement.line, statement.text));
-        }
-    }
-
-    fn check_switches(&mut self) {
-        for (switch, name, what) in [
-            ("allow_dump_stacks", "dump-stacks", "the host may have stacks dumped, which hold data of the containers"),
-            (
-                "allow_runtime_logging",
-                "runtime-logging",
-                "the host may have the runtime's log, which tells what happens inside",
-            ),
-            (
-                "allow_unencrypted_scratch",
-                "unencrypted-scratch",
-                "containers may write to disks that are not encrypted",
-            ),
-            (
-                "allow_environment_variable_dropping",
-                "variable-dropping",
-                "variables that no rule admits are dropped instead of refused",
-            ),
-            ("allow_host_network", "host-network", "containers may use the host's network"),
-        ] {
-            if self.switches.iter().any(|(given, value)| given == switch && *value) {
-                self.warn(name, what);
-            }
-        }
-    }
-
-    /// A switch of a newer platform, of which nobody here knows what it lets in.
-    fn check_unknown_switches(&mut self) {
-        let on = |(name, value): &&(String, bool)| *value && !SWITCHES.contains(&name.as_str());
-        let unknown: Vec<String> = self.switches.iter().filter(on).map(|(name, _)| name.clone()).collect();
-        for name in unknown {
-            self.warn("switch", format!("{name} is on, and not known"));
-        }
-    }
-
-    fn check_fragments(&mut self) {
-        for fragment in self.fragments.clone() {
-            let feed = fragment.feed.as_deref().unwrap_or("a fragment without a feed");
-            self.warn("fragment", format!("whoever issues {feed} may add {}", fragment.includes.join(", ")));
-            let pinned = |issuer: &str| issuer.starts_with("did:x509:0:sha") && issuer.contains("::");
-            if !fragment.issuer.as_deref().is_some_and(pinned) {
-                self.warn("fragment-unpinned", format!("the issuer of {feed} is not pinned by a did:x509"));
-            }
-            let low = match fragment.minimum_svn.as_deref().map(|svn| (svn, svn.parse::<u64>())) {
-                None => format!("{feed} has no least svn"),
-                Some((_, Ok(2..))) => continue,
-                Some((_, Ok(low))) => format!("{feed}: any version from svn {low} on, old ones included"),
-                Some((other, Err(_))) => format!("{feed}: its least svn {other:?} is no number"),
-            };
-            self.warn("fragment-svn", low);
-        }
-        for command in self.external_processes.clone() {
-            self.warn("external-process", format!("beside the containers may run: {}", command_line(&command)));
-        }
-    }
-
-    fn check_container(&mut self, who: &str, container: &Container) {
-        if container.switches.iter().any(|(name, value)| name == "allow_elevated" && *value) {
-            self.warn("elevated", format!("{who} may run with all privileges"));
-        }
-        let mut open = Vec::new();
-        for rule in &container.environment {
-            if rule.admits_any() {
-                self.warn("environment-any", format!("{who}: any environment variable is admitted: {}", rule.pattern));
-            } else if rule.is_open() {
-                open.push(rule.pattern.as_str());
-            } else if rule.strategy != "re2" && rule.strategy != "string" {
-                self.warn("environment-strategy", format!("{who}: unknown strategy {:?}", rule.strategy));
-            }
-        }
-        if !open.is_empty() {
-            self.warn("environment-open", format!("{who}: the host chooses {}", open.join(", ")));
-        }
-        for command in &container.exec_processes {
-            let program = command.first().map(|c| c.rsplit('/').next().unwrap_or(c));
-            if program.is_some_and(|program| SHELLS.contains(&program)) {
-                self.warn("shell", format!("{who}: the host may start a shell: {}", command_line(command)));
-            } else {
-                self.warn("exec", format!("{who}: the host may start {}", command_line(command)));
-            }
-        }
-        if container.layers.is_empty() {
-            self.warn("no-layers", format!("{who} has no layers, so its files are not fixed"));
-        }
-        let unusual = container.unusual_capabilities();
-        if !unusual.is_empty() {
-            self.warn("capabilities", format!("{who} may also have {}", unusual.join(", ")));
-        }
-    }
 }
 
 /// Whether a term is an object that allows whatever is asked.
 fn allows(term: &Term) -> bool {
     term.get("allowed").and_then(Term::boolean) == Some(true)
+}
+
+/// Whether a term is an object that plainly denies: it says so, and nothing that the platform might act on.
+fn denies(term: &Term) -> bool {
+    let plain = term.members().iter().all(|(_, value)| matches!(value, Term::Boolean(_) | Term::Null));
+    plain && term.get("allowed").and_then(Term::boolean) == Some(false)
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 #[cfg(test)]

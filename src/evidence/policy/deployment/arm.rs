@@ -10,13 +10,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use super::{DeploymentError, Found, MAX_FILE, push};
+use super::{DeploymentError, Found, MAX_DEPLOYMENT, push};
 
 /// How often a parameter or variable may lead to another one, and templates to nested ones.
 const MAX_STEPS: usize = 16;
 
 /// How many bytes all expressions of a file together may stand for: few lines can stand for a great deal.
-const MAX_WORK: usize = 4 * MAX_FILE;
+const MAX_WORK: usize = 2 * MAX_DEPLOYMENT;
 
 /// What an expression counts for beside the bytes that it stands for.
 const STEP: usize = 4096;

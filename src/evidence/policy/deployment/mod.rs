@@ -12,6 +12,15 @@ use crate::json;
 /// The largest file that is read: 16 MiB.
 pub const MAX_FILE: usize = 16 << 20;
 
+/// The largest deployment that is read: 4 MiB, which is more than Azure takes.
+pub const MAX_DEPLOYMENT: usize = 4 << 20;
+
+/// The most values in a deployment, as JSON or as YAML.
+const MAX_VALUES: u32 = 100_000;
+
+/// The most policies in a deployment.
+const MAX_POLICIES: usize = 100;
+
 /// The annotation that carries a policy on Kubernetes' virtual nodes.
 pub const ANNOTATION: &str = "microsoft.containerinstance.virtualnode.ccepolicy";
 
@@ -44,6 +53,12 @@ pub enum DeploymentError {
     /// Too large.
     #[error("the file is larger than {MAX_FILE} bytes, more than a policy or deployment has")]
     TooLarge,
+    /// Too large for a deployment.
+    #[error("the deployment is larger than {MAX_DEPLOYMENT} bytes, more than Azure takes")]
+    LargeDeployment,
+    /// More policies than any deployment has.
+    #[error("the deployment holds more than {MAX_POLICIES} policies: give its container groups in several files")]
+    ManyPolicies,
     /// Nothing in it.
     #[error("the file is empty")]
     Nothing,
@@ -123,9 +138,16 @@ pub fn find(file: &[u8]) -> Result<Vec<Found>, DeploymentError> {
         return Ok(vec![Found { name: None, policy, remark: None }]);
     }
     let documents = if text.starts_with(b"{") {
-        vec![json::parse(text)?]
+        if text.len() > MAX_DEPLOYMENT {
+            return Err(DeploymentError::LargeDeployment);
+        }
+        vec![json::parse_up_to(MAX_VALUES, text)?]
     } else {
-        yaml(str::from_utf8(text).map_err(|_| DeploymentError::Unknown)?)?
+        let text = str::from_utf8(text).map_err(|_| DeploymentError::Unknown)?;
+        if text.len() > MAX_DEPLOYMENT {
+            return Err(DeploymentError::Unknown);
+        }
+        yaml(text)?
     };
     let mut found = Vec::new();
     for document in &documents {
@@ -188,6 +210,9 @@ fn push(name: &str, base64: &str, remark: Option<String>, found: &mut Vec<Found>
     }
     let policy = decode(base64.as_bytes()).ok_or_else(|| DeploymentError::NotBase64(name.to_owned()))?;
     refuse_others(&format!("the policy of {name}"), &policy)?;
+    if found.len() == MAX_POLICIES {
+        return Err(DeploymentError::ManyPolicies);
+    }
     found.push(Found { name: Some(name.to_owned()), policy, remark });
     Ok(())
 }
@@ -203,7 +228,7 @@ fn yaml(text: &str) -> Result<Vec<Value>, DeploymentError> {
             max_recorded_anchor_bytes: 32 << 20,
             max_depth: 64,
             max_documents: 256,
-            max_nodes: 100_000,
+            max_nodes: MAX_VALUES as usize,
         },
     };
     serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {

@@ -205,3 +205,25 @@ fn a_file_of_expressions_of_expressions_is_refused_soon() {
     let file = format!(r#"{{"variables": {{{variables}}}, "resources": [{group}]}}"#);
     assert!(matches!(find(file.as_bytes()), Err(DeploymentError::Unresolved { .. })));
 }
+
+#[test]
+fn a_deployment_larger_than_any_is_refused() {
+    let template = |resources: String| format!("{{\"resources\": [{resources}]}}").into_bytes();
+    let says = |file: &[u8]| match find(file) {
+        Err(DeploymentError::Json(error)) => std::error::Error::source(&error).unwrap().to_string(),
+        other => other.unwrap_err().to_string(),
+    };
+    assert!(says(&template(vec!["{}"; MAX_VALUES as usize].join(","))).contains("more values"));
+    assert!(says(&template(" ".repeat(MAX_DEPLOYMENT))).contains("larger than"));
+    assert!(says(format!("a: {}", "b".repeat(MAX_DEPLOYMENT)).as_bytes()).contains("neither"));
+    let group = format!(
+        "{{\"type\": \"Microsoft.ContainerInstance/containerGroups\", \"properties\": {{\"confidentialComputeProperties\": {{\"ccePolicy\": \"{}\"}}}}}}",
+        STANDARD.encode("package policy\n")
+    );
+    assert_eq!(find(&template(vec![group.as_str(); MAX_POLICIES].join(","))).unwrap().len(), MAX_POLICIES);
+    assert!(says(&template(vec![group.as_str(); MAX_POLICIES + 1].join(","))).contains("more than 100 policies"));
+    // A policy by itself may be as large as any file: its digest needs no reading.
+    let mut policy = b"package policy\n".to_vec();
+    policy.resize(MAX_FILE, b'#');
+    assert_eq!(find(&policy).unwrap().len(), 1);
+}

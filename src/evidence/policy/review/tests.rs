@@ -46,7 +46,13 @@ fn every_mistake_of_a_policy_has_its_warning() {
         ("data.framework.exec_external", "data.framework.create_container", "rule"),
         ("\napi", "\r\napi", "crlf"),
         ("api_version", "containers := []\napi_version", "defined-twice"),
-        ("\"allow_elevated\": false", "\"allow_elevated\": false, \"allow_elevated\": true", "defined-twice"),
+        ("\"allow_elevated\": false", "\"allow_elevated\": false, \"allow_elevated\": true", "not-understood"),
+        ("\"env_rules\": []", "\"capabilities\": data.x", "not-understood"),
+        ("\"env_rules\": []", "\"capabilities\": [\"CAP_SYS_ADMIN\"]", "not-understood"),
+        ("\"env_rules\": []", "\"env_rules\": [data.x]", "not-understood"),
+        ("[\"00\"]", "[x]", "not-understood"),
+        ("\"0.10.0\"", "data.x", "not-understood"),
+        ("package policy", "package policy\nimport data.x", "not-understood"),
         ("\"env_rules\": []", "\"env_rules\": data.x", "not-understood"),
         ("\"env_rules\": []", "\"allow_it_all\": true", "unknown-definition"),
         ("\"env_rules\": []", "\"capabilities\": {\"bounding\": [\"CAP_KILL\", \"CAP_SYS_ADMIN\"]}", "capabilities"),
@@ -119,4 +125,112 @@ fn a_fragment_is_called_one() {
     let review = Review::of(fragment.as_bytes());
     assert_eq!(names(&review), ["package"]);
     assert!(review.is_fragment() && review.warnings[0].detail.contains("package infra"));
+}
+
+fn with_every_rule(rule: impl Fn(&str) -> String) -> Review {
+    let rules: String = RULES.iter().map(|name| format!("{}\n", rule(name))).collect();
+    Review::of(format!("package policy\n\napi_version := \"0.10.0\"\nt := true\n{rules}").as_bytes())
+}
+
+#[test]
+fn allow_all_is_no_pass_in_any_spelling() {
+    for spelling in [
+        "NAME := {\"allowed\": true}",
+        "default NAME := {\"allowed\": true}",
+        "NAME = {`allowed`: true, \"env_list\": null}",
+        "NAME := {\"allowed\": true} { true }",
+        "NAME := {\"allowed\": true} if { true }",
+        "NAME := {\"\\u0061llowed\": true}",
+        "default NAME := data.framework.NAME\nelse := {\"allowed\": true}",
+    ] {
+        let review = with_every_rule(|name| spelling.replace("NAME", name));
+        assert!(review.allow_all, "{spelling}");
+        assert_eq!(review.gravest().map(|w| w.name), Some("allow-all"), "{spelling}");
+    }
+    for spelling in [
+        "NAME = x { x := {\"allowed\": true} }",
+        "NAME := {\"allowed\": t}",
+        "NAME := t",
+        "NAME := {\"allowed\": false, \"allowed\": true}",
+        "NAME := {\"allowed\": true} { not false }",
+        "NAME := {\"allowed\": 1 == 1}",
+        "NAME[\"allowed\"] := true",
+        "NAME.allowed := true",
+        "data.policy.NAME := {\"allowed\": t}",
+        "NAME := data.framework.NAME\nNAME := {\"allowed\": false}",
+        "NAME := {\"allowed\": false, \"metadata\": data.framework.NAME.metadata}",
+        "next_years_NAME := {\"allowed\": t}",
+        "import data.x.y\nNAME := data.framework.NAME",
+    ] {
+        let review = with_every_rule(|name| spelling.replace("NAME", name));
+        assert!(!review.is_understood(), "{spelling}");
+        assert!(!names(&review).contains(&"no-containers"), "{spelling}");
+    }
+}
+
+#[test]
+fn what_is_understood_is_not_called_anything_else() {
+    let review = |rule: &str| {
+        let rules: String = RULES.iter().map(|name| format!("{}\n", rule.replace("NAME", name))).collect();
+        Review::of(format!("package policy\napi_version := \"0.10.0\"\n{rules}").as_bytes())
+    };
+    for rule in
+        ["NAME := data.framework.NAME", "NAME := {\"allowed\": false}", "default NAME := {\"allowed\": false} # no"]
+    {
+        let review = review(rule);
+        assert_eq!(names(&review), ["no-containers"], "{rule}");
+        assert!(review.is_understood() && !review.allow_all);
+    }
+}
+
+#[test]
+fn no_more_is_said_than_a_person_reads() {
+    let all = RULES.iter().map(|name| format!("{name} := data.framework.{name}\n")).collect::<String>();
+    let warnings = |rest: &str| Review::of(format!("package policy\n{all}{rest}").as_bytes());
+    for (rest, name, count) in [
+        ("?\n".repeat(20_000), "not-understood", 20_000),
+        ((0..20_000).map(|n| format!("a{n} := 1\n")).collect(), "unknown-definition", 20_000),
+        ("reason := 1\n".repeat(20_000), "defined-twice", 19_999),
+        (format!("fragments := [{}]\n", "{\"a\":1},".repeat(900)), "fragment", 900),
+        (
+            format!("containers := [{{{}}}]\n", (0..20_000).map(|n| format!("\"a{n}\":0,")).collect::<String>()),
+            "unknown-definition",
+            20_000,
+        ),
+        (
+            format!("containers := [{{\"exec_processes\": [{}]}}]\n", "{\"command\":[\"/x\"]},".repeat(5000)),
+            "exec",
+            5000,
+        ),
+    ] {
+        let review = warnings(&rest);
+        let of: Vec<_> = review.warnings.iter().filter(|w| w.name == name).collect();
+        assert_eq!((of.len(), of[100].detail.as_str()), (101, format!("and {} more", count - 100).as_str()), "{name}");
+        assert!(review.not_understood.len() <= rego::MAX_STATEMENTS);
+        assert!(review.not_understood.len() + review.more_not_understood <= 20_000);
+    }
+}
+
+#[test]
+fn no_more_is_kept_than_any_policy_has() {
+    let review = Review::of(format!("package policy\ncontainers := [{}]\n", "{},".repeat(20_000)).as_bytes());
+    assert_eq!(review.containers.len(), MAX_ENTRIES);
+    assert!(!review.is_understood() && review.warnings.iter().any(|w| w.detail.contains("20000 entries")));
+    let name = "n".repeat(100_000);
+    let process = "{\"command\":[\"/x\"]},".repeat(1000);
+    let container = format!("{{\"name\": \"{name}\", \"layers\": [\"00\"], \"exec_processes\": [{process}]}}");
+    let review = Review::of(format!("package policy\ncontainers := [{container}]\n").as_bytes());
+    assert!(review.warnings.iter().map(|w| w.detail.len()).sum::<usize>() < 50_000);
+    let long = Review::of(format!("package policy\n{} := 1\n", "n".repeat(1_000_000)).as_bytes());
+    assert!(long.warnings.iter().all(|w| w.detail.len() < 10_000));
+}
+
+#[test]
+fn a_policy_larger_than_any_is_not_read() {
+    let mut policy = b"package policy\n".to_vec();
+    policy.resize(MAX_POLICY, b'\n');
+    assert!(Review::of(&policy).is_understood());
+    policy.push(b'\n');
+    let review = Review::of(&policy);
+    assert_eq!((names(&review), review.is_understood()), (vec!["too-large"], false));
 }

@@ -1,0 +1,166 @@
+//! What about a policy a person should look at.
+
+use std::collections::HashSet;
+
+use super::super::contents::{Container, command_line, shorten};
+use super::super::rego::Module;
+use super::{RULES, Review, allows};
+
+/// How many of them every policy of the framework has; the others are asked by newer platforms, or by Windows.
+const OLD_RULES: usize = 15;
+
+/// The switches whose meaning is known, whether they are warned of or not.
+const SWITCHES: [&str; 7] = [
+    "allow_properties_access",
+    "allow_dump_stacks",
+    "allow_runtime_logging",
+    "allow_environment_variable_dropping",
+    "allow_unencrypted_scratch",
+    "allow_capability_dropping",
+    "allow_host_network",
+];
+
+const SHELLS: [&str; 8] = ["sh", "bash", "ash", "dash", "zsh", "ksh", "busybox", "pwsh"];
+
+impl Review {
+    pub(super) fn check_module(&mut self, module: &Module) {
+        match self.package.as_deref() {
+            Some("policy") => {}
+            Some(other) => self.warn(
+                "package",
+                format!("this is a fragment (package {other}), which a policy may load: it is nobody's host data"),
+            ),
+            None => self.warn(
+                "package",
+                "the policy does not begin with `package policy`: the platform will not find its rules",
+            ),
+        }
+        let mut seen = HashSet::new();
+        for definition in &module.definitions {
+            if !seen.insert(definition.name.as_str()) {
+                self.warn("defined-twice", format!("{} is defined twice (line {})", definition.name, definition.line));
+            }
+        }
+        let open: Vec<&str> = module.definitions.iter().filter(|d| allows(&d.term)).map(|d| d.name.as_str()).collect();
+        if self.allow_all {
+            self.warn("allow-all", format!("everything is admitted by {}", open.join(", ")));
+        }
+        let has = |rule: &&&str| self.rules.iter().any(|(name, _)| name == **rule);
+        let missing: Vec<_> = RULES[..OLD_RULES].iter().filter(|rule| !has(rule)).copied().collect();
+        if !missing.is_empty() && !self.is_fragment() {
+            let no_rule = if module.not_understood.is_empty() { "no rule" } else { "no rule that was understood" };
+            self.warn("delegation-missing", format!("{no_rule} for {}", missing.join(", ")));
+        }
+        for statement in &module.not_understood {
+            let why = statement.why.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
+            self.warn("not-understood", format!("line {}: {}{why}", statement.line, statement.text));
+        }
+        self.more("not-understood", module.more_not_understood);
+    }
+
+    /// Everything that was understood.
+    pub(super) fn check_contents(&mut self) {
+        self.check_switches();
+        self.check_unknown_switches();
+        self.check_fragments();
+        let containers = std::mem::take(&mut self.containers);
+        for (at, container) in containers.iter().enumerate() {
+            self.check_container(&container.title(at), container);
+        }
+        self.containers = containers;
+        let may_have_some = self.allow_all || !self.fragments.is_empty() || !self.is_understood();
+        if self.containers.is_empty() && !may_have_some {
+            self.warn("no-containers", "no container may run under this policy");
+        }
+    }
+
+    fn check_switches(&mut self) {
+        for (switch, name, what) in [
+            ("allow_dump_stacks", "dump-stacks", "the host may have stacks dumped, which hold data of the containers"),
+            (
+                "allow_runtime_logging",
+                "runtime-logging",
+                "the host may have the runtime's log, which tells what happens inside",
+            ),
+            (
+                "allow_unencrypted_scratch",
+                "unencrypted-scratch",
+                "containers may write to disks that are not encrypted",
+            ),
+            (
+                "allow_environment_variable_dropping",
+                "variable-dropping",
+                "variables that no rule admits are dropped instead of refused",
+            ),
+            ("allow_host_network", "host-network", "containers may use the host's network"),
+        ] {
+            if self.switches.iter().any(|(given, value)| given == switch && *value) {
+                self.warn(name, what);
+            }
+        }
+    }
+
+    /// A switch of a newer platform, of which nobody here knows what it lets in.
+    fn check_unknown_switches(&mut self) {
+        let on = |(name, value): &&(String, bool)| *value && !SWITCHES.contains(&name.as_str());
+        let unknown: Vec<String> = self.switches.iter().filter(on).map(|(name, _)| name.clone()).collect();
+        for name in unknown {
+            self.warn("switch", format!("{name} is on, and not known"));
+        }
+    }
+
+    fn check_fragments(&mut self) {
+        for fragment in self.fragments.clone() {
+            let feed = shorten(fragment.feed.as_deref().unwrap_or("a fragment without a feed"));
+            self.warn("fragment", format!("whoever issues {feed} may add {}", fragment.includes.join(", ")));
+            let pinned = |issuer: &str| issuer.starts_with("did:x509:0:sha") && issuer.contains("::");
+            if !fragment.issuer.as_deref().is_some_and(pinned) {
+                self.warn("fragment-unpinned", format!("the issuer of {feed} is not pinned by a did:x509"));
+            }
+            let low = match fragment.minimum_svn.as_deref().map(|svn| (svn, svn.parse::<u64>())) {
+                None => format!("{feed} has no least svn"),
+                Some((_, Ok(2..))) => continue,
+                Some((_, Ok(low))) => format!("{feed}: any version from svn {low} on, old ones included"),
+                Some((other, Err(_))) => format!("{feed}: its least svn {other:?} is no number"),
+            };
+            self.warn("fragment-svn", low);
+        }
+        for command in self.external_processes.clone() {
+            self.warn("external-process", format!("beside the containers may run: {}", command_line(&command)));
+        }
+    }
+
+    fn check_container(&mut self, who: &str, container: &Container) {
+        if container.switches.iter().any(|(name, value)| name == "allow_elevated" && *value) {
+            self.warn("elevated", format!("{who} may run with all privileges"));
+        }
+        let mut open = Vec::new();
+        for rule in &container.environment {
+            if rule.admits_any() {
+                self.warn("environment-any", format!("{who}: any environment variable is admitted: {}", rule.pattern));
+            } else if rule.is_open() {
+                open.push(rule.pattern.as_str());
+            } else if rule.strategy != "re2" && rule.strategy != "string" {
+                self.warn("environment-strategy", format!("{who}: unknown strategy {:?}", rule.strategy));
+            }
+        }
+        if !open.is_empty() {
+            self.warn("environment-open", format!("{who}: the host chooses {}", open.join(", ")));
+        }
+        for command in &container.exec_processes {
+            let program = command.first().map(|c| c.rsplit('/').next().unwrap_or(c));
+            if program.is_some_and(|program| SHELLS.contains(&program)) {
+                self.warn("shell", format!("{who}: the host may start a shell: {}", command_line(command)));
+            } else {
+                self.warn("exec", format!("{who}: the host may start {}", command_line(command)));
+            }
+        }
+        if container.layers.is_empty() {
+            self.warn("no-layers", format!("{who} has no layers, so its files are not fixed"));
+        }
+        let unusual = container.unusual_capabilities();
+        if !unusual.is_empty() {
+            self.warn("capabilities", format!("{who} may also have {}", unusual.join(", ")));
+        }
+    }
+}
