@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{evidence, node};
 use crate::cli::checks;
@@ -16,7 +16,7 @@ use ccf_gov::evidence::check::{Checks, Verdict};
 use ccf_gov::evidence::node::{Attestation, Outcome};
 use ccf_gov::evidence::snp::version::CcfVersion;
 use ccf_gov::id::NodeId;
-use ccf_gov::proposal::{Action, Proposal};
+use ccf_gov::proposal::Action;
 use ccf_gov::service::{JoinPolicy, NodeStatus};
 use ccf_gov::text::visible;
 
@@ -75,7 +75,7 @@ impl Service {
             }
             running.push(Running { id: listed.node_id, status: listed.status, outcome });
         }
-        let rows = registered(&policy, &evidence, &running, &mut found);
+        let rows = registered(&policy, &evidence, ccf, &running, &mut found);
         for node in &running {
             check_node(node, &mut found);
         }
@@ -108,12 +108,18 @@ impl Service {
 fn registered(
     policy: &JoinPolicy,
     evidence: &[backing::Evidence],
+    ccf: Option<CcfVersion>,
     running: &[Running],
     found: &mut Checks,
 ) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut add = |kind: &'static str, value: String, action: Action, runs: &dyn Fn(&Outcome) -> bool| {
-        let (_, values) = backing::verify(&Proposal::of(vec![action]), evidence, None);
+        let (contents, values) = backing::compare(&action, evidence, ccf);
+        let of_value = |name: &str| name == action.name || name == "other-action";
+        for check in contents.iter().filter(|c| c.verdict != Verdict::Pass && !of_value(c.name)) {
+            found.push(check.name, check.verdict, check.detail.clone());
+        }
+        let why = contents.iter().find(|c| of_value(c.name)).map(|c| c.detail.clone()).unwrap_or_default();
         let mut backed_by = values.into_iter().next().map(|v| v.backed_by).unwrap_or_default();
         let nodes: Vec<NodeId> =
             running.iter().filter(|n| n.outcome.as_ref().is_some_and(runs)).map(|n| n.id).collect();
@@ -129,7 +135,7 @@ fn registered(
                 "stale"
             }
             (true, _) => {
-                found.fail("unbacked", format!("{kind} {value}: registered, and no artefact has it"));
+                found.fail("unbacked", format!("registered as {kind}: {why}"));
                 "unbacked"
             }
             (false, true) if !unknown => {
@@ -148,24 +154,30 @@ fn registered(
         let remove = action("remove_node_code", json!({"code_id": value}));
         add("sgx measurement", value.clone(), remove, &|o| o.platform == "sgx" && o.measurement == *value);
     }
-    for value in policy.snp.host_data.keys() {
-        let remove = action("remove_snp_host_data", json!({"host_data": value}));
+    for (value, policy) in &policy.snp.host_data {
+        let set = action("add_snp_host_data", json!({"host_data": value, "security_policy": policy}));
         let runs = |o: &Outcome| o.platform == "snp" && o.host_data.is_some_and(|h| h.to_string() == *value);
-        add("snp host data", value.clone(), remove, &runs);
+        add("snp host data", value.clone(), set, &runs);
     }
     for value in &policy.snp.measurements {
         let remove = action("remove_snp_measurement", json!({"measurement": value}));
         add("snp measurement", value.clone(), remove, &|o| o.platform == "snp" && o.measurement == *value);
     }
     for (did, feeds) in &policy.snp.uvm_endorsements {
-        for feed in feeds.as_object().into_iter().flatten().map(|(feed, _)| feed) {
-            let remove = action("remove_snp_uvm_endorsement", json!({"did": did, "feed": feed}));
+        // What is no object has no feed, and what has no svn admits nobody: both are told as malformed.
+        let none = [(String::new(), Value::Null)].into_iter().collect();
+        for (feed, entry) in feeds.as_object().unwrap_or(&none) {
+            let svn = entry.get("svn").map(|svn| svn.as_str().map_or_else(|| svn.to_string(), str::to_owned));
+            let svn = svn.unwrap_or_default();
+            let is_integer = ccf.is_some_and(CcfVersion::svn_is_integer_in_action);
+            let written = svn.parse::<u64>().ok().filter(|_| is_integer).map_or(json!(svn), |number| json!(number));
+            let set = action("add_snp_uvm_endorsement", json!({"did": did, "feed": feed, "svn": written}));
             let runs = |o: &Outcome| {
                 o.values
                     .get("uvm")
                     .is_some_and(|u| u.get("did") == Some(&json!(did)) && u.get("feed") == Some(&json!(feed)))
             };
-            add("snp uvm endorsement", format!("{feed} of {did}"), remove, &runs);
+            add("snp uvm endorsement", format!("{feed} svn {svn} of {did}"), set, &runs);
         }
     }
     for (cpuid, minimum) in &policy.snp.tcb_versions {
@@ -223,6 +235,44 @@ fn check_node(node: &Running, found: &mut Checks) {
             let open = outcome.checks.iter().filter(|c| c.verdict == Verdict::Incomplete);
             let open: Vec<String> = open.map(|c| format!("{}: {}", c.name, c.detail)).collect();
             found.incomplete("node", format!("{who}: not everything could be checked: {}", open.join("; ")));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ccf_gov::digest::sha256;
+    use ccf_gov::evidence::backing::{Evidence, Kind};
+    use ccf_gov::evidence::policy::deployment;
+
+    /// What is found in a policy by somebody who has `text` as the security policy.
+    fn found(policy: Value, text: &str) -> (Vec<&'static str>, Checks) {
+        let kind = Kind::Policies(deployment::find(text.as_bytes()).unwrap());
+        let evidence = [Evidence { name: "policy.rego".into(), kind, digest: None }];
+        let policy = serde_json::from_value(policy).unwrap();
+        let mut checks = Checks::new();
+        let rows = registered(&policy, &evidence, Some(CcfVersion::new(7, 0, 0)), &[], &mut checks);
+        (rows.iter().map(|row| row.state).collect(), checks)
+    }
+
+    #[test]
+    fn what_is_registered_is_looked_at_as_if_it_were_proposed() {
+        let open = "package policy\ncreate_container := {\"allowed\": true}\n";
+        let value = hex::encode(sha256(open.as_bytes()));
+        for (stored, check) in [(open, "policy-allow-all"), ("something else", "security-policy")] {
+            let (states, checks) = found(json!({"snp": {"hostData": {&value: stored}}}), open);
+            assert_eq!(states, ["stale"]);
+            assert_eq!(checks.get(check).map(|c| c.verdict), Some(Verdict::Fail), "{checks:?}");
+        }
+    }
+
+    #[test]
+    fn an_entry_of_another_form_does_not_vanish() {
+        let did = "did:x509:0:sha256:I__iuL25oXEVFdTP_aBLx_eT1RPHbCQ_ECBQfYZpt9s::eku:1.3.6.1.4.1.311.76.59.1.2";
+        for feeds in [json!([]), json!({"ContainerPlat-AMD-UVM": {}}), json!({"ContainerPlat-AMD-UVM": {"svn": "x"}})] {
+            let (states, checks) = found(json!({"snp": {"uvmEndorsements": {did: feeds}}}), "package policy\n");
+            assert_eq!((states, checks.verdict()), (vec!["unbacked"], "fail"), "{checks:?}");
         }
     }
 }

@@ -18,7 +18,7 @@ use super::snp::report::Report;
 use super::snp::uvm::UvmEndorsement;
 use super::snp::version::CcfVersion;
 use crate::digest::{HostData, SnpMeasurement};
-use crate::proposal::Proposal;
+use crate::proposal::{Action, Proposal};
 
 /// What an evidence file turned out to be.
 #[derive(Clone, Debug)]
@@ -87,6 +87,13 @@ pub fn verify(proposal: &Proposal, evidence: &[Evidence], ccf: Option<CcfVersion
     if review.values.is_empty() {
         review.checks.incomplete("values", "the proposal registers and removes no code, so there is nothing to back");
     }
+    (review.checks, review.values)
+}
+
+/// Compares one action's values with `evidence`, which [`judge`] has been asked about.
+pub fn compare(action: &Action, evidence: &[Evidence], ccf: Option<CcfVersion>) -> (Checks, Vec<Registered>) {
+    let mut review = Comparison::new(evidence, ccf);
+    review.compare(action);
     (review.checks, review.values)
 }
 
