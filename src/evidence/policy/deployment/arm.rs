@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use super::{DeploymentError, Found, MAX_DEPLOYMENT, push};
+use super::{DeploymentError, Found, MAX_DEPLOYMENT, policy, text_of};
 
 /// How often a parameter or variable may lead to another one, and templates to nested ones.
 const MAX_STEPS: usize = 16;
@@ -30,8 +30,8 @@ pub(super) fn template(template: &Map<String, Value>, found: &mut Vec<Found>) ->
 }
 
 /// The policy of one container group, if it is a confidential one.
-pub(super) fn group(name: &str, group: &Map<String, Value>, found: &mut Vec<Found>) -> Result<(), DeploymentError> {
-    group_in(name, group, &Scope::default(), found)
+pub(super) fn group(group: &Map<String, Value>, found: &mut Vec<Found>) -> Result<(), DeploymentError> {
+    group_in(text_of(group, "name").unwrap_or("the container group"), group, &Scope::default(), found)
 }
 
 /// `resources` is a list, or an object by symbolic name; each may have resources of its own, or a whole template.
@@ -78,8 +78,9 @@ fn group_in(
     scope: &Scope,
     found: &mut Vec<Found>,
 ) -> Result<(), DeploymentError> {
-    let properties = group.get("properties");
-    let property = |name| properties.and_then(|p| p.get(name)).filter(|value| !value.is_null());
+    // What `az container show` prints lacks the level.
+    let properties = group.get("properties").and_then(Value::as_object).unwrap_or(group);
+    let property = |name| properties.get(name).filter(|value| !value.is_null());
     let confidential = property("confidentialComputeProperties");
     let is_confidential = confidential.is_some()
         || [group.get("sku"), property("sku")]
@@ -95,14 +96,15 @@ fn group_in(
         why,
     };
     let confidential = match confidential {
-        Some(written) => scope.resolve(written).map_err(|why| unresolved(written, why))?.value,
-        None => Value::Null,
+        Some(written) => scope.resolve(written).map_err(|why| unresolved(written, why))?,
+        None => Resolved::default(),
     };
-    let written = confidential.get("ccePolicy").unwrap_or(&Value::Null);
+    let written = confidential.value.get("ccePolicy").unwrap_or(&Value::Null);
     let resolved = scope.resolve(written).map_err(|why| unresolved(written, why))?;
     match &resolved.value {
         Value::Null => Err(DeploymentError::Empty(name.to_owned())),
-        Value::String(text) => push(name, text, resolved.remark, found),
+        Value::String(text) if text.trim().is_empty() => Err(DeploymentError::Empty(name.to_owned())),
+        Value::String(text) => policy::push(name, text, resolved.remark.or(confidential.remark), found),
         _ => Err(unresolved(written, "its value is no text")),
     }
 }
@@ -132,7 +134,13 @@ impl<'a> Scope<'a> {
     /// The scope of a template inside this one's.
     fn within<'b>(&self, inner: &'b Map<String, Value>, given: Option<&'b Map<String, Value>>) -> Scope<'b> {
         let value = |parameter: &Value| match parameter.get("value") {
-            Some(value) => self.resolve(value),
+            Some(value) => match self.resolve(value) {
+                // They would be evaluated in this scope, of which the inner one knows nothing.
+                Ok(resolved) if !resolved.value.is_string() && has_expression(&resolved.value) => {
+                    Err("the outer template gives it an object with expressions")
+                }
+                resolved => resolved,
+            },
             None => Err("the outer template gives it a reference, not a value"),
         };
         let given = given.into_iter().flatten().map(|(name, parameter)| (name.as_str(), value(parameter))).collect();
@@ -199,6 +207,11 @@ impl<'a> Scope<'a> {
             }
             arguments.push(self.expression(rest, depth + 1)?);
         }
+        let called = self.call(function, &arguments, depth)?;
+        self.member(called, rest, depth)
+    }
+
+    fn call(&self, function: &str, arguments: &[Resolved], depth: usize) -> Result<Resolved, &'static str> {
         let remark = arguments.iter().find_map(|argument| argument.remark.clone());
         let texts: Option<Vec<&str>> = arguments.iter().map(|argument| argument.value.as_str()).collect();
         match (function.trim().to_ascii_lowercase().as_str(), texts.as_deref()) {
@@ -214,6 +227,21 @@ impl<'a> Scope<'a> {
                 Ok(Resolved { value, remark })
             }
             _ => Err(OTHER),
+        }
+    }
+
+    /// The member of a value that `.name` and the like after it lead to.
+    fn member(&self, mut resolved: Resolved, rest: &mut &str, depth: usize) -> Result<Resolved, &'static str> {
+        loop {
+            *rest = rest.trim_start();
+            let Some(after) = rest.strip_prefix('.') else { return Ok(resolved) };
+            let after = after.trim_start();
+            let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
+            let (name, after) = after.split_at_checked(end).ok_or(OTHER)?;
+            *rest = after;
+            let object = resolved.value.as_object().ok_or("a member is asked of what is no object")?;
+            let inner = self.resolve_at(ignoring_case(object, name).ok_or("there is no such member")?, depth + 1)?;
+            resolved = Resolved { value: inner.value, remark: resolved.remark.or(inner.remark) };
         }
     }
 
@@ -233,7 +261,17 @@ impl<'a> Scope<'a> {
     }
 }
 
-const OTHER: &str = "only parameters, variables, base64 and concat are resolved";
+const OTHER: &str = "only parameters, variables, members of them, base64 and concat are resolved";
+
+/// Whether any text in a value would be evaluated.
+fn has_expression(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.starts_with('['),
+        Value::Array(list) => list.iter().any(has_expression),
+        Value::Object(object) => object.values().any(has_expression),
+        _ => false,
+    }
+}
 
 /// A text in single quotes, in which two of them stand for one.
 fn literal<'t>(quoted: &'t str, rest: &mut &'t str) -> Result<Resolved, &'static str> {

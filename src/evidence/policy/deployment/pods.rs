@@ -1,0 +1,66 @@
+//! Kubernetes manifests: the annotation with a policy, on any kind of workload.
+
+use serde_json::Value;
+
+use super::{ANNOTATION, DeploymentError, Found, policy, text_of};
+
+/// The annotations with which Kata containers (confidential AKS) carry a policy of another kind.
+pub(super) const KATA: [&str; 2] =
+    ["io.katacontainers.config.agent.policy", "io.katacontainers.config.hypervisor.cc_init_data"];
+
+/// A pod's annotation.
+pub(super) struct Pod<'v> {
+    name: Option<&'v str>,
+    policy: &'v Value,
+}
+
+/// Every annotation with a policy, wherever it stands; its name is that of the nearest `metadata` around it.
+pub(super) fn collect<'v>(
+    value: &'v Value,
+    name: Option<&'v str>,
+    pods: &mut Vec<Pod<'v>>,
+) -> Result<(), DeploymentError> {
+    match value {
+        Value::Object(object) => {
+            let named = object.get("metadata").and_then(|m| m.get("name")).and_then(Value::as_str);
+            let name = named.or_else(|| text_of(object, "name")).or(name);
+            for (key, inner) in object {
+                match key.as_str() {
+                    ANNOTATION => pods.push(Pod { name, policy: inner }),
+                    key if KATA.contains(&key) => return Err(DeploymentError::Kata),
+                    _ => collect(inner, name, pods)?,
+                }
+            }
+        }
+        Value::Array(list) => {
+            for inner in list {
+                collect(inner, name, pods)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Adds the pods' policies; pods without a name are numbered, where there are several.
+pub(super) fn push(pods: &[Pod], found: &mut Vec<Found>) -> Result<(), DeploymentError> {
+    let unnamed = pods.iter().filter(|pod| pod.name.is_none()).count();
+    let mut number = 0;
+    for pod in pods {
+        let name = match pod.name {
+            Some(name) => name.to_owned(),
+            None if unnamed == 1 => "the pod".to_owned(),
+            None => {
+                number += 1;
+                format!("pod {number}")
+            }
+        };
+        match pod.policy {
+            Value::Null => return Err(DeploymentError::EmptyAnnotation(name)),
+            Value::String(policy) if policy.trim().is_empty() => return Err(DeploymentError::EmptyAnnotation(name)),
+            Value::String(policy) => policy::push(&name, policy, None, found)?,
+            _ => return Err(DeploymentError::NotBase64(format!("the policy of {name}"))),
+        }
+    }
+    Ok(())
+}
