@@ -161,8 +161,8 @@ fn show(found: &Found, review: &Review) -> String {
     if review.is_fragment() {
         line(0, format!("Package          {}: a fragment", review.package.as_deref().unwrap_or_default()));
     }
-    if review.allow_all {
-        line(0, "Containers       any: rules of this policy admit everything".into());
+    if review.admits_any_container() {
+        line(0, format!("Containers       any: whatever is asked is admitted by {}", review.open_rules.join(", ")));
     }
     for (at, container) in review.containers.iter().enumerate() {
         show_container(at, container, &mut line);

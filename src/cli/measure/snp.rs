@@ -16,7 +16,7 @@ use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
 use ccf_gov::evidence::certificate;
-use ccf_gov::evidence::check::Checks;
+use ccf_gov::evidence::check::{Checks, Verdict};
 use ccf_gov::evidence::policy::deployment::{self, Found};
 use ccf_gov::evidence::policy::review::Review;
 use ccf_gov::evidence::snp::context::{self, SecurityContext};
@@ -135,7 +135,10 @@ impl Results {
                     n => format!(", and {n} more to look at"),
                 };
                 let detail = format!("{}{others}: see `ccf-gov policy show`", worst.detail);
-                self.checks.warn("policy-contents", detail);
+                // What no platform would read as its policy is nobody's host data.
+                let is_none = warnings.iter().any(|warning| warning.name == "package");
+                let verdict = if is_none { Verdict::Fail } else { Verdict::Warn };
+                self.checks.push("policy-contents", verdict, detail);
             }
             listed.push(json!({"name": name, "host_data": host_data, "remark": remark}));
             // Groups with one policy are registered once.

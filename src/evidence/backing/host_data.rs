@@ -97,7 +97,7 @@ impl Comparison<'_> {
             if warning.name == "allow-all" {
                 self.checks.fail(
                     "policy-allow-all",
-                    format!("{name}: a rule admits everything, whatever runs: the attestation proves nothing"),
+                    format!("{name}: {}: the attestation proves nothing of that", warning.detail),
                 );
             } else {
                 self.checks.push("policy-contents", verdict, format!("{name}: {}: {}", warning.name, warning.detail));

@@ -108,11 +108,11 @@ fn every_mistake_in_host_data_is_called_by_its_name() {
     warns(&passes(name, with(json!("")), &[policy(POLICY)], None), "security-policy", "empty");
     let open = "package policy\nmount_device := {\"allowed\": true}\n";
     let args = json!({"host_data": hash(open), "security_policy": open});
-    fails(name, args, &[policy(open)], None, "admits everything");
+    fails(name, args, &[policy(open)], None, "whatever is asked is admitted");
     // The policy in the proposal is looked at as well, whatever backs its hash.
     let node_with = |policy: &str| report(|r| r[0xc0..0xe0].copy_from_slice(&sha256(policy.as_bytes())), true);
     let args = json!({"host_data": hash(open), "security_policy": open});
-    fails(name, args, &[node_with(open)], None, "admits everything");
+    fails(name, args, &[node_with(open)], None, "whatever is asked is admitted");
     let args = json!({"host_data": right, "security_policy": POLICY});
     assert_eq!(passes(name, args, &[node_with(POLICY)], None).get("policy-unknown"), None);
     // A report shows that a node runs with it, if it is one, and not what that admits.

@@ -15,7 +15,7 @@ use crate::evidence::layers::image::Image;
 /// `group` is the container group's name, if there are several. Returns the images that a container admits, by their places.
 pub fn compare(group: Option<&str>, review: &Review, images: &[Image], checks: &mut Checks) -> BTreeSet<usize> {
     let mut admitted = BTreeSet::new();
-    if review.allow_all {
+    if review.admits_any_container() {
         checks.fail("container-layers", "rules of this policy admit containers of any layers");
     }
     for (at, container) in review.containers.iter().enumerate().filter(|(_, container)| !container.pause) {

@@ -41,6 +41,23 @@ const RULES: [&str; 20] = [
     "mount_cims",
 ];
 
+/// The rules with which nothing begins: to admit them always lets nothing in that the others keep out.
+const ENDING_RULES: [&str; 10] = [
+    "unmount_device",
+    "unmount_overlay",
+    "shutdown_container",
+    "signal_container_process",
+    "plan9_unmount",
+    "get_properties",
+    "dump_stacks",
+    "runtime_logging",
+    "scratch_unmount",
+    "rw_unmount_device",
+];
+
+/// The rules that decide what containers are made of.
+const CONTAINER_RULES: [&str; 5] = ["create_container", "mount_device", "mount_overlay", "mount_cims", "load_fragment"];
+
 /// What a policy admits.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Review {
@@ -50,8 +67,11 @@ pub struct Review {
     pub api_version: Option<String>,
     /// The version of the framework that the rules delegate to.
     pub framework_version: Option<String>,
-    /// Whether some rule admits everything.
+    /// Whether some rule by which something begins admits whatever is asked of it.
     pub allow_all: bool,
+    /// The rules that admit whatever is asked of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub open_rules: Vec<String>,
     /// Other people's policies that may widen this one.
     pub fragments: Vec<Fragment>,
     /// The containers that may run.
@@ -173,7 +193,10 @@ impl Review {
         self.rules.push((rule.to_owned(), plain(term)));
         match term {
             Term::Reference(target) if *target == format!("data.framework.{rule}") => {}
-            _ if allows(term) => self.allow_all = true,
+            _ if allows(term) => {
+                self.allow_all |= !ENDING_RULES.contains(&rule);
+                self.open_rules.push(rule.to_owned());
+            }
             _ if denies(term) => {}
             _ => self.warn("rule", format!("{rule} does not delegate to data.framework.{rule} (line {line})")),
         }
@@ -201,6 +224,11 @@ impl Review {
         if let Some(reference) = term.reference() {
             self.warn("not-understood", format!("{name} refers to {} (line {line})", shorten(reference)));
         }
+    }
+
+    /// Whether containers of any layers may run, by the rules themselves.
+    pub fn admits_any_container(&self) -> bool {
+        self.open_rules.iter().any(|rule| CONTAINER_RULES.contains(&rule.as_str()) || !RULES.contains(&rule.as_str()))
     }
 
     /// Whether this is something that a policy loads, instead of a policy.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::super::contents::{Container, command_line, shorten};
 use super::super::rego::Module;
-use super::{RULES, Review, allows};
+use super::{ENDING_RULES, RULES, Review};
 
 /// How many of them every policy of the framework has; the others are asked by newer platforms, or by Windows.
 const OLD_RULES: usize = 15;
@@ -41,9 +41,13 @@ impl Review {
                 self.warn("defined-twice", format!("{} is defined twice (line {})", definition.name, definition.line));
             }
         }
-        let open: Vec<&str> = module.definitions.iter().filter(|d| allows(&d.term)).map(|d| d.name.as_str()).collect();
-        if self.allow_all {
-            self.warn("allow-all", format!("everything is admitted by {}", open.join(", ")));
+        let (ending, open): (Vec<_>, Vec<_>) =
+            self.open_rules.iter().cloned().partition(|rule| ENDING_RULES.contains(&rule.as_str()));
+        if !open.is_empty() {
+            self.warn("allow-all", format!("whatever is asked is admitted by {}", open.join(", ")));
+        }
+        if !ending.is_empty() {
+            self.warn("rule-open", format!("whatever is asked is admitted by {}", ending.join(", ")));
         }
         let has = |rule: &&&str| self.rules.iter().any(|(name, _)| name == **rule);
         let missing: Vec<_> = RULES[..OLD_RULES].iter().filter(|rule| !has(rule)).copied().collect();
@@ -68,7 +72,7 @@ impl Review {
             self.check_container(&container.title(at), container);
         }
         self.containers = containers;
-        let may_have_some = self.allow_all || !self.fragments.is_empty() || !self.is_understood();
+        let may_have_some = self.admits_any_container() || !self.fragments.is_empty() || !self.is_understood();
         if self.containers.is_empty() && !may_have_some {
             self.warn("no-containers", "no container may run under this policy");
         }

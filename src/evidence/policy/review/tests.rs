@@ -169,6 +169,28 @@ fn allow_all_is_no_pass_in_any_spelling() {
 }
 
 #[test]
+fn what_an_open_rule_lets_in_is_told_apart() {
+    let with = |open: &str| {
+        with_every_rule(|name| match name == open {
+            true => format!("{name} := {{\"allowed\": true}}"),
+            false => format!("{name} := data.framework.{name}"),
+        })
+    };
+    for (rule, warning, all, containers) in [
+        ("create_container", "allow-all", true, true),
+        ("mount_overlay", "allow-all", true, true),
+        ("exec_external", "allow-all", true, false),
+        ("get_properties", "rule-open", false, false),
+        ("shutdown_container", "rule-open", false, false),
+    ] {
+        let review = with(rule);
+        assert!(names(&review).contains(&warning), "{rule}: {:?}", review.warnings);
+        assert_eq!((review.allow_all, review.admits_any_container()), (all, containers), "{rule}");
+        assert_eq!(review.open_rules, [rule]);
+    }
+}
+
+#[test]
 fn what_is_understood_is_not_called_anything_else() {
     let review = |rule: &str| {
         let rules: String = RULES.iter().map(|name| format!("{}\n", rule.replace("NAME", name))).collect();

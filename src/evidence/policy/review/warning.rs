@@ -28,7 +28,7 @@ impl Warning {
     /// - `Warn`: it is understood, and a person decides whether it is meant.
     pub fn verdict(&self) -> Verdict {
         match self.name {
-            "allow-all" | "not-utf8" => Verdict::Fail,
+            "allow-all" | "not-utf8" | "package" => Verdict::Fail,
             "not-understood" | "rule" | "defined-twice" | "unknown-definition" | "switch" | "too-large" => {
                 Verdict::Incomplete
             }
@@ -46,8 +46,7 @@ impl Review {
     /// The gravest warning, the first of them if there are several.
     pub fn gravest(&self) -> Option<&Warning> {
         let of = |verdict| self.warnings.iter().find(|warning| warning.verdict() == verdict);
-        let fragment = || self.warnings.iter().find(|warning| warning.name == "package");
-        of(Verdict::Fail).or_else(|| of(Verdict::Incomplete)).or_else(fragment).or(self.warnings.first())
+        of(Verdict::Fail).or_else(|| of(Verdict::Incomplete)).or(self.warnings.first())
     }
 
     pub(super) fn warn(&mut self, name: &'static str, detail: impl Into<String>) {
