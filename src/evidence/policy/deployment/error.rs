@@ -41,8 +41,9 @@ pub enum DeploymentError {
     NoPolicy,
     /// A value of that name where no platform looks for it, such as in a chart's values.
     #[error(
-        "the deployment holds no policy: there is {0}, but only the ccePolicy of a confidential container group and \
-         a pod's annotation {ANNOTATION} count; give the deployment that is made of it, or the policy alone"
+        "the deployment holds no policy: there is {0}, but a policy is read from a confidential container group's \
+         ccePolicy, in a template or by itself, and from a pod's annotation {ANNOTATION}; give the deployment that is \
+         made of it, or the policy alone"
     )]
     Elsewhere(String),
     /// Values for a template's parameters, without the template.

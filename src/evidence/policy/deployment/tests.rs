@@ -407,8 +407,9 @@ fn sources_are_named_with_what_to_do() {
 fn a_value_where_no_platform_looks_is_shown() {
     let message = |path: &str| {
         format!(
-            "the deployment holds no policy: there is {path}, but only the ccePolicy of a confidential container group \
-             and a pod's annotation {ANNOTATION} count; give the deployment that is made of it, or the policy alone"
+            "the deployment holds no policy: there is {path}, but a policy is read from a confidential container group's \
+             ccePolicy, in a template or by itself, and from a pod's annotation {ANNOTATION}; give the deployment that is \
+             made of it, or the policy alone"
         )
     };
     let encoded = STANDARD.encode(REGO);
