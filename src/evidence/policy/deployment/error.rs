@@ -1,6 +1,6 @@
 //! Why no policy can be taken from a file.
 
-use super::{ANNOTATION, MAX_DEPLOYMENT, MAX_FILE, MAX_POLICIES};
+use super::{ANNOTATION, MAX_DEPLOYMENT, MAX_FILE, MAX_POLICIES, MAX_TOTAL};
 use crate::json;
 
 /// Why no policy can be taken from a file.
@@ -13,7 +13,10 @@ pub enum DeploymentError {
     #[error("the deployment is larger than {MAX_DEPLOYMENT} bytes, more than Azure takes")]
     LargeDeployment,
     /// More policies than any deployment has.
-    #[error("the deployment holds more than {MAX_POLICIES} policies: give its container groups in several files")]
+    #[error(
+        "the deployment holds more than {MAX_POLICIES} policies, or more than {MAX_TOTAL} bytes of them: give its \
+         container groups in several files"
+    )]
     ManyPolicies,
     /// Nothing in it.
     #[error("the file is empty")]

@@ -26,6 +26,9 @@ const MAX_VALUES: u32 = 100_000;
 /// The most policies in a deployment.
 const MAX_POLICIES: usize = 100;
 
+/// How many bytes they have together: what they list takes far more memory than their text.
+const MAX_TOTAL: usize = 2 << 20;
+
 /// The annotation that carries a policy on Kubernetes' virtual nodes.
 pub const ANNOTATION: &str = "microsoft.containerinstance.virtualnode.ccepolicy";
 

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use super::{DeploymentError, Found, MARK, MAX_POLICIES, MAX_VALUES};
+use super::{DeploymentError, Found, MARK, MAX_POLICIES, MAX_TOTAL, MAX_VALUES};
 use crate::json;
 
 /// The package that a text names in its first line that says anything: then it is Rego.
@@ -57,7 +57,8 @@ pub(super) fn push(
         None => DeploymentError::NotBase64(what.clone()),
     })?;
     refuse_others(&what, &policy)?;
-    if found.len() == MAX_POLICIES {
+    let total = found.iter().map(|f| f.policy.len()).sum::<usize>() + policy.len();
+    if found.len() == MAX_POLICIES || total > MAX_TOTAL {
         return Err(DeploymentError::ManyPolicies);
     }
     found.push(Found { name: Some(name.to_owned()), policy, remark });

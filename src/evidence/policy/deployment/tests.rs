@@ -220,12 +220,18 @@ fn a_deployment_larger_than_any_is_refused() {
     assert!(says(&template(vec!["{}"; MAX_VALUES as usize].join(","))).contains("more values"));
     assert!(says(&template(" ".repeat(MAX_DEPLOYMENT))).contains("larger than"));
     assert!(says(format!("a: {}", "b".repeat(MAX_DEPLOYMENT)).as_bytes()).contains("neither"));
-    let group = format!(
-        "{{\"type\": \"Microsoft.ContainerInstance/containerGroups\", \"properties\": {{\"confidentialComputeProperties\": {{\"ccePolicy\": \"{}\"}}}}}}",
-        STANDARD.encode("package policy\n")
-    );
-    assert_eq!(find(&template(vec![group.as_str(); MAX_POLICIES].join(","))).unwrap().len(), MAX_POLICIES);
-    assert!(says(&template(vec![group.as_str(); MAX_POLICIES + 1].join(","))).contains("more than 100 policies"));
+    let group = |policy: &str| {
+        format!(
+            "{{\"type\": \"Microsoft.ContainerInstance/containerGroups\", \"properties\": {{\"confidentialComputeProperties\": {{\"ccePolicy\": \"{}\"}}}}}}",
+            STANDARD.encode(policy)
+        )
+    };
+    let groups = |count: usize, policy: &str| template(vec![group(policy); count].join(","));
+    assert_eq!(find(&groups(MAX_POLICIES, "package policy\n")).unwrap().len(), MAX_POLICIES);
+    assert!(says(&groups(MAX_POLICIES + 1, "package policy\n")).contains("more than 100 policies"));
+    let half = format!("package policy\n#{}", "x".repeat(MAX_TOTAL / 2 - 16));
+    assert_eq!(find(&groups(2, &half)).unwrap().len(), 2);
+    assert!(says(&groups(2, &format!("{half}x"))).contains("bytes of them"));
     // A policy by itself may be as large as any file: its digest needs no reading.
     let mut policy = b"package policy\n".to_vec();
     policy.resize(MAX_FILE, b'#');
