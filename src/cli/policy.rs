@@ -13,7 +13,7 @@ use super::{checks, images};
 use ccf_gov::digest::HostData;
 use ccf_gov::evidence::check::{Checks, Verdict};
 use ccf_gov::evidence::layers::image::Image;
-use ccf_gov::evidence::policy::contents::{Container, USUAL_CAPABILITIES, command_line};
+use ccf_gov::evidence::policy::contents::{Container, EnvironmentRule, Mount, USUAL_CAPABILITIES, command_line};
 use ccf_gov::evidence::policy::deployment::{self, Found};
 use ccf_gov::evidence::policy::images as comparison;
 use ccf_gov::evidence::policy::review::Review;
@@ -165,7 +165,11 @@ fn show(found: &Found, review: &Review) -> String {
         line(0, format!("Containers       any: whatever is asked is admitted by {}", review.open_rules.join(", ")));
     }
     for (at, container) in review.containers.iter().enumerate() {
-        show_container(at, container, &mut line);
+        show_container(at, container, review.framework_version.as_deref(), &mut line);
+    }
+    for rules in &review.platform_rules {
+        line(0, "Every container".into());
+        show_rules(&rules.environment, &rules.mounts, &mut line);
     }
     for process in &review.external_processes {
         line(0, format!("External process {}", command_line(process)));
@@ -175,6 +179,12 @@ fn show(found: &Found, review: &Review) -> String {
         line(0, format!("Fragment         {} from svn {}", text(&fragment.feed), text(&fragment.minimum_svn)));
         line(4, format!("issuer       {}", text(&fragment.issuer)));
         line(4, format!("adds         {}", fragment.includes.join(", ")));
+        if let Some(parameters) = &fragment.parameters {
+            line(4, format!("parameters   {parameters}"));
+        }
+        if let Some(receipts) = &fragment.required_receipts {
+            line(4, format!("receipts     {receipts}"));
+        }
     }
     for (name, value) in &review.switches {
         line(0, format!("Switch           {name} {value}"));
@@ -199,7 +209,17 @@ fn show(found: &Found, review: &Review) -> String {
     text
 }
 
-fn show_container(at: usize, container: &Container, line: &mut impl FnMut(usize, String)) {
+fn show_rules(environment: &[EnvironmentRule], mounts: &[Mount], line: &mut impl FnMut(usize, String)) {
+    for rule in environment {
+        let required = if rule.required { ", required" } else { "" };
+        line(4, format!("environment  {} ({}{required})", rule.pattern, rule.strategy));
+    }
+    for mount in mounts {
+        line(4, format!("mount        {} at {} ({})", mount.source, mount.destination, mount.options.join(",")));
+    }
+}
+
+fn show_container(at: usize, container: &Container, framework: Option<&str>, line: &mut impl FnMut(usize, String)) {
     let name = container.name.as_deref().or(container.id.as_deref());
     let pause = if container.pause { " (Azure's pause container)" } else { "" };
     line(0, format!("Container {:<6} {}{pause}", at + 1, name.unwrap_or("without a name")));
@@ -208,22 +228,14 @@ fn show_container(at: usize, container: &Container, line: &mut impl FnMut(usize,
     }
     let command = if container.command.is_empty() { "none is given".into() } else { command_line(&container.command) };
     line(4, format!("command      {command}"));
-    if let Some(user) = &container.user {
-        line(4, format!("user         {user}"));
-    }
+    line(4, format!("user         {}", container.user_under(framework)));
     if let Some(folder) = &container.working_dir {
         line(4, format!("in           {folder}"));
     }
     for layer in &container.layers {
         line(4, format!("layer        {layer}"));
     }
-    for rule in &container.environment {
-        let required = if rule.required { ", required" } else { "" };
-        line(4, format!("environment  {} ({}{required})", rule.pattern, rule.strategy));
-    }
-    for mount in &container.mounts {
-        line(4, format!("mount        {} at {} ({})", mount.source, mount.destination, mount.options.join(",")));
-    }
+    show_rules(&container.environment, &container.mounts, line);
     for process in &container.exec_processes {
         line(4, format!("may start    {}", command_line(process)));
     }

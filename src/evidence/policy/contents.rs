@@ -56,6 +56,21 @@ pub struct Fragment {
     pub minimum_svn: Option<String>,
     /// What of it counts.
     pub includes: Vec<String>,
+    /// Values that it is given, as the policy writes them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<String>,
+    /// The receipts that it must come with, as the policy writes them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub required_receipts: Option<String>,
+}
+
+/// What every container may have beside its own rules.
+#[derive(Clone, Debug, Serialize)]
+pub struct PlatformRules {
+    /// Environment rules.
+    pub environment: Vec<EnvironmentRule>,
+    /// Mounts.
+    pub mounts: Vec<Mount>,
 }
 
 /// A container that may run.
@@ -120,6 +135,18 @@ impl Fragment {
             feed: text(term, "feed"),
             minimum_svn: text(term, "minimum_svn"),
             includes: texts(term.get("includes")),
+            parameters: text(term, "parameters"),
+            required_receipts: text(term, "required_receipts"),
+        }
+    }
+}
+
+impl PlatformRules {
+    pub(super) fn read(term: &Term) -> Self {
+        let each = |name| term.get(name).map(Term::list).unwrap_or_default().iter();
+        Self {
+            environment: each("env_rules").map(EnvironmentRule::read).collect(),
+            mounts: each("mounts").map(Mount::read).collect(),
         }
     }
 }
@@ -151,6 +178,19 @@ impl Container {
             seccomp_profile_sha256: text(term, "seccomp_profile_sha256").filter(|digest| !digest.is_empty()),
             switches,
             capabilities,
+        }
+    }
+
+    /// As whom it runs, under a framework of this version: before 0.2.1 it does not look at the user.
+    pub fn user_under(&self, framework: Option<&str>) -> String {
+        let version = |text: &str| {
+            let mut numbers = text.split('.').map(|number| number.parse::<u32>().ok());
+            Some((numbers.next()??, numbers.next()??, numbers.next()??))
+        };
+        match (&self.user, framework.and_then(version)) {
+            (_, Some(old)) if old < (0, 2, 1) => "any: this version of the framework does not look at it".to_owned(),
+            (Some(user), _) => user.clone(),
+            (None, _) => "none is given".to_owned(),
         }
     }
 
@@ -201,10 +241,32 @@ pub(super) fn oddities(term: &Term) -> impl Iterator<Item = (&'static str, Strin
             Some(("not-understood", format!("{name} is no list of objects")))
         } else if (wants_list && !is_list) || (wants_switch && value.boolean().is_none()) || (wants_sets && !is_sets) {
             Some(("not-understood", format!("{name} is {}", shorten(&plain(value)))))
+        } else if name == "env_rules" {
+            let odd = value.list().iter().find(|rule| !is_environment_rule(rule))?;
+            Some(("not-understood", format!("{} is no rule about the environment", shorten(&plain(odd)))))
         } else {
             None
         }
     })
+}
+
+/// What of a fragment's text is not read.
+pub(super) fn unknown_of_fragment(term: &Term) -> impl Iterator<Item = String> {
+    let known = ["feed", "includes", "iss", "issuer", "minimum_svn", "parameters", "required_receipts"];
+    members(term).filter(move |(name, _)| !known.contains(name)).map(|(name, _)| shorten(name))
+}
+
+/// Whether a term has the members of such a rule, each of its type, and no others.
+fn is_environment_rule(term: &Term) -> bool {
+    let texts = ["pattern", "strategy", "name", "name_strategy", "value", "value_strategy"];
+    let has = |names: &[&str]| names.iter().all(|name| term.get(name).is_some());
+    let forms = [&texts[..2], &texts[2..]];
+    let mut all = members(term);
+    forms.into_iter().any(has)
+        && all.all(|(name, value)| match name {
+            "required" => value.boolean().is_some(),
+            name => texts.contains(&name) && value.text().is_some(),
+        })
 }
 
 impl EnvironmentRule {
@@ -257,12 +319,16 @@ impl Mount {
 
 /// As whom a container runs, on one line.
 fn user(term: &Term) -> String {
-    let name = term.get("user_idname");
-    let part = |name: &str, of: Option<&Term>| of.and_then(|t| text(t, name)).unwrap_or_default();
-    match (part("strategy", name).as_str(), part("pattern", name)) {
-        ("any", _) => "any".to_owned(),
-        (strategy, pattern) => format!("{pattern} ({strategy})"),
+    let one = |name: &Term| {
+        let part = |of| text(name, of).unwrap_or_default();
+        if part("strategy") == "any" { "any".to_owned() } else { format!("{} ({})", part("pattern"), part("strategy")) }
+    };
+    let mut shown = term.get("user_idname").map_or_else(|| "none".to_owned(), one);
+    let groups: Vec<String> = term.get("group_idnames").map(Term::list).unwrap_or_default().iter().map(one).collect();
+    if !groups.is_empty() {
+        shown += &format!(", groups {}", groups.join(" "));
     }
+    text(term, "umask").map_or(shown.clone(), |umask| format!("{shown}, umask {umask}"))
 }
 
 fn members(term: &Term) -> impl Iterator<Item = (&str, &Term)> {

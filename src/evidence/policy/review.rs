@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::contents::{Container, Fragment, oddities, plain, shorten, texts};
+use super::contents::{Container, Fragment, PlatformRules, oddities, plain, shorten, texts, unknown_of_fragment};
 use super::rego::{self, Definition, Statement, Term};
 pub use warning::Warning;
 
@@ -76,6 +76,9 @@ pub struct Review {
     pub fragments: Vec<Fragment>,
     /// The containers that may run.
     pub containers: Vec<Container>,
+    /// What every container may have.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub platform_rules: Vec<PlatformRules>,
     /// Processes that may run beside the containers.
     pub external_processes: Vec<Vec<String>>,
     /// `allow_…`, in the policy's order.
@@ -152,8 +155,12 @@ impl Review {
                 self.framework_version = Some(plain(term));
             }
             "fragments" => {
-                let entries = self.entries(definition);
-                self.fragments.extend(entries.iter().map(|term| Fragment::read(term)));
+                for term in self.entries(definition) {
+                    for member in unknown_of_fragment(term) {
+                        self.warn("unknown-definition", format!("{member} of a fragment is not known (line {line})"));
+                    }
+                    self.fragments.push(Fragment::read(term));
+                }
             }
             "containers" => {
                 for term in self.entries(definition) {
@@ -169,10 +176,14 @@ impl Review {
                 let entries = self.entries(definition);
                 self.external_processes.extend(entries.iter().map(|p| texts(p.get("command"))));
             }
-            "platform_rules" => self.warn(
-                "platform-rules",
-                format!("rules that widen the environment and the mounts of every container (line {line})"),
-            ),
+            "platform_rules" => {
+                let entries = self.entries(definition);
+                self.platform_rules.extend(entries.iter().map(|term| PlatformRules::read(term)));
+                self.warn(
+                    "platform-rules",
+                    format!("rules that widen the environment and the mounts of every container (line {line})"),
+                );
+            }
             "reason" => {}
             "svn" | "parameters" if self.is_fragment() => {}
             switch if switch.starts_with("allow_") => match term.boolean() {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::evidence::check::Verdict;
 
 fn names(review: &Review) -> Vec<&'static str> {
     review.warnings.iter().map(|w| w.name).collect()
@@ -187,6 +188,34 @@ fn what_an_open_rule_lets_in_is_told_apart() {
         assert!(names(&review).contains(&warning), "{rule}: {:?}", review.warnings);
         assert_eq!((review.allow_all, review.admits_any_container()), (all, containers), "{rule}");
         assert_eq!(review.open_rules, [rule]);
+    }
+}
+
+#[test]
+fn what_widens_a_policy_is_shown_whole() {
+    let container = r#"{"command": ["/app"], "layers": ["00"], "env_rules": [ENV], "user": {"user_idname": {"pattern": "1000", "strategy": "id"}, "group_idnames": [{"pattern": "", "strategy": "any"}], "umask": "0022"}}"#;
+    let policy = |env: &str, framework: &str| {
+        Review::of(format!(
+            "package policy\nframework_version := \"{framework}\"\nplatform_rules := [{{\"env_rules\": [{{\"name\": \"A\", \"name_strategy\": \"re2\", \"value\": \".+\", \"value_strategy\": \"re2\"}}], \"mounts\": [{{\"source\": \"s\", \"destination\": \"/d\", \"options\": [\"ro\"]}}]}}]\nfragments := [{{\"feed\": \"f\", \"issuer\": \"i\", \"includes\": [], \"minimum_svn\": \"3\", \"parameters\": {{\"a\": 1}}, \"other\": 1}}]\ncontainers := [{}]\n",
+            container.replace("ENV", env)
+        ).as_bytes())
+    };
+    let review = policy(r#"{"pattern": "A=1", "strategy": "string", "required": true}"#, "0.2.3");
+    assert_eq!(
+        (review.platform_rules[0].environment.len(), &*review.platform_rules[0].mounts[0].destination),
+        (1, "/d")
+    );
+    assert_eq!(review.fragments[0].parameters.as_deref(), Some(r#"{"a":1}"#));
+    let unknown: Vec<_> = review.warnings.iter().filter(|w| w.verdict() == Verdict::Incomplete).collect();
+    assert!(matches!(unknown[..], [one] if one.detail.starts_with("other of a fragment")), "{unknown:?}");
+    let user = |framework: &str| review.containers[0].user_under(Some(framework));
+    assert_eq!(user("0.2.3"), "1000 (id), groups any, umask 0022");
+    assert!(user("0.1.0").starts_with("any"));
+    for odd in
+        [r#"{"patern": "A=1", "strategy": "string"}"#, r#"{"pattern": "A", "strategy": "re2", "required": "yes"}"#]
+    {
+        let review = policy(odd, "0.2.3");
+        assert!(review.warnings.iter().any(|w| w.detail.contains("is no rule about the environment")), "{odd}");
     }
 }
 
