@@ -6,7 +6,7 @@ use super::{Evidence, Kind, Registered};
 use crate::digest::{HexError, sha256};
 use crate::evidence::check::{Checks, Verdict};
 use crate::evidence::snp::version::CcfVersion;
-use crate::proposal::Action;
+use crate::proposal::{Action, catalogue};
 
 /// A proposal being compared with evidence.
 pub(super) struct Comparison<'a> {
@@ -79,10 +79,21 @@ impl<'a> Comparison<'a> {
                 self.virtual_platform(adds);
                 self.virtual_measurement(action);
             }
-            other => self
-                .checks
-                .warn("other-action", format!("{other} is about nothing that artefacts back: review it by itself")),
+            other => self.rider(other),
         }
+    }
+
+    /// An action beside the registrations: named once, with what it would do.
+    fn rider(&mut self, name: &str) {
+        let does = match catalogue::find(name) {
+            Some(template) => template.description.split_whitespace().collect::<Vec<_>>().join(" "),
+            None => "no constitution of CCF's own has it, so what it does is not known".to_owned(),
+        };
+        let does = does.trim_end_matches('.');
+        self.warn_once(
+            "other-action",
+            format!("{name} is about nothing that artefacts back: review it by itself. What it does: {does}"),
+        );
     }
 
     pub(super) fn warn_once(&mut self, name: &'static str, detail: impl Into<String>) {

@@ -273,3 +273,19 @@ fn what_no_artefact_is_behind_is_never_a_yes() {
     assert_eq!(judge(&[report(|_| {}, false)]).verdict(), "incomplete");
     assert_eq!(judge(&[uvm("101", false)]).verdict(), "fail");
 }
+
+#[test]
+fn riders_are_named_once_with_what_they_do() {
+    let names = ["set_constitution", "set_member", "remove_member", "set_js_app", "set_recovery_threshold"];
+    let twice = names.iter().chain(&names).chain(&["own_action"]).map(|name| Action::new(*name, Some(json!({}))));
+    let (checks, _) = verify(&Proposal::of(twice.collect()), &[], None);
+    let riders: Vec<&str> = checks.iter().filter(|c| c.name == "other-action").map(|c| c.detail.as_str()).collect();
+    assert_eq!(riders.len(), 6, "{riders:#?}");
+    for (rider, name) in riders.iter().zip(names) {
+        let description = &crate::proposal::catalogue::find(name).unwrap().description;
+        let first = description.split_whitespace().next().unwrap();
+        assert!(rider.starts_with(name) && rider.contains(&format!("What it does: {first}")), "{rider}");
+        assert!(!rider.contains('\n'), "{rider}");
+    }
+    assert!(riders[5].contains("own_action") && riders[5].contains("is not known"), "{}", riders[5]);
+}

@@ -110,7 +110,7 @@ pub fn verify(evidence: &Evidence<'_>, expected: &Expected, roots: &Roots, now: 
         let order = expected.ccf.map_or(SvnOrder::Integer, CcfVersion::svn_order);
         check_policy(evidence, policy, order, &mut checks);
         if expected.ccf.is_none_or(CcfVersion::wants_minimum_tcb) || !policy.minimum_tcb.is_empty() {
-            check_policy_tcb(report, policy, product, &mut checks);
+            check_policy_tcb(report, policy, expected.ccf, product, &mut checks);
         }
     }
     let values = Values {
@@ -284,7 +284,13 @@ fn check_policy(evidence: &Evidence<'_>, policy: &JoinPolicy, order: SvnOrder, c
 }
 
 /// Since 6.0 a node needs an entry for its cpuid; there is no default, and an empty table admits nobody.
-fn check_policy_tcb(report: &Report, policy: &JoinPolicy, product: Option<Product>, checks: &mut Checks) {
+fn check_policy_tcb(
+    report: &Report,
+    policy: &JoinPolicy,
+    ccf: Option<CcfVersion>,
+    product: Option<Product>,
+    checks: &mut Checks,
+) {
     const NAME: &str = "policy-minimum-tcb";
     let (Some(cpuid), Some(product)) = (report.cpuid(), product) else {
         return checks.incomplete(NAME, "the report does not state its cpuid");
@@ -295,6 +301,10 @@ fn check_policy_tcb(report: &Report, policy: &JoinPolicy, product: Option<Produc
         Some((_, Err(error))) => {
             checks.fail(NAME, format!("no node can meet what the service has for cpuid {own}: {error}"));
         }
+        None if ccf.is_none() && policy.minimum_tcb.is_empty() => checks.incomplete(
+            NAME,
+            "the service has no minimum TCB: CCF 6 and later let no SNP node join then, and its version is not known",
+        ),
         None => checks.fail(NAME, format!("the service has no minimum TCB for cpuid {own}: it can't join")),
     }
     for (key, _) in policy.minimum_tcb.iter().filter(|(key, _)| key.to_ascii_lowercase().parse::<Cpuid>().is_err()) {

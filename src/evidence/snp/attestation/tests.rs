@@ -172,13 +172,16 @@ fn what_is_expected_is_compared() {
         (vec![("00a10f11", unreadable())], "fail"),
         (vec![("00a10f11", unreadable()), ("00A00F11", Ok(tcb.clone()))], "pass"),
         (vec![("any", unreadable()), ("00a00f11", Ok(tcb.clone()))], "incomplete"),
-        (vec![], "fail"),
+        (vec![], "incomplete"),
     ] {
         let minimum_tcb = entries.into_iter().map(|(cpuid, minimum)| (cpuid.to_owned(), minimum)).collect();
         let expected = with(JoinPolicy { minimum_tcb, ..policy.clone() });
         let checks = check(&report, lab().chain(), &expected);
         assert_eq!(checks.verdict(), verdict, "{checks:?}");
     }
+    let empty = with(JoinPolicy { minimum_tcb: vec![], ..policy.clone() });
+    let empty = Expected { ccf: Some(CcfVersion::new(7, 0, 0)), ..empty };
+    assert_eq!(failures(&check(&report, lab().chain(), &empty)), ["policy-minimum-tcb"]);
     let older = with(JoinPolicy { minimum_tcb: vec![], ..policy });
     let older = Expected { ccf: Some(CcfVersion::new(5, 0, 3)), ..older };
     assert!(check(&report, lab().chain(), &older).get("policy-minimum-tcb").is_none(), "no such table before 6");
