@@ -15,7 +15,7 @@ use ccf_gov::digest::sha256;
 use ccf_gov::evidence::backing::{self, Evidence, Kind as EvidenceKind};
 use ccf_gov::evidence::check::Checks;
 use ccf_gov::evidence::node::{self, Attestation, Expected, Outcome, Trust};
-use ccf_gov::evidence::snp::attestation::JoinPolicy as SnpPolicy;
+use ccf_gov::evidence::snp::join_policy::JoinPolicy as SnpPolicy;
 use ccf_gov::evidence::snp::tcb::MinimumTcb;
 use ccf_gov::evidence::snp::uvm::TrustedUvm;
 use ccf_gov::evidence::snp::version::CcfVersion;

@@ -13,6 +13,7 @@ use super::sgx::attestation as sgx;
 use super::sgx::quote::Evidence as SgxEvidence;
 use super::snp::attestation as snp;
 use super::snp::endorsements::{Endorsements, Roots};
+use super::snp::join_policy::JoinPolicy;
 use super::snp::report::Report;
 use super::snp::tcb::TcbVersion;
 use super::snp::uvm::UvmEndorsement;
@@ -104,7 +105,7 @@ pub struct Expected {
     /// The version of CCF that the service runs.
     pub ccf: Option<CcfVersion>,
     /// SNP: the service's join policy.
-    pub policy: Option<snp::JoinPolicy>,
+    pub policy: Option<JoinPolicy>,
 }
 
 impl Expected {

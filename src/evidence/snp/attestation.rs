@@ -4,11 +4,12 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::endorsements::{Endorsements, Roots};
+use super::join_policy::JoinPolicy;
 use super::report::Report;
-use super::tcb::{Cpuid, MinimumTcb, Product, Tcb, TcbError, TcbVersion};
-use super::uvm::{TrustedUvm, UvmEndorsement};
+use super::tcb::{MinimumTcb, Product, Tcb, TcbVersion};
+use super::uvm::UvmEndorsement;
 use super::vcek::Vcek;
-use super::version::{Acceptance, CcfVersion, SvnOrder};
+use super::version::{Acceptance, CcfVersion};
 use crate::digest::{HostData, SnpMeasurement};
 use crate::evidence::check::Checks;
 use crate::evidence::revocation::RevocationList;
@@ -44,19 +45,6 @@ pub struct Expected {
     pub minimum_tcb: Option<TcbVersion>,
     /// A service's join policy.
     pub policy: Option<JoinPolicy>,
-}
-
-/// What a service admits, as its tables hold it.
-#[derive(Clone, Debug, Default)]
-pub struct JoinPolicy {
-    /// `snp.measurements`; not consulted for a node that shows a UVM endorsement.
-    pub measurements: Vec<SnpMeasurement>,
-    /// `snp.host_data`.
-    pub host_data: Vec<HostData>,
-    /// `snp.uvm_endorsements`.
-    pub uvm: Vec<TrustedUvm>,
-    /// `snp.tcb_versions`: each cpuid as the table spells it, and what is wrong with an entry that can't be read.
-    pub minimum_tcb: Vec<(String, Result<MinimumTcb, TcbError>)>,
 }
 
 /// What a report says, for people and for JSON output.
@@ -107,11 +95,7 @@ pub fn verify(evidence: &Evidence<'_>, expected: &Expected, roots: &Roots, now: 
     }
     check_expected(evidence, expected, product, &mut checks);
     if let Some(policy) = &expected.policy {
-        let order = expected.ccf.map_or(SvnOrder::Integer, CcfVersion::svn_order);
-        check_policy(evidence, policy, order, &mut checks);
-        if expected.ccf.is_none_or(CcfVersion::wants_minimum_tcb) || !policy.minimum_tcb.is_empty() {
-            check_policy_tcb(report, policy, expected.ccf, product, &mut checks);
-        }
+        policy.check(report, evidence.uvm, product, expected.ccf, &mut checks);
     }
     let values = Values {
         report_version: report.version(),
@@ -257,65 +241,11 @@ fn check_expected(evidence: &Evidence<'_>, expected: &Expected, product: Option<
         }
         (Some(minimum), Some(product)) => {
             let minimum = MinimumTcb::of(minimum.components(product));
-            check_minimum("minimum-tcb", &minimum, &report.reported_tcb().components(product), checks);
+            minimum.check("minimum-tcb", &report.reported_tcb().components(product), checks);
         }
         (Some(_), None) => checks.incomplete("minimum-tcb", "the product is not known, so the TCB can't be read"),
         (None, _) => {}
     }
-}
-
-fn check_policy(evidence: &Evidence<'_>, policy: &JoinPolicy, order: SvnOrder, checks: &mut Checks) {
-    let report = evidence.report;
-    let host_data = report.host_data();
-    let admitted = policy.host_data.contains(&host_data);
-    let detail = format!("{host_data} is {} by the service", if admitted { "admitted" } else { "not admitted" });
-    checks.require("policy-host-data", admitted, detail);
-    let measurement = report.measurement();
-    match evidence.uvm {
-        // A node that shows an endorsement is admitted through it alone.
-        Some(uvm) => uvm.check_trusted(&policy.uvm, order, checks),
-        None => {
-            let admitted = policy.measurements.contains(&measurement);
-            let detail =
-                format!("{measurement} is {} by the service", if admitted { "admitted" } else { "not admitted" });
-            checks.require("policy-measurement", admitted, detail);
-        }
-    }
-}
-
-/// Since 6.0 a node needs an entry for its cpuid; there is no default, and an empty table admits nobody.
-fn check_policy_tcb(
-    report: &Report,
-    policy: &JoinPolicy,
-    ccf: Option<CcfVersion>,
-    product: Option<Product>,
-    checks: &mut Checks,
-) {
-    const NAME: &str = "policy-minimum-tcb";
-    let (Some(cpuid), Some(product)) = (report.cpuid(), product) else {
-        return checks.incomplete(NAME, "the report does not state its cpuid");
-    };
-    let own = cpuid.to_string();
-    match policy.minimum_tcb.iter().find(|(key, _)| key.eq_ignore_ascii_case(&own)) {
-        Some((_, Ok(minimum))) => check_minimum(NAME, minimum, &report.reported_tcb().components(product), checks),
-        Some((_, Err(error))) => {
-            checks.fail(NAME, format!("no node can meet what the service has for cpuid {own}: {error}"));
-        }
-        None if ccf.is_none() && policy.minimum_tcb.is_empty() => checks.incomplete(
-            NAME,
-            "the service has no minimum TCB: CCF 6 and later let no SNP node join then, and its version is not known",
-        ),
-        None => checks.fail(NAME, format!("the service has no minimum TCB for cpuid {own}: it can't join")),
-    }
-    for (key, _) in policy.minimum_tcb.iter().filter(|(key, _)| key.to_ascii_lowercase().parse::<Cpuid>().is_err()) {
-        checks.incomplete(NAME, format!("the service has an entry for {key:?}, which is no cpuid, and may stop at it"));
-    }
-}
-
-fn check_minimum(name: &'static str, minimum: &MinimumTcb, tcb: &Tcb, checks: &mut Checks) {
-    let refusals = minimum.refusals(tcb);
-    let detail = if refusals.is_empty() { format!("{tcb} is not below it") } else { refusals.join("; ") };
-    checks.require(name, refusals.is_empty(), detail);
 }
 
 fn compare<T: PartialEq + std::fmt::Display>(found: &T, expected: &T) -> String {

@@ -5,6 +5,7 @@ pub mod context;
 pub mod did_x509;
 pub mod endorsements;
 pub mod host_data;
+pub mod join_policy;
 pub mod launch;
 pub mod report;
 pub mod tcb;

@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::digest::{HexError, parse_hex};
+use crate::evidence::check::Checks;
 
 /// An AMD EPYC generation that attests with SEV-SNP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -299,6 +300,13 @@ impl MinimumTcb {
             }
         }
         (self.fmc.is_some() == product.has_fmc()).then(|| TcbVersion(u64::from_le_bytes(bytes)))
+    }
+
+    /// Checks, as the rule `name`, that a node that reports `tcb` is admitted.
+    pub fn check(&self, name: &'static str, tcb: &Tcb, checks: &mut Checks) {
+        let refusals = self.refusals(tcb);
+        let detail = if refusals.is_empty() { format!("{tcb} is not below it") } else { refusals.join("; ") };
+        checks.require(name, refusals.is_empty(), detail);
     }
 
     /// Why a node that reports `tcb` is refused, one text for each component; empty if it is admitted.

@@ -8,6 +8,7 @@ use crate::evidence::revocation::RevocationList;
 use crate::evidence::snp::endorsements::Root;
 use crate::evidence::snp::host_data;
 use crate::evidence::snp::testing::{self, Chip, EXPIRED, IN_DATE, extension, fixtures, lab};
+use crate::evidence::snp::uvm::TrustedUvm;
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 
 const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
