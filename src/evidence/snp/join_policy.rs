@@ -71,7 +71,7 @@ impl JoinPolicy {
         }
         None if ccf.is_none() && self.minimum_tcb.is_empty() => checks.incomplete(
             NAME,
-            "the service has no minimum TCB: CCF 6 and later let no SNP node join then, and its version is not known",
+            "the service has no minimum TCB, with which CCF 6 and later let no SNP node join; its version is not known",
         ),
         None => checks.fail(NAME, format!("the service has no minimum TCB for cpuid {own}: it can't join")),
     }
