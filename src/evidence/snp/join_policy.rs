@@ -65,16 +65,16 @@ impl JoinPolicy {
         };
         let own = cpuid.to_string();
         match self.minimum_tcb.iter().find(|(key, _)| key.eq_ignore_ascii_case(&own)) {
-        Some((_, Ok(minimum))) => minimum.check(NAME, &report.reported_tcb().components(product), checks),
-        Some((_, Err(error))) => {
-            checks.fail(NAME, format!("no node can meet what the service has for cpuid {own}: {error}"));
+            Some((_, Ok(minimum))) => minimum.check(NAME, &report.reported_tcb().components(product), checks),
+            Some((_, Err(error))) => {
+                checks.fail(NAME, format!("no node can meet what the service has for cpuid {own}: {error}"));
+            }
+            None if ccf.is_none() && self.minimum_tcb.is_empty() => checks.incomplete(
+                NAME,
+                "the service has no minimum TCB: from CCF 6 on no SNP node can join so, and its version is not known",
+            ),
+            None => checks.fail(NAME, format!("the service has no minimum TCB for cpuid {own}: it can't join")),
         }
-        None if ccf.is_none() && self.minimum_tcb.is_empty() => checks.incomplete(
-            NAME,
-            "the service has no minimum TCB, with which CCF 6 and later let no SNP node join; its version is not known",
-        ),
-        None => checks.fail(NAME, format!("the service has no minimum TCB for cpuid {own}: it can't join")),
-    }
         for (key, _) in self.minimum_tcb.iter().filter(|(key, _)| key.to_ascii_lowercase().parse::<Cpuid>().is_err()) {
             checks.incomplete(
                 NAME,
