@@ -7,7 +7,7 @@ use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 /// The most values in one text: it bounds the memory, which a text of many small values takes far more of than its length.
-pub const MAX_VALUES: u32 = 4_000_000;
+pub const MAX_VALUES: u32 = 2_000_000;
 
 /// Why a text was not accepted as JSON.
 #[derive(Debug, thiserror::Error)]

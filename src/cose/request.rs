@@ -100,6 +100,9 @@ impl SigningRequest {
     /// The most requests that one file can hold.
     pub const MAX_REQUESTS: usize = 100_000;
 
+    /// The most values in a file: enough for as many requests, each with its summary.
+    const MAX_VALUES: u32 = 40 * Self::MAX_REQUESTS as u32;
+
     /// Asks `certificate`'s member to sign `message`.
     pub fn new(message: Message, certificate: MemberCertificate) -> Self {
         Self { message, certificate }
@@ -176,7 +179,7 @@ impl SigningRequest {
 
     /// Reads a file of one request, of a list of them, or of an object whose `requests` is a list.
     pub fn parse_file(bytes: &[u8]) -> Result<Vec<Self>, RequestError> {
-        let value = json::parse(bytes)?;
+        let value = json::parse_up_to(Self::MAX_VALUES, bytes)?;
         let requests = match &value {
             Value::Array(requests) => requests.as_slice(),
             Value::Object(object) => match object.get("requests") {
