@@ -3,7 +3,9 @@
 use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::map::Entry;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// The most values in one text: it bounds the memory, which a text of many small values takes far more of than its length.
@@ -31,9 +33,45 @@ pub fn parse_up_to(max_values: u32, bytes: &[u8]) -> Result<Value, JsonError> {
     Ok(value)
 }
 
+/// The elements of a list of at most `max`, each as its text stands, to be read with [`parse`]; `None` if it is no list.
+///
+/// # Errors
+/// Text that is not JSON, and longer lists.
+pub fn elements(max: usize, bytes: &[u8]) -> Result<Option<Vec<&RawValue>>, JsonError> {
+    if !bytes.trim_ascii_start().starts_with(b"[") {
+        return Ok(None);
+    }
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let elements = reader.deserialize_seq(Elements(max))?;
+    reader.end()?;
+    Ok(Some(elements))
+}
+
 /// Whether two values say the same: key order aside, numbers by value.
 pub fn same(a: &Value, b: &Value) -> bool {
     a == b
+}
+
+/// At most this many.
+struct Elements(usize);
+
+impl<'de> Visitor<'de> for Elements {
+    type Value = Vec<&'de RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = seq.next_element()? {
+            if elements.len() == self.0 {
+                return Err(de::Error::custom(format_args!("its list has more than {} elements", self.0)));
+            }
+            elements.push(element);
+        }
+        Ok(elements)
+    }
 }
 
 /// Counts down the values that may still come.
@@ -43,7 +81,7 @@ struct Strict<'a>(&'a Cell<u32>);
 impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
-    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
         let left =
             self.0.get().checked_sub(1).ok_or_else(|| de::Error::custom("it has more values than any such file"))?;
         self.0.set(left);
@@ -97,10 +135,15 @@ impl<'de> Visitor<'de> for Strict<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
         while let Some(key) = map.next_key::<String>()? {
-            if object.contains_key(&key) {
-                return Err(de::Error::custom(format_args!("the key {key:?} stands twice in one object")));
-            }
-            object.insert(key, map.next_value_seed(self)?);
+            match object.entry(key) {
+                Entry::Occupied(twice) => {
+                    return Err(de::Error::custom(format_args!(
+                        "the key {:?} stands twice in one object",
+                        twice.key()
+                    )));
+                }
+                Entry::Vacant(free) => free.insert(map.next_value_seed(self)?),
+            };
         }
         Ok(Value::Object(object))
     }
@@ -120,5 +163,18 @@ mod tests {
         let values = |count: u32| format!("[{}0]", "0,".repeat(count as usize - 2));
         assert!(parse(values(MAX_VALUES).as_bytes()).is_ok());
         assert!(parse(values(MAX_VALUES + 1).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_list_is_its_elements_texts() {
+        let texts = |max, text: &'static str| {
+            elements(max, text.as_bytes()).map(|list| list.map(|l| l.iter().map(|e| e.get()).collect::<Vec<_>>()))
+        };
+        assert_eq!(texts(2, " [ {\"a\": [1]} , \"x\" ]\n").unwrap(), Some(vec!["{\"a\": [1]}", "\"x\""]));
+        assert_eq!(texts(0, "[]").unwrap(), Some(vec![]));
+        assert_eq!(texts(2, "{\"a\": []}").unwrap(), None);
+        for bad in ["[1,2,3]", "[1", "[1] 2", "[1,]", "[\"\u{1}\"]"] {
+            assert!(texts(2, bad).is_err(), "{bad}");
+        }
     }
 }

@@ -14,14 +14,14 @@ impl Context {
     /// Where nobody can be asked (standard error is no terminal: a script, a pipeline whose errors are kept), it
     /// goes on after showing, so that a script written for `ccf_cose_sign1` works with one word changed.
     /// The question goes to the terminal itself: standard input may be the content, and standard output is the envelope.
-    pub fn consent(&self, requests: &[Vec<String>]) -> Result<(), CliError> {
+    pub fn consent(&self, requests: &[impl AsRef<[String]>]) -> Result<(), CliError> {
         let many = requests.len() > 1;
-        let show = |(at, lines): (usize, &Vec<String>)| {
+        let show = |(at, lines): (usize, &[String])| {
             let title =
                 if many { format!("To be signed, {} of {}:", at + 1, requests.len()) } else { "To be signed:".into() };
             format!("{title}\n  {}", lines.join("\n  "))
         };
-        self.output.note(requests.iter().enumerate().map(show).collect::<Vec<_>>().join("\n"));
+        self.output.note(requests.iter().map(AsRef::as_ref).enumerate().map(show).collect::<Vec<_>>().join("\n"));
         if self.yes || !io::stderr().is_terminal() {
             return Ok(());
         }

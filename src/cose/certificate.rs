@@ -13,6 +13,7 @@ use crate::id::MemberId;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberCertificate {
     der: Vec<u8>,
+    member_id: MemberId,
     algorithm: Algorithm,
     public_key: Vec<u8>,
     not_before: OffsetDateTime,
@@ -73,13 +74,14 @@ impl MemberCertificate {
             public_key: key.subject_public_key.data.to_vec(),
             not_before: validity.not_before.to_datetime(),
             not_after: validity.not_after.to_datetime(),
+            member_id: MemberId::from_bytes(sha256(der)),
             der: der.to_vec(),
         })
     }
 
     /// SHA-256 of the DER: the id under which a service knows the member.
     pub fn member_id(&self) -> MemberId {
-        MemberId::from_bytes(sha256(&self.der))
+        self.member_id
     }
 
     /// The algorithm that the key's curve gives.

@@ -16,6 +16,7 @@
 //! All base64url is unpadded (RFC 4648, section 5). Type, time, proposal id, payload and certificate determine
 //! everything else, and everything else is recomputed when a request is read: any disagreement refuses it.
 
+use std::borrow::Cow;
 use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::thread;
@@ -38,6 +39,7 @@ const VERSION: u64 = 1;
 pub struct SigningRequest {
     message: Message,
     certificate: MemberCertificate,
+    summary: Vec<String>,
 }
 
 /// Why a file is no signing request.
@@ -100,12 +102,10 @@ impl SigningRequest {
     /// The most requests that one file can hold.
     pub const MAX_REQUESTS: usize = 100_000;
 
-    /// The most values in a file: enough for as many requests, each with its summary.
-    const MAX_VALUES: u32 = 40 * Self::MAX_REQUESTS as u32;
-
     /// Asks `certificate`'s member to sign `message`.
     pub fn new(message: Message, certificate: MemberCertificate) -> Self {
-        Self { message, certificate }
+        let summary = summary(&message, certificate.member_id(), certificate.algorithm());
+        Self { message, certificate, summary }
     }
 
     /// The request whose bytes to be signed these are, if they are one that `certificate`'s member could sign.
@@ -143,8 +143,8 @@ impl SigningRequest {
     }
 
     /// What the request says, in lines for a person.
-    pub fn summary(&self) -> Vec<String> {
-        summary(&self.message, self.certificate.member_id(), self.certificate.algorithm())
+    pub fn summary(&self) -> &[String] {
+        &self.summary
     }
 
     /// The request and its certificate.
@@ -179,31 +179,37 @@ impl SigningRequest {
 
     /// Reads a file of one request, of a list of them, or of an object whose `requests` is a list.
     pub fn parse_file(bytes: &[u8]) -> Result<Vec<Self>, RequestError> {
-        let value = json::parse_up_to(Self::MAX_VALUES, bytes)?;
-        let requests = match &value {
-            Value::Array(requests) => requests.as_slice(),
-            Value::Object(object) => match object.get("requests") {
-                Some(Value::Array(requests)) => requests,
-                Some(_) => return Err(RequestError::Shape),
-                None => std::slice::from_ref(&value),
-            },
-            _ => return Err(RequestError::Shape),
-        };
+        if let Some(requests) = json::elements(Self::MAX_REQUESTS, bytes)? {
+            return Self::parse_all(&requests, |text| json::parse(text.get().as_bytes()).map(Cow::Owned));
+        }
+        let value = json::parse(bytes)?;
+        match value.get("requests") {
+            None if value.is_object() => Self::parse_all(&[&value], |value| Ok(Cow::Borrowed(*value))),
+            Some(Value::Array(requests)) => Self::parse_all(requests, |value| Ok(Cow::Borrowed(value))),
+            _ => Err(RequestError::Shape),
+        }
+    }
+
+    /// Reads every element of a list. A thousand take tens of milliseconds: every core takes its share.
+    fn parse_all<T: Sync>(
+        requests: &[T],
+        value: impl Fn(&T) -> Result<Cow<'_, Value>, JsonError> + Sync,
+    ) -> Result<Vec<Self>, RequestError> {
         match requests.len() {
             0 => return Err(RequestError::Empty),
             n if n > Self::MAX_REQUESTS => return Err(RequestError::Shape),
             _ => {}
         }
-        // A thousand requests take tens of milliseconds: every core takes its share.
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         let each = requests.len().div_ceil(cores).max(64);
-        let read = |(at, share): (usize, &[Value])| {
-            Self::parse_all(share).map_err(|(within, source)| match requests.len() {
+        let read = |(at, share): (usize, &[T])| {
+            Self::parse_share(share, &value).map_err(|(within, source)| match requests.len() {
                 1 => source,
                 of => RequestError::One { number: at * each + within + 1, of, source: Box::new(source) },
             })
         };
         let shares: Result<Vec<_>, _> = thread::scope(|scope| {
+            let read = &read;
             let readers: Vec<_> =
                 requests.chunks(each).enumerate().map(|share| scope.spawn(move || read(share))).collect();
             readers.into_iter().map(|reader| reader.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
@@ -211,18 +217,25 @@ impl SigningRequest {
         Ok(shares?.into_iter().flatten().collect())
     }
 
-    /// The requests of a list, or where in it an error is.
-    fn parse_all(requests: &[Value]) -> Result<Vec<Self>, (usize, RequestError)> {
-        let mut last: Option<(&str, MemberCertificate)> = None;
+    /// The requests of a share, or where in it an error is.
+    fn parse_share<T>(
+        requests: &[T],
+        value: impl Fn(&T) -> Result<Cow<'_, Value>, JsonError>,
+    ) -> Result<Vec<Self>, (usize, RequestError)> {
+        let mut last: Option<(String, MemberCertificate)> = None;
         let mut parse = |request| {
-            let pem = text(request, "certificate")?;
+            let request = value(request)?;
+            let pem = text(&request, "certificate")?;
             // A batch is by one member: the certificate is read once.
             let certificate = match &last {
-                Some((known, certificate)) if *known == pem => certificate.clone(),
-                _ => MemberCertificate::from_pem(pem.as_bytes())?,
+                Some((known, certificate)) if known == pem => certificate.clone(),
+                _ => {
+                    let certificate = MemberCertificate::from_pem(pem.as_bytes())?;
+                    last = Some((pem.into(), certificate.clone()));
+                    certificate
+                }
             };
-            last = Some((pem, certificate.clone()));
-            Self::from_json(request, certificate)
+            Self::from_json(&request, certificate)
         };
         requests.iter().enumerate().map(|(at, request)| parse(request).map_err(|error| (at, error))).collect()
     }
@@ -267,7 +280,7 @@ impl SigningRequest {
         }
         match found.get("summary") {
             None => Err(RequestError::Field("summary")),
-            Some(Value::Array(lines)) if lines.iter().eq(self.summary().iter()) => Ok(()),
+            Some(Value::Array(lines)) if lines.iter().eq(&self.summary) => Ok(()),
             Some(_) => Err(RequestError::Disagreement("summary")),
         }
     }
