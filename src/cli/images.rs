@@ -13,6 +13,10 @@ pub fn open(path: &Path) -> Result<Option<Vec<Image>>, CliError> {
     let failed = |e: Box<dyn std::error::Error + Send + Sync>| {
         CliError::new(Kind::Usage, format!("cannot read the images in {}", path.display()), e)
     };
+    if path.is_dir() {
+        return Err(CliError::usage(format!("{} is a folder, and images are read from archives", path.display()))
+            .hint(format!("make an archive of an OCI layout: tar -cf image.tar -C {} .", path.display())));
+    }
     let mut file = hash::open(path).map_err(|e| failed(e.into()))?;
     if !file.metadata().map_err(|e| failed(e.into()))?.is_file() {
         return Ok(None);

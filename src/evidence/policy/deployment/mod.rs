@@ -79,7 +79,7 @@ pub fn find(file: &[u8]) -> Result<Vec<Found>, DeploymentError> {
     let mut found = Vec::new();
     let mut pods = Vec::new();
     for document in &documents {
-        match document {
+        match listed(document).unwrap_or(document) {
             Value::Object(template) if template.contains_key("resources") => {
                 let others = found.len();
                 arm::template(template, &mut found)?;
@@ -90,8 +90,8 @@ pub fn find(file: &[u8]) -> Result<Vec<Found>, DeploymentError> {
             }
             Value::Object(values) if is_parameters(values) => return Err(DeploymentError::Parameters),
             Value::Object(group) if is_group(group) => arm::group(group, &mut found)?,
-            Value::Array(list) if list.iter().all(|entry| entry.as_object().is_some_and(is_group)) => {
-                list.iter().filter_map(Value::as_object).try_for_each(|group| arm::group(group, &mut found))?;
+            list @ Value::Array(groups) if is_groups(list) => {
+                groups.iter().filter_map(Value::as_object).try_for_each(|group| arm::group(group, &mut found))?;
             }
             _ => pods::collect(document, None, &mut pods)?,
         }
@@ -170,6 +170,15 @@ fn is_parameters(values: &Map<String, Value>) -> bool {
 fn is_group(group: &Map<String, Value>) -> bool {
     group.contains_key("properties")
         || (group.contains_key("containers") && group.contains_key("confidentialComputeProperties"))
+}
+
+fn is_groups(list: &Value) -> bool {
+    list.as_array().is_some_and(|list| list.iter().all(|entry| entry.as_object().is_some_and(is_group)))
+}
+
+/// The container groups in an answer of Azure's management API (`az rest`), which has them one level down.
+fn listed(answer: &Value) -> Option<&Value> {
+    answer.get("value").filter(|list| is_groups(list))
 }
 
 fn text_of<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a str> {

@@ -286,6 +286,7 @@ fn what_az_container_prints_is_read() {
     assert_eq!(names(&exported), ["g"]);
     let properties = format!(r#"[{{"name": "g", "properties": {}}}]"#, shown("x"));
     assert_eq!(names(&properties), ["g"]);
+    assert_eq!(names(&format!(r#"{{"value": {properties}}}"#)), ["g"]);
     let plain = r#"{"name": "g", "sku": "Standard", "containers": [], "confidentialComputeProperties": null}"#;
     assert!(matches!(find(plain.as_bytes()), Err(DeploymentError::NoPolicy)));
     let empty = shown("g").replace(&encoded, "");
