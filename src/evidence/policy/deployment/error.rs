@@ -64,6 +64,9 @@ pub enum DeploymentError {
          with `az confcom acipolicygen` for instance"
     )]
     JsonPolicy(String),
+    /// Base64 of text as PowerShell's `[Text.Encoding]::Unicode` gives it.
+    #[error("{0} is base64 of UTF-16 text, which no policy engine reads: encode the file's own bytes, UTF-8")]
+    Utf16Inside(String),
     /// Base64 of something else.
     #[error("{0} is base64, but what it decodes to is no Rego policy: no line of it names a package")]
     NotRego(String),

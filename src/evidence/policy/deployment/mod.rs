@@ -60,7 +60,7 @@ pub fn find(file: &[u8]) -> Result<Vec<Found>, DeploymentError> {
     if file.len() > MAX_FILE {
         return Err(DeploymentError::TooLarge);
     }
-    if is_utf16(file) {
+    if policy::is_utf16(file) {
         return Err(DeploymentError::Utf16);
     }
     match policy::package(file) {
@@ -103,12 +103,6 @@ pub fn find(file: &[u8]) -> Result<Vec<Found>, DeploymentError> {
         return Err(misplaced.map_or(DeploymentError::NoPolicy, elsewhere));
     }
     Ok(found)
-}
-
-fn is_utf16(file: &[u8]) -> bool {
-    // A file without a mark shows itself by a zero beside its first letter, which no UTF-8 text has.
-    matches!(file, [0xff, 0xfe, ..] | [0xfe, 0xff, ..])
-        || matches!(file, [first, 0, ..] | [0, first, ..] if first.is_ascii_graphic())
 }
 
 /// What a file of JSON or YAML holds: at least one object or list.

@@ -27,7 +27,7 @@ pub(super) fn decode(text: &[u8]) -> Option<Vec<u8>> {
 /// The policy that a file of base64 is; `None` where it is something else.
 pub(super) fn of_file(text: &[u8]) -> Result<Option<Vec<u8>>, DeploymentError> {
     match decode(text) {
-        Some(policy) if package(&policy).is_some() || is_text(&policy) => {
+        Some(policy) if package(&policy).is_some() || is_text(&policy) || is_utf16(&policy) => {
             refuse_others("the file", &policy)?;
             Ok(Some(policy))
         }
@@ -77,6 +77,7 @@ fn refuse_others(what: &str, policy: &[u8]) -> Result<(), DeploymentError> {
     match package(policy) {
         Some(b"agent_policy") => return Err(DeploymentError::Kata),
         Some(_) => return Ok(()),
+        None if is_utf16(policy) => return Err(DeploymentError::Utf16Inside(what.to_owned())),
         None => {}
     }
     if decode(policy).is_some_and(|inner| package(&inner).is_some()) {
@@ -110,6 +111,12 @@ fn damaged(what: &str, text: &[u8]) -> Option<(DeploymentError, Vec<u8>)> {
 /// Whether bytes are text that a person could have written.
 fn is_text(bytes: &[u8]) -> bool {
     str::from_utf8(bytes).is_ok_and(|text| text.chars().all(|c| !c.is_control() || "\t\r\n\u{feff}".contains(c)))
+}
+
+/// Text in UTF-16 without a mark shows itself by a zero beside its first letter, which no UTF-8 text has.
+pub(super) fn is_utf16(text: &[u8]) -> bool {
+    matches!(text, [0xff, 0xfe, ..] | [0xfe, 0xff, ..])
+        || matches!(text, [first, 0, ..] | [0, first, ..] if first.is_ascii_graphic())
 }
 
 /// `<THIS>`, `{{ this }}`, `${this}` or `$(this)`.

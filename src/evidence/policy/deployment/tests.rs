@@ -175,6 +175,10 @@ fn what_is_mistaken_for_a_policy_is_called_by_its_name() {
     for file in [twice.clone(), template(&twice), pod(&twice)] {
         assert!(matches!(find(file.as_bytes()), Err(DeploymentError::Twice(_))), "{file}");
     }
+    let inside = STANDARD.encode(utf16(REGO));
+    for file in [inside.clone(), template(&inside), pod(&inside)] {
+        assert!(matches!(find(file.as_bytes()), Err(DeploymentError::Utf16Inside(_))), "{file}");
+    }
     let kata = "package agent_policy\n\ndefault CreateContainerRequest := true\n";
     let annotated = pod(&STANDARD.encode(kata));
     for file in [kata.to_owned(), STANDARD.encode(kata), annotated.replace(ANNOTATION, KATA[0]), annotated] {
