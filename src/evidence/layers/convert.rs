@@ -77,7 +77,12 @@ fn add<B: Blocks>(files: &mut FileSystem<B>, entry: Entry, data: &mut Reader<imp
 /// Whether what was taken for a layer is an archive of images in Docker's or OCI's form.
 fn holds_images<B: Blocks>(files: &FileSystem<B>) -> bool {
     let has = |name: &[u8]| Path::of(name).is_ok_and(|path| files.find(&path).is_some());
-    let layers = || files.root().any(|name| name.ends_with(b".tar") || name.ends_with(b".tar.gz"));
+    let is_layer = |name: &[u8]| {
+        // Docker's old form has a folder for each layer, called by a digest.
+        let is_digest = name.len() == 64 && name.iter().all(u8::is_ascii_hexdigit);
+        name.ends_with(b".tar") || name.ends_with(b".tar.gz") || (is_digest && has(&[name, b"/layer.tar"].concat()))
+    };
+    let layers = || files.root().any(is_layer);
     let docker = has(b"manifest.json") && (has(b"repositories") || has(b"blobs/sha256") || layers());
     docker || (has(b"oci-layout") && has(b"index.json"))
 }

@@ -372,6 +372,7 @@ fn an_archive_of_images_is_no_layer() {
     };
     assert!(holds(&["oci-layout", "index.json"]) && holds(&["manifest.json", "repositories"]));
     assert!(holds(&["manifest.json", "blobs/sha256/00"]) && holds(&["manifest.json", "00.tar.gz"]));
+    assert!(holds(&["manifest.json", &format!("{}/layer.tar", "0a".repeat(32))]));
     assert!(!holds(&["manifest.json", "app/layer.tar"]) && !holds(&["index.json"]));
 }
 

@@ -1,5 +1,6 @@
 //! What a policy lists: containers with their rules, and fragments.
 
+use regex::bytes::RegexBuilder;
 use serde::Serialize;
 
 use super::rego::Term;
@@ -256,17 +257,16 @@ pub(super) fn unknown_of_fragment(term: &Term) -> impl Iterator<Item = String> {
     members(term).filter(move |(name, _)| !known.contains(name)).map(|(name, _)| shorten(name))
 }
 
-/// Whether a term has the members of such a rule, each of its type, and no others.
+/// Whether a term has the members of such a rule in one of its forms, each of its type, and no others: of a rule in both forms
+/// some frameworks take the one, some the other, and some both.
 fn is_environment_rule(term: &Term) -> bool {
-    let texts = ["pattern", "strategy", "name", "name_strategy", "value", "value_strategy"];
-    let has = |names: &[&str]| names.iter().all(|name| term.get(name).is_some());
-    let forms = [&texts[..2], &texts[2..]];
-    let mut all = members(term);
-    forms.into_iter().any(has)
-        && all.all(|(name, value)| match name {
-            "required" => value.boolean().is_some(),
-            name => texts.contains(&name) && value.text().is_some(),
-        })
+    let forms: [&[&str]; 2] = [&["pattern", "strategy"], &["name", "name_strategy", "value", "value_strategy"]];
+    let is = |form: &[&str]| {
+        form.iter().all(|name| term.get(name).and_then(Term::text).is_some())
+            && members(term)
+                .all(|(name, value)| form.contains(&name) || (name == "required" && value.boolean().is_some()))
+    };
+    forms.into_iter().any(is)
 }
 
 impl EnvironmentRule {
@@ -279,20 +279,56 @@ impl EnvironmentRule {
         Self { pattern, strategy, required: term.get("required").and_then(Term::boolean).unwrap_or(false) }
     }
 
-    /// Whether any variable is admitted, whatever its name.
+    /// Whether any variable is admitted, whatever its name, under any framework: early ones look for the pattern anywhere.
     pub fn admits_any(&self) -> bool {
         const ANYTHING: [&str; 6] = [".+", ".*", "[^=]", "\\w", "\\S", ".{"];
         let bare = self.pattern.trim_start_matches("(?i)").trim_start_matches(['^', '(', '?', ':']);
         // A class of characters, repeated, up to the equals sign.
         let class = bare.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(_, rest)| rest);
         let whole = class.is_some_and(|rest| rest.starts_with("+=") || rest.starts_with("*="));
-        self.strategy == "re2" && (bare.is_empty() || whole || ANYTHING.iter().any(|any| bare.starts_with(any)))
+        let begins = || bare.is_empty() || whole || ANYTHING.iter().any(|any| bare.starts_with(any));
+        self.strategy == "re2" && (begins() || self.admits_strangers())
     }
 
-    /// Whether the host chooses (part of) the value.
-    pub fn is_open(&self) -> bool {
-        self.strategy == "re2" && self.pattern.contains(['*', '+', '[', '|', '?', '{'])
+    /// Whether variables of which no policy speaks are admitted, or nobody can tell.
+    fn admits_strangers(&self) -> bool {
+        /// With no word in common; two of them have nothing to do with any variable that is meant.
+        const STRANGERS: [&str; 4] =
+            ["LD_PRELOAD=/tmp/evil.so", "NODE_OPTIONS=--require=/a/b.js", "BASH_ENV=/home/x/.profile", "QX7=1"];
+        // A policy may have many thousands of patterns, and short ones may stand for much.
+        let most = (32 << 10) + 64 * self.pattern.len();
+        // In RE2, `\w` and the like are of ASCII.
+        match RegexBuilder::new(&self.pattern).unicode(false).size_limit(most).build() {
+            Ok(pattern) => STRANGERS.iter().filter(|variable| pattern.is_match(variable.as_bytes())).count() > 1,
+            // RE2 knows a little more than this engine does: then a name and the equals sign must begin the pattern.
+            Err(_) => {
+                let begin = self.pattern.trim_start_matches('^');
+                let name = begin.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
+                name.len() == begin.len() || !name.starts_with('=') || self.pattern.contains('|')
+            }
+        }
     }
+
+    /// Whether the host chooses (part of) the variable: only what is anchored and without a sign of its own is one text.
+    pub fn is_open(&self) -> bool {
+        let pinned = |text: &str| text.strip_prefix('^').and_then(|t| t.strip_suffix('$')).is_some_and(is_literal);
+        self.strategy == "re2" && !pinned(&self.pattern)
+    }
+}
+
+/// Whether a pattern matches nothing but one text.
+fn is_literal(pattern: &str) -> bool {
+    let mut characters = pattern.chars();
+    while let Some(c) = characters.next() {
+        let plain = match c {
+            '\\' => characters.next().is_some_and(|escaped| escaped.is_ascii_punctuation()),
+            c => !".*+?()[]{}|^$".contains(c),
+        };
+        if !plain {
+            return false;
+        }
+    }
+    true
 }
 
 /// The newer form of a rule, which has patterns of its own for name and value, as one pattern.

@@ -35,9 +35,15 @@ pub fn compare(group: Option<&str>, review: &Review, images: &[Image], checks: &
             None => not_backed(&title, container, images, checks),
         }
     }
-    for warning in review.warnings.iter().filter(|warning| warning.verdict() == Verdict::Incomplete) {
-        let what = format!("not understood, so other layers may be admitted: {}: {}", warning.name, warning.detail);
-        checks.incomplete("container-layers", what);
+    for warning in &review.warnings {
+        let told = format!("{}: {}", warning.name, warning.detail);
+        match (warning.verdict(), warning.name) {
+            (Verdict::Incomplete, _) => checks
+                .incomplete("container-layers", format!("not understood, so other layers may be admitted: {told}")),
+            (Verdict::Fail, "allow-all") => checks.fail("policy-allow-all", told),
+            (Verdict::Fail, _) => checks.fail("policy-contents", told),
+            _ => {}
+        }
     }
     for fragment in &review.fragments {
         let feed = fragment.feed.as_deref().unwrap_or("without a feed");

@@ -129,6 +129,8 @@ fn what_may_admit_more_is_no_pass() {
     let good = format!("package policy\ncontainers := [{}]\n", container(&[1], ""));
     assert_eq!(verdict(&good), "pass");
     assert_eq!(verdict(&format!("{good}create_container := {{\"allowed\": true}}\n")), "fail");
+    assert_eq!(verdict(&format!("{good}exec_in_container := {{\"allowed\": true}}\n")), "fail");
+    assert_eq!(verdict(&good.replace("package policy", "package polcy")), "fail");
     assert_eq!(verdict(&format!("{good}extra {{ input.x }}\n")), "incomplete");
     for (rule, expected) in [
         ("mount_overlay := data.framework.mount_overlay", "pass"),

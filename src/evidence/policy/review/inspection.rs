@@ -20,7 +20,24 @@ const SWITCHES: [&str; 7] = [
     "allow_host_network",
 ];
 
-const SHELLS: [&str; 8] = ["sh", "bash", "ash", "dash", "zsh", "ksh", "busybox", "pwsh"];
+const SHELLS: [&str; 16] = [
+    "sh",
+    "bash",
+    "ash",
+    "dash",
+    "zsh",
+    "ksh",
+    "mksh",
+    "rbash",
+    "csh",
+    "tcsh",
+    "fish",
+    "busybox",
+    "toybox",
+    "env",
+    "pwsh",
+    "powershell",
+];
 
 impl Review {
     pub(super) fn check_module(&mut self, module: &Module) {

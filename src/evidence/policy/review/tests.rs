@@ -13,6 +13,35 @@ fn an_open_door_is_called_one() {
 }
 
 #[test]
+fn a_rule_about_the_environment_is_called_what_it_admits() {
+    let told = |rule: &str| {
+        let policy = format!("package policy\ncontainers := [{{\"layers\": [\"00\"], \"env_rules\": [{rule}]}}]\n");
+        let about = ["environment-any", "environment-open", "not-understood"];
+        names(&Review::of(policy.as_bytes())).into_iter().find(|name| about.contains(name)).unwrap_or("")
+    };
+    for (pattern, warning) in [
+        ("^A=b$", ""),
+        (r"^A=1\\.2$", ""),
+        ("A=b", "environment-open"),
+        ("^A=1.2$", "environment-open"),
+        (r"^A=\\d\\d$", "environment-open"),
+        ("LD_PRELOAD=/tmp/........", "environment-open"),
+        (r"SERVER_ADDR=[\\w-_]+:\\d{1,5}", "environment-open"),
+        ("........=........", "environment-any"),
+        ("=", "environment-any"),
+        (r"\\C\\C\\C", "environment-any"),
+        // Of two sides of a bar, the second has no name.
+        ("TLS_KEY=^$|.*", "environment-any"),
+    ] {
+        assert_eq!(told(&format!(r#"{{"pattern": "{pattern}", "strategy": "re2"}}"#)), warning, "{pattern}");
+    }
+    let new = r#""name": "A", "name_strategy": "string", "value": "b", "value_strategy": "string""#;
+    assert_eq!(told(&format!("{{{new}}}")), "");
+    // Frameworks differ in which of the two forms they read.
+    assert_eq!(told(&format!(r#"{{"pattern": ".+", "strategy": "re2", {new}}}"#)), "not-understood");
+}
+
+#[test]
 fn every_mistake_of_a_policy_has_its_warning() {
     let rules: String = RULES.iter().map(|r| format!("{r} := data.framework.{r}\n")).collect();
     let good = format!(
