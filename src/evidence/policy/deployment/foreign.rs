@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::DeploymentError;
+use super::{ANNOTATION, DeploymentError};
 
 /// Recognises a source that another tool makes a deployment of.
 pub(super) fn source(text: &str) -> Option<DeploymentError> {
@@ -39,12 +39,16 @@ fn declares(line: &str) -> bool {
     }
 }
 
-/// Where a value called `ccePolicy` stands, as in `standbyPool.ccePolicy`.
+/// Where a value called `ccePolicy`, or an annotation that is no pod's, stands, as in `standbyPool.ccePolicy`.
 pub(super) fn misplaced(value: &Value) -> Option<String> {
     let step = |key: &str, inner| misplaced(inner).map(|path| format!("{key}.{path}"));
     match value {
         Value::Object(object) => object.iter().find_map(|(key, inner)| {
-            if key.eq_ignore_ascii_case("ccePolicy") { Some(key.clone()) } else { step(key, inner) }
+            if key.eq_ignore_ascii_case("ccePolicy") || key == ANNOTATION {
+                Some(key.clone())
+            } else {
+                step(key, inner)
+            }
         }),
         Value::Array(list) => list.iter().enumerate().find_map(|(index, inner)| step(&index.to_string(), inner)),
         _ => None,

@@ -80,7 +80,7 @@ pub fn find(file: &[u8]) -> Result<Vec<Found>, DeploymentError> {
     let mut pods = Vec::new();
     for document in &documents {
         match listed(document).unwrap_or(document) {
-            Value::Object(template) if template.contains_key("resources") => {
+            Value::Object(template) if arm::ignoring_case(template, "resources").is_some() => {
                 let others = found.len();
                 arm::template(template, &mut found)?;
                 // The values of Helm charts have a key of that name too.
@@ -162,8 +162,8 @@ fn is_parameters(values: &Map<String, Value>) -> bool {
 
 /// A container group, as the resource provider has it or, without the level `properties`, as `az container show` does.
 fn is_group(group: &Map<String, Value>) -> bool {
-    group.contains_key("properties")
-        || (group.contains_key("containers") && group.contains_key("confidentialComputeProperties"))
+    let has = |name| arm::ignoring_case(group, name).is_some();
+    has("properties") || (has("containers") && has("confidentialComputeProperties"))
 }
 
 fn is_groups(list: &Value) -> bool {

@@ -24,8 +24,13 @@ pub(super) fn collect<'v>(
         Value::Object(object) => {
             let named = object.get("metadata").and_then(|m| m.get("name")).and_then(Value::as_str);
             let name = named.or_else(|| text_of(object, "name")).or(name);
+            // What a Deployment or Job says of itself is not copied to its pods.
+            let spec = object.get("spec");
+            let makes_pods =
+                spec.is_some_and(|spec| ["template", "jobTemplate"].iter().any(|key| spec.get(key).is_some()));
             for (key, inner) in object {
                 match key.as_str() {
+                    "metadata" if makes_pods => {}
                     ANNOTATION => pods.push(Pod { name, policy: inner }),
                     key if KATA.contains(&key) => return Err(DeploymentError::Kata),
                     _ => collect(inner, name, pods)?,

@@ -81,6 +81,37 @@ fn workloads_of_every_kind_are_looked_through() {
     ] {
         assert_eq!(names(&file), ["w"], "{file}");
     }
+    let own = format!(
+        "kind: Deployment\nmetadata: {{name: w, {annotations}}}\nspec:\n  template: {{spec: {{containers: []}}}}\n"
+    );
+    assert!(
+        matches!(find(own.as_bytes()), Err(DeploymentError::Elsewhere(path)) if path.starts_with("metadata.annotations"))
+    );
+}
+
+#[test]
+fn no_confidential_group_is_passed_over() {
+    let encoded = STANDARD.encode(REGO);
+    let file = |group: &str| {
+        format!(
+            r#"{{"parameters": {{"s": {{"defaultValue": "Confidential"}}}},
+            "variables": {{"p": {{"sku": "Confidential", "confidentialComputeProperties": {{"ccePolicy": "{encoded}"}}}}}},
+            "Resources": [{{"Type": "Microsoft.ContainerInstance/containerGroups", "Name": "g", {group}}}]}}"#
+        )
+    };
+    for group in [
+        r#""properties": "[variables('p')]""#.to_owned(),
+        format!(r#""Properties": {{"ConfidentialComputeProperties": {{"CcePolicy": "{encoded}"}}}}"#),
+    ] {
+        assert_eq!(names(&file(&group)), ["g"], "{group}");
+    }
+    let error = find(file(r#""sku": "[parameters('s')]", "properties": {}"#).as_bytes()).unwrap_err();
+    assert!(matches!(error, DeploymentError::Empty(_)), "{error}");
+    let error = find(file(r#""properties": "[reference('x')]""#).as_bytes()).unwrap_err();
+    assert!(matches!(error, DeploymentError::Unresolved { .. }), "{error}");
+    let linked = r#""properties": "[variables('p')]"}, {"type": "Microsoft.Resources/deployments", "properties": {"templateLink": {}}"#;
+    let remark = find(file(linked).as_bytes()).unwrap()[0].remark.clone();
+    assert!(remark.is_some_and(|remark| remark.contains("templateLink")));
 }
 
 /// A nested template, `scope` its evaluation, whose parameter `p` has the default `inner` and is given `given`.
