@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::error::CliError;
 use super::exit::Exit;
 use ccf_gov::files;
+use ccf_gov::text::visible_lines;
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -120,14 +121,29 @@ pub fn error(error: &CliError, json: bool) -> Exit {
         }});
         writeln!(err, "{body}")
     } else {
-        let mut text = format!("Error: {}\n", error.message);
-        for cause in causes {
-            text += &format!("Caused by: {cause}\n");
+        let mut text = line("Error", &error.message);
+        for cause in &causes {
+            text += &line("Caused by", cause);
         }
         if let Some(hint) = &error.hint {
-            text += &format!("Hint: {hint}\n");
+            text += &line("Hint", hint);
         }
         write!(err, "{text}")
     };
     error.kind.exit()
+}
+
+/// Errors quote files and services: nothing of them moves the cursor, hides, or looks like a line of this program's own.
+fn line(label: &str, text: &str) -> String {
+    format!("{label}: {}\n", visible_lines(text).replace('\n', "\n  ").replace("\n    ", "\n  "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_stays_on_its_own_lines() {
+        assert_eq!(line("Error", "a\u{1b}[2J\u{202e}\nVerdict: pass"), "Error: a\\u{1b}[2J\\u{202e}\n  Verdict: pass\n");
+    }
 }

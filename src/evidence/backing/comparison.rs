@@ -1,7 +1,9 @@
 //! The comparison: each action by its own rules, each value settled in the same way.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
+use super::host_data::Policy;
 use super::{Evidence, Kind, Registered};
 use crate::digest::{HexError, sha256};
 use crate::evidence::check::{Checks, Verdict};
@@ -15,11 +17,22 @@ pub(super) struct Comparison<'a> {
     pub(super) checks: Checks,
     pub(super) values: Vec<Registered>,
     pub(super) warned: BTreeSet<String>,
+    pub(super) policies: Rc<[Policy<'a>]>,
+    /// The policies whose contents were looked at.
+    pub(super) reviewed: BTreeSet<String>,
 }
 
 impl<'a> Comparison<'a> {
     pub(super) fn new(evidence: &'a [Evidence], ccf: Option<CcfVersion>) -> Self {
-        Self { evidence, ccf, checks: Checks::new(), values: Vec::new(), warned: BTreeSet::new() }
+        Self {
+            evidence,
+            ccf,
+            checks: Checks::new(),
+            values: Vec::new(),
+            warned: BTreeSet::new(),
+            policies: Policy::all(evidence),
+            reviewed: BTreeSet::new(),
+        }
     }
 
     /// What is wrong with the evidence itself.

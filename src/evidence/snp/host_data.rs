@@ -108,20 +108,36 @@ impl fmt::Display for Mistake {
 
 /// Which known mistake turns the policy `bytes` (decoded) into `registered`; `None` if it is right, or wrong otherwise.
 pub fn explain_mismatch(registered: &HostData, bytes: &[u8]) -> Option<Mistake> {
-    if of_policy(bytes) == *registered {
-        return None;
-    }
-    let mut reversed = registered.0;
-    reversed.reverse();
-    if of_policy(bytes).0 == reversed {
-        return Some(Mistake::Reversed);
-    }
-    variants(bytes).into_iter().find(|(_, variant)| sha256(variant) == registered.0).map(|(mistake, _)| mistake)
+    Digests::of(bytes).explain(registered)
 }
 
-/// Which known mistake turned the policy `bytes` (decoded) into the text `written`, by the bytes themselves.
-pub fn explain_text(written: &[u8], bytes: &[u8]) -> Option<Mistake> {
-    variants(bytes).into_iter().find(|(_, variant)| variant == written).map(|(mistake, _)| mistake)
+/// A policy's host data, and what every known mistake makes of it: computed once, for comparison with many values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Digests {
+    right: HostData,
+    wrong: Vec<(HostData, Mistake)>,
+}
+
+impl Digests {
+    /// Those of the policy `bytes` (decoded).
+    pub fn of(bytes: &[u8]) -> Self {
+        let right = of_policy(bytes);
+        let mut reversed = right;
+        reversed.0.reverse();
+        let variants = variants(bytes).into_iter().map(|(mistake, variant)| (of_policy(&variant), mistake));
+        Self { right, wrong: [(reversed, Mistake::Reversed)].into_iter().chain(variants).collect() }
+    }
+
+    /// The policy's host data.
+    pub fn host_data(&self) -> HostData {
+        self.right
+    }
+
+    /// Which known mistake makes `found` of the policy; `None` if it is right, or wrong otherwise.
+    pub fn explain(&self, found: &HostData) -> Option<Mistake> {
+        let wrong = self.wrong.iter().filter(|_| *found != self.right);
+        wrong.into_iter().find(|(digest, _)| digest == found).map(|(_, mistake)| *mistake)
+    }
 }
 
 fn variants(policy: &[u8]) -> Vec<(Mistake, Vec<u8>)> {
@@ -219,7 +235,6 @@ mod tests {
         ];
         for (hashed, policy, mistake) in cases {
             assert_eq!(explain_mismatch(&HostData(sha256(hashed)), policy), Some(mistake));
-            assert_eq!(explain_text(hashed, policy), Some(mistake));
         }
         let mut reversed = sha256(POLICY);
         reversed.reverse();
