@@ -98,6 +98,7 @@ pub fn key_error(doing: impl std::fmt::Display, error: SignerError) -> CliError 
             | Pkcs11Error::TokenNotFound { .. }
             | Pkcs11Error::SeveralTokens { .. }
             | Pkcs11Error::NoPin { .. }
+            | Pkcs11Error::LastTry { .. }
             | Pkcs11Error::PinSource { .. }
             | Pkcs11Error::PinFileEmpty { .. }
             | Pkcs11Error::KeyNotFound { .. }
@@ -110,6 +111,7 @@ pub fn key_error(doing: impl std::fmt::Display, error: SignerError) -> CliError 
         | SignerError::Vault(
             VaultError::Credential(_)
             | VaultError::TokenFile(_)
+            | VaultError::TokenFileEmpty { .. }
             | VaultError::NotFound { .. }
             | VaultError::KeyType { .. }
             | VaultError::MayNotSign { .. }

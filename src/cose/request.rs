@@ -64,6 +64,9 @@ pub enum RequestError {
     /// A list of none.
     #[error("it holds no request")]
     Empty,
+    /// A list of requests in an object that says something more: which of the two is meant?
+    #[error("it has \"requests\" beside {0:?}: an object with a list of requests holds nothing else")]
+    Mixed(String),
     /// A file of another version, or of another tool.
     #[error("it is no signing request of version {VERSION} (ccf_gov_request)")]
     Version,
@@ -184,8 +187,11 @@ impl SigningRequest {
         }
         let value = json::parse(bytes)?;
         match value.get("requests") {
+            Some(Value::Array(requests)) => {
+                not_mixed(&value)?;
+                Self::parse_all(requests, |value| Ok(Cow::Borrowed(value)))
+            }
             None if value.is_object() => Self::parse_all(&[&value], |value| Ok(Cow::Borrowed(*value))),
-            Some(Value::Array(requests)) => Self::parse_all(requests, |value| Ok(Cow::Borrowed(value))),
             _ => Err(RequestError::Shape),
         }
     }
@@ -225,6 +231,11 @@ impl SigningRequest {
         let mut last: Option<(String, MemberCertificate)> = None;
         let mut parse = |request| {
             let request = value(request)?;
+            // First, so that another tool's file is called that, and not a damaged one of ours.
+            if request.get("ccf_gov_request").and_then(Value::as_u64) != Some(VERSION) {
+                return Err(RequestError::Version);
+            }
+            not_mixed(&request)?;
             let pem = text(&request, "certificate")?;
             // A batch is by one member: the certificate is read once.
             let certificate = match &last {
@@ -241,9 +252,6 @@ impl SigningRequest {
     }
 
     fn from_json(value: &Value, certificate: MemberCertificate) -> Result<Self, RequestError> {
-        if value.get("ccf_gov_request").and_then(Value::as_u64) != Some(VERSION) {
-            return Err(RequestError::Version);
-        }
         let kind = text(value, "type")?.parse()?;
         let created_at = value.get("created_at").and_then(Value::as_u64).ok_or(RequestError::Field("created_at"))?;
         let proposal_id = match value.get("proposal_id") {
@@ -286,6 +294,15 @@ impl SigningRequest {
     }
 }
 
+/// Refuses an object with `requests` and something else: two readers could sign two different things.
+fn not_mixed(value: &Value) -> Result<(), RequestError> {
+    let Some(object) = value.as_object().filter(|object| object.contains_key("requests")) else { return Ok(()) };
+    match object.keys().find(|key| *key != "requests") {
+        Some(other) => Err(RequestError::Mixed(other.chars().take(40).collect())),
+        None => Ok(()),
+    }
+}
+
 fn text<'v>(value: &'v Value, name: &'static str) -> Result<&'v str, RequestError> {
     value.get(name).and_then(Value::as_str).ok_or(RequestError::Field(name))
 }
@@ -323,6 +340,25 @@ mod tests {
         assert_eq!(SigningRequest::parse_file(json!(many).to_string().as_bytes()).unwrap(), vec![request(); 1000]);
         for bad in ["", "[]", "{}", "3", r#"{"requests": 1}"#, r#"{"requests": []}"#, "[1]"] {
             assert!(SigningRequest::parse_file(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_request_that_holds_requests_too_is_refused() {
+        let json = request().to_json();
+        let mut both = json.clone();
+        both["requests"] = json!([json]);
+        for file in [both.clone(), json!([both]), json!({"requests": [both]}), json!({"requests": [json], "x": 1})] {
+            let error = SigningRequest::parse_file(file.to_string().as_bytes()).unwrap_err();
+            assert!(matches!(error, RequestError::Mixed(_)), "{error}");
+        }
+    }
+
+    #[test]
+    fn another_tools_file_is_called_that() {
+        for file in [json!({"alg": "ES384", "value": "AAAA"}), json!({"ccf_gov_request": 2, "certificate": 1})] {
+            let error = SigningRequest::parse_file(file.to_string().as_bytes()).unwrap_err();
+            assert!(matches!(error, RequestError::Version), "{error}");
         }
     }
 

@@ -77,7 +77,7 @@ impl Signature {
         }
         match json::parse(bytes) {
             Ok(value) => Self::from_json(algorithm, &value),
-            Err(_) => Self::from_text(algorithm, bytes.trim_ascii()),
+            Err(_) => Self::from_text(algorithm, bytes),
         }
     }
 
@@ -98,6 +98,7 @@ impl Signature {
     }
 
     fn from_text(algorithm: Algorithm, text: &[u8]) -> Result<Self, SignatureError> {
+        let found = text.len();
         // Long lines are wrapped by many tools (base64, openssl).
         let text: Vec<u8> = text.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
         let mut readings = vec![hex::decode(&text).ok()];
@@ -106,7 +107,7 @@ impl Signature {
             .into_iter()
             .flatten()
             .find_map(|bytes| Self::from_any(algorithm, &bytes).ok())
-            .ok_or(SignatureError::Form { algorithm, found: text.len() })
+            .ok_or(SignatureError::Form { algorithm, found })
     }
 
     pub(crate) fn es256(signature: p256::ecdsa::Signature) -> Self {
@@ -180,6 +181,9 @@ mod tests {
             for bad in [&raw[1..], b"", b"{}", b"[]", b"{\"value\": 1}", b"zz", &der[..der.len() - 1]] {
                 assert!(Signature::from_file(algorithm, bad).is_err(), "{bad:?}");
             }
+            // White space counts in what is told, as it does for whoever looks at the file.
+            let error = Signature::from_file(algorithm, b" ab\ncd\n").unwrap_err();
+            assert_eq!(error, SignatureError::Form { algorithm, found: 7 });
         }
     }
 }

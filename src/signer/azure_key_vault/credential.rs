@@ -1,7 +1,7 @@
 //! Who asks: credentials as Azure's own tools name them.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use reqwest::Url;
 use serde_json::Value;
@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::VaultError;
 use super::web::{Web, Wire};
+use crate::files::{self, FileError};
 use crate::signer::{Passphrase, VaultKey};
 
 /// Why the machine's own identity is asked for.
@@ -195,11 +196,12 @@ fn default_authority(domain: &str) -> &'static str {
     }
 }
 
-fn federated_token(path: &std::path::Path) -> Result<Passphrase, VaultError> {
-    let failed = |e: crate::files::FileError| VaultError::TokenFile(e.into());
-    let bytes = crate::files::read_secret(path, 64 << 10).map_err(failed)?;
-    let text = std::str::from_utf8(&bytes).unwrap_or_default().trim();
-    Passphrase::new(Zeroizing::new(text.to_owned())).map_err(VaultError::TokenFile)
+fn federated_token(path: &Path) -> Result<Passphrase, VaultError> {
+    let bytes = files::read_secret(path, 64 << 10).map_err(VaultError::TokenFile)?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|_| VaultError::TokenFile(FileError::NotText { path: path.into() }))?
+        .trim();
+    Passphrase::new(Zeroizing::new(text.to_owned())).map_err(|_| VaultError::TokenFileEmpty { path: path.into() })
 }
 
 impl fmt::Debug for AzureCredential {
@@ -240,6 +242,24 @@ mod tests {
         ));
         let service = [("IDENTITY_ENDPOINT", "http://127.0.0.1:4141/msi"), ("IDENTITY_HEADER", "h")];
         assert!(matches!(read(&service).unwrap(), AzureCredential::ManagedIdentity { endpoint: Some(_), .. }));
+    }
+
+    #[test]
+    fn a_federated_tokens_file_is_told_of_in_its_own_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        let told = || {
+            let error = federated_token(&file).unwrap_err();
+            let causes = std::iter::successors(std::error::Error::source(&error), |e| e.source());
+            causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+        };
+        assert!(told().contains("cannot read"), "{}", told());
+        for (content, why) in [(&b" \n"[..], "it is empty"), (b"\xff", "is not UTF-8 text")] {
+            std::fs::write(&file, content).unwrap();
+            let told = told();
+            assert!(told.contains(why) && told.contains("AZURE_FEDERATED_TOKEN_FILE"), "{told}");
+            assert!(!told.contains("passphrase"), "{told}");
+        }
     }
 
     #[test]

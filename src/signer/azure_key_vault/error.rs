@@ -1,8 +1,9 @@
 //! What goes wrong with a key vault.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::signer::PassphraseError;
+use crate::files::FileError;
 
 /// Why a key vault, or whoever gives the token for it, did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -10,9 +11,15 @@ pub enum VaultError {
     /// No credential is there, or a part of one is missing.
     #[error("there is no way to log in to Azure: {0}")]
     Credential(String),
-    /// The federated token's file.
-    #[error("the file that AZURE_FEDERATED_TOKEN_FILE names gives no token")]
-    TokenFile(#[source] PassphraseError),
+    /// The federated token's file cannot be read.
+    #[error("the federated token cannot be read from the file that AZURE_FEDERATED_TOKEN_FILE names")]
+    TokenFile(#[source] FileError),
+    /// There is nothing in the federated token's file.
+    #[error("the file {} that AZURE_FEDERATED_TOKEN_FILE names holds no token: it is empty", path.display())]
+    TokenFileEmpty {
+        /// The file.
+        path: PathBuf,
+    },
     /// The HTTP client could not be made.
     #[error("the HTTPS client cannot start: {0}")]
     Client(String),

@@ -260,6 +260,10 @@ impl fmt::Display for Answer {
             Error::Pkcs11(RvError::VendorDefined(code), function) => {
                 write!(f, "C_{function:?} answered {code:#x}, a code of the module's maker")
             }
+            Error::Pkcs11(RvError::UnknownErrorCode(code), function) => match newer_name(*code) {
+                Some(name) => write!(f, "C_{function:?} answered {name}"),
+                None => write!(f, "C_{function:?} answered {code:#x}, a code without a name in PKCS#11"),
+            },
             Error::Pkcs11(code, function) => {
                 let name = format!("{code:?}");
                 let words = name
@@ -270,6 +274,23 @@ impl fmt::Display for Answer {
             other => write!(f, "{other}"),
         }
     }
+}
+
+/// The codes of PKCS#11 3.0 to 3.2 that the binding does not know.
+fn newer_name(code: u64) -> Option<&'static str> {
+    Some(match code {
+        0x42 => "CKR_AEAD_DECRYPT_FAILED",
+        0x201 => "CKR_TOKEN_RESOURCE_EXCEEDED",
+        0x202 => "CKR_OPERATION_CANCEL_FAILED",
+        0x203 => "CKR_KEY_EXHAUSTED",
+        0x204 => "CKR_PENDING",
+        0x205 => "CKR_SESSION_ASYNC_NOT_SUPPORTED",
+        0x206 => "CKR_SEED_RANDOM_REQUIRED",
+        0x207 => "CKR_OPERATION_NOT_VALIDATED",
+        0x208 => "CKR_TOKEN_NOT_INITIALIZED",
+        0x209 => "CKR_PARAMETER_SET_NOT_SUPPORTED",
+        _ => return None,
+    })
 }
 
 impl std::error::Error for Answer {}
@@ -311,5 +332,27 @@ fn tries_left(tries: PinTries) -> &'static str {
         PinTries::Unknown => "; it does not tell how many tries are left",
         PinTries::Low => "; there are tries left, but not all",
         PinTries::Last => "; there is one try left before it locks itself",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cryptoki::context::Function;
+    use cryptoki::error::Rv;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_is_told_by_its_name_or_its_number() {
+        for (code, expected) in [
+            (0x5, "C_Sign answered CKR_GENERAL_ERROR"),
+            (0x201, "C_Sign answered CKR_TOKEN_RESOURCE_EXCEEDED"),
+            (0x203, "C_Sign answered CKR_KEY_EXHAUSTED"),
+            (0x7777, "C_Sign answered 0x7777, a code without a name in PKCS#11"),
+            (0x8000_0123, "C_Sign answered 0x80000123, a code of the module's maker"),
+        ] {
+            let Rv::Error(error) = Rv::from(code) else { panic!("{code}") };
+            assert_eq!(Answer(Error::Pkcs11(error, Function::Sign)).to_string(), expected);
+        }
     }
 }
