@@ -144,6 +144,9 @@ mod tests {
 
     #[test]
     fn an_error_stays_on_its_own_lines() {
-        assert_eq!(line("Error", "a\u{1b}[2J\u{202e}\nVerdict: pass"), "Error: a\\u{1b}[2J\\u{202e}\n  Verdict: pass\n");
+        assert_eq!(
+            line("Error", "a\u{1b}[2J\u{202e}\nVerdict: pass"),
+            "Error: a\\u{1b}[2J\\u{202e}\n  Verdict: pass\n"
+        );
     }
 }

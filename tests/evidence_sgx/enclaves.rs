@@ -1,5 +1,8 @@
 //! Enclaves that the tests link and sign themselves.
 
+use ccf_gov::evidence::backing::{self, Evidence, Kind};
+use ccf_gov::proposal::{Action, Proposal};
+use serde_json::json;
 use std::sync::OnceLock;
 
 use ccf_gov::digest::MrEnclave;
@@ -61,6 +64,13 @@ fn a_signed_enclave_passes_and_each_way_to_be_wrong_fails_for_its_own_reason() {
     let debug = Enclave { attributes: 6, ..enclave };
     let found = read(&debug.signed(debug.mrenclave(&debug.file())));
     assert_eq!((found.debug, found.checks.get("debug").unwrap().verdict), (Some(true), Verdict::Fail));
+    // It is one to deregister.
+    let code = json!({"code_id": found.mrenclave});
+    let evidence = [Evidence { name: "debug".into(), kind: Kind::Enclave(Box::new(found)), digest: None }];
+    for (name, verdict) in [("add_node_code", "fail"), ("remove_node_code", "pass")] {
+        let proposal = Proposal::of(vec![Action::new(name, Some(code.clone()))]);
+        assert_eq!(backing::verify(&proposal, &evidence, None).0.verdict(), verdict, "{name}");
+    }
 }
 
 #[test]

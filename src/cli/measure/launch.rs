@@ -48,8 +48,10 @@ pub struct LaunchArgs {
 }
 
 fn parse_features(text: &str) -> Result<u64, String> {
-    let digits = text.strip_prefix("0x").unwrap_or(text);
-    u64::from_str_radix(digits, 16).map_err(|_| "guest features are a hexadecimal number, such as 0x1".to_owned())
+    // Without a prefix some programs read digits as decimal.
+    let digits = text.strip_prefix("0x").or((text.len() == 1).then_some(text)).unwrap_or_default();
+    u64::from_str_radix(digits, 16)
+        .map_err(|_| "guest features are a hexadecimal number with 0x, such as 0x21".to_owned())
 }
 
 /// What was measured.

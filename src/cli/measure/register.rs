@@ -18,7 +18,7 @@ pub struct Register {
     proposal: Option<PathBuf>,
     /// Let that proposal deregister them instead
     #[arg(long, requires = "proposal")]
-    remove: bool,
+    pub remove: bool,
     /// Replace FILE if it exists
     #[arg(long, requires = "proposal")]
     force: bool,

@@ -33,6 +33,8 @@ impl Sgx {
         let bytes = files::read(&self.file, MAX_FILE)?;
         let found = Artefact::read(&bytes)
             .map_err(|e| CliError::new(Kind::Usage, format!("cannot measure {}", self.file.display()), e))?;
+        // An enclave that its host may debug is one to deregister.
+        let checks = if self.register.remove { found.checks.clone().excusing("debug") } else { found.checks.clone() };
         let signed = found.sigstruct.as_ref();
         let result = json!({
             "platform": "sgx",
@@ -46,8 +48,8 @@ impl Sgx {
             "attributes_mask": signed.map(|s| format!("{:016x}", s.attributes_mask)),
             "signed_on": signed.map(|s| &s.date),
             "debug": found.debug,
-            "verdict": found.checks.verdict(),
-            "checks": found.checks,
+            "verdict": checks.verdict(),
+            "checks": checks,
         });
         let show = || {
             let mut rows = vec![("platform", "sgx".into()), ("file", found.kind.into())];
@@ -61,17 +63,17 @@ impl Sgx {
             }
             let debug = found.debug.map_or("not known", |d| if d { "allowed" } else { "not allowed" });
             rows.push(("debug mode", debug.into()));
-            format!("{}\n{}", table(&rows), checks::lines(&found.checks))
+            format!("{}\n{}", table(&rows), checks::lines(&checks))
         };
         if !self.register.to_stdout() {
             context.output.result(&result, show)?;
         }
-        let refusal = match (found.debug, found.checks.verdict()) {
+        let refusal = match (found.debug, checks.verdict()) {
             (Some(true), _) => Some("the enclave may run in debug mode, where its host reads its memory"),
             (_, "fail") => Some("the enclave did not pass the checks"),
             _ => None,
         };
         self.register.write(context, &[Registration::NodeCode(found.mrenclave)], refusal)?;
-        Ok(checks::exit(&found.checks))
+        Ok(checks::exit(&checks))
     }
 }

@@ -197,7 +197,7 @@ fn other(bytes: &[u8]) -> Kind {
         return Kind::Unusable("it is a proposal".into());
     }
     match deployment::find(bytes) {
-        Ok(policies) => Kind::Policies(policies),
+        Ok(policies) => Kind::policies(policies),
         // Any bytes may be a program; what is text with a structure is none.
         Err(DeploymentError::Unknown | DeploymentError::Yaml(_) | DeploymentError::TooLarge) => executable(bytes),
         Err(DeploymentError::Utf16) if !bytes.starts_with(b"\xff\xfe") => executable(bytes),

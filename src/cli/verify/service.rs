@@ -248,7 +248,7 @@ mod tests {
 
     /// What is found in a policy by somebody who has `text` as the security policy.
     fn found(policy: Value, text: &str) -> (Vec<&'static str>, Checks) {
-        let kind = Kind::Policies(deployment::find(text.as_bytes()).unwrap());
+        let kind = Kind::policies(deployment::find(text.as_bytes()).unwrap());
         let evidence = [Evidence { name: "policy.rego".into(), kind, digest: None }];
         let policy = serde_json::from_value(policy).unwrap();
         let mut checks = Checks::new();

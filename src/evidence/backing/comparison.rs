@@ -1,9 +1,7 @@
 //! The comparison: each action by its own rules, each value settled in the same way.
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
-use super::host_data::Policy;
 use super::{Evidence, Kind, Registered};
 use crate::digest::{HexError, sha256};
 use crate::evidence::check::{Checks, Verdict};
@@ -17,7 +15,6 @@ pub(super) struct Comparison<'a> {
     pub(super) checks: Checks,
     pub(super) values: Vec<Registered>,
     pub(super) warned: BTreeSet<String>,
-    pub(super) policies: Rc<[Policy<'a>]>,
     /// The policies whose contents were looked at.
     pub(super) reviewed: BTreeSet<String>,
 }
@@ -30,7 +27,6 @@ impl<'a> Comparison<'a> {
             checks: Checks::new(),
             values: Vec::new(),
             warned: BTreeSet::new(),
-            policies: Policy::all(evidence),
             reviewed: BTreeSet::new(),
         }
     }
@@ -66,6 +62,7 @@ impl<'a> Comparison<'a> {
     }
 
     pub(super) fn compare(&mut self, action: &Action) {
+        self.known_to_service(&action.name);
         let adds = action.name.starts_with("add_") || action.name.starts_with("set_");
         match action.name.as_str() {
             "add_node_code" | "remove_node_code" => {
@@ -93,6 +90,16 @@ impl<'a> Comparison<'a> {
                 self.virtual_measurement(action);
             }
             other => self.rider(other),
+        }
+    }
+
+    /// A registration that this version of CCF has no action for.
+    fn known_to_service(&mut self, name: &str) {
+        let since = catalogue::find(name).and_then(|template| template.since.as_deref());
+        if let Some((since, ccf)) = since.zip(self.ccf)
+            && !ccf.is_since(since)
+        {
+            self.checks.fail("platform", format!("CCF {ccf} has no action {name}, which came with {since}"));
         }
     }
 

@@ -1,61 +1,47 @@
 //! Host data of SNP nodes, and the security policies that they are digests of.
 
-use std::rc::Rc;
-
 use super::comparison::Comparison;
-use super::{Evidence, Kind};
+use super::{Evidence, Kind, Policy};
 use crate::digest::HostData;
 use crate::evidence::check::Verdict;
-use crate::evidence::policy::deployment::Found;
 use crate::evidence::policy::review::Review;
-use crate::evidence::snp::host_data::{self, Digests, explain_mismatch};
+use crate::evidence::snp::host_data::{self, explain_mismatch};
 use crate::proposal::Action;
-
-/// A policy among the evidence: a proposal may have very many values, and each is compared with every policy.
-pub(super) struct Policy<'a> {
-    name: String,
-    bytes: &'a [u8],
-    digests: Digests,
-}
-
-impl<'a> Policy<'a> {
-    /// All of them.
-    pub(super) fn all(evidence: &'a [Evidence]) -> Rc<[Self]> {
-        let found = evidence.iter().filter_map(|e| match &e.kind {
-            Kind::Policies(found) => Some(found.iter().map(|f| (label(&e.name, f), &f.policy))),
-            _ => None,
-        });
-        found.flatten().map(|(name, bytes)| Self { name, bytes, digests: Digests::of(bytes) }).collect()
-    }
-}
 
 impl Comparison<'_> {
     pub(super) fn snp_host_data(&mut self, action: &Action, adds: bool) {
         let Some(value) = self.hex::<HostData>(action, "host_data") else { return };
-        let policies = Rc::clone(&self.policies);
+        let evidence = self.evidence;
+        let policies = || {
+            let all = evidence.iter().filter_map(|e| match &e.kind {
+                Kind::Policies(policies) => Some(policies.iter().map(|policy| (policy.title(&e.name), policy))),
+                _ => None,
+            });
+            all.flatten()
+        };
+        let shown = policies().find(|(_, policy)| policy.host_data() == value);
         let mut backed: Vec<String> =
-            policies.iter().filter(|p| p.digests.host_data() == value).map(|p| p.name.clone()).collect();
+            policies().filter(|(_, policy)| policy.host_data() == value).map(|(name, _)| name).collect();
         if backed.is_empty() {
             backed = self.backing(
                 |kind| matches!(kind, Kind::Report { report, valid: true, .. } if report.host_data() == value),
             );
         }
-        let mistake =
-            policies.iter().find_map(|p| p.digests.explain(&value).map(|mistake| format!("{mistake} ({})", p.name)));
+        let mistake = policies()
+            .find_map(|(name, policy)| policy.digests.explain(&value).map(|mistake| format!("{mistake} ({name})")));
         let mistake = mistake.or_else(|| self.hash_of_file(&value.0)).or_else(|| self.unproved(&value));
         let is_backed = self.settle(action, value, backed, mistake);
         if !adds {
             return;
         }
-        let shown = policies.iter().find(|p| p.digests.host_data() == value);
-        self.security_policy(action, &value, shown);
+        self.security_policy(action, &value, shown.as_ref().map(|(_, policy)| *policy));
         if !is_backed {
             return;
         }
         let carried = action.text("security_policy").filter(|text| deployment_host_data(text.as_bytes()) == value);
         match (shown, carried) {
-            (Some(policy), _) if !self.reviewed.insert(policy.name.clone()) => {}
-            (Some(policy), _) => self.policy_contents(&policy.name, policy.bytes),
+            (Some((name, _)), _) if !self.reviewed.insert(name.clone()) => {}
+            (Some((name, policy)), _) => self.policy_contents(&name, &policy.found.policy),
             (None, Some(text)) => self.policy_contents("the proposal's security_policy", text.as_bytes()),
             (None, None) => self.checks.incomplete(
                 "policy-unknown",
@@ -73,7 +59,7 @@ impl Comparison<'_> {
     }
 
     /// The policy that goes into the ledger with its host data.
-    fn security_policy(&mut self, action: &Action, value: &HostData, right: Option<&Policy<'_>>) {
+    fn security_policy(&mut self, action: &Action, value: &HostData, right: Option<&Policy>) {
         let name = "security-policy";
         match action.text("security_policy") {
             None => self.checks.fail(name, format!("{value}: there is no text security_policy")),
@@ -120,8 +106,4 @@ impl Comparison<'_> {
 
 fn deployment_host_data(policy: &[u8]) -> HostData {
     HostData(crate::digest::sha256(policy))
-}
-
-fn label(file: &str, found: &Found) -> String {
-    found.name.as_ref().map_or_else(|| file.to_owned(), |group| format!("{file} ({group})"))
 }

@@ -32,7 +32,8 @@ impl Comparison<'_> {
             Ok(minimum) => minimum,
             Err(why) => return self.malformed(action, &shown(cpuid, product, &written), why),
         };
-        let (backed, mistake) = self.compare_tcb(cpuid, product, &minimum);
+        let as_written = written.as_str().and_then(TcbVersion::from_hex);
+        let (backed, mistake) = self.compare_tcb(cpuid, product, &minimum, as_written);
         let backed = if mistake.is_some() { Vec::new() } else { backed };
         if !backed.is_empty() {
             self.tcb_below_reports(cpuid, product, &minimum);
@@ -77,13 +78,22 @@ impl Comparison<'_> {
     }
 
     /// The reports that back a minimum, and the mistake in it, if there is one.
-    fn compare_tcb(&self, cpuid: Cpuid, product: Product, minimum: &MinimumTcb) -> (Vec<String>, Option<String>) {
+    fn compare_tcb(
+        &self,
+        cpuid: Cpuid,
+        product: Product,
+        minimum: &MinimumTcb,
+        as_written: Option<TcbVersion>,
+    ) -> (Vec<String>, Option<String>) {
         let newest =
             Tcb { fmc: product.has_fmc().then_some(255), boot_loader: 255, tee: 255, snp: 255, microcode: 255 };
         if let Some(refusal) = minimum.refusals(&newest).into_iter().next() {
             return (Vec::new(), Some(refusal));
         }
-        let version = minimum.version(product);
+        let version = as_written.or(minimum.version(product));
+        if let Some(meant) = version.and_then(|version| version.meant(product)) {
+            return (Vec::new(), Some(format!("its bytes stand in reverse order: was {meant} meant?")));
+        }
         let reports = self.evidence.iter().filter_map(|e| reported(&e.kind).map(|report| (&e.name, report)));
         let (mut backed, mut mistake) = (Vec::new(), None);
         for (name, report) in reports {
@@ -101,10 +111,6 @@ impl Comparison<'_> {
                 }
                 _ => {}
             }
-        }
-        if let Some(reversed) = version.and_then(|version| version.meant(product)) {
-            mistake = Some(format!("its bytes stand in reverse order: was {reversed} meant?"));
-            backed.clear();
         }
         let mistake = if backed.is_empty() { mistake } else { None };
         (backed, mistake)

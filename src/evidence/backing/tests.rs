@@ -37,7 +37,7 @@ fn uvm(svn: &str, valid: bool) -> Evidence {
 }
 
 fn policy(policy: &str) -> Evidence {
-    evidence(Kind::Policies(deployment::find(policy.as_bytes()).unwrap()))
+    evidence(Kind::policies(deployment::find(policy.as_bytes()).unwrap()))
 }
 
 fn verify_one(name: &str, args: Value, evidence: &[Evidence], ccf: Option<&str>) -> Checks {
@@ -197,6 +197,9 @@ fn every_mistake_in_a_minimum_tcb_is_called_by_its_name() {
         (name, args("00a00f11", tcb(5, 0x18, 0xdb)), "boot_loader is 4, below the minimum 5"),
         (name, args("00a00f11", json!({"boot_loader": 219, "tee": 24, "snp": 0, "microcode": 4})), "reverse order"),
         (hex_name, args("00a00f11", json!("04000000000018db")), "reverse order"),
+        // Of a value that is below the report's.
+        (hex_name, args("00a00f11", json!("03000000000014d2")), "was d214000000000003 meant"),
+        (hex_name, args("00b00f21", json!("0001000200000047")), "was 4700000002000100 meant"),
         (name, args("00a00f11", tcb(4, 256, 0xdb)), "from 0 to 255"),
         (name, args("00a00f11", json!({"snp": 24})), "does not name"),
         (
@@ -234,6 +237,9 @@ fn every_mistake_in_a_minimum_tcb_is_called_by_its_name() {
     let remove = "remove_snp_minimum_tcb_version";
     warns(&passes(remove, json!({"cpuid": "00a00f11"}), &given, None), "tcb-removed", "00a00f11");
     fails(remove, json!({"cpuid": "00a10f11"}), &given, None, "no evidence");
+    let valid = args("00a00f11", json!("db18000000000004"));
+    fails(hex_name, valid.clone(), &given, Some("6.0.8"), "CCF 6.0.8 has no action set_snp_minimum_tcb_version_hex");
+    assert_eq!(verify_one(hex_name, valid, &given, Some("6.0.9")).verdict(), "pass");
 }
 
 #[test]

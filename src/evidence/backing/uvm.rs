@@ -47,7 +47,8 @@ impl Comparison<'_> {
             }
         });
         let mistake = mistake.or_else(|| self.unproved_uvm(did, feed));
-        let lower = known.iter().any(|uvm| backs(uvm)) && known.iter().all(|uvm| !backs(uvm) || uvm.svn != svn);
+        let same = |uvm: &UvmEndorsement| SvnOrder::Integer.compare(&svn, &uvm.svn).is_eq();
+        let lower = known.iter().any(|uvm| backs(uvm)) && known.iter().all(|uvm| !backs(uvm) || !same(uvm));
         let backed = self.backing(|kind| matches!(kind, Kind::Uvm { uvm, valid: true } if backs(uvm)));
         self.settle(action, format!("{feed} svn {svn} of {did}"), backed, mistake);
         if lower {

@@ -65,6 +65,12 @@ pub enum NodeError {
     /// A member of the service's JSON that holds no part of an attestation.
     #[error("its member {0} holds no part of an attestation")]
     Member(String),
+    /// A list of no nodes.
+    #[error("its list of attestations is empty")]
+    Nobody,
+    /// Files about different nodes.
+    #[error("it is about node {0}, and {1} is the one that is asked for, or that another file is about")]
+    OtherNode(NodeId, NodeId),
     /// A list of nodes, and none is asked for.
     #[error("it is about several nodes: say which one is meant")]
     Several,
@@ -227,6 +233,10 @@ impl Attestation {
             Piece::SgxQuote(quote) => put(&mut self.quote, "SGX quote", quote),
             Piece::SgxEndorsements(bytes) => put(&mut self.sgx_endorsements, "set of SGX endorsements", bytes),
             Piece::Virtual(claim) => put(&mut self.claim, "virtual attestation", claim),
+            Piece::Node(id) => match self.node.replace(id) {
+                Some(other) if other != id => Err(NodeError::OtherNode(id, other)),
+                _ => Ok(()),
+            },
         }
     }
 
@@ -235,6 +245,8 @@ impl Attestation {
     /// # Errors
     /// [`NodeError`]: there is nothing to verify. A rule that does not hold is told by the outcome's checks.
     pub fn verify(&self, expected: &Expected, trust: &Trust) -> Result<Outcome, NodeError> {
+        // What a service says whose attestation it is must be true as well.
+        let expected = &Expected { node_id: expected.node_id.or(self.node), ..expected.clone() };
         let snp = self.endorsements.is_some() || self.uvm.is_some() || self.endorsed_tcb.is_some();
         let sgx = self.sgx_endorsements.is_some();
         let lists = !self.revocations.is_empty();
@@ -341,15 +353,16 @@ fn verify_virtual(claim: &virt::Attestation, expected: &Expected) -> Result<Outc
 /// [`NodeError`]: it is something of the kind, and damaged.
 pub fn parts(file: &[u8]) -> Result<Vec<Part>, NodeError> {
     let part = |piece: Piece| match piece {
-        Piece::SnpReport(report) => Part::SnpReport(report),
-        Piece::SnpEndorsements(_) | Piece::EndorsedTcb(_) => Part::SnpEndorsements,
-        Piece::Uvm(uvm) => Part::Uvm(uvm),
-        Piece::Revocations(_) => Part::Revocations,
-        Piece::SgxQuote(_) => Part::Other("an SGX quote"),
-        Piece::SgxEndorsements(_) => Part::Other("the endorsements of an SGX quote"),
-        Piece::Virtual(_) => Part::Other("a virtual node's attestation"),
+        Piece::SnpReport(report) => Some(Part::SnpReport(report)),
+        Piece::SnpEndorsements(_) | Piece::EndorsedTcb(_) => Some(Part::SnpEndorsements),
+        Piece::Uvm(uvm) => Some(Part::Uvm(uvm)),
+        Piece::Revocations(_) => Some(Part::Revocations),
+        Piece::SgxQuote(_) => Some(Part::Other("an SGX quote")),
+        Piece::SgxEndorsements(_) => Some(Part::Other("the endorsements of an SGX quote")),
+        Piece::Virtual(_) => Some(Part::Other("a virtual node's attestation")),
+        Piece::Node(_) => return None,
     };
-    Ok(pieces(file, None)?.into_iter().map(part).collect())
+    Ok(pieces(file, None)?.into_iter().filter_map(part).collect())
 }
 
 /// A part of an attestation, as evidence for a proposal.

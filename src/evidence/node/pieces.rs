@@ -24,6 +24,22 @@ const QUOTE: [u8; 4] = [3, 0, 2, 0];
 /// What Open Enclave's containers begin with: version 1, and type 2, which is SGX.
 const OPEN_ENCLAVE: [u8; 8] = [1, 0, 0, 0, 2, 0, 0, 0];
 
+/// Where services and their ledgers have parts of an attestation.
+const MEMBERS: [&str; 12] = [
+    "quote_info",
+    "quoteInfo",
+    "attestations",
+    "quotes",
+    "raw",
+    "quote",
+    "rawQuote",
+    "endorsements",
+    "uvm_endorsements",
+    "uvmEndorsements",
+    "endorsed_tcb",
+    "endorsedTcb",
+];
+
 /// A part of an attestation.
 #[derive(Clone, Debug)]
 pub(super) enum Piece {
@@ -35,6 +51,8 @@ pub(super) enum Piece {
     SgxQuote(Vec<u8>),
     SgxEndorsements(Vec<u8>),
     Virtual(virt::Attestation),
+    /// Whose attestation a service says that the other parts are.
+    Node(NodeId),
 }
 
 /// The parts that a file holds; none if it is nothing of the kind. Of a list of nodes, the one that is asked for.
@@ -147,27 +165,37 @@ fn service_pieces(value: &Value, node: Option<NodeId>, depth: u8) -> Result<Vec<
     }
     for (name, inner) in value.as_object().into_iter().flatten() {
         match (name.as_str(), inner) {
-            ("quote_info" | "quoteInfo" | "attestations" | "quotes" | "value", inner)
-                if depth < MAX_DEPTH && (inner.is_object() || inner.is_array()) =>
+            // What is empty is not there.
+            (_, Value::Null) => {}
+            (_, Value::String(text)) if text.is_empty() => {}
+            ("quote_info" | "quoteInfo" | "attestations" | "quotes" | "value", Value::Object(_) | Value::Array(_))
+                if depth < MAX_DEPTH =>
             {
                 found.extend(service_pieces(inner, node, depth + 1)?);
             }
             (
                 "raw" | "quote" | "rawQuote" | "endorsements" | "uvm_endorsements" | "uvmEndorsements",
                 Value::String(text),
-            ) if !text.is_empty() => {
+            ) => {
                 let inside = pieces_at(text.as_bytes(), node, depth + 1)?;
                 if inside.is_empty() {
                     return Err(NodeError::Member(name.clone()));
                 }
                 found.extend(inside);
             }
-            ("endorsed_tcb" | "endorsedTcb", Value::String(text)) if !text.is_empty() => {
+            ("endorsed_tcb" | "endorsedTcb", Value::String(text)) => {
                 let tcb = TcbVersion::from_hex(text).ok_or_else(|| NodeError::Member(name.clone()))?;
                 found.push(Piece::EndorsedTcb(tcb));
             }
+            (name, _) if MEMBERS.contains(&name) => return Err(NodeError::Member(name.to_owned())),
             _ => {}
         }
+    }
+    if !found.is_empty()
+        && let Some(id) = value.get("node_id").or(value.get("nodeId"))
+    {
+        let id = id.as_str().and_then(|id| id.parse().ok()).ok_or_else(|| NodeError::Member("node_id".into()))?;
+        found.push(Piece::Node(id));
     }
     Ok(found)
 }
@@ -180,6 +208,7 @@ fn one_of(list: &[Value], node: Option<NodeId>) -> Result<&Value, NodeError> {
     };
     match (list, node) {
         ([only], None) => Ok(only),
+        ([], _) => Err(NodeError::Nobody),
         (_, Some(_)) => list.iter().find(|entry| id(entry) == node).ok_or(NodeError::NotListed),
         _ => Err(NodeError::Several),
     }

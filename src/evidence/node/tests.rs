@@ -83,6 +83,29 @@ fn an_attestation_is_taken_in_every_form_that_people_have() {
 }
 
 #[test]
+fn what_a_service_says_whose_attestation_it_is_must_be_true() {
+    let entry = |id: NodeId| {
+        let entry = json!({"node_id": id, "raw": STANDARD.encode(lab().report(|_| {})), "endorsements": ""});
+        json!({"attestations": [entry]}).to_string()
+    };
+    let verdict = |file: String| {
+        let mut attestation = Attestation::default();
+        attestation.add(file.as_bytes())?;
+        attestation.add(&pem(&lab().chain()))?;
+        Ok::<_, NodeError>(attestation.verify(&Expected::default(), &trust())?.checks.verdict())
+    };
+    assert_eq!(verdict(entry(node())).unwrap(), "pass");
+    assert_eq!(verdict(entry(NodeId::from_bytes([0x12; 32]))).unwrap(), "fail");
+    let mut asked = Attestation::of(Some(node()));
+    let other = json!({"node_id": NodeId::from_bytes([0x12; 32]), "raw": STANDARD.encode(lab().report(|_| {}))});
+    assert!(matches!(asked.add(other.to_string().as_bytes()), Err(NodeError::OtherNode(..))));
+    assert!(matches!(verdict(json!({"attestations": []}).to_string()), Err(NodeError::Nobody)));
+    for odd in [json!({"uvm_endorsements": {"a": 1}}), json!({"endorsed_tcb": ["x"]}), json!({"raw": 3})] {
+        assert!(matches!(verdict(odd.to_string()), Err(NodeError::Member(_))), "{odd}");
+    }
+}
+
+#[test]
 fn what_is_damaged_is_not_taken_for_absent() {
     let (report, chain) = (lab().report(|_| {}), lab().chain());
     let longer = [&report[..], &[0]].concat();

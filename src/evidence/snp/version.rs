@@ -62,6 +62,12 @@ impl CcfVersion {
         Self { major, minor, patch }
     }
 
+    /// Whether this is `since` or later, of which the last numbers may be missing: `6.0`.
+    pub fn is_since(self, since: &str) -> bool {
+        let since: Vec<u32> = since.split('.').filter_map(|number| number.parse().ok()).collect();
+        [self.major, self.minor, self.patch].as_slice() >= since.as_slice()
+    }
+
     /// Whether a service of this version lets a node with a report of `report_version` join.
     ///
     /// 4.x and 5.0 want exactly 2; from 6.0.12 on, 3 and above; between them both are found.
@@ -128,6 +134,8 @@ mod tests {
         assert_eq!(v("5.0.3").accepts_report(3), Acceptance::Refused);
         assert_eq!(v("4.0.1").accepts_report(2), Acceptance::Accepted);
         assert_eq!(v("6.0.2").accepts_report(3), Acceptance::Unknown);
+        assert!(v("6.0.0").is_since("6.0") && v("6.0.9").is_since("6.0.9") && v("10.0.0").is_since("7.0"));
+        assert!(!v("5.0.9").is_since("6.0") && !v("6.0.8").is_since("6.0.9"));
         for bad in ["", "7", "7.0", "7.0.0.0", "a.b.c", "7..0", "+7.0.0"] {
             assert!(bad.parse::<CcfVersion>().is_err(), "{bad}");
         }
