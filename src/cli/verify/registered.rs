@@ -19,7 +19,7 @@ pub fn check(proposal: &Proposal, policy: &JoinPolicy, ccf: Option<CcfVersion>) 
         }
     }
     for list in lists(policy) {
-        leaves(&list, proposal, &mut found);
+        leaves(list, proposal, &mut found);
     }
     found
 }
@@ -60,65 +60,98 @@ fn read_minimum(value: &Value, product: Product) -> Option<MinimumTcb> {
     }
 }
 
-/// One list of the policy: what it is called, the actions on it, their argument, and what stands in it.
-struct List<'a> {
+/// One list of the policy: what it is called, the actions on it, what of their arguments is in it, and what stands in it.
+struct List {
     name: &'static str,
-    add: &'static str,
+    adds: &'static [&'static str],
     remove: &'static str,
-    argument: &'static str,
-    values: Vec<&'a str>,
+    arguments: &'static [&'static str],
+    values: Vec<String>,
 }
 
-fn lists(policy: &JoinPolicy) -> Vec<List<'_>> {
-    let list = |name, add, remove, argument, values| List { name, add, remove, argument, values };
-    fn texts(values: &[String]) -> Vec<&str> {
-        values.iter().map(String::as_str).collect()
+fn lists(policy: &JoinPolicy) -> Vec<List> {
+    fn list(
+        name: &'static str,
+        adds: &'static [&'static str],
+        remove: &'static str,
+        arguments: &'static [&'static str],
+        values: Vec<String>,
+    ) -> List {
+        List { name, adds, remove, arguments, values }
     }
+    let (snp, virtual_) = (&policy.snp, &policy.virtual_);
+    let feeds = snp.uvm_endorsements.iter().flat_map(|(did, feeds)| {
+        let names = feeds.as_object().into_iter().flat_map(|feeds| feeds.keys());
+        names.map(move |feed| format!("{did} {feed}"))
+    });
     vec![
-        list("SGX measurement", "add_node_code", "remove_node_code", "code_id", texts(&policy.sgx.measurements)),
+        list("SGX measurement", &["add_node_code"], "remove_node_code", &["code_id"], policy.sgx.measurements.clone()),
         list(
             "SNP host data",
-            "add_snp_host_data",
+            &["add_snp_host_data"],
             "remove_snp_host_data",
-            "host_data",
-            policy.snp.host_data.keys().map(String::as_str).collect(),
+            &["host_data"],
+            snp.host_data.keys().cloned().collect(),
+        ),
+        list(
+            "SNP measurement",
+            &["add_snp_measurement"],
+            "remove_snp_measurement",
+            &["measurement"],
+            snp.measurements.clone(),
+        ),
+        list(
+            "UVM endorsement",
+            &["add_snp_uvm_endorsement"],
+            "remove_snp_uvm_endorsement",
+            &["did", "feed"],
+            feeds.collect(),
+        ),
+        list(
+            "minimum TCB",
+            &["set_snp_minimum_tcb_version", "set_snp_minimum_tcb_version_hex"],
+            "remove_snp_minimum_tcb_version",
+            &["cpuid"],
+            snp.tcb_versions.keys().cloned().collect(),
         ),
         list(
             "virtual host data",
-            "add_virtual_host_data",
+            &["add_virtual_host_data"],
             "remove_virtual_host_data",
-            "host_data",
-            texts(&policy.virtual_.host_data),
+            &["host_data"],
+            virtual_.host_data.clone(),
         ),
         list(
             "virtual measurement",
-            "add_virtual_measurement",
+            &["add_virtual_measurement"],
             "remove_virtual_measurement",
-            "measurement",
-            texts(&policy.virtual_.measurements),
+            &["measurement"],
+            virtual_.measurements.clone(),
         ),
     ]
 }
 
 /// What a list holds after the proposal, and whether what it removes is there.
-fn leaves(list: &List<'_>, proposal: &Proposal, found: &mut Checks) {
-    let mut values = list.values.clone();
+fn leaves(list: List, proposal: &Proposal, found: &mut Checks) {
+    let List { name, adds, remove, arguments, mut values } = list;
     let mut removed = false;
     for action in proposal.actions() {
-        let Some(value) = action.text(list.argument) else { continue };
-        if action.name == list.add {
+        let Some(value) = arguments.iter().map(|argument| action.text(argument)).collect::<Option<Vec<_>>>() else {
+            continue;
+        };
+        let value = value.join(" ");
+        if adds.contains(&action.name.as_str()) {
             values.push(value);
-        } else if action.name == list.remove {
+        } else if action.name == remove {
             removed = true;
             if !values.contains(&value) {
-                found
-                    .warn("not-registered", format!("{}: {value} is not registered, so nothing is removed", list.name));
+                found.warn("not-registered", format!("{name}: {value} is not registered, so nothing is removed"));
             }
             values.retain(|other| *other != value);
         }
     }
     if removed && values.is_empty() {
-        found.warn("last-value", format!("no {} stays registered: no such node can join any more", list.name));
+        found.warn("last-value", format!("no {name} stays registered: no node that needs one can join any more"));
     }
 }
 
@@ -134,6 +167,7 @@ mod tests {
         let policy = json!({
             "snp": {
                 "hostData": {"aa": ""},
+                "measurements": ["ee"],
                 "uvmEndorsements": {DID: {"f": {"svn": "101"}}},
                 "tcbVersions": {"00a00f11": {"boot_loader": 4, "tee": 0, "snp": 24, "microcode": 219}},
             },
@@ -159,5 +193,12 @@ mod tests {
         assert_eq!(told("remove_snp_host_data", json!({"host_data": "aa"}), None), ["last-value"]);
         assert_eq!(told("remove_virtual_host_data", json!({"host_data": "dd"}), None), ["not-registered"]);
         assert!(told("remove_virtual_host_data", json!({"host_data": "bb"}), None).is_empty());
+        assert_eq!(told("remove_snp_measurement", json!({"measurement": "dd"}), None), ["not-registered"]);
+        assert_eq!(told("remove_snp_measurement", json!({"measurement": "ee"}), None), ["last-value"]);
+        assert_eq!(told("remove_snp_uvm_endorsement", json!({"did": DID, "feed": "g"}), None), ["not-registered"]);
+        assert_eq!(told("remove_snp_uvm_endorsement", json!({"did": DID, "feed": "f"}), None), ["last-value"]);
+        let cpuid = |cpuid: &str| json!({"cpuid": cpuid});
+        assert_eq!(told("remove_snp_minimum_tcb_version", cpuid("00a10f11"), None), ["not-registered"]);
+        assert_eq!(told("remove_snp_minimum_tcb_version", cpuid("00a00f11"), None), ["last-value"]);
     }
 }
