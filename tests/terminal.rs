@@ -143,8 +143,11 @@ fn a_pin_is_asked_for_and_not_shown() {
         proposal("proposal.json");
         let sign = ["sign", "--yes", "--type", "proposal", "--content", "proposal.json", "-o", "out.cose", "--key"];
         let sign = [&sign[..], &["pkcs11:?module-name=softhsm2"]].concat();
+        let plain = "PIN of token \"a token\": ";
+        let Some((status, shown)) = at_terminal(place, &sign, &[(plain, "")]) else { return };
+        assert!(status == 2 && shown.contains("an empty PIN was given, which was not tried"), "{shown}");
         let wrong = "0000";
-        let Some((status, shown)) = at_terminal(place, &sign, &[("PIN of token \"a token\": ", wrong)]) else { return };
+        let Some((status, shown)) = at_terminal(place, &sign, &[(plain, wrong)]) else { return };
         assert!(status == 1 && shown.contains("the PIN is wrong; there are tries left"), "{shown}");
         // Now the token warns.
         let prompt = "PIN of token \"a token\" (it was wrong before): ";

@@ -46,13 +46,15 @@ impl List {
 fn as_json(key: &TokenKey) -> serde_json::Value {
     json!({
         "uri": key.uri.to_string(),
+        "named_alone": key.is_named_alone,
         "token": key.token,
-        "label": key.uri.object,
-        "id": key.uri.id.as_ref().map(hex::encode),
+        "label": key.uri.object.as_ref().filter(|label| !label.is_empty()),
+        "id": key.uri.id.as_ref().filter(|id| !id.is_empty()).map(hex::encode),
         "kind": key.kind,
         "algorithm": key.algorithm,
         "can_sign": key.can_sign,
         "always_authenticate": key.always_authenticate,
+        "shows_public_key": key.shows_public_key,
         "member_ids": key.certificates.iter().map(|c| c.member_id()).collect::<Vec<_>>(),
     })
 }
@@ -76,8 +78,14 @@ fn describe(key: &TokenKey) -> String {
         (Some(true), true) => "signs, with the PIN each time",
     };
     let mut text = format!("{}\n  {kind}, {signs}\n", key.uri);
+    if !key.is_named_alone {
+        text += "  another key has the same label and id, so no URI names this one alone: give one of them an id of its own\n  \
+                 with the token's own tool\n";
+    }
     for certificate in &key.certificates {
-        text += &format!("  member {}\n", certificate.member_id());
+        let how =
+            if key.shows_public_key { "" } else { ", by its certificate's id: the token does not show the public key" };
+        text += &format!("  member {}{how}\n", certificate.member_id());
     }
     if key.certificates.is_empty() {
         text += "  no certificate on the token: give it with --cert\n";

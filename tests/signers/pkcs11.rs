@@ -97,6 +97,9 @@ fn what_is_wrong_with_a_token_is_told() {
             );
             let nobody = chain(&opened("token=a%20token;id=%01", None, Pin(None)).await.unwrap_err());
             assert!(nobody.contains("no PIN for token \"a token\"") && nobody.contains("nobody knows"), "{nobody}");
+            // An empty PIN costs no try: the next wrong one is the first that counts.
+            let empty = chain(&opened("token=a%20token;id=%01", None, Pin(Some(""))).await.unwrap_err());
+            assert!(empty.contains("an empty PIN was given, which was not tried"), "{empty}");
             let wrong = chain(&opened("token=a%20token;id=%01", None, Pin(Some("0000"))).await.unwrap_err());
             assert!(wrong.contains("the PIN is wrong; there are tries left, but not all"), "{wrong}");
 
@@ -209,6 +212,89 @@ fn keys_are_listed_as_uris_that_open_them() {
                 let signature = signer.sign(b"x").await.unwrap();
                 keys.certificate().verify(b"x", &signature).unwrap();
             }
+        });
+    });
+}
+
+#[test]
+fn a_certificate_of_another_key_is_not_listed_as_this_ones() {
+    in_child("signers::pkcs11::a_certificate_of_another_key_is_not_listed_as_this_ones", &[], |_| {
+        let token = Token::new(TOKEN);
+        let (one, two) = (keys("one", Algorithm::ES384), keys("two", Algorithm::ES384));
+        let shown = Kind { certificate: false, public_key: true, ..PLAIN };
+        token.add(&one, "one", 1, &shown);
+        token.add(&two, "hidden", 2, &Kind { certificate: false, ..PLAIN });
+        for id in [1, 2] {
+            token.add_certificate(&two, "old", &[id]);
+        }
+        // Two keys of one id, told apart by their labels.
+        token.add(&one, "a", 3, &Kind { certificate: true, ..shown });
+        token.add(&two, "b", 3, &Kind { certificate: true, ..shown });
+        token.log_out();
+        run(async {
+            let KeyUri::Pkcs11(uri) = uri("token=a%20token") else { panic!() };
+            let listed = list_token_keys(&uri, &Pin(Some(PIN))).await.unwrap();
+            let of = |label: &str| {
+                let key = listed.iter().find(|key| key.uri.object.as_deref() == Some(label)).unwrap();
+                assert_eq!(key.can_sign, Some(true));
+                (key.certificates.iter().map(|c| c.member_id()).collect::<Vec<_>>(), key.shows_public_key)
+            };
+            assert_eq!(of("one"), (vec![], true));
+            assert_eq!(of("hidden"), (vec![two.certificate().member_id()], false));
+            assert_eq!(of("a"), (vec![one.certificate().member_id()], true));
+            assert_eq!(of("b"), (vec![two.certificate().member_id()], true));
+            for (label, keys) in [("a", &one), ("b", &two)] {
+                let signer = opened(&format!("object={label};id=%03"), None, Pin(Some(PIN))).await.unwrap();
+                assert_eq!(signer.certificate(), keys.certificate());
+            }
+        });
+    });
+}
+
+#[test]
+fn keys_without_a_name_of_their_own_are_listed_for_what_they_are() {
+    in_child("signers::pkcs11::keys_without_a_name_of_their_own_are_listed_for_what_they_are", &[], |_| {
+        let token = Token::new(TOKEN);
+        let all: Vec<_> = (0..6).map(|_| keys("member", Algorithm::ES384)).collect();
+        let names: [(&str, &[u8]); 6] =
+            [("", b""), ("", b"4"), ("x", b""), ("x", b"5"), ("twin", b"6"), ("twin", b"6")];
+        for (keys, (label, id)) in all.iter().zip(names) {
+            token.add_named(keys, label, id, &Kind { certificate: false, ..PLAIN });
+        }
+        token.log_out();
+        run(async {
+            let KeyUri::Pkcs11(wanted) = uri("") else { panic!() };
+            let listed = list_token_keys(&wanted, &Pin(Some(PIN))).await.unwrap();
+            let mut texts: Vec<_> = listed
+                .iter()
+                .map(|key| {
+                    let uri = key.uri.to_string();
+                    let uri = uri.split('?').next().unwrap().trim_start_matches("pkcs11:token=a%20token;");
+                    (uri.to_owned(), key.is_named_alone)
+                })
+                .collect();
+            texts.sort();
+            let expected = [
+                ("id=%34", true),
+                ("object=;id=", true),
+                ("object=twin;id=%36", false),
+                ("object=twin;id=%36", false),
+                ("object=x;id=", true),
+                ("object=x;id=%35", true),
+            ];
+            assert_eq!(texts, expected.map(|(uri, alone)| (uri.to_owned(), alone)));
+            for key in listed.iter().filter(|key| key.is_named_alone) {
+                let uri: KeyUri = key.uri.to_string().parse().unwrap();
+                let mut opened = 0;
+                for keys in &all {
+                    let signer = open_uri(&uri, Some(keys), Pin(Some(PIN))).await.unwrap();
+                    opened += usize::from(keys.certificate().verify(b"x", &signer.sign(b"x").await.unwrap()).is_ok());
+                }
+                assert_eq!(opened, 1, "{uri}");
+            }
+            let twins = refusal("object=twin", None).await;
+            assert!(twins.contains("no URI names one of those") && !twins.contains("add the id"), "{twins}");
+            assert!(refusal("object=x", None).await.contains("add the id"));
         });
     });
 }

@@ -79,9 +79,10 @@ pub struct Kind {
     pub sign: bool,
     pub always_authenticate: bool,
     pub certificate: bool,
+    pub public_key: bool,
 }
 
-pub const PLAIN: Kind = Kind { sign: true, always_authenticate: false, certificate: true };
+pub const PLAIN: Kind = Kind { sign: true, always_authenticate: false, certificate: true, public_key: false };
 
 impl Token {
     /// Initialises the next free slot.
@@ -102,6 +103,11 @@ impl Token {
 
     /// Puts a key and its certificate on the token.
     pub fn add(&self, keys: &NewKeys, label: &str, id: u8, kind: &Kind) {
+        self.add_named(keys, label, &[id], kind);
+    }
+
+    /// As [`Self::add`], with an id of any length.
+    pub fn add_named(&self, keys: &NewKeys, label: &str, id: &[u8], kind: &Kind) {
         let folder = tempfile::tempdir().unwrap();
         let pem = std::fs::read_to_string(keys.write(folder.path(), false).unwrap().private_key).unwrap();
         let certificate = keys.certificate();
@@ -112,15 +118,7 @@ impl Token {
             Algorithm::ES384 => ("06052b81040022", p384::SecretKey::from_pkcs8_pem(&pem).unwrap().to_bytes().to_vec()),
             Algorithm::ES512 => ("06052b81040023", p521::SecretKey::from_pkcs8_pem(&pem).unwrap().to_bytes().to_vec()),
         };
-        let common = |class| {
-            vec![
-                Attribute::Class(class),
-                Attribute::Token(true),
-                Attribute::Label(label.into()),
-                Attribute::Id(vec![id]),
-            ]
-        };
-        let mut private = common(ObjectClass::PRIVATE_KEY);
+        let mut private = common(ObjectClass::PRIVATE_KEY, label, id);
         private.extend([
             Attribute::KeyType(KeyType::EC),
             Attribute::Private(true),
@@ -134,16 +132,35 @@ impl Token {
             private.push(Attribute::AlwaysAuthenticate(true));
         }
         self.session.create_object(&private).unwrap();
-        if kind.certificate {
-            let mut object = common(ObjectClass::CERTIFICATE);
-            object.extend([
-                Attribute::CertificateType(CertificateType::X_509),
+        if kind.public_key {
+            let point = certificate.public_key();
+            let head: &[u8] =
+                if point.len() > 127 { &[0x04, 0x81, point.len() as u8] } else { &[0x04, point.len() as u8] };
+            let mut public = common(ObjectClass::PUBLIC_KEY, label, id);
+            public.extend([
+                Attribute::KeyType(KeyType::EC),
                 Attribute::Private(false),
-                Attribute::Subject(vec![0x30, 0]),
-                Attribute::Value(certificate.der().to_vec()),
+                Attribute::Verify(true),
+                Attribute::EcParams(hex::decode(oid).unwrap()),
+                Attribute::EcPoint([head, &point[..]].concat()),
             ]);
-            self.session.create_object(&object).unwrap();
+            self.session.create_object(&public).unwrap();
         }
+        if kind.certificate {
+            self.add_certificate(keys, label, id);
+        }
+    }
+
+    /// Puts a certificate on the token.
+    pub fn add_certificate(&self, keys: &NewKeys, label: &str, id: &[u8]) {
+        let mut object = common(ObjectClass::CERTIFICATE, label, id);
+        object.extend([
+            Attribute::CertificateType(CertificateType::X_509),
+            Attribute::Private(false),
+            Attribute::Subject(vec![0x30, 0]),
+            Attribute::Value(keys.certificate().der().to_vec()),
+        ]);
+        self.session.create_object(&object).unwrap();
     }
 
     /// Ends the owner's log-in, which would otherwise count for everything in this process.
@@ -151,4 +168,8 @@ impl Token {
         self.session.logout().unwrap();
         drop(self.module);
     }
+}
+
+fn common(class: ObjectClass, label: &str, id: &[u8]) -> Vec<Attribute> {
+    vec![Attribute::Class(class), Attribute::Token(true), Attribute::Label(label.into()), Attribute::Id(id.to_vec())]
 }

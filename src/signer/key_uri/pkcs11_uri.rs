@@ -11,8 +11,8 @@ use super::{KeyUriError, decode, decode_text, encode, encode_path};
 /// |---|---|
 /// | `token`, `manufacturer`, `model`, `serial` | the token |
 /// | `slot-id` | the slot that holds the token (decimal) |
-/// | `object` | the key's label (CKA_LABEL) |
-/// | `id` | the key's CKA_ID, as percent-encoded bytes |
+/// | `object` | the key's label (CKA_LABEL); empty for a key that has none |
+/// | `id` | the key's CKA_ID, as percent-encoded bytes; empty for a key that has none |
 /// | `type` | always `private`, if it is there |
 /// | `module-path` | the PKCS#11 module, as an absolute path |
 /// | `module-name` | or its name, looked for in the system's library folders |
@@ -98,7 +98,6 @@ impl Pkcs11Uri {
             "model" => self.model = Some(text()?),
             "serial" => self.serial = Some(text()?),
             "object" => self.object = Some(text()?),
-            "id" if value.is_empty() => return Err(KeyUriError::part(name, "is empty")),
             "id" => self.id = Some(decode(name, value)?),
             "slot-id" => {
                 let digits = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
@@ -228,6 +227,9 @@ mod tests {
         assert_eq!(parse(&uri.to_string()), Ok(uri));
         assert_eq!(parse("pkcs11:type=private?module-name=softhsm2").unwrap().token, None);
         assert_eq!(parse("pkcs11:"), Ok(Pkcs11Uri::default()));
+        let nameless = parse("pkcs11:object=;id=").unwrap();
+        assert_eq!((nameless.object.as_deref(), nameless.id.as_deref()), (Some(""), Some(&[][..])));
+        assert_eq!(nameless.to_string(), "pkcs11:object=;id=");
         for same in ["file:/p", "file:///p", "file://localhost/p", "/p"] {
             let uri = parse(&format!("pkcs11:?pin-source={same}")).unwrap();
             assert_eq!(uri.pin_source, Some("/p".into()), "{same}");
@@ -241,7 +243,6 @@ mod tests {
             ("pkcs11:token=a;token=b", "token"),
             ("pkcs11:token=%f", "token"),
             ("pkcs11:token=%ff", "token"),
-            ("pkcs11:id=", "id"),
             ("pkcs11:id=%0", "id"),
             ("pkcs11:slot-id=+1", "slot-id"),
             ("pkcs11:slot-id=99999999999999999999", "slot-id"),

@@ -1,5 +1,6 @@
 //! A session on a token: which token, and logging in to it.
 
+use std::io;
 use std::sync::Arc;
 
 use cryptoki::context::Pkcs11;
@@ -77,7 +78,12 @@ fn pin(token: &TokenInfo, uri: &Pkcs11Uri, pins: &dyn PinSource) -> Result<Optio
             AuthPin::from(std::str::from_utf8(pin.as_bytes()).unwrap_or_default())
         }
         None => {
-            let pin = pins.pin(&label, tries).map_err(|source| Pkcs11Error::NoPin { token: label, source })?;
+            let given = pins.pin(&label, tries).and_then(|pin| match pin.is_empty() {
+                // No token has an empty one: it would only cost a try.
+                true => Err(io::Error::other("an empty PIN was given, which was not tried")),
+                false => Ok(pin),
+            });
+            let pin = given.map_err(|source| Pkcs11Error::NoPin { token: label, source })?;
             AuthPin::from(pin.as_str())
         }
     };

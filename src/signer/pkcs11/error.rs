@@ -139,12 +139,14 @@ pub enum Pkcs11Error {
         present: Vec<String>,
     },
     /// More than one private key.
-    #[error("the key URI fits several private keys on token {token:?}: {}; add the id of the one you mean", present.join(", "))]
+    #[error("the key URI fits several private keys on token {token:?}: {}; {advice}", present.join(", "))]
     SeveralKeys {
         /// The token.
         token: String,
         /// Those that it fits.
         present: Vec<String>,
+        /// How one of them can be named.
+        advice: &'static str,
     },
     /// A key on no curve that CCF takes.
     #[error("the key {key} is not on P-256, P-384 or P-521: CCF takes members' keys on these only")]

@@ -1,5 +1,6 @@
 //! A private key on a token: finding it, its certificate, and signing with it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use ccf_gov_pkcs11_sign::SignCall;
@@ -83,7 +84,7 @@ impl Card {
                 let present = names(&all.iter().collect::<Vec<_>>());
                 return Err(Pkcs11Error::KeyNotFound { token, wanted: wanted(uri), present });
             }
-            _ => return Err(Pkcs11Error::SeveralKeys { token, present: names(&fitting) }),
+            _ => return Err(Pkcs11Error::SeveralKeys { token, present: names(&fitting), advice: advice(&fitting) }),
         };
         let name = facts.name();
         let Some(algorithm) = facts.curve.filter(|_| facts.key_type == Some(KeyType::EC)) else {
@@ -92,8 +93,7 @@ impl Card {
         if !facts.may_sign {
             return Err(Pkcs11Error::MayNotSign { key: name });
         }
-        let public = self.objects(&same(ObjectClass::PUBLIC_KEY, facts))?;
-        let point = facts.point.clone().or_else(|| public.iter().find_map(|(_, public)| public.point.clone()));
+        let point = self.point(facts)?;
         let mut certificates = self.certificates(facts)?;
         if let (Some(point), true) = (&point, certificates.len() > 1) {
             certificates.retain(|certificate| certificate.has_key(point));
@@ -105,6 +105,24 @@ impl Card {
         let call = SignCall::load(&module).map_err(|source| Pkcs11Error::Load { path: module, source })?;
         self.key = Some(Key { handle: *handle, always_authenticate, call });
         Ok(FoundKey { token, always_authenticate, name, algorithm, point, certificates })
+    }
+
+    /// A private key's point: its own, or that of the public key with its id and label. A token can hold several such, and
+    /// where they differ nothing is known.
+    pub(super) fn point(&self, key: &Facts) -> Result<Option<Vec<u8>>, Pkcs11Error> {
+        if key.point.is_some() {
+            return Ok(key.point.clone());
+        }
+        let tied = self.objects(&same(ObjectClass::PUBLIC_KEY, key))?;
+        let points = |label: Option<&str>| {
+            let fitting = tied.iter().filter(|(_, public)| label.is_none_or(|label| public.label == label));
+            fitting.filter_map(|(_, public)| public.point.clone()).collect::<BTreeSet<_>>()
+        };
+        let mut found = points(Some(&key.label));
+        if found.is_empty() {
+            found = points(None);
+        }
+        Ok(if found.len() == 1 { found.pop_first() } else { None })
     }
 
     /// The certificates with a key's CKA_ID that a member could have.
@@ -198,7 +216,7 @@ impl Facts {
         Ok(facts)
     }
 
-    fn fit(&self, uri: &Pkcs11Uri) -> bool {
+    pub(super) fn fit(&self, uri: &Pkcs11Uri) -> bool {
         uri.object.as_deref().is_none_or(|label| label == self.label) && uri.id.as_ref().is_none_or(|id| *id == self.id)
     }
 
@@ -235,6 +253,22 @@ fn uncompressed_point(curve: Algorithm, der: &[u8]) -> Option<Vec<u8>> {
     let head: &[u8] = if curve == Algorithm::ES512 { &[0x04, 0x81, 133] } else { &[0x04, bare as u8] };
     let point = if der.len() == bare { der } else { der.strip_prefix(head)? };
     (point.len() == bare && point.first() == Some(&4)).then(|| point.to_vec())
+}
+
+/// How one of several keys can be named.
+fn advice(keys: &[&(ObjectHandle, Facts)]) -> &'static str {
+    let differ = |what: fn(&Facts) -> (&str, &[u8])| {
+        keys.iter().map(|(_, facts)| what(facts)).collect::<BTreeSet<_>>().len() == keys.len()
+    };
+    if differ(|facts| ("", &facts.id)) {
+        "add the id of the one you mean"
+    } else if differ(|facts| (&facts.label, &[])) {
+        "add the label (object) of the one you mean"
+    } else if differ(|facts| (&facts.label, &facts.id)) {
+        "add the label (object) and the id of the one you mean"
+    } else {
+        "no URI names one of those with the same label and id alone: give it an id of its own with the token's own tool"
+    }
 }
 
 /// What the URI says of the key, as a person reads it.

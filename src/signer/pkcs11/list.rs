@@ -1,7 +1,7 @@
 //! What keys are behind a module: for finding out the URI to write down.
 
 use cryptoki::context::Pkcs11;
-use cryptoki::object::{Attribute, KeyType, ObjectClass};
+use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::slot::{Slot, TokenInfo};
 
 use super::card::{self, Card};
@@ -13,8 +13,10 @@ use crate::cose::{Algorithm, MemberCertificate};
 /// A key on a token.
 #[derive(Clone, Debug)]
 pub struct TokenKey {
-    /// A URI that names this key and no other.
+    /// A URI that names this key, and no other if `is_named_alone`.
     pub uri: Pkcs11Uri,
+    /// Whether the URI names this key alone: of two keys with the same label and id none does.
+    pub is_named_alone: bool,
     /// The token's label.
     pub token: String,
     /// The algorithm, for a key on a curve that CCF takes.
@@ -25,8 +27,10 @@ pub struct TokenKey {
     pub can_sign: Option<bool>,
     /// Whether the PIN is wanted before each signature.
     pub always_authenticate: bool,
-    /// The certificates with the key's CKA_ID that a member could have.
+    /// The certificates with the key's CKA_ID that a member could have, and with its public key if the token shows that.
     pub certificates: Vec<MemberCertificate>,
+    /// Whether the token shows the public key, so that the certificates are the key's for sure.
+    pub shows_public_key: bool,
 }
 
 /// Lists the keys on all tokens that `uri` describes. If that is one token and `pins` has its PIN, it is logged in to; else
@@ -96,21 +100,38 @@ impl Card {
         let hidden = public.iter().filter(|(_, facts)| !known(facts) && !facts.id.is_empty());
         let mut found = Vec::new();
         for (_, facts) in &private {
-            found.push(self.describe(base, facts, Some(facts.may_sign))?);
+            found.push(self.describe(base, facts, &private, Some(facts.may_sign))?);
         }
         // With a private key of the same id it is that key's, under another label.
         for (_, facts) in hidden.filter(|(_, facts)| private.iter().all(|(_, key)| key.id != facts.id)) {
-            found.push(self.describe(base, facts, None)?);
+            found.push(self.describe(base, facts, &public, None)?);
         }
         found.sort_by(|a, b| (&a.uri.object, &a.uri.id).cmp(&(&b.uri.object, &b.uri.id)));
         Ok(found)
     }
 
-    fn describe(&self, base: &Pkcs11Uri, facts: &Facts, can_sign: Option<bool>) -> Result<TokenKey, Pkcs11Error> {
+    /// Describes one key of `all`.
+    fn describe(
+        &self,
+        base: &Pkcs11Uri,
+        facts: &Facts,
+        all: &[(ObjectHandle, Facts)],
+        can_sign: Option<bool>,
+    ) -> Result<TokenKey, Pkcs11Error> {
+        let point = self.point(facts)?;
         let mut certificates = self.certificates(facts)?;
-        certificates.retain(|certificate| facts.point.as_deref().is_none_or(|point| certificate.has_key(point)));
-        let object = Some(facts.label.clone()).filter(|label| !label.is_empty());
-        let id = Some(facts.id.clone()).filter(|id| !id.is_empty());
+        certificates.retain(|certificate| point.as_deref().is_none_or(|point| certificate.has_key(point)));
+        let (object, id) = (facts.label.clone(), facts.id.clone());
+        let short = Pkcs11Uri {
+            object: Some(object.clone()).filter(|label| !label.is_empty()),
+            id: Some(id.clone()).filter(|id| !id.is_empty()),
+            ..base.clone()
+        };
+        // That there is no label or no id has to be said where another key has one.
+        let full = Pkcs11Uri { object: Some(object), id: Some(id), ..base.clone() };
+        let is_alone = |uri: &Pkcs11Uri| all.iter().filter(|(_, other)| other.fit(uri)).count() == 1;
+        let has_name = short.object.is_some() || short.id.is_some();
+        let uri = if has_name && is_alone(&short) { short } else { full };
         let kind = match facts.key_type {
             Some(KeyType::EC) => "EC".into(),
             Some(KeyType::RSA) => "RSA".into(),
@@ -119,13 +140,15 @@ impl Card {
             None => "unknown".into(),
         };
         Ok(TokenKey {
-            uri: Pkcs11Uri { object, id, ..base.clone() },
+            is_named_alone: is_alone(&uri),
+            uri,
             token: self.token.label().into(),
             algorithm: facts.curve.filter(|_| facts.key_type == Some(KeyType::EC)),
             kind,
             can_sign,
             always_authenticate: facts.always_authenticate,
             certificates,
+            shows_public_key: point.is_some(),
         })
     }
 }
