@@ -36,6 +36,17 @@ fn uvm(svn: &str, valid: bool) -> Evidence {
     evidence(Kind::Uvm { uvm: Box::new(endorsement), valid })
 }
 
+#[test]
+fn an_issuer_that_nobody_knows_backs_nothing_alone() {
+    let mut item = uvm("101", true);
+    let Kind::Uvm { uvm: endorsement, .. } = &mut item.kind else { unreachable!() };
+    endorsement.did = DID.replace("I__", "J__");
+    let measurement = json!({"measurement": endorsement.measurement});
+    let known = verify_one("add_snp_measurement", measurement.clone(), &[uvm("101", true)], None);
+    let unknown = verify_one("add_snp_measurement", measurement, &[item], None);
+    assert_eq!((known.verdict(), unknown.verdict()), ("pass", "incomplete"));
+}
+
 fn policy(policy: &str) -> Evidence {
     evidence(Kind::policies(deployment::find(policy.as_bytes()).unwrap()))
 }
