@@ -142,7 +142,7 @@ impl Token {
                 Attribute::Private(false),
                 Attribute::Verify(true),
                 Attribute::EcParams(hex::decode(oid).unwrap()),
-                Attribute::EcPoint([head, &point[..]].concat()),
+                Attribute::EcPoint([head, point].concat()),
             ]);
             self.session.create_object(&public).unwrap();
         }
