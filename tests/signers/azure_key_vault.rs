@@ -340,9 +340,65 @@ async fn a_busy_vault_is_waited_for_but_not_for_ever() {
     let dated = refusal(|_| busy(429, "Fri, 31 Dec 2100 23:59:59 GMT")).await;
     assert!(dated.contains("status 429, wait 2"), "{dated}");
     let hanging = refusal(|_| Reply::hang()).await;
-    assert!(hanging.contains("did not answer as it should within 4 seconds"), "{hanging}");
+    assert!(hanging.contains("did not answer as it should: no answer within 4 seconds"), "{hanging}");
     let closing = refusal(|_| Reply::close()).await;
     assert!(closing.contains("cannot be reached"), "{closing}");
+}
+
+/// Opens the key against a vault that gives these answers first; says how often it was asked for the key, and how it went.
+async fn asked_for_key(first: Vec<u16>) -> (usize, Result<AzureKeyVaultSigner, SignerError>) {
+    let authority = Authority::new();
+    let vault = Vault::new(Algorithm::ES384);
+    let given = Some(vault.keys.certificate().clone());
+    let calls = AtomicUsize::new(0);
+    let server =
+        Server::start_as(&authority, VAULT, move |asked| match first.get(calls.fetch_add(1, Ordering::SeqCst)) {
+            Some(status) => Reply::error(*status, "Throttled", "too many"),
+            None => vault.answer(asked),
+        })
+        .await;
+    let web = Web::with_root(authority.pem.as_bytes(), &[(VAULT, server.address)]).unwrap();
+    let web = web.with_first_pause(Duration::from_millis(1));
+    let signer = AzureKeyVaultSigner::open(&uri("azurekms://consortium/member"), token(), web, given).await;
+    (server.asked().len(), signer)
+}
+
+#[tokio::test]
+async fn what_may_pass_is_tried_again_and_again() {
+    let (count, signer) = asked_for_key(vec![408, 429, 429, 429, 429, 429, 500, 502, 503, 504, 507, 599]).await;
+    assert_eq!(count, 13);
+    signer.unwrap();
+    for status in [404, 410, 501, 505] {
+        let (count, signer) = asked_for_key(vec![status]).await;
+        assert!(signer.is_err());
+        assert_eq!(count, 1, "{status}");
+    }
+    // When the time is over, what the vault says is told.
+    let throttled = refusal(|_| Reply::error(429, "Throttled", "too many")).await;
+    assert!(throttled.contains("answered 429") && throttled.contains("Throttled: too many"), "{throttled}");
+}
+
+#[tokio::test]
+async fn a_metadata_service_that_is_updated_is_waited_for() {
+    for (statuses, service, tried) in [([404, 410], false, 3), ([404, 410], true, 1), ([503, 429], true, 3)] {
+        let authority = Authority::new();
+        let calls = AtomicUsize::new(0);
+        let machine = Server::start(&authority, move |_| match statuses.get(calls.fetch_add(1, Ordering::SeqCst)) {
+            Some(status) => Reply::json(*status, &json!({"error": "updating"})),
+            None => Reply::json(200, &json!({"access_token": TOKEN})),
+        })
+        .await;
+        let vault = Vault::new(Algorithm::ES256);
+        let server = Server::start_as(&authority, VAULT, move |asked| vault.answer(asked)).await;
+        let web = Web::with_root(authority.pem.as_bytes(), &[(VAULT, server.address)]).unwrap();
+        let address: reqwest::Url = machine.url().parse().unwrap();
+        let web = web.with_metadata(address.clone()).with_first_pause(Duration::from_millis(1));
+        let endpoint = service.then(|| (address, Zeroizing::new("header".into())));
+        let credential = AzureCredential::ManagedIdentity { endpoint, client: None };
+        let signer = AzureKeyVaultSigner::open(&uri("azurekms://consortium/member"), credential, web, None).await;
+        assert_eq!(signer.is_ok(), tried == 3);
+        assert_eq!(machine.asked().len(), tried, "{statuses:?} {service}");
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::VaultError;
-use super::web::{Web, Wire};
+use super::web::{To, Web, Wire};
 use crate::files::{self, FileError};
 use crate::signer::{Passphrase, VaultKey};
 
@@ -139,7 +139,8 @@ impl AzureCredential {
                 if let Some(client) = client {
                     url.query_pairs_mut().append_pair("client_id", client);
                 }
-                Wire::get_local(url, header)
+                let to = if endpoint.is_some() { To::Machine } else { To::Metadata };
+                Wire::get_local(to, url, header)
             }
         };
         let host = request.host();

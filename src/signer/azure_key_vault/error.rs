@@ -1,7 +1,6 @@
 //! What goes wrong with a key vault.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::files::FileError;
 
@@ -32,14 +31,12 @@ pub enum VaultError {
         why: String,
     },
     /// It answered too late, or asked to wait for too long.
-    #[error("{host} did not answer as it should within {} seconds ({last})", after.as_secs())]
+    #[error("{host} did not answer as it should: {why}")]
     Timeout {
         /// The host.
         host: String,
-        /// The time it had.
-        after: Duration,
-        /// What happened last.
-        last: String,
+        /// What happened last, and how long it was waited for.
+        why: String,
     },
     /// Whoever gives tokens refused.
     #[error("{host} gives no token for the vault: {why}")]

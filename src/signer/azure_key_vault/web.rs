@@ -28,9 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const TRY: Duration = Duration::from_secs(20);
 /// The metadata service of Azure's virtual machines, which no other machine can answer for.
 const METADATA: &str = "http://169.254.169.254/";
-/// The pauses between tries where the server names none.
-const PAUSES: [Duration; 4] =
-    [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(10)];
+/// The first pause where the server names none. Each is four times the last, up to forty times the first.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// Two HTTP clients: one for the web, one for the machine itself.
 #[derive(Clone)]
@@ -38,6 +37,7 @@ pub struct Web {
     web: Client,
     local: Client,
     patience: Duration,
+    first_pause: Duration,
     metadata: Url,
 }
 
@@ -47,7 +47,18 @@ pub(super) struct Wire {
     url: Url,
     headers: HeaderMap,
     body: Option<Zeroizing<String>>,
-    local: bool,
+    to: To,
+}
+
+/// Whom a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum To {
+    /// The vault, or whoever gives tokens for it.
+    Web,
+    /// What gives tokens on the machine itself.
+    Machine,
+    /// The metadata service of a virtual machine.
+    Metadata,
 }
 
 /// An answer of any status.
@@ -83,6 +94,12 @@ impl Web {
         Self { patience, ..self }
     }
 
+    /// The same clients, but the first pause between two tries is this (a quarter of a second otherwise), and the others
+    /// are longer accordingly.
+    pub fn with_first_pause(self, first_pause: Duration) -> Self {
+        Self { first_pause, ..self }
+    }
+
     /// The same clients, with the virtual machine's metadata service elsewhere: for tests.
     pub fn with_metadata(self, metadata: Url) -> Self {
         Self { metadata, ..self }
@@ -107,45 +124,47 @@ impl Web {
         let web = more(builder().https_only(true).connect_timeout(Duration::from_secs(10))).build().map_err(failed)?;
         let local = builder().no_proxy().connect_timeout(Duration::from_secs(3)).build().map_err(failed)?;
         let metadata = Url::parse(METADATA).map_err(|e| VaultError::Client(e.to_string()))?;
-        Ok(Self { web, local, patience: PATIENCE, metadata })
+        Ok(Self { web, local, patience: PATIENCE, first_pause: FIRST_PAUSE, metadata })
     }
 
-    /// Sends a request that is safe to repeat, and repeats it when the server is busy, broken or away.
+    /// Sends a request that is safe to repeat, and repeats it when the server is busy, broken or away: as often as its
+    /// time allows.
     pub(super) async fn send(&self, request: &Wire) -> Result<Answer, VaultError> {
         let end = Instant::now() + self.patience;
-        let mut pauses = PAUSES.into_iter();
+        let left = || end.saturating_duration_since(Instant::now());
+        let mut pause = self.first_pause;
         loop {
-            let left = end.saturating_duration_since(Instant::now());
-            let tried = match tokio::time::timeout(TRY.min(left), self.once(request)).await {
-                Ok(tried) => tried,
-                Err(_) => {
-                    Err(VaultError::Timeout { host: request.host(), after: self.patience, last: "no answer".into() })
-                }
-            };
-            let wait = match &tried {
-                Ok(answer) if answer.is_passing() => answer.retry_after(),
+            let time = TRY.min(left());
+            let tried = tokio::time::timeout(time, self.once(request)).await.unwrap_or_else(|_| {
+                let why = format!("no answer within {} seconds", time.as_secs_f32().round().max(1.0));
+                Err(VaultError::Timeout { host: request.host(), why })
+            });
+            let asked = match &tried {
+                Ok(answer) if answer.is_passing(request.to) => answer.retry_after(),
                 // A machine without the metadata service never gets one.
-                Err(VaultError::Unreachable { .. } | VaultError::Timeout { .. }) if !request.local => None,
+                Err(VaultError::Unreachable { .. } | VaultError::Timeout { .. }) if request.to == To::Web => None,
                 _ => return tried,
             };
-            let Some(pause) = pauses.next() else { return tried };
-            let pause = wait.unwrap_or(pause);
-            if pause >= end.saturating_duration_since(Instant::now()) {
-                let last = match tried {
-                    Ok(answer) => format!("status {}, wait {} seconds", answer.status, pause.as_secs()),
-                    Err(error) => return Err(error),
-                };
-                return Err(VaultError::Timeout { host: request.host(), after: self.patience, last });
+            match (&tried, asked) {
+                (Ok(answer), Some(asked)) if asked >= left() => {
+                    let why = format!("status {}, wait {} seconds, which is too long", answer.status, asked.as_secs());
+                    return Err(VaultError::Timeout { host: request.host(), why });
+                }
+                (_, None) if pause >= left() => return tried,
+                _ => {}
             }
-            tracing::debug!(host = request.host(), seconds = pause.as_secs_f32(), "waiting before the next try");
-            tokio::time::sleep(pause).await;
+            // "At once" would be as fast as both can.
+            let wait = asked.map_or(pause, |asked| asked.max(self.first_pause));
+            tracing::debug!(host = request.host(), seconds = wait.as_secs_f32(), "waiting before the next try");
+            tokio::time::sleep(wait).await;
+            pause = (pause * 4).min(self.first_pause * 40);
         }
     }
 
     async fn once(&self, request: &Wire) -> Result<Answer, VaultError> {
         let host = request.host();
         let failed = |e: reqwest::Error| VaultError::Unreachable { host: request.host(), why: innermost(&e) };
-        let client = if request.local { &self.local } else { &self.web };
+        let client = if request.to == To::Web { &self.web } else { &self.local };
         let mut builder = client.request(request.method.clone(), request.url.clone()).headers(request.headers.clone());
         if let Some(body) = &request.body {
             // The copy is wiped when it was sent.
@@ -185,24 +204,24 @@ impl Wire {
         value.set_sensitive(true);
         let mut headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        Ok(Self { method, url, headers, body: body.map(Zeroizing::new), local: false })
+        Ok(Self { method, url, headers, body: body.map(Zeroizing::new), to: To::Web })
     }
 
     /// A form, as Entra ID takes it.
     pub(super) fn post_form(url: Url, form: Zeroizing<String>) -> Self {
         let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
         let headers = HeaderMap::from_iter([(CONTENT_TYPE, kind)]);
-        Self { method: Method::POST, url, headers, body: Some(form), local: false }
+        Self { method: Method::POST, url, headers, body: Some(form), to: To::Web }
     }
 
     /// A request to the machine itself.
-    pub(super) fn get_local(url: Url, header: (&'static str, Zeroizing<String>)) -> Self {
+    pub(super) fn get_local(to: To, url: Url, header: (&'static str, Zeroizing<String>)) -> Self {
         let mut headers = HeaderMap::new();
         if let Ok(mut value) = HeaderValue::from_str(&header.1) {
             value.set_sensitive(true);
             headers.insert(HeaderName::from_static(header.0), value);
         }
-        Self { method: Method::GET, url, headers, body: None, local: true }
+        Self { method: Method::GET, url, headers, body: None, to }
     }
 
     pub(super) fn host(&self) -> String {
@@ -212,8 +231,15 @@ impl Wire {
 
 impl Answer {
     /// Whether the same request may succeed a little later.
-    fn is_passing(&self) -> bool {
-        matches!(self.status, 408 | 429 | 500 | 502 | 503 | 504)
+    fn is_passing(&self, of: To) -> bool {
+        match self.status {
+            // What the server does not know (501: the method, 505: the version of HTTP) it will not know later.
+            501 | 505 => false,
+            408 | 429 | 500..=599 => true,
+            // Microsoft, "Azure Instance Metadata Service": 404 and 410 come while the service is updated.
+            404 | 410 => of == To::Metadata,
+            _ => false,
+        }
     }
 
     /// How long to wait, from seconds or a date (RFC 9110, section 10.2.3).
