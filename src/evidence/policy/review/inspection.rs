@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use crate::evidence::snp::did_x509;
+
 use super::super::contents::{Container, command_line, shorten};
 use super::super::rego::Module;
 use super::{ENDING_RULES, RULES, Review};
@@ -134,7 +136,7 @@ impl Review {
         for fragment in self.fragments.clone() {
             let feed = shorten(fragment.feed.as_deref().unwrap_or("a fragment without a feed"));
             self.warn("fragment", format!("whoever issues {feed} may add {}", fragment.includes.join(", ")));
-            let pinned = |issuer: &str| issuer.starts_with("did:x509:0:sha") && issuer.contains("::");
+            let pinned = |issuer: &str| did_x509::check_syntax(issuer).is_ok();
             if !fragment.issuer.as_deref().is_some_and(pinned) {
                 self.warn("fragment-unpinned", format!("the issuer of {feed} is not pinned by a did:x509"));
             }

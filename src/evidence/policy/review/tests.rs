@@ -66,7 +66,7 @@ fn every_mistake_of_a_policy_has_its_warning() {
         ),
         (
             "containers := [",
-            "fragments := [{\"feed\": \"f\", \"issuer\": \"did:x509:0:sha256:A::eku:1\", \"minimum_svn\": \"1\"}]\ncontainers := [",
+            "fragments := [{\"feed\": \"f\", \"issuer\": \"did:x509:0:sha256:I__iuL25oXEVFdTP_aBLx_eT1RPHbCQ_ECBQfYZpt9s::eku:1.3.6\", \"minimum_svn\": \"1\"}]\ncontainers := [",
             "fragment-svn",
         ),
         ("containers := [", "external_processes := [{\"command\": [\"ls\"]}]\ncontainers := [", "external-process"),
@@ -114,7 +114,7 @@ fn every_mistake_of_a_policy_has_its_warning() {
         ("containers := [", "allow_environment_variable_dropping := true\ncontainers := [", "variable-dropping"),
         (
             "containers := [",
-            "fragments := [{\"feed\": \"f\", \"issuer\": \"did:x509:0:sha256:A::eku:1\"}]\ncontainers := [",
+            "fragments := [{\"feed\": \"f\", \"issuer\": \"did:x509:0:sha256:I__iuL25oXEVFdTP_aBLx_eT1RPHbCQ_ECBQfYZpt9s::eku:1.3.6\"}]\ncontainers := [",
             "fragment-svn",
         ),
         ("package policy", "\u{feff}package policy", "byte-order-mark"),
@@ -132,7 +132,7 @@ fn what_the_tools_of_today_write_is_understood() {
     let policy = format!(
         "package policy\n\nimport future.keywords.every\nimport future.keywords.in\n\napi_version := \"0.11.0\"\n\
          framework_version := \"0.2.3\"\n\nfragments := [\n  {{\n    \"feed\": \"f\",\n    \"includes\": [\n      \
-         \"containers\"\n    ],\n    \"issuer\": \"did:x509:0:sha256:A::eku:1.2\",\n    \"minimum_svn\": \"4\"\n  }}\n]\n\n\
+         \"containers\"\n    ],\n    \"issuer\": \"did:x509:0:sha256:I__iuL25oXEVFdTP_aBLx_eT1RPHbCQ_ECBQfYZpt9s::eku:1.3.6\",\n    \"minimum_svn\": \"4\"\n  }}\n]\n\n\
          containers := [{{\"command\":null,\"env_rules\":[{{\"pattern\":\"T(E)?MP=.+\",\"required\":false,\"strategy\":\"re2\"}},\
          {{\"pattern\":\"HOSTNAME=.+\",\"strategy\":\"re2\"}}],\"layers\":[\"00\"],\"user\":{{\"user_idname\":\
          {{\"pattern\":\"\",\"strategy\":\"any\"}}}},\"signals\":[15],\"seccomp_profile_sha256\":\"\"}}]\n\n\
