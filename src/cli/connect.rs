@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use super::common::Context;
 use super::error::{CliError, Kind};
 use ccf_gov::cose::CreatedAt;
 use ccf_gov::files;
-use ccf_gov::service::{NodeAddress, Options, Refusal, Service, ServiceError};
+use ccf_gov::service::{NodeAddress, Options, Refusal, Service, ServiceError, Settled};
 
 const MAX_CERTIFICATE: u64 = 64 << 10;
 
@@ -40,6 +42,34 @@ impl Context {
             error
         })
     }
+}
+
+impl Context {
+    /// Reads of the service's state: what was read, and whether it is committed. If it is not, that is said.
+    pub async fn read<T>(
+        &self,
+        service: &Service,
+        read: impl AsyncFn() -> Result<T, CliError>,
+    ) -> Result<(T, bool), CliError> {
+        let Settled { value, committed, transaction } = service.settled(read).await?;
+        if !committed {
+            self.output.warn(match transaction {
+                Some(id) => format!(
+                    "this is the state at transaction {id}, which is not committed yet: an election may still undo it"
+                ),
+                None => "the service does not say at which transaction this is its state, so nobody can tell whether it is committed".into(),
+            });
+        }
+        Ok((value, committed))
+    }
+}
+
+/// The service's own object, with whether it is committed.
+pub fn with_committed(mut json: Value, committed: bool) -> Value {
+    if let Value::Object(object) = &mut json {
+        object.insert("committed".into(), json!(committed));
+    }
+    json
 }
 
 impl From<ServiceError> for CliError {

@@ -1,5 +1,6 @@
 //! A service as a whole: every request goes to the node that can answer it best, and on to the next if it can't.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -51,11 +52,13 @@ impl Options {
 pub struct Service {
     http: Http,
     api_version: String,
-    patience: Duration,
+    pub(super) patience: Duration,
     progress: Option<Progress>,
     given: Vec<NodeAddress>,
     order: Mutex<Vec<NodeAddress>>,
     committed: Mutex<Option<TransactionId>>,
+    /// The newest seqno of each view that a read showed.
+    pub(super) seen: Mutex<BTreeMap<u64, u64>>,
 }
 
 impl Service {
@@ -77,6 +80,7 @@ impl Service {
             given: options.addresses,
             order: Mutex::new(survey.order),
             committed: Mutex::new(None),
+            seen: Mutex::new(BTreeMap::new()),
         };
         for (node, failure) in &survey.failures {
             service.report(&format!("{node} is passed over: {failure}"));
@@ -118,6 +122,7 @@ impl Service {
     /// Reads `path` from the first node that can answer; waits out elections.
     pub(super) async fn read(&self, doing: &str, path: &str) -> Result<Reply, ServiceError> {
         let reply = self.read_any(doing, &Request::get(path)).await?;
+        self.remember_seen(reply.transaction);
         match reply.status.is_success() {
             true => Ok(reply),
             false => Err(refused(doing, &reply)),

@@ -17,6 +17,7 @@ mod model;
 mod node_api;
 mod nodes;
 mod outcome;
+mod settle;
 mod submit;
 
 pub use address::{AddressError, NodeAddress};
@@ -30,4 +31,5 @@ pub use model::{
     VirtualPolicy, VoteFailure,
 };
 pub use outcome::Outcome;
+pub use settle::Settled;
 pub use submit::Submission;

@@ -19,6 +19,47 @@ async fn the_service_is_shown() {
     assert!(field.run(&["service", "app"]).await.done()["endpoints"].is_object());
     assert!(field.run(&["service", "constitution"]).await.done()["constitution"].is_string());
     assert_eq!(field.run(&["proposal", "list"]).await.done()["value"], serde_json::json!([]));
+    for command in [
+        &["service", "info"][..],
+        &["service", "join-policy"],
+        &["service", "constitution"],
+        &["service", "app"],
+        &["member", "list"],
+        &["node", "list"],
+        &["proposal", "list"],
+    ] {
+        let ran = field.run(command).await;
+        assert_eq!((&ran.done()["committed"], ran.stderr.as_str()), (&true.into(), ""), "{command:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_committed_is_said_to_be_so_and_verifies_nothing() {
+    let authority = Authority::new();
+    let server = Server::start(&authority, |asked| {
+        let body = match asked.path() {
+            "/gov/service/members" | "/gov/service/nodes" => serde_json::json!({"value": []}),
+            "/node/attestations" => serde_json::json!({"attestations": []}),
+            "/node/version" => serde_json::json!({"ccf_version": "ccf-7.0.0"}),
+            path if path.starts_with("/gov/service/transactions/") => serde_json::json!({"status": "Pending"}),
+            "/gov/service/join-policy" => serde_json::json!({}),
+            _ => return Reply::error(404, "ResourceNotFound", "Unknown path"),
+        };
+        Reply::at("2.5", &body)
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("cert.pem"), &authority.pem).unwrap();
+    std::fs::write(folder.path().join("program"), "a program").unwrap();
+    let ask = async |command: &[&str]| {
+        let common = ["--service", &server.url(), "--service-cert", "cert.pem", "--output", "json"];
+        run(folder.path(), command.iter().chain(&common).map(ToString::to_string).collect()).await
+    };
+    let (list, verified) = tokio::join!(ask(&["member", "list"]), ask(&["verify", "service", "--evidence", "program"]));
+    assert_eq!(list.done()["committed"], false);
+    assert!(list.stderr.contains("transaction 2.5, which is not committed yet"), "{}", list.stderr);
+    assert_eq!((verified.code, &verified.json()["verdict"]), (3, &"incomplete".into()));
+    assert_eq!(verified.json()["checks"][0]["name"], "committed");
 }
 
 #[tokio::test]

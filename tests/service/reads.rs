@@ -300,3 +300,68 @@ async fn attestations_are_quotes_where_the_service_is_older() {
         assert_eq!(service.attestations().await.unwrap(), [json!({"node_id": "a", "raw": "x"})], "{path}");
     }
 }
+
+#[tokio::test]
+async fn what_is_read_is_a_fact_once_it_is_committed() {
+    let authority = Authority::new();
+    for (states, infos, expected) in [
+        (&["Committed"][..], &["2.5"][..], ("2.5", true)),
+        (&["Pending", "Pending", "Committed"], &["2.5"], ("2.5", true)),
+        // An election undid it: it is read again.
+        (&["Pending", "Invalid", "Committed"], &["2.5", "3.4"], ("3.4", true)),
+        (&["Pending"], &["2.5"], ("2.5", false)),
+        // Nobody can tell.
+        (&["Committed"], &[""], ("", false)),
+    ] {
+        let states = states.iter().map(|state| {
+            let state = *state;
+            Box::new(move || Reply::json(200, &json!({"status": state}))) as Box<dyn Fn() -> Reply + Send>
+        });
+        let infos = infos.iter().map(|at| {
+            let at = *at;
+            Box::new(move || if at.is_empty() { Reply::json(200, &info()) } else { Reply::at(at, &info()) })
+                as Box<dyn Fn() -> Reply + Send>
+        });
+        let (states, infos) = (Script::new(states.collect()), Script::new(infos.collect()));
+        let server = Server::start(&authority, move |asked| match asked.path() {
+            "/gov/service/info" => infos.next(),
+            p if p.starts_with("/gov/service/transactions/") => states.next(),
+            _ => not_found(),
+        })
+        .await;
+        let options = Options { patience: Duration::from_millis(700), ..options(&authority, &[&server]) };
+        let service = Service::connect(options).await.unwrap();
+        let settled = service.settled(async || service.info().await).await.unwrap();
+        let at = settled.transaction.map(|t| t.to_string()).unwrap_or_default();
+        assert_eq!((at.as_str(), settled.committed), expected);
+    }
+}
+
+#[tokio::test]
+async fn the_commit_of_the_newest_transaction_of_each_view_is_asked_for() {
+    let authority = Authority::new();
+    let script = Script::new(vec![
+        Box::new(|| Reply::at("2.5", &info())),
+        Box::new(|| Reply::at("2.7", &info())),
+        Box::new(|| Reply::at("3.9", &info())),
+        Box::new(|| Reply::at("3.8", &info())),
+    ]);
+    let server = Server::start(&authority, move |asked| match asked.path() {
+        "/gov/service/info" => script.next(),
+        p if p.starts_with("/gov/service/transactions/") => Reply::json(200, &json!({"status": "Committed"})),
+        _ => not_found(),
+    })
+    .await;
+    let service = connect(&authority, &[&server]).await.unwrap();
+    let read = async || -> Result<(), ServiceError> {
+        for _ in 0..4 {
+            service.info().await?;
+        }
+        Ok(())
+    };
+    assert!(service.settled(read).await.unwrap().committed);
+    let asked = server.asked();
+    let transactions: Vec<_> =
+        asked.iter().filter_map(|a| a.path().strip_prefix("/gov/service/transactions/")).collect();
+    assert_eq!(transactions, ["2.7", "3.9"]);
+}

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::cli::common::Context;
+use crate::cli::connect::with_committed;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::service::Member;
@@ -16,8 +17,10 @@ pub struct List {}
 
 impl List {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let members = context.connect().await?.members().await?;
-        context.output.result(&members.raw, || members.iter().map(line).collect())?;
+        let service = context.connect().await?;
+        let (members, committed) = context.read(&service, async || Ok(service.members().await?)).await?;
+        let json = with_committed(members.raw.clone(), committed);
+        context.output.result(&json, || members.iter().map(line).collect())?;
         Ok(Exit::Done)
     }
 }

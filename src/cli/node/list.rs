@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::common::Context;
+use crate::cli::connect::with_committed;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::service::Node;
@@ -18,10 +19,10 @@ pub struct List {}
 impl List {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let service = context.connect().await?;
-        let nodes = service.nodes().await?;
+        let (nodes, committed) = context.read(&service, async || Ok(service.nodes().await?)).await?;
         // The node API may be closed to members; then nobody says which node leads.
         let primary = service.network().await.ok().and_then(|n| n.primary_id);
-        let mut json = nodes.raw.clone();
+        let mut json = with_committed(nodes.raw.clone(), committed);
         for node in json.get_mut("value").and_then(Value::as_array_mut).into_iter().flatten() {
             let leads = primary.is_some_and(|p| node["nodeId"] == p.to_string());
             if let Value::Object(node) = node {

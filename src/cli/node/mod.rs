@@ -39,7 +39,8 @@ impl Node {
     }
 }
 
-fn not_there(id: NodeId) -> CliError {
+/// The error for a node that the service does not have.
+pub fn not_there(id: NodeId) -> CliError {
     CliError {
         kind: Kind::Refused,
         message: format!("the service has no node {id}"),

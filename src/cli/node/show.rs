@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::Value;
 
 use crate::cli::common::Context;
+use crate::cli::connect::with_committed;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::id::NodeId;
@@ -26,10 +27,11 @@ pub struct Show {
 impl Show {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let service = context.connect().await?;
-        let Some(node) = service.node(self.id).await? else { return Err(super::not_there(self.id)) };
+        let read = async || service.node(self.id).await?.ok_or_else(|| super::not_there(self.id));
+        let (node, committed) = context.read(&service, read).await?;
         // Only the primary knows, and the node API may be closed to members: then it is not said.
         let caught_up = Sight::take(&service).await.ok().flatten().map(|sight| sight.caught_up.contains(&self.id));
-        let mut json = node.raw.clone();
+        let mut json = with_committed(node.raw.clone(), committed);
         if let Value::Object(json) = &mut json {
             json.insert("caughtUp".into(), caught_up.into());
         }

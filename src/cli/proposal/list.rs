@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::cli::common::Context;
+use crate::cli::connect::with_committed;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 
@@ -14,8 +15,10 @@ pub struct List {}
 
 impl List {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let proposals = context.connect().await?.proposals().await?;
-        context.output.result(&proposals.raw, || {
+        let service = context.connect().await?;
+        let (proposals, committed) = context.read(&service, async || Ok(service.proposals().await?)).await?;
+        let json = with_committed(proposals.raw.clone(), committed);
+        context.output.result(&json, || {
             if proposals.is_empty() {
                 return "The service holds no proposal.\n".into();
             }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::cli::carry;
 use crate::cli::common::Context;
+use crate::cli::connect::with_committed;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::id::{MemberId, ProposalId};
@@ -35,10 +36,14 @@ struct Vote {
 impl Show {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let service = context.connect().await?;
-        let Some(proposal) = service.find_proposal(self.id).await? else { return Err(super::not_held(self.id)) };
-        let actions = service.actions(self.id).await?;
-        let votes = if self.votes { Some(votes(&service, &proposal).await?) } else { None };
-        let mut json = carry::with_transaction(&proposal.raw, proposal.transaction);
+        let read = async || {
+            let Some(proposal) = service.find_proposal(self.id).await? else { return Err(super::not_held(self.id)) };
+            let actions = service.actions(self.id).await?;
+            let votes = if self.votes { Some(votes(&service, &proposal).await?) } else { None };
+            Ok((proposal, actions, votes))
+        };
+        let ((proposal, actions, votes), committed) = context.read(&service, read).await?;
+        let mut json = with_committed(carry::with_transaction(&proposal.raw, proposal.transaction), committed);
         if let (Some(actions), Value::Object(object)) = (&actions, &mut json) {
             object.insert("actions".into(), actions.raw.get("actions").cloned().unwrap_or_default());
         }

@@ -24,22 +24,27 @@ impl App {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let service = context.connect().await?;
         if let Some(name) = &self.module {
-            let source = service.module(name).await?;
+            let (source, committed) = context.read(&service, async || Ok(service.module(name).await?)).await?;
             if context.output.is_json() {
-                context.output.result(&json!({"name": name, "module": source}), String::new)?;
+                let json = json!({"name": name, "module": source, "committed": committed});
+                context.output.result(&json, String::new)?;
             } else {
                 context.output.bytes(source.as_bytes())?;
             }
             return Ok(Exit::Done);
         }
-        let app = service.application().await?;
-        let mut modules = Vec::new();
-        for name in service.modules().await? {
-            let digest = hex::encode(sha256(service.module(&name).await?.as_bytes()));
-            modules.push((name, digest));
-        }
+        let read = async || {
+            let app = service.application().await?;
+            let mut modules = Vec::new();
+            for name in service.modules().await? {
+                let digest = hex::encode(sha256(service.module(&name).await?.as_bytes()));
+                modules.push((name, digest));
+            }
+            Ok((app, modules))
+        };
+        let ((app, modules), committed) = context.read(&service, read).await?;
         let list: Vec<Value> = modules.iter().map(|(name, digest)| json!({"name": name, "sha256": digest})).collect();
-        let json = json!({"endpoints": app.raw.get("endpoints"), "modules": list});
+        let json = json!({"endpoints": app.raw.get("endpoints"), "modules": list, "committed": committed});
         context.output.result(&json, || {
             let mut text = String::new();
             for (path, methods) in app.raw.get("endpoints").and_then(Value::as_object).into_iter().flatten() {

@@ -6,6 +6,7 @@ mod wait;
 use clap::{Args, Subcommand};
 
 use super::common::Context;
+use super::connect::with_committed;
 use super::error::CliError;
 use super::exit::Exit;
 use ccf_gov::text::visible;
@@ -51,9 +52,9 @@ impl Service {
 
 async fn info(context: &Context) -> Result<Exit, CliError> {
     let service = context.connect().await?;
-    let info = service.info().await?;
+    let (info, committed) = context.read(&service, async || Ok(service.info().await?)).await?;
     let network = service.network().await.ok();
-    let mut json = info.raw.clone();
+    let mut json = with_committed(info.raw.clone(), committed);
     if let (Some(network), Some(object)) = (&network, json.as_object_mut()) {
         object.insert("primaryId".into(), serde_json::json!(network.primary_id));
         object.insert("currentView".into(), serde_json::json!(network.current_view));
@@ -75,8 +76,9 @@ async fn info(context: &Context) -> Result<Exit, CliError> {
 }
 
 async fn join_policy(context: &Context) -> Result<Exit, CliError> {
-    let policy = context.connect().await?.join_policy().await?;
-    context.output.result(&policy.raw, || {
+    let service = context.connect().await?;
+    let (policy, committed) = context.read(&service, async || Ok(service.join_policy().await?)).await?;
+    context.output.result(&with_committed(policy.raw.clone(), committed), || {
         let mut text = String::new();
         let mut line = |what: &str, value: &str| text += &format!("{what:24}  {}\n", visible(value));
         policy.sgx.measurements.iter().for_each(|m| line("sgx measurement", m));
@@ -96,9 +98,11 @@ async fn join_policy(context: &Context) -> Result<Exit, CliError> {
 }
 
 async fn constitution(context: &Context) -> Result<Exit, CliError> {
-    let constitution = context.connect().await?.constitution().await?;
+    let service = context.connect().await?;
+    let (constitution, committed) = context.read(&service, async || Ok(service.constitution().await?)).await?;
     if context.output.is_json() {
-        context.output.result(&serde_json::json!({ "constitution": constitution }), String::new)?;
+        let json = serde_json::json!({"constitution": constitution, "committed": committed});
+        context.output.result(&json, String::new)?;
     } else {
         context.output.bytes(constitution.as_bytes())?;
     }

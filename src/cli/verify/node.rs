@@ -58,19 +58,16 @@ impl Node {
             given.add(&bytes).map_err(|e| CliError::new(Kind::Usage, format!("cannot use {}", path.display()), e))?;
         }
         let service = context.connect().await?;
-        let Some(answer) = service.node(self.id).await? else {
-            return Err(CliError {
-                kind: Kind::Refused,
-                message: format!("the service has no node {}", self.id),
-                source: None,
-                hint: Some("`ccf-gov node list` shows the nodes that it has".into()),
-            });
-        };
-        let policy = service.join_policy().await?.value;
         let ccf = running_version(self.ccf_version, &service).await?;
-        let attested =
-            if answer.value.status == NodeStatus::Trusted { service.attestations().await? } else { Vec::new() };
-        let (attestation, problems) = gather(given, self.id, &answer.raw, &attested);
+        let read = async || {
+            let answer = service.node(self.id).await?.ok_or_else(|| crate::cli::node::not_there(self.id))?;
+            let policy = service.join_policy().await?.value;
+            let trusted = answer.value.status == NodeStatus::Trusted;
+            Ok((answer, policy, if trusted { service.attestations().await? } else { Vec::new() }))
+        };
+        let ((answer, policy, attested), committed) = context.read(&service, read).await?;
+        let (attestation, mut problems) = gather(given, self.id, &answer.raw, &attested);
+        check_committed(committed, &mut problems);
         let outcome = check(self.id, &answer.value, &attestation, &policy, ccf);
         let mut outcome = match outcome {
             Some(outcome) => outcome,
@@ -93,6 +90,13 @@ impl Node {
         let result = json!({"verdict": found.verdict(), "node_id": self.id, "status": node.status, "checks": found});
         context.output.result(&result, || checks::lines(&found))?;
         Ok(checks::exit(&found))
+    }
+}
+
+/// What an election may undo is not known to be so.
+pub fn check_committed(committed: bool, found: &mut Checks) {
+    if !committed {
+        found.incomplete("committed", "what the service shows is not committed yet: ask again in a moment");
     }
 }
 

@@ -56,12 +56,15 @@ impl Service {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let evidence = evidence::read(&self.evidence, self.ccf_version)?;
         let service = context.connect().await?;
-        let policy = service.join_policy().await?.value;
         let ccf = node::running_version(self.ccf_version, &service).await?;
-        let nodes = service.nodes().await?;
-        let attested = service.attestations().await?;
+        let read = async || {
+            let policy = service.join_policy().await?.value;
+            Ok((policy, service.nodes().await?, service.attestations().await?))
+        };
+        let ((policy, nodes, attested), committed) = context.read(&service, read).await?;
         let raw = nodes.raw.get("value").and_then(|v| v.as_array()).cloned().unwrap_or_default();
         let mut found = backing::judge(&evidence);
+        node::check_committed(committed, &mut found);
         let mut running = Vec::new();
         for listed in nodes.value.iter().filter(|n| n.status != NodeStatus::Retired) {
             let id = listed.node_id.to_string();
