@@ -11,7 +11,7 @@ use super::key::key_error;
 use ccf_gov::cose::{CreatedAt, Envelope, Message, MessageType, summary};
 use ccf_gov::files::Access;
 use ccf_gov::id::{ProposalId, TransactionId};
-use ccf_gov::service::{Proposal, Service, ServiceError, Submission};
+use ccf_gov::service::{Proposal, Repeated, Service, ServiceError, Submission};
 use ccf_gov::signer::{self, Signer};
 use ccf_gov::text::visible;
 
@@ -33,7 +33,14 @@ pub async fn sign_and_submit(
         .map_err(|e| key_error(format!("cannot sign as member {}", signer.certificate().member_id()), e))?;
     match service.submit(&envelope).await {
         Ok(submission) => Ok(submission),
-        Err(error @ (ServiceError::Undecided { .. } | ServiceError::Unreachable { .. })) => {
+        Err(error @ ServiceError::Undecided { .. }) if matches!(kind, MessageType::StateDigest | MessageType::Ack) => {
+            // The digest is a new one each time, so these bytes are of no use later.
+            Err(CliError::from(error).hint("run `ccf-gov member activate` again, which is safe"))
+        }
+        Err(error @ ServiceError::Undecided { .. }) => Err(keep(context, &envelope, error)),
+        Err(error @ ServiceError::Unreachable { .. })
+            if !matches!(kind, MessageType::StateDigest | MessageType::Ack) =>
+        {
             Err(keep(context, &envelope, error))
         }
         Err(error) => Err(error.into()),
@@ -56,6 +63,38 @@ fn keep(context: &Context, envelope: &Envelope, error: ServiceError) -> CliError
             unkept.message,
             BASE64_STANDARD.encode(envelope.to_bytes())
         )),
+    }
+}
+
+/// The service's answer to a request, with the transaction that did it, if that is known.
+pub fn taken(submission: &Submission) -> Value {
+    let mut json = with_transaction(&submission.raw, Some(submission.transaction));
+    if let Value::Object(object) = &mut json {
+        if !submission.is_own {
+            object.insert("transactionId".into(), Value::Null);
+            object.insert("seenAt".into(), json!(submission.transaction));
+        }
+        if let Some(repeated) = submission.repeated {
+            object.insert("repeated".into(), json!(word(repeated)));
+        }
+    }
+    json
+}
+
+fn word(repeated: Repeated) -> &'static str {
+    match repeated {
+        Repeated::AnswerLost => "answer-lost",
+        Repeated::SameBytes => "same-bytes",
+        Repeated::SameBallot => "same-ballot",
+    }
+}
+
+/// Where it is committed, for people.
+fn committed(submission: &Submission) -> String {
+    let transaction = submission.transaction;
+    match submission.is_own {
+        true => format!("Committed in transaction {transaction}."),
+        false => format!("Committed, as seen at transaction {transaction}."),
     }
 }
 
@@ -88,11 +127,20 @@ pub fn describe(proposal: &Proposal) -> String {
 
 /// Prints what became of a proposal that was made, voted on or withdrawn.
 pub fn print(context: &Context, id: Option<ProposalId>, submission: &Submission) -> Result<(), CliError> {
-    if submission.repeated {
-        context.output.note("The service had this very request already; nothing new happened.");
+    match submission.repeated {
+        None => {}
+        Some(Repeated::AnswerLost) => context
+            .output
+            .note("The answer to an earlier sending was lost, and the service had taken it: this is what it did."),
+        Some(Repeated::SameBytes) => {
+            context.output.note("The service had taken this request at an earlier sending; this one changed nothing.");
+        }
+        Some(Repeated::SameBallot) => {
+            context.output.note("The service holds this ballot already; this sending changed nothing.");
+        }
     }
     let Some(proposal) = &submission.proposal else {
-        let mut json = with_transaction(&submission.raw, Some(submission.transaction));
+        let mut json = taken(submission);
         if let (Some(id), Value::Object(object)) = (id, &mut json) {
             object.insert("proposalId".into(), json!(id));
             object.insert("proposalState".into(), json!("NotHeld"));
@@ -101,11 +149,14 @@ pub fn print(context: &Context, id: Option<ProposalId>, submission: &Submission)
             Some(id) => format!(
                 "The service holds no proposal {id}: it never was, or it was resolved or withdrawn, and removed since.\n"
             ),
-            None => format!("Taken in transaction {}.\n", submission.transaction),
+            None => format!("Taken in transaction {}.\n{}", submission.transaction, message(submission)),
         });
     };
-    let json = with_transaction(&submission.raw, Some(submission.transaction));
-    context
-        .output
-        .result(&json, || format!("{}Committed in transaction {}.\n", describe(proposal), submission.transaction))
+    context.output.result(&taken(submission), || format!("{}{}\n", describe(proposal), committed(submission)))
+}
+
+/// What the service says in words, as it does of a recovery share.
+pub fn message(submission: &Submission) -> String {
+    let message = submission.raw.get("message").and_then(Value::as_str);
+    message.map_or_else(String::new, |message| format!("The service says: {}\n", visible(message)))
 }

@@ -64,7 +64,11 @@ impl Submit {
                         let what = submission.proposal.as_ref().map_or_else(String::new, |p| {
                             format!("  proposal {} is {}", p.proposal_id, p.proposal_state)
                         });
-                        format!("{:10}  {}{what}\n", envelope.message().kind().name(), submission.transaction)
+                        let what = if submission.repeated.is_some() { format!("{what}  (taken before)") } else { what };
+                        let seen = if submission.is_own { "" } else { "seen at " };
+                        let kind = envelope.message().kind().name();
+                        let words = carry::message(submission);
+                        format!("{kind:10}  {seen}{}{what}\n{words}", submission.transaction)
                     };
                     all.iter().map(line).collect()
                 })?;
@@ -75,7 +79,7 @@ impl Submit {
 }
 
 fn object(envelope: &Envelope, submission: &Submission) -> Value {
-    let mut object = carry::with_transaction(&submission.raw, Some(submission.transaction));
+    let mut object = carry::taken(submission);
     object["type"] = json!(envelope.message().kind());
     object["memberId"] = json!(envelope.member());
     object

@@ -60,6 +60,11 @@ impl Service {
         })
     }
 
+    /// Like `fate`, also when a node does not answer until `end`.
+    pub(super) async fn fate_until(&self, id: TransactionId, end: Instant) -> Result<Fate, ServiceError> {
+        tokio::time::timeout_at(end, self.fate(id, end)).await.unwrap_or(Ok(Fate::Open))
+    }
+
     pub(super) async fn fate(&self, id: TransactionId, end: Instant) -> Result<Fate, ServiceError> {
         let request = Request::get(self.gov(&format!("/service/transactions/{id}")));
         let began = Instant::now();

@@ -83,7 +83,7 @@ impl fmt::Display for Refusal {
             write!(f, "; {detail}")?;
         }
         if self.after_silence {
-            f.write_str("; an earlier sending of the same bytes had no answer and may have taken effect")?;
+            f.write_str("; an earlier sending of the same bytes had no sure answer and may have taken effect")?;
         }
         Ok(())
     }

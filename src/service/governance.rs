@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::client::{Service, refused};
 use super::commit::Fate;
@@ -31,6 +31,9 @@ const SEGMENT: &AsciiSet = &CONTROLS
     .add(b'{')
     .add(b'|')
     .add(b'}');
+
+/// How long the commit of what is resolved is asked for when the time is over already.
+const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// Longer than anybody waits, and no end of time that can be told.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -138,13 +141,20 @@ impl Service {
         let mut last: Option<Answer<Proposal>> = None;
         let mut pause = Duration::from_millis(100);
         loop {
-            match (self.find_proposal(id).await?, last.take()) {
+            let found = match &last {
+                None => self.find_proposal(id).await?,
+                Some(seen) => match timeout_at(end, self.find_proposal(id)).await {
+                    Ok(found) => found?,
+                    Err(_) => return Ok(Some(Outcome::StillOpen(seen.clone()))),
+                },
+            };
+            match (found, last.take()) {
                 (None, None) => return Ok(None),
                 (None, seen) => return Ok(Some(Outcome::Purged { last_seen: seen.map(Box::new) })),
                 (Some(now), _) => {
                     if now.proposal_state.is_final() {
                         match now.transaction {
-                            Some(t) => match self.fate(t, self.deadline().end).await? {
+                            Some(t) => match self.fate_until(t, end.max(Instant::now() + LAST_LOOK)).await? {
                                 Fate::Committed => return Ok(Some(Outcome::Resolved(now))),
                                 Fate::Lost(_) => {}
                                 Fate::Open => return Ok(Some(Outcome::StillOpen(now))),

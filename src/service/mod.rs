@@ -32,4 +32,4 @@ pub use model::{
 };
 pub use outcome::Outcome;
 pub use settle::Settled;
-pub use submit::Submission;
+pub use submit::{Repeated, Submission};

@@ -81,7 +81,7 @@ impl Service {
         let path = format!("/node/network/nodes/{id}");
         let request = Request { method: Method::DELETE, path, body: None };
         match self.write(&doing, &request, &mut self.deadline()).await? {
-            Sent::Committed(_, transaction) => Ok(Some(transaction)),
+            Sent::Committed(_, transaction, _) => Ok(Some(transaction)),
             Sent::Refused(reply, true) if reply.status.as_u16() == 404 => Ok(None),
             Sent::Refused(reply, _) => Err(refused(&doing, &reply)),
         }

@@ -12,6 +12,6 @@ pub enum Outcome {
         /// How it stood when it was last seen.
         last_seen: Option<Box<Answer<Proposal>>>,
     },
-    /// It is still open, and the time is over.
+    /// It is still open, or resolved and not committed so, and the time is over.
     StillOpen(Answer<Proposal>),
 }

@@ -66,7 +66,7 @@ impl Service {
     async fn common_fate(&self, seen: &BTreeMap<u64, u64>, end: Instant) -> Result<Fate, ServiceError> {
         for (view, seqno) in seen {
             let id = TransactionId { view: *view, seqno: *seqno };
-            let fate = tokio::time::timeout_at(end, self.fate(id, end)).await.unwrap_or(Ok(Fate::Open))?;
+            let fate = self.fate_until(id, end).await?;
             if fate != Fate::Committed {
                 return Ok(fate);
             }

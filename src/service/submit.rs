@@ -10,7 +10,7 @@ use super::client::{Deadline, Service, refused};
 use super::commit::Fate;
 use super::error::ServiceError;
 use super::http::{Reply, Request};
-use super::{Proposal, Refusal};
+use super::{Proposal, Refusal, TransactionStatus};
 use crate::cose::{Envelope, MessageType};
 use crate::id::{ProposalId, TransactionId};
 use crate::json;
@@ -25,16 +25,30 @@ pub struct Submission {
     pub proposal: Option<Proposal>,
     /// The service's answer, `null` if it has no body.
     pub raw: Value,
-    /// The committed transaction.
+    /// A committed transaction: the one that did it if [`Submission::is_own`], else one at which its effect was seen.
     pub transaction: TransactionId,
-    /// The service had taken the same bytes before, so nothing new happened now.
-    pub repeated: bool,
+    /// Whether `transaction` is the one that did it. A sending that was taken twice is answered with another one.
+    pub is_own: bool,
+    /// The service held it before the last sending, which changed nothing.
+    pub repeated: Option<Repeated>,
+}
+
+/// Why the service held already what was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeated {
+    /// An earlier sending by this very call was taken, and no sure answer to it came.
+    AnswerLost,
+    /// The same bytes were sent before.
+    SameBytes,
+    /// The member's ballot on the proposal is this one; nobody can tell whether the same bytes brought it.
+    SameBallot,
 }
 
 /// How a write ended, short of errors.
 pub(super) enum Sent {
-    Committed(Reply, TransactionId),
-    /// Answered with a refusal; and whether an earlier sending had no answer.
+    /// Taken and committed; and whether an earlier sending had no sure answer.
+    Committed(Reply, TransactionId, bool),
+    /// Answered with a refusal; and the same.
     Refused(Reply, bool),
 }
 
@@ -48,10 +62,20 @@ impl Service {
         let doing = format!("take the {kind}");
         let request = Request { method: Method::POST, path: self.call(envelope)?, body: Some(envelope.to_bytes()) };
         let mut deadline = self.deadline();
+        let mut silence = false;
+        // A service takes the same ballot again, and answers with another transaction than that of the ballot.
+        let held = kind == MessageType::Ballot && self.holds_ballot(envelope).await;
         loop {
-            let (reply, silence) = match self.write(&doing, &request, &mut deadline).await? {
-                Sent::Committed(reply, transaction) => return submission(kind, &reply, transaction),
-                Sent::Refused(reply, silence) => (reply, silence),
+            let reply = match self.write(&doing, &request, &mut deadline).await? {
+                Sent::Committed(reply, transaction, unsure) => {
+                    let is_own = !held && (kind != MessageType::Ballot || !(silence || unsure));
+                    let repeated = held.then_some(Repeated::SameBallot);
+                    return submission(kind, &reply, Taken { transaction, is_own, repeated });
+                }
+                Sent::Refused(reply, unsure) => {
+                    silence |= unsure;
+                    reply
+                }
             };
             let Some(mut refusal) = reply.refusal() else { return Err(refused(&doing, &reply)) };
             let earlier = match (kind, refusal.code.as_str()) {
@@ -71,7 +95,12 @@ impl Service {
             match self.fate(transaction, deadline.end).await? {
                 Fate::Committed => {
                     let Answer { value, raw, .. } = proposal;
-                    return Ok(Submission { kind, proposal: Some(value), raw, transaction, repeated: true });
+                    let repeated = Some(match kind {
+                        MessageType::Ballot if held || !silence => Repeated::SameBallot,
+                        _ if silence => Repeated::AnswerLost,
+                        _ => Repeated::SameBytes,
+                    });
+                    return Ok(Submission { kind, proposal: Some(value), raw, transaction, is_own: false, repeated });
                 }
                 Fate::Lost(_) => {}
                 Fate::Open => return Err(undecided(&doing, Some(transaction))),
@@ -107,8 +136,9 @@ impl Service {
             }
             let Some(transaction) = reply.transaction else { return Err(no_transaction(&reply, doing)) };
             match self.fate(transaction, deadline.end).await? {
-                Fate::Committed => return Ok(Sent::Committed(reply, transaction)),
+                Fate::Committed => return Ok(Sent::Committed(reply, transaction, silence)),
                 Fate::Lost(status) if !deadline.is_over() => {
+                    silence |= status != TransactionStatus::Invalid;
                     self.report(&format!(
                         "transaction {transaction} was lost in an election ({status:?}); sending the same bytes again"
                     ));
@@ -157,27 +187,47 @@ impl Service {
     /// The proposal of a ballot, if it holds this very ballot of this member already.
     async fn voted_before(&self, envelope: &Envelope) -> Result<Option<Answer<Proposal>>, ServiceError> {
         let Some(id) = envelope.message().proposal_id() else { return Ok(None) };
-        let sent = json::parse(envelope.message().payload()).ok();
-        let sent = sent.as_ref().and_then(|p| p.get("ballot")?.as_str());
         let held = self.ballot(id, envelope.member()).await?;
-        if held.is_none() || held.as_deref() != sent {
+        if held.is_none() || held != script(envelope) {
             return Ok(None);
         }
         self.find_proposal(id).await
     }
+
+    /// Whether the service holds this very ballot of this member, as far as one question tells.
+    async fn holds_ballot(&self, envelope: &Envelope) -> bool {
+        let Some(id) = envelope.message().proposal_id() else { return false };
+        let path = self.gov(&format!("/members/proposals/{id}/ballots/{}", envelope.member()));
+        let reply = self.attempt(&Request::get(path), &mut Vec::new()).await.filter(|r| r.status.is_success());
+        reply.is_some_and(|reply| script(envelope).is_some_and(|script| script.as_bytes() == reply.body))
+    }
 }
 
-fn submission(kind: MessageType, reply: &Reply, transaction: TransactionId) -> Result<Submission, ServiceError> {
+/// The script in a ballot's envelope.
+fn script(envelope: &Envelope) -> Option<String> {
+    let payload = json::parse(envelope.message().payload()).ok()?;
+    Some(payload.get("ballot")?.as_str()?.to_owned())
+}
+
+/// What is known of the transaction that was answered.
+struct Taken {
+    transaction: TransactionId,
+    is_own: bool,
+    repeated: Option<Repeated>,
+}
+
+fn submission(kind: MessageType, reply: &Reply, taken: Taken) -> Result<Submission, ServiceError> {
+    let Taken { transaction, is_own, repeated } = taken;
     let about_proposal = matches!(kind, MessageType::Proposal | MessageType::Ballot | MessageType::Withdrawal);
-    if reply.body.is_empty() {
-        return Ok(Submission { kind, proposal: None, raw: Value::Null, transaction, repeated: false });
-    }
-    if about_proposal {
+    let (proposal, raw) = if reply.body.is_empty() {
+        (None, Value::Null)
+    } else if about_proposal {
         let Answer { value, raw, .. } = Answer::<Proposal>::read("what became of the proposal", reply)?;
-        return Ok(Submission { kind, proposal: Some(value), raw, transaction, repeated: false });
-    }
-    let raw = json::parse(&reply.body).map_err(|e| reply.not_understood(kind.name(), &e))?;
-    Ok(Submission { kind, proposal: None, raw, transaction, repeated: false })
+        (Some(value), raw)
+    } else {
+        (None, json::parse(&reply.body).map_err(|e| reply.not_understood(kind.name(), &e))?)
+    };
+    Ok(Submission { kind, proposal, raw, transaction, is_own, repeated })
 }
 
 fn no_transaction(reply: &Reply, doing: &str) -> ServiceError {

@@ -285,6 +285,23 @@ async fn a_proposal_that_is_purged_while_it_is_waited_for_is_not_one_that_never_
 }
 
 #[tokio::test]
+async fn a_proposal_that_is_resolved_and_not_committed_is_waited_for_no_longer_than_asked() {
+    let authority = Authority::new();
+    let accepted =
+        json!({"proposalId": hex('1'), "proposerId": hex('a'), "proposalState": "Accepted", "ballotCount": 2});
+    let server = Server::start(&authority, move |asked| match asked.path() {
+        p if p.starts_with("/gov/service/transactions/") => Reply::json(200, &json!({"status": "Pending"})),
+        p if p.ends_with(&hex('1')) => Reply::at("2.5", &accepted),
+        _ => not_found(),
+    })
+    .await;
+    let options = Options { patience: Duration::from_secs(600), ..options(&authority, &[&server]) };
+    let service = Service::connect(options).await.unwrap();
+    let outcome = service.wait_proposal(hex('1').parse().unwrap(), Duration::ZERO).await.unwrap();
+    assert!(matches!(outcome, Some(Outcome::StillOpen(p)) if p.proposal_state == ProposalState::Accepted));
+}
+
+#[tokio::test]
 async fn attestations_are_quotes_where_the_service_is_older() {
     let authority = Authority::new();
     for (path, list) in [("/node/attestations", "attestations"), ("/node/quotes", "quotes")] {

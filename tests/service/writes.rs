@@ -1,7 +1,7 @@
 //! Submitting envelopes: the same bytes until they are committed or refused.
 
 use ccf_gov::cose::{CreatedAt, Envelope, MemberCertificate, Message, MessageType};
-use ccf_gov::service::{NodeFailure, Submission};
+use ccf_gov::service::{NodeFailure, Repeated, Submission};
 use ccf_gov::signer::{self, PemSigner};
 
 use super::*;
@@ -81,13 +81,16 @@ async fn each_kind_goes_to_its_own_call_as_cose_and_is_waited_for() {
         )
         .await;
         let submission = submit(&server, &authority, kind).await.unwrap();
-        assert_eq!((submission.transaction.to_string().as_str(), submission.repeated), ("2.9", false));
+        assert_eq!((submission.transaction.to_string().as_str(), submission.repeated), ("2.9", None));
+        assert!(submission.is_own);
         let sent = sent(&server);
         assert_eq!(sent.len(), 1);
         assert_eq!(sent[0].target, format!("{path}{VERSION}"));
         assert_eq!(sent[0].content_type.as_deref(), Some("application/cose"));
         assert_eq!(sent[0].body, envelope_bytes_without_signature(&sent[0].body, kind).await);
-        assert_eq!(server.asked().len(), 4);
+        // Before a ballot it is asked whether it is held already.
+        let asked = if kind == MessageType::Ballot { 5 } else { 4 };
+        assert_eq!(server.asked().len(), asked);
     }
 }
 
@@ -110,7 +113,9 @@ async fn no_primary_a_silent_primary_and_a_broken_connection_are_waited_out_with
         Box::new(|| Reply::at("2.9", &proposal("Open"))),
     ];
     let server = server(&authority, writes, &["Committed"], |_| None).await;
-    assert!(!submit(&server, &authority, MessageType::Ballot).await.unwrap().repeated);
+    let submission = submit(&server, &authority, MessageType::Ballot).await.unwrap();
+    // Any of them may have been the one that was taken.
+    assert_eq!((submission.repeated, submission.is_own), (None, false));
     let sent = sent(&server);
     assert_eq!(sent.len(), 5);
     assert!(sent.windows(2).all(|w| w[0].body == w[1].body && w[0].target == w[1].target));
@@ -144,8 +149,25 @@ async fn a_proposal_that_is_there_already_is_success_for_that_proposal() {
     let read = |asked: &Asked| asked.path().ends_with(&hex('1')).then(|| Reply::at("2.9", &proposal("Accepted")));
     let server = server(&authority, writes, &["Committed"], read).await;
     let submission = submit(&server, &authority, MessageType::Proposal).await.unwrap();
-    assert!(submission.repeated);
+    assert_eq!((submission.repeated, submission.is_own), (Some(Repeated::AnswerLost), false));
     assert_eq!(submission.proposal.unwrap().proposal_id.to_string(), hex('1'));
+}
+
+#[tokio::test]
+async fn a_proposal_or_a_ballot_from_before_is_not_this_sendings() {
+    let authority = Authority::new();
+    let writes: Replies =
+        vec![Box::new(|| Reply::error(400, "ProposalReplay", &format!("already exists as proposal {}", hex('1'))))];
+    let read = |asked: &Asked| asked.path().ends_with(&hex('1')).then(|| Reply::at("2.9", &proposal("Open")));
+    let replayed = server(&authority, writes, &["Committed"], read).await;
+    let submission = submit(&replayed, &authority, MessageType::Proposal).await.unwrap();
+    assert_eq!((submission.repeated, submission.is_own), (Some(Repeated::SameBytes), false));
+
+    let writes: Replies = vec![Box::new(|| Reply::at("2.9", &proposal("Open")))];
+    let read = |asked: &Asked| asked.path().contains("/ballots/").then(|| Reply::text(200, BALLOT));
+    let held = server(&authority, writes, &["Committed"], read).await;
+    let submission = submit(&held, &authority, MessageType::Ballot).await.unwrap();
+    assert_eq!((submission.repeated, submission.is_own), (Some(Repeated::SameBallot), false));
 }
 
 #[tokio::test]
@@ -173,7 +195,7 @@ async fn a_ballot_whose_answer_was_lost_is_found_in_the_resolved_proposal() {
     let writes = || -> Replies { vec![Box::new(Reply::close), Box::new(not_open)] };
     let ours = server(&authority, writes(), &["Committed"], held(BALLOT)).await;
     let submission = submit(&ours, &authority, MessageType::Ballot).await.unwrap();
-    assert!(submission.repeated);
+    assert_eq!((submission.repeated, submission.is_own), (Some(Repeated::SameBallot), false));
     let other = server(&authority, writes(), &["Committed"], held("export function vote () { return false }")).await;
     let Err(ServiceError::Refused(refusal)) = submit(&other, &authority, MessageType::Ballot).await else { panic!() };
     assert_eq!((refusal.code.as_str(), refusal.after_silence), ("ProposalNotOpen", true));

@@ -7,7 +7,7 @@ use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
 use ccf_gov::id::NodeId;
-use ccf_gov::service::NodeStatus;
+use ccf_gov::service::{NodeStatus, ServiceError};
 
 /// Delete a node whose retirement is committed, after its process was stopped
 ///
@@ -40,14 +40,18 @@ impl Delete {
             ),
             (NodeStatus::Pending, _) => (
                 "it has joined and is not trusted yet",
-                "the members remove it first: `ccf-gov proposal new remove_node`",
+                "stop its process; when the members remove it (`ccf-gov proposal new remove_node`), the service forgets it at once, and there is nothing left to delete",
             ),
         };
         if !why.is_empty() {
             let message = format!("node {} is not deleted: {why}", self.id);
             return Err(CliError { kind: Kind::No, message, source: None, hint: Some(hint.into()) });
         }
-        let transaction = service.delete_node(self.id).await?;
+        let transaction = service.delete_node(self.id).await.map_err(|error| match error {
+            ServiceError::Undecided { .. } => CliError::from(error)
+                .hint(format!("run `ccf-gov node delete {}` again, which is safe however often", self.id)),
+            error => error.into(),
+        })?;
         let json = json!({"nodeId": self.id, "deleted": true, "transactionId": transaction});
         context.output.result(&json, || format!("Node {} is deleted.\n", self.id))?;
         Ok(Exit::Done)

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cli::carry;
 use crate::cli::common::Context;
+use crate::cli::connect::with_committed;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::id::ProposalId;
@@ -16,7 +17,8 @@ use ccf_gov::service::{Outcome, ProposalState};
 #[derive(Args)]
 #[command(
     after_help = "Exit codes: 0 Accepted; 3 Rejected, Dropped, Withdrawn, Failed, or purged (resolved, and no longer
-held, so that nobody but the ledger can say how); 6 still open when the time is over; 4 no such proposal.
+held, so that nobody but the ledger can say how); 6 still open, or resolved and
+not committed yet, when the time is over; 4 no such proposal.
 
 Example:
   ccf-gov proposal wait 71af4505250701568dae25e5f7b47ae51810ade7248446c2c18d4ed31cbff965 --timeout 3600"
@@ -41,8 +43,16 @@ impl Wait {
                 (carry::with_transaction(&proposal.raw, proposal.transaction), carry::describe(&proposal), exit)
             }
             Outcome::StillOpen(proposal) => {
-                context.output.note(format!("Still open after {} s.", self.timeout));
+                let state = proposal.proposal_state;
+                context.output.note(match state.is_final() {
+                    true => format!(
+                        "{state}, but not committed yet after {} s: an election may still undo it.",
+                        self.timeout
+                    ),
+                    false => format!("Still open after {} s.", self.timeout),
+                });
                 let json = carry::with_transaction(&proposal.raw, proposal.transaction);
+                let json = if state.is_final() { with_committed(json, false) } else { json };
                 (json, carry::describe(&proposal), Exit::Waiting)
             }
             Outcome::Purged { last_seen } => {
