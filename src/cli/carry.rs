@@ -71,10 +71,10 @@ pub fn taken(submission: &Submission) -> Value {
     let mut json = with_transaction(&submission.raw, Some(submission.transaction));
     if let Value::Object(object) = &mut json {
         if !submission.is_own {
-            object.insert("transactionId".into(), Value::Null);
             object.insert("seenAt".into(), json!(submission.transaction));
         }
         if let Some(repeated) = submission.repeated {
+            object.insert("transactionId".into(), Value::Null);
             object.insert("repeated".into(), json!(word(repeated)));
         }
     }

@@ -143,4 +143,9 @@ async fn a_dying_primary_is_waited_out() {
     assert_eq!(voted["ballotCount"], 1);
     let view = voted["transactionId"].as_str().unwrap().split('.').next().unwrap().to_owned();
     assert_ne!(view, "2");
+    // The same vote, signed anew: it is there already, and this is not its transaction.
+    let again = field.run_as(0, &["ballot", "submit", &id, "--accept"]).await;
+    let json = again.done();
+    assert_eq!((&json["repeated"], &json["transactionId"]), (&"same-ballot".into(), &serde_json::Value::Null));
+    assert!(json["seenAt"].is_string() && again.stderr.contains("holds this ballot already"), "{again:?}");
 }
