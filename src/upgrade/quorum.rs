@@ -1,6 +1,6 @@
 //! How many nodes there are, how many may fail, and whether a step leaves enough.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -30,6 +30,22 @@ impl Quorum {
     }
 }
 
+/// When the primary heard of a node last, and how much that node has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// For how long it was not heard of, in milliseconds.
+    pub silent_ms: u64,
+    /// It said that it has everything that is committed.
+    pub has_everything: bool,
+}
+
+impl Heard {
+    /// Whether it counts as live.
+    pub fn is_live(&self) -> bool {
+        self.silent_ms < SILENT_MS
+    }
+}
+
 /// The primary's view of its network at one moment.
 #[derive(Clone, Debug)]
 pub struct Sight {
@@ -43,6 +59,8 @@ pub struct Sight {
     pub configured: BTreeSet<NodeId>,
     /// Those of them that are heard of and have everything that is committed.
     pub caught_up: BTreeSet<NodeId>,
+    /// What the primary knows of each other node of the newest configuration.
+    pub heard: BTreeMap<NodeId, Heard>,
     /// Whether the newest configuration is the only one: no change is under way.
     pub settled: bool,
 }
@@ -79,13 +97,16 @@ impl Sight {
         let consensus = service.consensus().await?;
         let (Some(primary), Some(newest)) = (consensus.primary_id, consensus.configs.last()) else { return Ok(None) };
         let configured: BTreeSet<NodeId> = newest.nodes.keys().copied().collect();
-        let up = |id: &NodeId| {
-            let ack = consensus.acks.get(id);
-            *id == primary || ack.is_some_and(|a| a.seqno >= commit.seqno && a.last_received_ms < SILENT_MS)
+        let heard = |id: &NodeId| {
+            let ack = consensus.acks.get(id)?;
+            let has_everything = ack.seqno >= commit.seqno;
+            Some((*id, Heard { silent_ms: ack.last_received_ms, has_everything }))
         };
+        let heard: BTreeMap<NodeId, Heard> = configured.iter().filter_map(heard).collect();
+        let up = |id: &NodeId| *id == primary || heard.get(id).is_some_and(|h| h.has_everything && h.is_live());
         let caught_up = configured.iter().copied().filter(up).collect();
         let settled = consensus.configs.len() == 1;
-        Ok(Some(Self { primary, view: consensus.current_view, commit, configured, caught_up, settled }))
+        Ok(Some(Self { primary, view: consensus.current_view, commit, configured, caught_up, heard, settled }))
     }
 
     /// How many nodes there are and may fail now.
@@ -133,6 +154,7 @@ mod tests {
             commit: TransactionId { view: 2, seqno: 9 },
             configured: (1..=configured).map(id).collect(),
             caught_up: (1..=caught_up).map(id).collect(),
+            heard: BTreeMap::new(),
             settled: true,
         }
     }

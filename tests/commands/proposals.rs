@@ -149,3 +149,28 @@ async fn a_dying_primary_is_waited_out() {
     assert_eq!((&json["repeated"], &json["transactionId"]), (&"same-ballot".into(), &serde_json::Value::Null));
     assert!(json["seenAt"].is_string() && again.stderr.contains("holds this ballot already"), "{again:?}");
 }
+
+#[tokio::test]
+async fn the_ballot_of_a_removed_member_still_counts_and_is_shown() {
+    let field = Field::start().await;
+    let file = field.node_data("p.json", 1);
+    let watched = id(&field.run_as(0, &["proposal", "submit", &file]).await.done());
+    field.run_as(2, &["ballot", "submit", &watched, "--reject"]).await.done();
+    let third = std::fs::read(keys().join("member2_cert.pem")).unwrap();
+    let third = ccf_gov::cose::MemberCertificate::from_pem(&third).unwrap().member_id().to_string();
+    let removal = serde_json::json!({"actions": [{"name": "remove_member", "args": {"member_id": third}}]});
+    let removal = field.file("remove.json", &removal.to_string()).display().to_string();
+    let removal = id(&field.run_as(0, &["proposal", "submit", &removal]).await.done());
+    for member in [0, 1] {
+        field.run_as(member, &["ballot", "submit", &removal, "--accept"]).await.done();
+    }
+    let shown = field.run(&["proposal", "show", &watched, "--votes"]).await.done();
+    assert_eq!((&shown["proposalState"], &shown["ballotsByNobodyListed"]), (&"Open".into(), &1.into()), "{shown}");
+    for member in [0, 1] {
+        field.run_as(member, &["ballot", "submit", &watched, "--accept"]).await.done();
+    }
+    let shown = field.run(&["proposal", "show", &watched, "--votes"]).await.done();
+    assert_eq!((&shown["proposalState"], &shown["ballotsByNobodyListed"]), (&"Accepted".into(), &0.into()), "{shown}");
+    let vote = shown["votes"].as_array().unwrap().iter().find(|v| v["memberId"] == third).unwrap();
+    assert_eq!((&vote["voted"], &vote["vote"], &vote["active"]), (&true.into(), &false.into(), &false.into()));
+}

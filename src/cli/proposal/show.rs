@@ -1,5 +1,7 @@
 //! `proposal show`: what it would do, where it stands, who voted.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -10,7 +12,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::id::{MemberId, ProposalId};
 use ccf_gov::proposal::summary;
-use ccf_gov::service::{MemberStatus, Proposal, Service};
+use ccf_gov::service::{Member, MemberStatus, Proposal, Service};
 
 /// Show a proposal: where it stands, what it would do, who voted
 #[derive(Args)]
@@ -30,6 +32,7 @@ struct Vote {
     member: MemberId,
     ballot: Option<String>,
     counted: Option<bool>,
+    failed: bool,
     active: bool,
 }
 
@@ -48,6 +51,7 @@ impl Show {
             object.insert("actions".into(), actions.raw.get("actions").cloned().unwrap_or_default());
         }
         if let (Some(votes), Value::Object(object)) = (&votes, &mut json) {
+            object.insert("ballotsByNobodyListed".into(), json!(of_nobody(&proposal, votes)));
             object.insert("votes".into(), votes.iter().map(Vote::json).collect());
         }
         context.output.result(&json, || {
@@ -56,9 +60,16 @@ impl Show {
                 text += &format!("Actions\n{}", summary(&actions.raw));
             }
             if let Some(votes) = &votes {
-                let voted = votes.iter().filter(|v| v.ballot.is_some()).count();
+                let voted = votes.iter().filter(|v| v.voted()).count();
                 text += &format!("Votes: {voted} of {} members\n", votes.len());
                 text.extend(votes.iter().map(Vote::line));
+                match of_nobody(&proposal, votes) {
+                    0 => {}
+                    n => {
+                        text +=
+                            &format!("  and {n} by nobody who is listed: removed members, whose ballots still stand\n")
+                    }
+                }
             }
             text
         })?;
@@ -66,23 +77,41 @@ impl Show {
     }
 }
 
-/// Every active member, and whoever voted and is not active any more.
+/// Every active member, and whoever voted and is not active any more, or no member any more.
 async fn votes(service: &Service, proposal: &Proposal) -> Result<Vec<Vote>, CliError> {
     let mut votes = Vec::new();
-    for member in service.members().await?.iter() {
-        let ballot = service.ballot(proposal.proposal_id, member.member_id).await?;
-        let active = member.status == MemberStatus::Active;
-        if active || ballot.is_some() {
-            let counted = proposal.final_votes.as_ref().and_then(|v| v.get(&member.member_id).copied());
-            votes.push(Vote { member: member.member_id, ballot, counted, active });
+    let listed = service.members().await?;
+    let is_active = |m: &&Member| m.status == MemberStatus::Active;
+    let active: BTreeSet<MemberId> = listed.iter().filter(is_active).map(|m| m.member_id).collect();
+    let mut members: BTreeSet<MemberId> = listed.iter().map(|m| m.member_id).collect();
+    // The service lists no removed members; those whose ballots it judged stand in its result.
+    members.extend(proposal.final_votes.iter().flatten().map(|(member, _)| *member));
+    members.extend(proposal.vote_failures.iter().flatten().map(|(member, _)| *member));
+    for member in members {
+        let ballot = service.ballot(proposal.proposal_id, member).await?;
+        let active = active.contains(&member);
+        let failed = proposal.vote_failures.as_ref().is_some_and(|v| v.contains_key(&member));
+        let counted = proposal.final_votes.as_ref().and_then(|v| v.get(&member).copied());
+        if active || ballot.is_some() || counted.is_some() || failed {
+            votes.push(Vote { member, ballot, counted, failed, active });
         }
     }
     Ok(votes)
 }
 
+/// How many ballots the service counts that are by nobody who is listed: members who were removed since.
+fn of_nobody(proposal: &Proposal, votes: &[Vote]) -> u64 {
+    let known = votes.iter().filter(|v| v.voted()).count() as u64;
+    proposal.ballot_count.saturating_sub(known)
+}
+
 impl Vote {
+    fn voted(&self) -> bool {
+        self.ballot.is_some() || self.counted.is_some() || self.failed
+    }
+
     fn json(&self) -> Value {
-        json!({"memberId": self.member, "voted": self.ballot.is_some(), "kind": self.kind(),
+        json!({"memberId": self.member, "voted": self.voted(), "kind": self.kind(),
             "vote": self.counted, "ballot": self.ballot, "active": self.active})
     }
 
@@ -92,7 +121,10 @@ impl Vote {
 
     fn line(&self) -> String {
         let vote = match (self.kind(), self.counted) {
-            (None, _) => "not yet".to_owned(),
+            (None, _) if !self.voted() => "not yet".to_owned(),
+            (_, None) if self.failed => "voted, and the ballot failed".to_owned(),
+            (None, None) => "voted".to_owned(),
+            (None, Some(counted)) => format!("voted {}", if counted { "yes" } else { "no" }),
             (Some(kind), None) => format!("voted ({kind})"),
             (Some(kind), Some(counted)) => format!("voted {} ({kind})", if counted { "yes" } else { "no" }),
         };
