@@ -50,7 +50,7 @@ impl Options {
 
 /// A CCF service, through whichever of its nodes answer.
 pub struct Service {
-    http: Http,
+    pub(super) http: Http,
     api_version: String,
     pub(super) patience: Duration,
     progress: Option<Progress>,

@@ -1,5 +1,7 @@
 //! The node (operator) API, as far as an upgrade needs it.
 
+use std::time::Duration;
+
 use reqwest::Method;
 
 use super::client::{Service, refused};
@@ -7,8 +9,12 @@ use super::error::ServiceError;
 use super::http::Request;
 use super::model::{ConsensusDetails, NodeList};
 use super::submit::Sent;
-use super::{Answer, Consensus, Network, NetworkNode};
+use super::{Answer, Consensus, Network, NetworkNode, NodeAddress};
 use crate::id::{NodeId, TransactionId};
+use crate::json;
+
+/// How long a node may take to speak of itself.
+const OWN_WORD: Duration = Duration::from_secs(3);
 
 impl Service {
     /// `GET /node/network`.
@@ -44,6 +50,21 @@ impl Service {
             answer => ("attestations", answer?),
         };
         Ok(answer.value.get(name).and_then(|list| list.as_array()).cloned().unwrap_or_default())
+    }
+
+    /// `GET /node/attestations/self` (or `/node/quotes/self`, as that was called before) of the node at `address`
+    /// alone: what it says of itself. Waits for nothing.
+    pub async fn own_attestation(&self, address: &NodeAddress) -> Result<serde_json::Value, String> {
+        let http = self.http.hurried(OWN_WORD);
+        let ask = async |path: &str| http.send(address, &Request::get(path)).await.map_err(|e| e.to_string());
+        let mut reply = ask("/node/attestations/self").await?;
+        if reply.status.as_u16() == 404 {
+            reply = ask("/node/quotes/self").await?;
+        }
+        if !reply.status.is_success() {
+            return Err(format!("it answered {}", reply.status.as_u16()));
+        }
+        json::parse(&reply.body).map_err(|e| e.to_string())
     }
 
     /// `GET /node/consensus` of the primary, whose `acks` tell how far the others are. Waits out an election.

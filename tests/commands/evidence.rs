@@ -236,3 +236,26 @@ async fn a_minimum_tcb_that_no_node_is_held_against_is_stale() {
     let told = node.unwrap()["detail"].as_str().unwrap();
     assert!(told.contains("report-version") || told.contains("certificate-count"), "{told}");
 }
+
+#[tokio::test]
+async fn a_node_that_cannot_be_asked_itself_and_what_its_checks_warn_of_are_named() {
+    let field = Field::start().await;
+    let program = field.file("program", "x").display().to_string();
+    let asked = field.run(&["verify", "node", &field.first()]).await.done();
+    let of = |json: &Value, name: &str| -> Vec<Value> {
+        json["checks"].as_array().unwrap().iter().filter(|c| c["name"] == name).cloned().collect()
+    };
+    assert_eq!(of(&asked, "node-itself")[0]["verdict"], "pass", "{asked}");
+
+    let primary = field.sandbox.primary().unwrap();
+    let dead = field.sandbox.nodes().into_iter().map(|n| n.id).find(|id| *id != primary).unwrap();
+    field.sandbox.stop(dead).unwrap();
+    let service = field.run(&["verify", "service", "--evidence", &program]).await.json();
+    let itself = of(&service, "node-itself");
+    assert_eq!((itself.len(), &itself[0]["verdict"]), (1, &"warn".into()), "{service}");
+    let detail = itself[0]["detail"].as_str().unwrap();
+    assert!(detail.contains(&dead.to_string()) && detail.contains("/node/attestations/self"), "{detail}");
+    assert_eq!(of(&service, "virtual-platform").len(), 1, "{service}");
+    let node = field.run(&["verify", "node", &dead.to_string()]).await.done();
+    assert_eq!(of(&node, "node-itself")[0]["verdict"], "warn");
+}

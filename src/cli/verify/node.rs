@@ -21,7 +21,8 @@ use ccf_gov::evidence::snp::uvm::TrustedUvm;
 use ccf_gov::evidence::snp::version::CcfVersion;
 use ccf_gov::files;
 use ccf_gov::id::NodeId;
-use ccf_gov::service::{JoinPolicy, Node as ServiceNode, NodeStatus, Service as ServiceClient};
+use ccf_gov::service::{JoinPolicy, Node as ServiceNode, NodeAddress, NodeStatus, Service as ServiceClient};
+use ccf_gov::text::visible;
 
 /// Verify a node of the service before it is trusted
 ///
@@ -33,7 +34,8 @@ use ccf_gov::service::{JoinPolicy, Node as ServiceNode, NodeStatus, Service as S
   ccf-gov verify node ID --report report.bin --report host-amd-cert-base64 --report reference-info-base64
 
 The service gives no report of an SNP node that is pending: its operator does. Exit code 3 unless every rule holds
-and could be checked.")]
+and could be checked. A trusted node that cannot be asked for /node/attestations/self is a warning (node-itself): the
+rules are then checked on what the service tells of it.")]
 pub struct Node {
     /// The node's id
     #[arg(value_name = "ID")]
@@ -68,6 +70,7 @@ impl Node {
         let ((answer, policy, attested), committed) = context.read(&service, read).await?;
         let (attestation, mut problems) = gather(given, self.id, &answer.raw, &attested);
         check_committed(committed, &mut problems);
+        ask_itself(&service, &answer.value, &attested, &mut problems).await;
         let outcome = check(self.id, &answer.value, &attestation, &policy, ccf);
         let mut outcome = match outcome {
             Some(outcome) => outcome,
@@ -90,6 +93,42 @@ impl Node {
         let result = json!({"verdict": found.verdict(), "node_id": self.id, "status": node.status, "checks": found});
         context.output.result(&result, || checks::lines(&found))?;
         Ok(checks::exit(&found))
+    }
+}
+
+/// Whether a trusted node is there, and says of itself what the service says of it.
+pub async fn ask_itself(service: &ServiceClient, node: &ServiceNode, attested: &[Value], found: &mut Checks) {
+    const NAME: &str = "node-itself";
+    const PATH: &str = "/node/attestations/self";
+    if node.status != NodeStatus::Trusted {
+        return;
+    }
+    let published = node.rpc_interfaces.values().next().map(|i| i.published_address.as_str()).unwrap_or_default();
+    let who = format!("node {} at {}", node.node_id, visible(published));
+    let answer = match NodeAddress::from_published(published) {
+        Ok(address) => service.own_attestation(&address).await,
+        Err(error) => Err(error.to_string()),
+    };
+    let of = |json: &Value, name: &str| json.get(name).and_then(Value::as_str).map(str::to_owned);
+    let id = Some(node.node_id.to_string());
+    match answer {
+        Err(why) => found.warn(
+            NAME,
+            format!("{who} could not be asked for {PATH} ({why}): all that is known of it is what the service tells"),
+        ),
+        Ok(own) if of(&own, "node_id") != id => {
+            found.warn(NAME, format!("{PATH} at {} is answered by another node", visible(published)));
+        }
+        Ok(own) => {
+            let told = attested.iter().find(|a| of(a, "node_id") == id);
+            let same = told.is_none_or(|told| of(told, "raw") == of(&own, "raw"));
+            let detail = if same {
+                "shows the attestation that the service tells"
+            } else {
+                "shows another attestation than the service tells"
+            };
+            found.require(NAME, same, format!("{who} {detail}"));
+        }
     }
 }
 

@@ -26,7 +26,8 @@ use ccf_gov::text::visible;
   ccf-gov verify service --evidence js_generic --service https://HOST:PORT --service-cert service_cert.pem
 
 A value is backed if an artefact has it, and stale if no node runs it. Exit code 3 unless every value is backed,
-every node was verified, and none runs code that is not registered.")]
+every node was verified, and none runs code that is not registered. What the nodes' own checks warn of is told once;
+node-itself names a trusted node that could not be asked for /node/attestations/self.")]
 pub struct Service {
     /// The artefacts that should be registered and running; repeat, or give several
     #[arg(long, required = true, num_args = 1.., value_name = "FILE")]
@@ -70,7 +71,8 @@ impl Service {
             let id = listed.node_id.to_string();
             let json = raw.iter().find(|n| n.get("nodeId").and_then(|i| i.as_str()) == Some(&id)).cloned();
             let given = Attestation::of(Some(listed.node_id));
-            let (attestation, problems) = node::gather(given, listed.node_id, &json.unwrap_or_default(), &attested);
+            let (attestation, mut problems) = node::gather(given, listed.node_id, &json.unwrap_or_default(), &attested);
+            node::ask_itself(&service, listed, &attested, &mut problems).await;
             let mut outcome = node::check(listed.node_id, listed, &attestation, &policy, ccf);
             match &mut outcome {
                 Some(outcome) => outcome.checks.append(problems),
@@ -82,6 +84,7 @@ impl Service {
         for node in &running {
             check_node(node, &mut found);
         }
+        warnings(&running, &mut found);
         let result = json!({
             "verdict": found.verdict(),
             "checks": found,
@@ -206,6 +209,28 @@ const MINIMUM_TCB: &str = "snp minimum tcb";
 fn meets_minimum(outcome: &Outcome) -> bool {
     let holds = |name| outcome.checks.get(name).is_some_and(|c| c.verdict == Verdict::Pass);
     holds("report-signature") && holds("ark-pinned") && holds("policy-minimum-tcb")
+}
+
+/// What the nodes' checks warn of, each warning once.
+fn warnings(running: &[Running], found: &mut Checks) {
+    let mut told: Vec<(&'static str, &str, Vec<String>)> = Vec::new();
+    for node in running {
+        let checks = node.outcome.iter().flat_map(|o| o.checks.iter());
+        for check in checks.filter(|c| c.verdict == Verdict::Warn) {
+            match told.iter_mut().find(|(name, detail, _)| *name == check.name && *detail == check.detail) {
+                Some((.., nodes)) => nodes.push(node.id.to_string()),
+                None => told.push((check.name, &check.detail, vec![node.id.to_string()])),
+            }
+        }
+    }
+    for (name, detail, nodes) in told {
+        let who = match &nodes[..] {
+            [one] if detail.contains(one) => String::new(),
+            all if all.len() == running.len() => "every node: ".into(),
+            all => format!("node {}: ", all.join(", ")),
+        };
+        found.warn(name, format!("{who}{detail}"));
+    }
 }
 
 /// A node's attestation in one line; code that runs and is no longer registered is named as such.
