@@ -22,6 +22,8 @@ use ccf_gov::upgrade::{Passed, Rehearsal, Signing, Step, UpgradeError, example_s
 /// last, stopped and deleted, constitution and application are set, and the old code is removed. Every proposal
 /// and ballot is signed and sent over TLS. Fails if any step does not do what it claims. Needs no network and no
 /// files: the members are the public example ones, unless others' keys are given.
+/// What it says of f holds for nodes of one version of CCF: those of 6 and of 7 cannot elect a primary together
+/// (docs/service.md).
 #[derive(Args)]
 #[command(after_help = "Examples:
   ccf-gov upgrade rehearse
