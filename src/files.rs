@@ -192,6 +192,11 @@ pub struct NewFolder {
 }
 
 impl NewFolder {
+    /// Refuses a `path` where something is already; makes nothing.
+    pub fn check(path: &Path) -> Result<(), FileError> {
+        refuse_folder(&path.components().collect::<PathBuf>())
+    }
+
     /// Begins a folder at `path`, where nothing may be yet.
     pub fn new(path: &Path) -> Result<Self, FileError> {
         let named: PathBuf = path.components().collect();

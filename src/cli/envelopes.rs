@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::common::Context;
 use super::error::{CliError, Kind};
+use super::interrupt::{Interruptible, interrupted};
 use super::output::stdout_is_terminal;
 use ccf_gov::cose::{Envelope, Message, MessageType, SigningRequest};
 use ccf_gov::files::{self, Access, FileError, NewFolder};
@@ -40,15 +41,22 @@ impl Out {
         self.out == Path::new("-")
     }
 
-    /// Refuses, before anything is signed, what could not be written: an envelope is binary and would only disturb a
-    /// terminal, and a file that exists is not replaced unasked.
-    pub fn check(&self, context: &Context) -> Result<(), CliError> {
-        if self.is_stdout() && !context.output.is_json() && stdout_is_terminal() {
+    /// Refuses, before anything is signed, where `count` envelopes could not be written: they are binary and would only
+    /// disturb a terminal, and what exists is not replaced unasked, a folder never.
+    pub fn check(&self, context: &Context, count: usize) -> Result<(), CliError> {
+        if self.is_folder(count) {
+            if self.is_stdout() {
+                return Err(CliError::usage(format!("{count} envelopes do not fit into standard output"))
+                    .hint("name a new folder for them with -o DIR"));
+            }
+            return Ok(NewFolder::check(&self.out)?);
+        }
+        if !self.is_stdout() {
+            return Ok(files::refuse_existing(&self.out, self.force)?);
+        }
+        if !context.output.is_json() && stdout_is_terminal() {
             return Err(CliError::usage("an envelope is binary, and standard output is a terminal")
                 .hint("write it to a file with -o FILE, or pipe it: … | curl --data-binary @- …"));
-        }
-        if !self.is_stdout() && !self.names_folder() {
-            files::refuse_existing(&self.out, self.force)?;
         }
         Ok(())
     }
@@ -59,7 +67,12 @@ impl Out {
             return Err(CliError::usage(format!("{} names a folder, and one envelope is a file", self.out.display()))
                 .hint("name a file with -o FILE"));
         }
-        self.check(context)
+        self.check(context, 1)
+    }
+
+    /// Whether `count` envelopes go into a folder.
+    fn is_folder(&self, count: usize) -> bool {
+        count > 1 || self.names_folder()
     }
 
     /// A path that ends as folders do.
@@ -67,17 +80,12 @@ impl Out {
         self.out.as_os_str().as_encoded_bytes().ends_with(b"/")
     }
 
-    /// Begins a batch of `count` envelopes.
-    pub fn batch(&self, count: usize) -> Result<Batch, CliError> {
-        let folder = match count {
-            0 | 1 if !self.names_folder() => None,
-            _ if self.is_stdout() => {
-                return Err(CliError::usage(format!("{count} envelopes do not fit into standard output"))
-                    .hint("name a new folder for them with -o DIR"));
-            }
-            _ => Some(NewFolder::new(&self.out)?),
-        };
-        Ok(Batch { folder, made: Vec::new() })
+    /// Begins a batch of `count` envelopes that [`Self::check`] found to have a place. Interrupted, it leaves nothing behind.
+    pub fn batch(&self, count: usize) -> Result<Interruptible<Batch>, CliError> {
+        Interruptible::new(|| {
+            let folder = if self.is_folder(count) { Some(NewFolder::new(&self.out)?) } else { None };
+            Ok(Batch { folder, made: Vec::new() })
+        })
     }
 
     /// Writes an envelope where it was asked for; with `--output json` says what it is.
@@ -98,7 +106,8 @@ impl Out {
     }
 
     /// Ends a batch: its folder gets its name, or its one envelope is written.
-    pub fn finish(&self, context: &Context, batch: Batch) -> Result<(), CliError> {
+    pub fn finish(&self, context: &Context, batch: Interruptible<Batch>) -> Result<(), CliError> {
+        let batch = batch.take().ok_or_else(interrupted)?;
         let Some(folder) = batch.folder else {
             return batch.made.iter().try_for_each(|made| match made {
                 Made::Envelope(envelope) => self.write(context, envelope),

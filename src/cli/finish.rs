@@ -9,6 +9,7 @@ use super::common::Context;
 use super::envelopes;
 use super::error::{CliError, Kind};
 use super::exit::Exit;
+use super::interrupt::interrupted;
 use super::message_args::{MessageArgs, certificate, in_date};
 use ccf_gov::cose::{Algorithm, EnvelopeError, Signature, SigningRequest};
 use ccf_gov::{files, json};
@@ -40,11 +41,9 @@ pub struct Finish {
 
 impl Finish {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        if self.request.is_some() {
-            self.out.check(context)?
-        } else {
-            self.out.check_file(context)?
-        };
+        if self.request.is_none() {
+            self.out.check_file(context)?;
+        }
         let requests = self.requests(context)?;
         let signatures = Signatures::read(&self.signature)?;
         if signatures.len() != requests.len() {
@@ -54,7 +53,8 @@ impl Finish {
                 signatures.len()
             )));
         }
-        let mut batch = self.out.batch(requests.len())?;
+        self.out.check(context, requests.len())?;
+        let batch = self.out.batch(requests.len())?;
         for (at, request) in requests.into_iter().enumerate() {
             let which = if signatures.len() > 1 { format!("signature {}", at + 1) } else { "the signature".into() };
             let signature = signatures.get(at, request.certificate().algorithm()).map_err(|e| {
@@ -68,7 +68,7 @@ impl Finish {
                     "sign this very request's value (the digest) or to_be_signed (unhashed) with the member's key",
                 )
             })?;
-            batch.add(envelope)?;
+            batch.with(|batch| batch.add(envelope)).ok_or_else(interrupted)??;
         }
         self.out.finish(context, batch)?;
         Ok(Exit::Done)

@@ -12,6 +12,7 @@ mod exit;
 mod finish;
 mod images;
 mod inspect;
+mod interrupt;
 mod key;
 mod keys;
 mod keys_list;

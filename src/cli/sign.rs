@@ -1,7 +1,6 @@
 //! `sign`: a request becomes an envelope.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 
@@ -9,6 +8,7 @@ use super::common::Context;
 use super::envelopes;
 use super::error::{CliError, Kind};
 use super::exit::Exit;
+use super::interrupt::interrupted;
 use super::key::key_error;
 use super::message_args::MessageArgs;
 use ccf_gov::cose::{Envelope, SigningRequest, summary};
@@ -41,7 +41,6 @@ pub struct Sign {
 impl Sign {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         if !self.request.is_empty() {
-            self.out.check(context)?;
             return self.requests(context).await;
         }
         self.out.check_file(context)?;
@@ -70,32 +69,36 @@ impl Sign {
                 format!("it is for member {member}, and --cert is another's"),
             ));
         }
+        self.out.check(context, requests.len())?;
         let signer = context.signer_for(Some(certificate)).await?;
-        let batch = Arc::new(Mutex::new(self.out.batch(requests.len())?));
         context.consent(&requests.iter().map(SigningRequest::summary).collect::<Vec<_>>())?;
+        let batch = self.out.batch(requests.len())?;
         let progress = context.output.progress(requests.len());
         let messages = requests.into_iter().map(|request| request.into_parts().0).collect();
-        let sink = Arc::clone(&batch);
+        let sink = batch.clone();
         let done = move |envelope: Envelope| {
             progress.inc(1);
-            Ok::<_, BatchError>(sink.lock().unwrap_or_else(PoisonError::into_inner).add(envelope)?)
+            Ok(sink.with(|batch| batch.add(envelope)).ok_or(BatchError::Interrupted)??)
         };
-        signer::sign_all(&*signer, messages, done).await.map_err(|e| match e {
+        let result = tokio::select! {
+            result = signer::sign_all(&*signer, messages, done) => result,
+            () = batch.gone() => Err(BatchError::Interrupted),
+        };
+        result.map_err(|e| match e {
             BatchError::Signer(e) => key_error(format!("cannot sign as member {member}"), e),
             BatchError::File(e) => e.into(),
+            BatchError::Interrupted => interrupted(),
         })?;
-        // The signing thread has ended, and its share of the batch with it.
-        let batch = Arc::into_inner(batch).map(Mutex::into_inner).and_then(Result::ok);
-        let batch = batch.ok_or_else(|| CliError::failed("cannot finish the batch", "its envelopes are lost"))?;
         self.out.finish(context, batch)?;
         Ok(Exit::Done)
     }
 }
 
-/// What can go wrong in a batch: a signature, or writing it down.
+/// What can go wrong in a batch: a signature, or writing it down; or the person changes their mind.
 enum BatchError {
     Signer(SignerError),
     File(FileError),
+    Interrupted,
 }
 
 impl From<SignerError> for BatchError {

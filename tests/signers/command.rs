@@ -124,3 +124,29 @@ async fn what_is_no_signature_is_told() {
     let missing = chain(&signer("/nowhere/signer", &[], &keys).sign(b"x").await.unwrap_err());
     assert!(missing.contains("/nowhere/signer"), "{missing}");
 }
+
+#[test]
+fn an_interrupted_batch_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = keys("member", Algorithm::ES256);
+    let request = |n: &str| {
+        let message = Message::new(MessageType::Proposal, time(), None, proposal(n)).unwrap();
+        SigningRequest::new(message, keys.certificate().clone()).to_json()
+    };
+    // The program itself interrupts its caller, which has its folder by then.
+    script(folder.path(), "ls -d .ccf-gov-* > seen; kill -TERM $PPID; exec sleep 10");
+    std::fs::write(folder.path().join("requests.json"), serde_json::json!([request("x"), request("y")]).to_string())
+        .unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_ccf-gov"))
+        .args(["sign", "--yes", "--request", "requests.json", "--key", "exec:./signer.sh", "-o", "envelopes"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.ends_with("Error: interrupted: nothing was written\n"), "{error}");
+    assert!(std::fs::read_to_string(folder.path().join("seen")).unwrap().starts_with(".ccf-gov-"));
+    let mut left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["requests.json", "seen", "signer.sh"]);
+}
