@@ -32,6 +32,9 @@ const SEGMENT: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
+/// How long a proposal may take to be shown at first, when less time is given.
+const FIRST_LOOK: Duration = Duration::from_secs(5);
+
 /// How long the commit of what is resolved is asked for when the time is over already.
 const LAST_LOOK: Duration = Duration::from_secs(1);
 
@@ -142,7 +145,13 @@ impl Service {
         let mut pause = Duration::from_millis(100);
         loop {
             let found = match &last {
-                None => self.find_proposal(id).await?,
+                None => match timeout_at(end.max(Instant::now() + FIRST_LOOK), self.find_proposal(id)).await {
+                    Ok(found) => found?,
+                    Err(_) => {
+                        let doing = "show a proposal in that time".into();
+                        return Err(ServiceError::Unreachable { doing, nodes: Vec::new() });
+                    }
+                },
                 Some(seen) => match timeout_at(end, self.find_proposal(id)).await {
                     Ok(found) => found?,
                     Err(_) => return Ok(Some(Outcome::StillOpen(seen.clone()))),

@@ -302,6 +302,20 @@ async fn a_proposal_that_is_resolved_and_not_committed_is_waited_for_no_longer_t
 }
 
 #[tokio::test]
+async fn a_proposal_that_nobody_can_show_is_waited_for_no_longer_than_asked() {
+    let authority = Authority::new();
+    let server = Server::start(&authority, |asked| match asked.path() {
+        path if path.starts_with("/gov/") => Reply::error(500, "SessionConsistencyLost", "view 4, now 5"),
+        _ => not_found(),
+    })
+    .await;
+    let options = Options { patience: Duration::from_secs(600), ..options(&authority, &[&server]) };
+    let service = Service::connect(options).await.unwrap();
+    let result = service.wait_proposal(hex('1').parse().unwrap(), Duration::ZERO).await;
+    assert!(matches!(result, Err(ServiceError::Unreachable { .. })), "{result:?}");
+}
+
+#[tokio::test]
 async fn attestations_are_quotes_where_the_service_is_older() {
     let authority = Authority::new();
     for (path, list) in [("/node/attestations", "attestations"), ("/node/quotes", "quotes")] {
