@@ -106,12 +106,20 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// An action beside the registrations: named once, with what it would do.
+    /// An action beside the registrations: named once, with what it would do. One that nobody knows could register anything,
+    /// or be a registration whose name is misspelt.
     fn rider(&mut self, name: &str) {
-        let does = match catalogue::find(name) {
-            Some(template) => template.description.split_whitespace().collect::<Vec<_>>().join(" "),
-            None => "no constitution of CCF's own has it, so what it does is not known".to_owned(),
+        let template = match catalogue::get(name) {
+            Ok(template) => template,
+            Err(unknown) if self.warned.insert(format!("unknown-action {name}")) => {
+                let near = unknown.nearest.map(|n| format!("; did you mean {n}?")).unwrap_or_default();
+                let detail =
+                    format!("no constitution of CCF's own has {:?}, so what it does is not known{near}", unknown.name);
+                return self.checks.incomplete("unknown-action", detail);
+            }
+            Err(_) => return,
         };
+        let does = template.description.split_whitespace().collect::<Vec<_>>().join(" ");
         let does = does.trim_end_matches('.');
         self.warn_once(
             "other-action",

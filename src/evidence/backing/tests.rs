@@ -297,12 +297,27 @@ fn riders_are_named_once_with_what_they_do() {
     let twice = names.iter().chain(&names).chain(&["own_action"]).map(|name| Action::new(*name, Some(json!({}))));
     let (checks, _) = verify(&Proposal::of(twice.collect()), &[], None);
     let riders: Vec<&str> = checks.iter().filter(|c| c.name == "other-action").map(|c| c.detail.as_str()).collect();
-    assert_eq!(riders.len(), 6, "{riders:#?}");
+    assert_eq!(riders.len(), 5, "{riders:#?}");
     for (rider, name) in riders.iter().zip(names) {
         let description = &crate::proposal::catalogue::find(name).unwrap().description;
         let first = description.split_whitespace().next().unwrap();
         assert!(rider.starts_with(name) && rider.contains(&format!("What it does: {first}")), "{rider}");
         assert!(!rider.contains('\n'), "{rider}");
     }
-    assert!(riders[5].contains("own_action") && riders[5].contains("is not known"), "{}", riders[5]);
+}
+
+#[test]
+fn an_action_that_nobody_knows_is_never_a_yes() {
+    let register = Action::new("add_virtual_measurement", Some(json!({"measurement": "v1"})));
+    let actions =
+        ["add_snp_host_dat", "Add_snp_host_data", "own_action", "own_action"].map(|n| Action::new(n, Some(json!({}))));
+    let (checks, _) = verify(&Proposal::of([vec![register], actions.to_vec()].concat()), &[], None);
+    let unknown: Vec<_> = checks.iter().filter(|c| c.name == "unknown-action").collect();
+    assert_eq!(unknown.len(), 3, "{unknown:#?}");
+    assert!(
+        unknown.iter().all(|c| c.verdict == Verdict::Incomplete && c.detail.contains("is not known")),
+        "{unknown:#?}"
+    );
+    assert!(unknown[0].detail.ends_with("did you mean add_snp_host_data?"), "{}", unknown[0].detail);
+    assert!(unknown[1].detail.ends_with("did you mean add_snp_host_data?"), "{}", unknown[1].detail);
 }
