@@ -1,7 +1,7 @@
 //! SGX: enclaves measured from their files, and their quotes verified.
 //!
 //! - [`artefact`]: what a file is. [`enclave`]: MRENCLAVE of an Open Enclave ELF, by replaying its load, from its
-//!   image and its [`properties`], with [`measure`]. [`sigstruct`]: what its author signed. [`sgxs`]: an enclave as
+//!   image (of its ELF file) and its [`properties`], with [`measure`]. [`sigstruct`]: what its author signed. [`sgxs`]: an enclave as
 //!   a measured stream.
 //! - [`attestation`]: the whole verification of a node's [`quote`] with its [`collateral`], up to a pinned root
 //!   ([`trust`]).
@@ -11,6 +11,7 @@ pub mod attestation;
 pub mod bytes;
 pub mod collateral;
 mod der;
+mod elf;
 pub mod enclave;
 mod image;
 pub mod measure;

@@ -1,3 +1,4 @@
+use super::headers::{PLATFORM_SNP, SUPPORTED_PLATFORM, crc32};
 use super::*;
 use igvm::{IgvmDirectiveHeader, IgvmFile, IgvmInitializationHeader, IgvmPlatformHeader, IgvmRevision};
 use igvm_defs::{
