@@ -147,7 +147,7 @@ pub(super) fn shaped(kind: &Kind, value: Value) -> Result<Value, ValueError> {
     let good = match kind {
         Kind::Object => (value.is_object(), "a JSON object"),
         Kind::Tcb => (
-            crate::evidence::snp::tcb::MinimumTcb::from_json(&value).is_ok(),
+            crate::evidence::snp::minimum_tcb::MinimumTcb::from_json(&value).is_ok(),
             "a JSON object of boot_loader, tee, snp, microcode (and fmc on Turin), each 0 to 255",
         ),
         Kind::Jwks => (value.get("keys").is_some_and(Value::is_array), r#"a JSON object with a list of "keys""#),

@@ -16,7 +16,7 @@ use ccf_gov::evidence::backing::{self, Evidence, Kind as EvidenceKind};
 use ccf_gov::evidence::check::Checks;
 use ccf_gov::evidence::node::{self, Attestation, Expected, Outcome, Trust};
 use ccf_gov::evidence::snp::join_policy::JoinPolicy as SnpPolicy;
-use ccf_gov::evidence::snp::tcb::MinimumTcb;
+use ccf_gov::evidence::snp::minimum_tcb::MinimumTcb;
 use ccf_gov::evidence::snp::uvm::TrustedUvm;
 use ccf_gov::evidence::snp::version::CcfVersion;
 use ccf_gov::files;

@@ -4,7 +4,8 @@ use rquickjs::{Ctx, Exception, IntoJs, Object, Result, Value};
 
 use super::{buffer, bytes, function, text};
 use crate::digest::sha256;
-use crate::evidence::snp::tcb::{Cpuid, TcbVersion};
+use crate::evidence::snp::processor::Cpuid;
+use crate::evidence::snp::tcb::TcbVersion;
 
 const NOT_A_BUFFER: &str = "Argument must be an ArrayBuffer";
 

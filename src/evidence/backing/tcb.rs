@@ -4,8 +4,10 @@ use serde_json::Value;
 
 use super::Kind;
 use super::comparison::Comparison;
+use crate::evidence::snp::minimum_tcb::MinimumTcb;
+use crate::evidence::snp::processor::{Cpuid, Product};
 use crate::evidence::snp::report::Report;
-use crate::evidence::snp::tcb::{Cpuid, MinimumTcb, Product, Tcb, TcbVersion};
+use crate::evidence::snp::tcb::{Tcb, TcbVersion};
 use crate::proposal::Action;
 
 impl Comparison<'_> {

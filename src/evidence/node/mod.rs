@@ -1,11 +1,17 @@
 //! A node's attestation, of whatever platform: put together from files, and verified.
 
+mod error;
+mod expected;
 mod foreign;
+mod part;
 mod pieces;
 
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
+pub use self::error::NodeError;
+pub use self::expected::Expected;
+pub use self::part::{Part, parts};
 use self::pieces::{Piece, pieces};
 use super::check::Checks;
 use super::revocation::RevocationList;
@@ -13,13 +19,11 @@ use super::sgx::attestation as sgx;
 use super::sgx::quote::Evidence as SgxEvidence;
 use super::snp::attestation as snp;
 use super::snp::endorsements::{Endorsements, Roots};
-use super::snp::join_policy::JoinPolicy;
 use super::snp::report::Report;
 use super::snp::tcb::TcbVersion;
 use super::snp::uvm::UvmEndorsement;
-use super::snp::version::CcfVersion;
 use super::virt;
-use crate::digest::{HexError, HostData, MrEnclave, MrSigner, SnpMeasurement};
+use crate::digest::{HostData, MrEnclave, SnpMeasurement};
 use crate::id::NodeId;
 
 /// The largest file that is read as part of an attestation: 4 MiB.
@@ -40,94 +44,6 @@ pub struct Attestation {
     claim: Option<virt::Attestation>,
     revocations: Vec<RevocationList>,
     node: Option<NodeId>,
-}
-
-/// Why files make no attestation.
-#[derive(Debug, thiserror::Error)]
-pub enum NodeError {
-    /// A file of another kind.
-    #[error(
-        "this is no part of an attestation: neither an SNP report (1184 bytes), nor its certificates, nor a UVM \
-         endorsement, nor an SGX quote, nor its endorsements, nor a virtual attestation, nor a revocation list"
-    )]
-    Unknown,
-    /// Evidence of a kind that CCF has no use for.
-    #[error("this is {0}")]
-    Foreign(&'static str),
-    /// Something that it should be, and is not whole, or of a form that is not known.
-    #[error("the {what} in it can't be read: {why}")]
-    Damaged {
-        /// What it should be.
-        what: &'static str,
-        /// Why it cannot be read.
-        why: String,
-    },
-    /// A member of the service's JSON that holds no part of an attestation.
-    #[error("its member {0} holds no part of an attestation")]
-    Member(String),
-    /// A list of no nodes.
-    #[error("its list of attestations is empty")]
-    Nobody,
-    /// Files about different nodes.
-    #[error("it is about node {0}, and {1} is the one that is asked for, or that another file is about")]
-    OtherNode(NodeId, NodeId),
-    /// A list of nodes, and none is asked for.
-    #[error("it is about several nodes: say which one is meant")]
-    Several,
-    /// A list of other nodes.
-    #[error("it is about other nodes than the one that is asked for")]
-    NotListed,
-    /// Two of one kind.
-    #[error("there is a second {0}; give the files of one node only")]
-    Twice(&'static str),
-    /// Parts of several platforms, or none that says anything.
-    #[error("{0}")]
-    Incomplete(&'static str),
-    /// What is expected cannot be this platform's.
-    #[error("the expected measurement is none of this platform's")]
-    Measurement(#[source] HexError),
-    /// A quote that cannot be read.
-    #[error(transparent)]
-    Quote(#[from] super::sgx::quote::QuoteError),
-}
-
-/// What the attestation should say; what is absent is not compared.
-#[derive(Clone, Debug, Default)]
-pub struct Expected {
-    /// The node.
-    pub node_id: Option<NodeId>,
-    /// The measurement, as text: hexadecimal, or the virtual platform's constant.
-    pub measurement: Option<String>,
-    /// The host data.
-    pub host_data: Option<HostData>,
-    /// SNP: the least TCB.
-    pub minimum_tcb: Option<TcbVersion>,
-    /// SGX: the signer.
-    pub mrsigner: Option<MrSigner>,
-    /// SGX: the product number.
-    pub isvprodid: Option<u16>,
-    /// SGX: the least security version.
-    pub minimum_isvsvn: Option<u16>,
-    /// The version of CCF that the service runs.
-    pub ccf: Option<CcfVersion>,
-    /// SNP: the service's join policy.
-    pub policy: Option<JoinPolicy>,
-}
-
-impl Expected {
-    /// Fails what is expected of an attestation that can't have it: nothing that somebody asks for is passed over.
-    fn beyond(&self, of: &str, names: &[&'static str], checks: &mut Checks) {
-        let all = [
-            ("host-data", self.host_data.is_some()),
-            ("minimum-tcb", self.minimum_tcb.is_some()),
-            ("mrsigner", self.mrsigner.is_some()),
-            ("isvprodid", self.isvprodid.is_some()),
-            ("isvsvn", self.minimum_isvsvn.is_some()),
-        ];
-        for (name, _) in all.into_iter().filter(|(name, asked)| *asked && names.contains(name)) {
-            checks.fail(name, format!("it is expected, and {of} has none"));
-        }
-    }
 }
 
 /// Whose roots count, and when.
@@ -345,39 +261,6 @@ fn verify_virtual(claim: &virt::Attestation, expected: &Expected) -> Result<Outc
         values: Map::new(),
         checks,
     })
-}
-
-/// What parts of an attestation a file holds, as evidence for a proposal; none if it is nothing of the kind.
-///
-/// # Errors
-/// [`NodeError`]: it is something of the kind, and damaged.
-pub fn parts(file: &[u8]) -> Result<Vec<Part>, NodeError> {
-    let part = |piece: Piece| match piece {
-        Piece::SnpReport(report) => Some(Part::SnpReport(report)),
-        Piece::SnpEndorsements(_) | Piece::EndorsedTcb(_) => Some(Part::SnpEndorsements),
-        Piece::Uvm(uvm) => Some(Part::Uvm(uvm)),
-        Piece::Revocations(_) => Some(Part::Revocations),
-        Piece::SgxQuote(_) => Some(Part::Other("an SGX quote")),
-        Piece::SgxEndorsements(_) => Some(Part::Other("the endorsements of an SGX quote")),
-        Piece::Virtual(_) => Some(Part::Other("a virtual node's attestation")),
-        Piece::Node(_) => None,
-    };
-    Ok(pieces(file, None)?.into_iter().filter_map(part).collect())
-}
-
-/// A part of an attestation, as evidence for a proposal.
-#[derive(Clone, Debug)]
-pub enum Part {
-    /// An SNP report.
-    SnpReport(Box<Report>),
-    /// The certificates that endorse one.
-    SnpEndorsements,
-    /// A UVM endorsement.
-    Uvm(Box<UvmEndorsement>),
-    /// A list of revoked certificates.
-    Revocations,
-    /// Something that says what runs somewhere, and nothing of what was built.
-    Other(&'static str),
 }
 
 #[cfg(test)]

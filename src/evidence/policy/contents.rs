@@ -1,8 +1,8 @@
 //! What a policy lists: containers with their rules, and fragments.
 
-use regex::bytes::RegexBuilder;
 use serde::Serialize;
 
+use super::environment::EnvironmentRule;
 use super::rego::Term;
 
 /// The layer of the pause container that every Azure container group runs.
@@ -105,17 +105,6 @@ pub struct Container {
     pub capabilities: Vec<String>,
     /// Whether it is Azure's pause container.
     pub pause: bool,
-}
-
-/// A rule about environment variables.
-#[derive(Clone, Debug, Serialize)]
-pub struct EnvironmentRule {
-    /// `NAME=value`, or a regular expression of it.
-    pub pattern: String,
-    /// `string` or `re2`.
-    pub strategy: String,
-    /// Whether it must be set.
-    pub required: bool,
 }
 
 /// A mount that a container may have.
@@ -243,7 +232,7 @@ pub(super) fn oddities(term: &Term) -> impl Iterator<Item = (&'static str, Strin
         } else if (wants_list && !is_list) || (wants_switch && value.boolean().is_none()) || (wants_sets && !is_sets) {
             Some(("not-understood", format!("{name} is {}", shorten(&plain(value)))))
         } else if name == "env_rules" {
-            let odd = value.list().iter().find(|rule| !is_environment_rule(rule))?;
+            let odd = value.list().iter().find(|rule| !EnvironmentRule::is_rule(rule))?;
             Some(("not-understood", format!("{} is no rule about the environment", shorten(&plain(odd)))))
         } else {
             None
@@ -255,95 +244,6 @@ pub(super) fn oddities(term: &Term) -> impl Iterator<Item = (&'static str, Strin
 pub(super) fn unknown_of_fragment(term: &Term) -> impl Iterator<Item = String> {
     let known = ["feed", "includes", "iss", "issuer", "minimum_svn", "parameters", "required_receipts"];
     members(term).filter(move |(name, _)| !known.contains(name)).map(|(name, _)| shorten(name))
-}
-
-/// Whether a term has the members of such a rule in one of its forms, each of its type, and no others: of a rule in both forms
-/// some frameworks take the one, some the other, and some both.
-fn is_environment_rule(term: &Term) -> bool {
-    let forms: [&[&str]; 2] = [&["pattern", "strategy"], &["name", "name_strategy", "value", "value_strategy"]];
-    let is = |form: &[&str]| {
-        form.iter().all(|name| term.get(name).and_then(Term::text).is_some())
-            && members(term)
-                .all(|(name, value)| form.contains(&name) || (name == "required" && value.boolean().is_some()))
-    };
-    forms.into_iter().any(is)
-}
-
-impl EnvironmentRule {
-    fn read(term: &Term) -> Self {
-        let part = |name| text(term, name).unwrap_or_default();
-        let (pattern, strategy) = match term.get("name") {
-            Some(_) => joined([part("name"), part("value")], [part("name_strategy"), part("value_strategy")]),
-            None => (part("pattern"), part("strategy")),
-        };
-        Self { pattern, strategy, required: term.get("required").and_then(Term::boolean).unwrap_or(false) }
-    }
-
-    /// Whether any variable is admitted, whatever its name, under any framework: early ones look for the pattern anywhere.
-    pub fn admits_any(&self) -> bool {
-        const ANYTHING: [&str; 6] = [".+", ".*", "[^=]", "\\w", "\\S", ".{"];
-        let bare = self.pattern.trim_start_matches("(?i)").trim_start_matches(['^', '(', '?', ':']);
-        // A class of characters, repeated, up to the equals sign.
-        let class = bare.strip_prefix('[').and_then(|rest| rest.split_once(']')).map(|(_, rest)| rest);
-        let whole = class.is_some_and(|rest| rest.starts_with("+=") || rest.starts_with("*="));
-        let begins = || bare.is_empty() || whole || ANYTHING.iter().any(|any| bare.starts_with(any));
-        self.strategy == "re2" && (begins() || self.admits_strangers())
-    }
-
-    /// Whether variables of which no policy speaks are admitted, or nobody can tell.
-    fn admits_strangers(&self) -> bool {
-        /// With no word in common; two of them have nothing to do with any variable that is meant.
-        const STRANGERS: [&str; 4] =
-            ["LD_PRELOAD=/tmp/evil.so", "NODE_OPTIONS=--require=/a/b.js", "BASH_ENV=/home/x/.profile", "QX7=1"];
-        // A policy may have many thousands of patterns, and short ones may stand for much.
-        let most = (32 << 10) + 64 * self.pattern.len();
-        // In RE2, `\w` and the like are of ASCII.
-        match RegexBuilder::new(&self.pattern).unicode(false).size_limit(most).build() {
-            Ok(pattern) => STRANGERS.iter().filter(|variable| pattern.is_match(variable.as_bytes())).count() > 1,
-            // RE2 knows a little more than this engine does: then a name and the equals sign must begin the pattern.
-            Err(_) => {
-                let begin = self.pattern.trim_start_matches('^');
-                let name = begin.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
-                name.len() == begin.len() || !name.starts_with('=') || self.pattern.contains('|')
-            }
-        }
-    }
-
-    /// Whether the host chooses (part of) the variable: only what is anchored and without a sign of its own is one text.
-    pub fn is_open(&self) -> bool {
-        let pinned = |text: &str| text.strip_prefix('^').and_then(|t| t.strip_suffix('$')).is_some_and(is_literal);
-        self.strategy == "re2" && !pinned(&self.pattern)
-    }
-}
-
-/// Whether a pattern matches nothing but one text.
-fn is_literal(pattern: &str) -> bool {
-    let mut characters = pattern.chars();
-    while let Some(c) = characters.next() {
-        let plain = match c {
-            '\\' => characters.next().is_some_and(|escaped| escaped.is_ascii_punctuation()),
-            c => !".*+?()[]{}|^$".contains(c),
-        };
-        if !plain {
-            return false;
-        }
-    }
-    true
-}
-
-/// The newer form of a rule, which has patterns of its own for name and value, as one pattern.
-fn joined(patterns: [String; 2], strategies: [String; 2]) -> (String, String) {
-    if strategies == ["string", "string"] {
-        return (patterns.join("="), "string".into());
-    }
-    if let Some(unknown) = strategies.iter().find(|s| !matches!(s.as_str(), "string" | "re2")) {
-        return (patterns.join("="), unknown.clone());
-    }
-    let [name, value] = [0, 1].map(|at| match (&patterns[at], strategies[at].as_str()) {
-        (text, "string") => regex::escape(text),
-        (pattern, _) => format!("(?:{})", pattern.trim_start_matches('^').trim_end_matches('$')),
-    });
-    (format!("{name}={value}"), "re2".into())
 }
 
 impl Mount {
@@ -367,7 +267,7 @@ fn user(term: &Term) -> String {
     text(term, "umask").map_or(shown.clone(), |umask| format!("{shown}, umask {umask}"))
 }
 
-fn members(term: &Term) -> impl Iterator<Item = (&str, &Term)> {
+pub(super) fn members(term: &Term) -> impl Iterator<Item = (&str, &Term)> {
     term.members().iter().map(|(name, value)| (name.as_str(), value))
 }
 
@@ -376,7 +276,7 @@ pub(super) fn plain(term: &Term) -> String {
     term.text().map_or_else(|| term.to_string(), str::to_owned)
 }
 
-fn text(term: &Term, name: &str) -> Option<String> {
+pub(super) fn text(term: &Term, name: &str) -> Option<String> {
     term.get(name).map(plain)
 }
 

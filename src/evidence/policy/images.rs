@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use regex::RegexBuilder;
 
-use super::contents::{Container, EnvironmentRule, command_line};
+use super::contents::{Container, command_line};
+use super::environment::EnvironmentRule;
 use super::review::Review;
 use crate::evidence::check::{Checks, Verdict};
 use crate::evidence::layers::image::Image;

@@ -5,8 +5,10 @@ use time::OffsetDateTime;
 
 use super::endorsements::{Endorsements, Roots};
 use super::join_policy::JoinPolicy;
+use super::minimum_tcb::MinimumTcb;
+use super::processor::Product;
 use super::report::Report;
-use super::tcb::{MinimumTcb, Product, Tcb, TcbVersion};
+use super::tcb::{Tcb, TcbVersion};
 use super::uvm::UvmEndorsement;
 use super::vcek::Vcek;
 use super::version::{Acceptance, CcfVersion};

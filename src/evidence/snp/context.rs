@@ -134,7 +134,7 @@ mod tests {
     use super::*;
     use crate::digest::sha256;
     use crate::evidence::snp::endorsements::Root;
-    use crate::evidence::snp::tcb::Product;
+    use crate::evidence::snp::processor::Product;
     use crate::evidence::snp::testing::{IN_DATE, fixtures, lab};
 
     const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);

@@ -5,7 +5,8 @@ use time::format_description::well_known::Rfc3339;
 use x509_parser::certificate::X509Certificate;
 
 use super::host_data;
-use super::tcb::{Product, TcbVersion};
+use super::processor::Product;
+use super::tcb::TcbVersion;
 use super::vcek::{Vcek, is_vlek, leaf_name};
 use crate::digest::sha256;
 use crate::evidence::certificate::{self, CertificateError, Hash, Scheme};

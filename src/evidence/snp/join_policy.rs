@@ -1,7 +1,8 @@
 //! What a service admits, and whether it would let a node join, as CCF decides it.
 
+use super::minimum_tcb::{MinimumTcb, TcbError};
+use super::processor::{Cpuid, Product};
 use super::report::Report;
-use super::tcb::{Cpuid, MinimumTcb, Product, TcbError};
 use super::uvm::{TrustedUvm, UvmEndorsement};
 use super::version::{CcfVersion, SvnOrder};
 use crate::digest::{HostData, SnpMeasurement};

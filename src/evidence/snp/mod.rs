@@ -7,6 +7,8 @@ pub mod endorsements;
 pub mod host_data;
 pub mod join_policy;
 pub mod launch;
+pub mod minimum_tcb;
+pub mod processor;
 pub mod report;
 pub mod tcb;
 pub mod uvm;

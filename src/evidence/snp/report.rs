@@ -2,7 +2,8 @@
 
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED, UnparsedPublicKey};
 
-use super::tcb::{Cpuid, Product, TcbVersion};
+use super::processor::{Cpuid, Product};
+use super::tcb::TcbVersion;
 use crate::digest::{HostData, SnpMeasurement};
 use crate::id::NodeId;
 

@@ -2,7 +2,8 @@
 
 use x509_parser::certificate::X509Certificate;
 
-use super::tcb::{Product, Tcb};
+use super::processor::Product;
+use super::tcb::Tcb;
 use crate::evidence::check::Checks;
 
 /// What the certificate of a chip's key says.

@@ -8,7 +8,9 @@ use crate::evidence::check::Verdict::{Fail, Incomplete, Warn};
 use crate::evidence::policy::review::Review;
 use crate::evidence::snp::did_x509;
 use crate::evidence::snp::host_data::{decode, explain_mismatch, of_policy};
-use crate::evidence::snp::tcb::{Cpuid, MinimumTcb, Product, Tcb, TcbVersion};
+use crate::evidence::snp::minimum_tcb::MinimumTcb;
+use crate::evidence::snp::processor::{Cpuid, Product};
+use crate::evidence::snp::tcb::{Tcb, TcbVersion};
 use crate::evidence::snp::uvm::KNOWN_ISSUERS;
 use crate::evidence::snp::version::SvnOrder;
 

@@ -1,0 +1,54 @@
+//! Why files make no attestation.
+
+use crate::digest::HexError;
+use crate::evidence::sgx::quote::QuoteError;
+use crate::id::NodeId;
+
+/// Why files make no attestation.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// A file of another kind.
+    #[error(
+        "this is no part of an attestation: neither an SNP report (1184 bytes), nor its certificates, nor a UVM \
+         endorsement, nor an SGX quote, nor its endorsements, nor a virtual attestation, nor a revocation list"
+    )]
+    Unknown,
+    /// Evidence of a kind that CCF has no use for.
+    #[error("this is {0}")]
+    Foreign(&'static str),
+    /// Something that it should be, and is not whole, or of a form that is not known.
+    #[error("the {what} in it can't be read: {why}")]
+    Damaged {
+        /// What it should be.
+        what: &'static str,
+        /// Why it cannot be read.
+        why: String,
+    },
+    /// A member of the service's JSON that holds no part of an attestation.
+    #[error("its member {0} holds no part of an attestation")]
+    Member(String),
+    /// A list of no nodes.
+    #[error("its list of attestations is empty")]
+    Nobody,
+    /// Files about different nodes.
+    #[error("it is about node {0}, and {1} is the one that is asked for, or that another file is about")]
+    OtherNode(NodeId, NodeId),
+    /// A list of nodes, and none is asked for.
+    #[error("it is about several nodes: say which one is meant")]
+    Several,
+    /// A list of other nodes.
+    #[error("it is about other nodes than the one that is asked for")]
+    NotListed,
+    /// Two of one kind.
+    #[error("there is a second {0}; give the files of one node only")]
+    Twice(&'static str),
+    /// Parts of several platforms, or none that says anything.
+    #[error("{0}")]
+    Incomplete(&'static str),
+    /// What is expected cannot be this platform's.
+    #[error("the expected measurement is none of this platform's")]
+    Measurement(#[source] HexError),
+    /// A quote that cannot be read.
+    #[error(transparent)]
+    Quote(#[from] QuoteError),
+}
