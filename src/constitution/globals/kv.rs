@@ -69,7 +69,9 @@ fn handle<'js>(ctx: &Ctx<'js>, world: &World, name: &str) -> Result<Object<'js>>
         let (world, table) = (world.clone(), name.to_owned());
         let denied = format!("Cannot call {method} on table named {name}. {explanation}");
         let function = if permitted {
-            function(ctx, method, arity, arity, move |ctx, this, arguments| body(ctx, &world, &table, this, arguments))?
+            function(ctx, method, arity, arity, move |ctx, this, arguments| {
+                body(&Call { ctx, world: &world, table: &table, this, arguments })
+            })?
         } else {
             function(ctx, method, 0, usize::MAX, move |ctx, _, _| Err(Exception::throw_type(ctx, &denied)))?
         };
@@ -92,26 +94,25 @@ fn handle<'js>(ctx: &Ctx<'js>, world: &World, name: &str) -> Result<Object<'js>>
     Ok(handle)
 }
 
-type Method = for<'js> fn(&Ctx<'js>, &World, &str, &Object<'js>, &[Value<'js>]) -> Result<Value<'js>>;
+/// A call of a table's method.
+struct Call<'a, 'js> {
+    ctx: &'a Ctx<'js>,
+    world: &'a World,
+    table: &'a str,
+    this: &'a Object<'js>,
+    arguments: &'a [Value<'js>],
+}
 
-fn has<'js>(
-    ctx: &Ctx<'js>,
-    world: &World,
-    table: &str,
-    _: &Object<'js>,
-    arguments: &[Value<'js>],
-) -> Result<Value<'js>> {
+type Method = for<'js> fn(&Call<'_, 'js>) -> Result<Value<'js>>;
+
+fn has<'js>(call: &Call<'_, 'js>) -> Result<Value<'js>> {
+    let Call { ctx, world, table, arguments, .. } = *call;
     let key = bytes(ctx, &arguments[0], NOT_A_BUFFER)?;
     Ok(Value::new_bool(ctx.clone(), world.0.tables.borrow().has(table, &key)))
 }
 
-fn get<'js>(
-    ctx: &Ctx<'js>,
-    world: &World,
-    table: &str,
-    _: &Object<'js>,
-    arguments: &[Value<'js>],
-) -> Result<Value<'js>> {
+fn get<'js>(call: &Call<'_, 'js>) -> Result<Value<'js>> {
+    let Call { ctx, world, table, arguments, .. } = *call;
     let key = bytes(ctx, &arguments[0], NOT_A_BUFFER)?;
     match world.0.tables.borrow().get(table, &key) {
         Some(value) => buffer(ctx, value),
@@ -119,13 +120,8 @@ fn get<'js>(
     }
 }
 
-fn version_of_previous_write<'js>(
-    ctx: &Ctx<'js>,
-    world: &World,
-    table: &str,
-    _: &Object<'js>,
-    arguments: &[Value<'js>],
-) -> Result<Value<'js>> {
+fn version_of_previous_write<'js>(call: &Call<'_, 'js>) -> Result<Value<'js>> {
+    let Call { ctx, world, table, arguments, .. } = *call;
     let key = bytes(ctx, &arguments[0], NOT_A_BUFFER)?;
     // What this script itself wrote has no version yet.
     match world.0.before.version_of_previous_write(table, &key) {
@@ -135,13 +131,8 @@ fn version_of_previous_write<'js>(
 }
 
 /// The callback sees the table as it was when the walk began, and may write to it.
-fn for_each<'js>(
-    ctx: &Ctx<'js>,
-    world: &World,
-    table: &str,
-    this: &Object<'js>,
-    arguments: &[Value<'js>],
-) -> Result<Value<'js>> {
+fn for_each<'js>(call: &Call<'_, 'js>) -> Result<Value<'js>> {
+    let Call { ctx, world, table, this, arguments } = *call;
     let Some(callback) = arguments[0].as_function() else {
         return Err(Exception::throw_type(ctx, "Argument must be a function"));
     };
@@ -152,13 +143,8 @@ fn for_each<'js>(
     Ok(undefined(ctx))
 }
 
-fn set<'js>(
-    ctx: &Ctx<'js>,
-    world: &World,
-    table: &str,
-    this: &Object<'js>,
-    arguments: &[Value<'js>],
-) -> Result<Value<'js>> {
+fn set<'js>(call: &Call<'_, 'js>) -> Result<Value<'js>> {
+    let Call { ctx, world, table, this, arguments } = *call;
     let refused = "Arguments must be ArrayBuffers";
     let key = bytes(ctx, &arguments[0], refused)?;
     let value = bytes(ctx, &arguments[1], refused)?;
@@ -167,19 +153,15 @@ fn set<'js>(
     Ok(this.clone().into_value())
 }
 
-fn delete<'js>(
-    ctx: &Ctx<'js>,
-    world: &World,
-    table: &str,
-    _: &Object<'js>,
-    arguments: &[Value<'js>],
-) -> Result<Value<'js>> {
+fn delete<'js>(call: &Call<'_, 'js>) -> Result<Value<'js>> {
+    let Call { ctx, world, table, arguments, .. } = *call;
     let key = bytes(ctx, &arguments[0], NOT_A_BUFFER)?;
     world.0.tables.borrow_mut().remove(table, &key);
     Ok(undefined(ctx))
 }
 
-fn clear<'js>(ctx: &Ctx<'js>, world: &World, table: &str, _: &Object<'js>, _: &[Value<'js>]) -> Result<Value<'js>> {
+fn clear<'js>(call: &Call<'_, 'js>) -> Result<Value<'js>> {
+    let Call { ctx, world, table, .. } = *call;
     world.0.tables.borrow_mut().clear(table);
     Ok(undefined(ctx))
 }
