@@ -2,7 +2,8 @@
 #![no_main]
 
 use ccf_gov::evidence::check::Checks;
-use ccf_gov::evidence::snp::endorsements::{Endorsements, Roots};
+use ccf_gov::evidence::snp::endorsements::Endorsements;
+use ccf_gov::evidence::snp::roots::Roots;
 use time::macros::datetime;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {

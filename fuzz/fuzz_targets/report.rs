@@ -2,7 +2,7 @@
 #![no_main]
 
 use ccf_gov::evidence::snp::attestation::{Evidence, Expected, verify};
-use ccf_gov::evidence::snp::endorsements::Roots;
+use ccf_gov::evidence::snp::roots::Roots;
 use ccf_gov::evidence::snp::report::Report;
 use time::macros::datetime;
 

@@ -20,7 +20,7 @@ use ccf_gov::evidence::check::{Checks, Verdict};
 use ccf_gov::evidence::policy::deployment::{self, Found};
 use ccf_gov::evidence::policy::review::Review;
 use ccf_gov::evidence::snp::context::{self, SecurityContext};
-use ccf_gov::evidence::snp::endorsements::Roots;
+use ccf_gov::evidence::snp::roots::Roots;
 use ccf_gov::evidence::snp::uvm::UvmEndorsement;
 use ccf_gov::files;
 

@@ -7,8 +7,8 @@ use super::*;
 use crate::digest::MrSigner;
 use crate::digest::sha256;
 use crate::evidence::check::Verdict;
-use crate::evidence::snp::endorsements::Root;
 use crate::evidence::snp::processor::Product;
+use crate::evidence::snp::roots::Root;
 use crate::evidence::snp::testing::{IN_DATE, fixtures, lab, revocation_list};
 
 const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);

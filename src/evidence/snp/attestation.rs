@@ -3,11 +3,12 @@
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::endorsements::{Endorsements, Roots};
+use super::endorsements::Endorsements;
 use super::join_policy::JoinPolicy;
 use super::minimum_tcb::MinimumTcb;
 use super::processor::Product;
 use super::report::Report;
+use super::roots::Roots;
 use super::tcb::{Tcb, TcbVersion};
 use super::uvm::UvmEndorsement;
 use super::vcek::Vcek;

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use time::OffsetDateTime;
 
-use super::endorsements::{Endorsements, EndorsementsError, Roots};
+use super::endorsements::{Endorsements, EndorsementsError};
 use super::host_data::{self, SecurityPolicy};
+use super::roots::Roots;
 use super::uvm::{UvmEndorsement, UvmError};
 use crate::digest::{HostData, SnpMeasurement};
 use crate::evidence::check::Checks;
@@ -133,8 +134,8 @@ mod tests {
 
     use super::*;
     use crate::digest::sha256;
-    use crate::evidence::snp::endorsements::Root;
     use crate::evidence::snp::processor::Product;
+    use crate::evidence::snp::roots::Root;
     use crate::evidence::snp::testing::{IN_DATE, fixtures, lab};
 
     const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);

@@ -1,4 +1,4 @@
-//! What endorses a report: the certificate of the chip's key, AMD's two above it, and AMD's pinned roots.
+//! What endorses a report: the certificate of the chip's key, and AMD's two above it.
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -6,6 +6,7 @@ use x509_parser::certificate::X509Certificate;
 
 use super::host_data;
 use super::processor::Product;
+use super::roots::Roots;
 use super::tcb::TcbVersion;
 use super::vcek::{Vcek, is_vlek, leaf_name};
 use crate::digest::sha256;
@@ -160,7 +161,7 @@ impl Endorsements {
             format!("{}; CCF wants VCEK, ASK, ARK", names.join(", ")),
         );
 
-        let root = roots.0.iter().find(|root| root.spki_sha256 == sha256(ark.public_key().raw));
+        let root = roots.iter().find(|root| root.spki_sha256 == sha256(ark.public_key().raw));
         match root {
             Some(root) if reported.is_none_or(|product| product == root.product) => {
                 checks.pass("ark-pinned", format!("the root is AMD's for {}", root.product));
@@ -197,46 +198,6 @@ fn place(der: &[u8]) -> usize {
 }
 
 const ROLES: [&str; 3] = ["VCEK", "ASK", "ARK"];
-
-/// AMD's roots, by product: what a chain must end in.
-///
-/// The command line always uses [`Roots::amd`]; tests inject their own.
-#[derive(Clone, Debug)]
-pub struct Roots(Vec<Root>);
-
-/// One pinned root.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Root {
-    /// The product whose chips it vouches for.
-    pub product: Product,
-    /// SHA-256 of the ARK's SubjectPublicKeyInfo, DER.
-    pub spki_sha256: [u8; 32],
-}
-
-impl Roots {
-    /// AMD's own, as published by its key distribution service: Milan, Genoa, Turin.
-    pub fn amd() -> Self {
-        let pinned = [
-            (Product::Milan, "9f056bee44377e29308cb5ffa895bdfb62d18881fa6bed8d6f075b0204089cb9"),
-            (Product::Genoa, "429a69c9422aa258ee4d8db5fcda9c6470ef15f8cd5a9cebd6cbc7d90b863831"),
-            (Product::Turin, "4f125410563a2ab9a50356f9243f6fe0b6f73de98603f53f90339c70e9d7ad08"),
-        ];
-        Self(
-            pinned
-                .into_iter()
-                .filter_map(|(product, hex)| {
-                    let spki_sha256 = crate::digest::parse_hex("root digest", hex).ok()?;
-                    Some(Root { product, spki_sha256 })
-                })
-                .collect(),
-        )
-    }
-
-    /// These roots and no others.
-    pub fn new(roots: Vec<Root>) -> Self {
-        Self(roots)
-    }
-}
 
 fn check_signature(name: &'static str, signed: &X509Certificate<'_>, by: &X509Certificate<'_>, checks: &mut Checks) {
     let result = match Scheme::of(&signed.signature_algorithm) {

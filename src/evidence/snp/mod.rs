@@ -10,6 +10,7 @@ pub mod launch;
 pub mod minimum_tcb;
 pub mod processor;
 pub mod report;
+pub mod roots;
 pub mod tcb;
 pub mod uvm;
 pub mod vcek;
