@@ -1,12 +1,16 @@
 //! Files read with a bound, and written whole or not at all.
 
+mod folder;
+
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::{NamedTempFile, TempDir, TempPath};
+use tempfile::{NamedTempFile, TempPath};
 use zeroize::Zeroizing;
+
+pub use folder::NewFolder;
 
 /// The largest file that is read whole into memory where nothing smaller is stated: 64 MiB.
 pub const MAX_FILE: u64 = 64 << 20;
@@ -184,53 +188,6 @@ pub fn write_set(files: &[NewFile<'_>], force: bool) -> Result<(), FileError> {
     Ok(())
 }
 
-/// A folder that is filled under a temporary name beside its place, and appears there whole or not at all.
-#[derive(Debug)]
-pub struct NewFolder {
-    path: PathBuf,
-    staged: TempDir,
-}
-
-impl NewFolder {
-    /// Refuses a `path` where something is already; makes nothing.
-    pub fn check(path: &Path) -> Result<(), FileError> {
-        refuse_folder(&path.components().collect::<PathBuf>())
-    }
-
-    /// Begins a folder at `path`, where nothing may be yet.
-    pub fn new(path: &Path) -> Result<Self, FileError> {
-        let named: PathBuf = path.components().collect();
-        refuse_folder(&named)?;
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(TEMPORARY);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            builder.permissions(std::fs::Permissions::from_mode(0o755));
-        }
-        let staged = builder.tempdir_in(folder(&named)).map_err(|e| write_error(path, e))?;
-        Ok(Self { path: named, staged })
-    }
-
-    /// Writes one of its files. Only its folder makes it durable.
-    pub fn write(&self, name: &str, bytes: &[u8], access: Access) -> Result<(), FileError> {
-        let failed = |e| write_error(&self.path.join(name), e);
-        let mut options = File::options();
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, access.mode());
-        let file = options.write(true).create_new(true).open(self.staged.path().join(name));
-        let mut file = file.map_err(failed)?;
-        file.write_all(bytes).map_err(failed)
-    }
-
-    /// Puts the folder in its place.
-    pub fn finish(self) -> Result<PathBuf, FileError> {
-        refuse_folder(&self.path)?;
-        std::fs::rename(self.staged.path(), &self.path).map_err(|e| write_error(&self.path, e))?;
-        Ok(self.path)
-    }
-}
-
 /// Refuses to write to `path` if something is there and `force` was not given, or if it is no regular file.
 pub fn refuse_existing(path: &Path, force: bool) -> Result<(), FileError> {
     match path.symlink_metadata() {
@@ -238,10 +195,6 @@ pub fn refuse_existing(path: &Path, force: bool) -> Result<(), FileError> {
         Ok(_) if !force => Err(FileError::Exists { path: path.into() }),
         _ => Ok(()),
     }
-}
-
-fn refuse_folder(path: &Path) -> Result<(), FileError> {
-    if path.symlink_metadata().is_ok() { Err(FileError::FolderExists { path: path.into() }) } else { Ok(()) }
 }
 
 /// Writes `bytes` to a temporary file in `path`'s folder.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Action;
+use super::parameter::Parameter;
 
 /// An action: what it does, what it takes, and an example.
 #[derive(Debug, Deserialize, Serialize)]
@@ -51,90 +52,6 @@ pub enum Platform {
     Virtual,
 }
 
-/// One argument of an action.
-#[derive(Debug, Deserialize, Serialize)]
-pub struct Parameter {
-    /// Its name.
-    pub name: String,
-    /// What values it takes.
-    #[serde(flatten)]
-    pub kind: Kind,
-    /// Whether the constitution needs it.
-    pub required: bool,
-    /// What it is when it is not given to `proposal new`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub default: Option<Default>,
-    /// The first version of CCF that has it, if later than the action.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub since: Option<String>,
-    /// The first version of CCF that no longer has it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub removed: Option<String>,
-    /// What it means.
-    pub description: String,
-}
-
-/// What values a parameter takes.
-#[derive(Debug, Deserialize, Serialize, PartialEq, Eq)]
-#[serde(tag = "type", rename_all = "kebab-case")]
-pub enum Kind {
-    /// Text.
-    Text,
-    /// Lowercase hexadecimal digits.
-    Hex {
-        /// How many bytes they spell.
-        bytes: usize,
-    },
-    /// A whole number.
-    Integer {
-        /// The smallest.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        min: Option<i64>,
-        /// The largest.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        max: Option<i64>,
-    },
-    /// `true` or `false`.
-    Boolean,
-    /// One of a few texts.
-    Choice {
-        /// The texts.
-        values: Vec<String>,
-    },
-    /// A JSON object.
-    Object,
-    /// Any JSON.
-    Json,
-    /// A list of texts.
-    Texts,
-    /// One or more certificates, PEM.
-    Certificate,
-    /// A public key, PEM.
-    PublicKey,
-    /// A point in time.
-    Time,
-    /// A JavaScript module.
-    Script,
-    /// A security policy: raw text.
-    Policy,
-    /// An application bundle.
-    Bundle,
-    /// A JSON Web Key Set.
-    Jwks,
-    /// A firmware version: one number for each component.
-    Tcb,
-}
-
-/// Where a value that was not given comes from.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum Default {
-    /// This moment.
-    Now,
-    /// The SHA-256 of another parameter's text.
-    Sha256(String),
-}
-
 /// A name that is no template's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no template {name:?}{}", nearest.as_ref().map(|n| format!("; did you mean {n}?")).unwrap_or_default())]
@@ -171,30 +88,6 @@ impl Template {
         let ordered = self.parameters.iter().filter_map(|p| values.swap_remove_entry(&p.name));
         let ordered: Map<_, _> = ordered.collect();
         (!self.parameters.is_empty()).then_some(Value::Object(ordered))
-    }
-}
-
-impl Kind {
-    /// A word for it: the `type` of the template.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Hex { .. } => "hex",
-            Self::Integer { .. } => "integer",
-            Self::Boolean => "boolean",
-            Self::Choice { .. } => "choice",
-            Self::Object => "object",
-            Self::Json => "json",
-            Self::Texts => "texts",
-            Self::Certificate => "certificate",
-            Self::PublicKey => "public-key",
-            Self::Time => "time",
-            Self::Script => "script",
-            Self::Policy => "policy",
-            Self::Bundle => "bundle",
-            Self::Jwks => "jwks",
-            Self::Tcb => "tcb",
-        }
     }
 }
 

@@ -13,7 +13,8 @@
 //!
 //! Actions of one name keep the order in which they were given.
 
-use super::catalogue::{Kind, find};
+use super::catalogue::find;
+use super::parameter::Kind;
 use super::pem_text;
 use super::{Action, Proposal};
 

@@ -1,7 +1,7 @@
 //! What members say: actions, proposals, and ballots on them.
 //!
 //! - [`Proposal`]: a list of [`Action`]s, read strictly, kept byte for byte.
-//! - [`catalogue`]: every action that CCF's constitutions know, with its parameters.
+//! - [`catalogue`]: every action that CCF's constitutions know, with every [`parameter`] that it takes.
 //! - [`new`]: a proposal from a template and settings; [`value`], [`time`], [`bundle`] and [`pem_text`] read them.
 //! - [`merge`]: one proposal of several.
 //! - [`lint`]: what can be checked with nothing but the proposal.
@@ -24,6 +24,7 @@ mod document;
 pub mod lint;
 pub mod merge;
 pub mod new;
+pub mod parameter;
 pub mod pem_text;
 mod summary;
 pub mod time;

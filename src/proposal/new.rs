@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use super::Proposal;
-use super::catalogue::{self, Default, Kind, Parameter, Template, UnknownTemplate, nearest};
+use super::catalogue::{self, Template, UnknownTemplate, nearest};
+use super::parameter::{Default, Kind, Parameter};
 use super::time::{TimeError, write};
 use super::value::{self, Source, ValueError};
 use crate::digest::HostData;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::bundle::{self, BundleError};
-use super::catalogue::Kind;
+use super::parameter::Kind;
 use super::pem_text::{self, PemError};
 use super::time::{TimeError, valid_from};
 use crate::digest::{HexError, parse_hex};

@@ -6,7 +6,8 @@ use serde_json::json;
 use super::super::common::Context;
 use super::super::error::CliError;
 use super::super::exit::Exit;
-use ccf_gov::proposal::catalogue::{self, Default, Kind, Template};
+use ccf_gov::proposal::catalogue::{self, Template};
+use ccf_gov::proposal::parameter::{Default, Kind};
 
 /// List what can be proposed, with parameters.
 ///

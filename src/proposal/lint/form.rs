@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::{Finding, Subject, type_of};
 use crate::evidence::check::Verdict::{Fail, Warn};
-use crate::proposal::catalogue::{Kind, Parameter, Template, nearest};
+use crate::proposal::catalogue::{Template, nearest};
+use crate::proposal::parameter::{Kind, Parameter};
 use crate::proposal::time::{TimeError, misread_by_ccf, read};
 use crate::proposal::value::{MAX_SAFE_INTEGER, hex as check_hex, shaped};
 use crate::proposal::{Action, pem_text};
