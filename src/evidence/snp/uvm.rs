@@ -1,6 +1,9 @@
 //! UVM endorsements (`reference-info-base64`): Microsoft's signed statement of which launch measurement is which
 //! utility VM, a tagged COSE_Sign1 (RFC 9052) that names its signer by did:x509.
 
+mod issuers;
+mod says;
+
 use std::cmp::Ordering;
 
 use time::OffsetDateTime;
@@ -15,6 +18,9 @@ use crate::digest::SnpMeasurement;
 use crate::evidence::certificate::{self, Scheme};
 use crate::evidence::check::Checks;
 use crate::json;
+
+pub use issuers::{KNOWN_ISSUERS, KnownIssuer, TrustedUvm};
+use says::Says;
 
 /// The largest endorsement that is read: 256 KiB. Real ones are below 10 KiB.
 pub const MAX_UVM: usize = 256 << 10;
@@ -233,109 +239,6 @@ impl UvmEndorsement {
                 checks.fail("uvm-trusted", detail);
             }
         }
-    }
-}
-
-/// An entry of `public:ccf.gov.nodes.snp.uvm_endorsements`: which endorsements a service trusts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrustedUvm {
-    /// The issuer.
-    pub did: String,
-    /// The feed.
-    pub feed: String,
-    /// The least svn, decimal digits; an entry with anything else here (or nothing) admits nobody.
-    pub svn: String,
-}
-
-/// An issuer that Microsoft is known to use, with its feed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KnownIssuer {
-    /// The did:x509.
-    pub did: &'static str,
-    /// The feed that goes with it.
-    pub feed: &'static str,
-    /// The svn at which its production releases start, if known.
-    pub first_svn: Option<u64>,
-}
-
-/// The issuers of Azure Container Instances and of confidential AKS.
-pub const KNOWN_ISSUERS: [KnownIssuer; 2] = [
-    KnownIssuer {
-        did: "did:x509:0:sha256:I__iuL25oXEVFdTP_aBLx_eT1RPHbCQ_ECBQfYZpt9s::eku:1.3.6.1.4.1.311.76.59.1.2",
-        feed: "ContainerPlat-AMD-UVM",
-        first_svn: Some(100),
-    },
-    KnownIssuer {
-        did: "did:x509:0:sha256:I__iuL25oXEVFdTP_aBLx_eT1RPHbCQ_ECBQfYZpt9s::eku:1.3.6.1.4.1.311.76.59.1.5",
-        feed: "ConfAKS-AMD-UVM",
-        first_svn: None,
-    },
-];
-
-/// What an endorsement says, whichever way it is written.
-struct Says<'a> {
-    form: Form,
-    did: &'a str,
-    feed: &'a str,
-    svn: String,
-    svn_type: SvnType,
-    svn_int: Option<u64>,
-    measurement: SnpMeasurement,
-    signed_at: Option<i128>,
-}
-
-impl<'a> Says<'a> {
-    fn of_claims(headers: &Value<'a>, claims: &Value<'a>, payload: &[u8]) -> Result<Self, UvmError> {
-        if headers.get(259).and_then(Value::as_text) != Some("application/octet-stream") {
-            return Err(UvmError::Header("259 (application/octet-stream)"));
-        }
-        let svn = claims.get_text("svn").and_then(Value::as_integer).and_then(|n| u64::try_from(n).ok());
-        Ok(Self {
-            form: Form::Cwt,
-            did: claims.get(1).and_then(Value::as_text).ok_or(UvmError::Header("15/1 (iss)"))?,
-            feed: claims.get(2).and_then(Value::as_text).ok_or(UvmError::Header("15/2 (sub)"))?,
-            svn: svn.ok_or(UvmError::Header("15/svn"))?.to_string(),
-            svn_type: SvnType::Integer,
-            svn_int: None,
-            measurement: payload.try_into().map(SnpMeasurement).map_err(|_| UvmError::Payload("length (48 bytes)"))?,
-            signed_at: claims.get(6).and_then(seconds),
-        })
-    }
-
-    fn of_legacy(headers: &Value<'a>, payload: &[u8]) -> Result<Self, UvmError> {
-        if headers.get(3).and_then(Value::as_text) != Some("application/json") {
-            return Err(UvmError::Header("3 (application/json)"));
-        }
-        let text = |key, name| headers.get_text(key).and_then(Value::as_text).ok_or(UvmError::Header(name));
-        let payload = json::parse(payload)?;
-        let member = |key: &'static str| payload.get(key).ok_or(UvmError::Payload(key));
-        let measurement = member(MEASUREMENT)?.as_str().and_then(|text| text.parse().ok());
-        let (svn, svn_type) = match member(SVN)? {
-            serde_json::Value::String(text) if is_decimal(text) => (text.clone(), SvnType::Text),
-            number if number.is_u64() => (number.to_string(), SvnType::Integer),
-            _ => return Err(UvmError::Payload(SVN)),
-        };
-        Ok(Self {
-            form: Form::Legacy,
-            did: text("iss", "iss")?,
-            feed: text("feed", "feed")?,
-            svn,
-            svn_type,
-            svn_int: payload.get("x-ms-sevsnpvm-guestsvn-int").and_then(serde_json::Value::as_u64),
-            measurement: measurement.ok_or(UvmError::Payload(MEASUREMENT))?,
-            signed_at: headers.get_text("signingtime").and_then(seconds),
-        })
-    }
-}
-
-const MEASUREMENT: &str = "x-ms-sevsnpvm-launchmeasurement";
-const SVN: &str = "x-ms-sevsnpvm-guestsvn";
-
-/// A time: seconds since 1970, plain or with tag 1.
-fn seconds(value: &Value<'_>) -> Option<i128> {
-    match value {
-        Value::Tag(1, inner) => inner.as_integer(),
-        other => other.as_integer(),
     }
 }
 
