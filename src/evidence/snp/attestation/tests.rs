@@ -21,6 +21,11 @@ fn failures(checks: &Checks) -> Vec<&'static str> {
     checks.iter().filter(|c| matches!(c.verdict, Verdict::Fail | Verdict::Incomplete)).map(|c| c.name).collect()
 }
 
+/// A report with its endorsements, and nothing else.
+fn signed<'a>(report: &'a Report, endorsements: &'a Endorsements) -> Evidence<'a> {
+    Evidence { report, endorsements: Some(endorsements), uvm: None, endorsed_tcb: None, revocations: &[] }
+}
+
 fn check(report: &[u8], chain: Vec<Vec<u8>>, expected: &Expected) -> Checks {
     let report = match Report::parse(report) {
         Ok(report) => report,
@@ -31,13 +36,7 @@ fn check(report: &[u8], chain: Vec<Vec<u8>>, expected: &Expected) -> Checks {
         }
     };
     let endorsements = Endorsements::new(chain, None);
-    let evidence = Evidence {
-        report: &report,
-        endorsements: Some(&endorsements),
-        uvm: None,
-        endorsed_tcb: None,
-        revocations: &[],
-    };
+    let evidence = signed(&report, &endorsements);
     verify(&evidence, expected, &roots(), NOW).0
 }
 
@@ -118,13 +117,7 @@ fn every_bad_chain_fails_for_its_own_reason() {
     // AMD's own roots do not vouch for the made-up one.
     let report = Report::parse(&lab.report(|_| {})).unwrap();
     let endorsements = Endorsements::new(lab.chain(), None);
-    let evidence = Evidence {
-        report: &report,
-        endorsements: Some(&endorsements),
-        uvm: None,
-        endorsed_tcb: None,
-        revocations: &[],
-    };
+    let evidence = signed(&report, &endorsements);
     let (checks, _) = verify(&evidence, &Expected::default(), &Roots::amd(), NOW);
     assert_eq!(failures(&checks), ["ark-pinned"]);
     // Without endorsements nothing is proved, and that is not a pass.
@@ -199,13 +192,7 @@ fn real_reports_give_their_values() {
     {
         let report = Report::parse(&read(&format!("ccf/{product}_attestation.bin"))).unwrap();
         let endorsements = Endorsements::parse(&read(&format!("ccf/{product}_endorsements.pem"))).unwrap();
-        let evidence = Evidence {
-            report: &report,
-            endorsements: Some(&endorsements),
-            uvm: None,
-            endorsed_tcb: None,
-            revocations: &[],
-        };
+        let evidence = signed(&report, &endorsements);
         let (checks, values) = verify(&evidence, &Expected::default(), &Roots::amd(), NOW);
         assert_eq!(checks.verdict(), "pass", "{checks:#?}");
         assert_eq!((values.reported_tcb.as_str(), values.cpuid.as_deref()), (tcb, Some(cpuid)));
@@ -230,13 +217,7 @@ fn real_reports_give_their_values() {
             Endorsements::parse(&read(&format!("sidecar-attest/uvm_host_amd_certificate.{name}"))).unwrap();
         let uvm = UvmEndorsement::parse(&read("sidecar-attest/body.uvm_reference_info.bin")).unwrap();
         let policy = host_data::from_file(&read("sidecar-attest/uvm_security_policy.base64"));
-        let evidence = Evidence {
-            report: &report,
-            endorsements: Some(&endorsements),
-            uvm: Some(&uvm),
-            endorsed_tcb: None,
-            revocations: &[],
-        };
+        let evidence = Evidence { uvm: Some(&uvm), ..signed(&report, &endorsements) };
         let expected = Expected {
             ccf: Some(CcfVersion::new(5, 0, 0)),
             host_data: Some(policy.host_data()),
@@ -263,13 +244,7 @@ fn what_amd_revoked_fails_and_stale_lists_are_a_warning() {
     let ark = ("ARK-Milan", &lab.ark);
     let check = |lists: &[Vec<u8>]| {
         let lists: Vec<_> = lists.iter().map(|der| RevocationList::parse(der).unwrap()).collect();
-        let evidence = Evidence {
-            report: &report,
-            endorsements: Some(&endorsements),
-            uvm: None,
-            endorsed_tcb: None,
-            revocations: &lists,
-        };
+        let evidence = Evidence { revocations: &lists, ..signed(&report, &endorsements) };
         let checks = verify(&evidence, &Expected::default(), &roots(), NOW).0;
         let told: Vec<_> = checks.iter().filter(|c| c.name == "revocation").map(|c| c.verdict).collect();
         (told, checks.verdict())
@@ -310,13 +285,7 @@ fn a_real_v2_report_and_a_turin_chain_give_their_values() {
     };
     let report = Report::parse(&hex::decode(read("report_milan.hex").trim_ascii()).unwrap()).unwrap();
     let endorsements = chain("vcek_milan.der", "cert_chain_milan");
-    let evidence = Evidence {
-        report: &report,
-        endorsements: Some(&endorsements),
-        uvm: None,
-        endorsed_tcb: None,
-        revocations: &[],
-    };
+    let evidence = signed(&report, &endorsements);
     let (checks, values) = verify(&evidence, &Expected::default(), &Roots::amd(), NOW);
     assert_eq!((values.report_version, values.product), (2, Some(Product::Milan)));
     assert_eq!(checks.get("report-signature").unwrap().verdict, Verdict::Pass, "{checks:#?}");
@@ -343,13 +312,7 @@ fn holds(report: &[u8], chain: &[Vec<u8>], uvm: &[u8]) -> bool {
     let Ok(report) = Report::parse(report) else { return false };
     let Ok(uvm) = UvmEndorsement::parse(uvm) else { return false };
     let endorsements = Endorsements::new(chain.to_vec(), None);
-    let evidence = Evidence {
-        report: &report,
-        endorsements: Some(&endorsements),
-        uvm: Some(&uvm),
-        endorsed_tcb: None,
-        revocations: &[],
-    };
+    let evidence = Evidence { uvm: Some(&uvm), ..signed(&report, &endorsements) };
     let did = DID.get_or_init(trusted_did).clone();
     let trusted = TrustedUvm { did, feed: "ContainerPlat-AMD-UVM".into(), svn: "100".into() };
     let policy = JoinPolicy { host_data: vec![report.host_data()], uvm: vec![trusted], ..JoinPolicy::default() };
