@@ -41,7 +41,7 @@ enum Command {
   ccf-gov policy show security-policy-base64
   ccf-gov policy show template.json --image node.tar --image sidecar.tar
 
-With --image the answer is no (exit code 3) unless the layers of every container are those of an image that was given. Azure's
+With --image the answer is no (exit code 3) unless the layers of every container are those of an image that was given. Azure's \
 pause container is the platform's, and needs none.")]
 pub struct Show {
     /// Rego, its base64, an ARM template, a container group's YAML, or a Kubernetes manifest

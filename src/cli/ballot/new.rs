@@ -18,7 +18,7 @@ Examples:
   ccf-gov ballot new accept -o ballot.json
   ccf-gov ballot new exact --proposal proposal.json -o ballot.json
 
-An exact ballot holds the whole proposal, and votes yes only on that: whatever else is submitted under
+An exact ballot holds the whole proposal, and votes yes only on that: whatever else is submitted under \
 the proposal's id gets a no. The order of keys does not matter.")]
 pub struct New {
     /// How it votes

@@ -24,7 +24,7 @@ use ccf_gov::files;
   ccf-gov measure layers node.tar
   ccf-gov measure layers layer.tar.gz
 
-Layers may be compressed with gzip; an archive of images may not. Of an image for several platforms, linux/amd64 is taken.
+Layers may be compressed with gzip; an archive of images may not. Of an image for several platforms, linux/amd64 is taken. \
 Compare a policy with its images: `ccf-gov policy show POLICY --image node.tar`.")]
 pub struct Layers {
     /// Archives of images (docker save, or an OCI layout as tar), or single layers (tar, tar.gz); - for a layer on standard input

@@ -19,7 +19,7 @@ use ccf_gov::files;
 #[command(after_help = "Example:
   ccf-gov measure sgx libjs_generic.enclave.so.signed
 
-The MRENCLAVE is computed by replaying how the file is loaded, and compared with the signed one; if they differ,
+The MRENCLAVE is computed by replaying how the file is loaded, and compared with the signed one; if they differ, \
 or the signature is not valid, the exit code is 3.")]
 pub struct Sgx {
     /// An Open Enclave signed enclave, an SGXS stream, or a bare SIGSTRUCT

@@ -19,10 +19,10 @@ use ccf_gov::proposal::merge::{MergeError, merge};
 Example:
   ccf-gov proposal merge host-data.json uvm.json tcb.json -o register.json
 
-Actions that are the same stand once; actions that contradict each other are refused. The order: the service's
-identity is asserted first; then members, users and tokens; what is registered to join before what is removed;
-nodes trusted before nodes removed; certificates and the application; actions that are not CCF's own, as they
-stood; new secrets and snapshots; the constitution last, so that everything else is judged by the rules under
+Actions that are the same stand once; actions that contradict each other are refused. The order: the service's \
+identity is asserted first; then members, users and tokens; what is registered to join before what is removed; \
+nodes trusted before nodes removed; certificates and the application; actions that are not CCF's own, as they \
+stood; new secrets and snapshots; the constitution last, so that everything else is judged by the rules under \
 which members voted.")]
 pub struct Merge {
     /// The proposals

@@ -16,8 +16,8 @@ use ccf_gov::service::{Outcome, ProposalState};
 /// Wait until a proposal is resolved
 #[derive(Args)]
 #[command(
-    after_help = "Exit codes: 0 Accepted; 3 Rejected, Dropped, Withdrawn, Failed, or purged (resolved, and no longer
-held, so that nobody but the ledger can say how); 6 still open, or resolved and
+    after_help = "Exit codes: 0 Accepted; 3 Rejected, Dropped, Withdrawn, Failed, or purged (resolved, and no longer \
+held, so that nobody but the ledger can say how); 6 still open, or resolved and \
 not committed yet, when the time is over; 4 no such proposal.
 
 Example:

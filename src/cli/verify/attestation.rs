@@ -24,7 +24,7 @@ use ccf_gov::id::NodeId;
   ccf-gov verify attestation report.bin host-amd-cert-base64 reference-info-base64 --node-id ID
   ccf-gov verify attestation quote.bin endorsements.bin --measurement MRENCLAVE
 
-The kind of each file is recognised by its contents. Exit code 3 unless every rule holds and could be checked;
+The kind of each file is recognised by its contents. Exit code 3 unless every rule holds and could be checked; \
 a warning (stale collateral, for instance) is no failure.")]
 pub struct Attestation {
     /// Report or quote, endorsements, UVM endorsement; or JSON of the service that holds them

@@ -33,8 +33,8 @@ use ccf_gov::text::visible;
   ccf-gov verify node ID --service https://HOST:PORT --service-cert service_cert.pem --evidence js_generic
   ccf-gov verify node ID --report report.bin --report host-amd-cert-base64 --report reference-info-base64
 
-The service gives no report of an SNP node that is pending: its operator does. Exit code 3 unless every rule holds
-and could be checked. A trusted node that cannot be asked for /node/attestations/self is a warning (node-itself): the
+The service gives no report of an SNP node that is pending: its operator does. Exit code 3 unless every rule holds \
+and could be checked. A trusted node that cannot be asked for /node/attestations/self is a warning (node-itself): the \
 rules are then checked on what the service tells of it.")]
 pub struct Node {
     /// The node's id

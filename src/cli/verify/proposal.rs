@@ -25,8 +25,8 @@ const MAX_PROPOSAL: u64 = 32 << 20;
   ccf-gov verify proposal proposal.json --evidence js_generic --evidence template.json reference-info-base64
   ccf-gov verify proposal proposal.json --ovmf OVMF.fd --vcpus 4 --vcpu-type EPYC-Milan
 
-Evidence is recognised by its contents: executables, enclaves, security policies and deployments that carry them,
-UVM endorsements, IGVM files, reports with their endorsements, and folders of these. Exit code 3 unless every value that the
+Evidence is recognised by its contents: executables, enclaves, security policies and deployments that carry them, \
+UVM endorsements, IGVM files, reports with their endorsements, and folders of these. Exit code 3 unless every value that the \
 proposal would register or remove is backed, and none is dangerous.")]
 pub struct Proposal {
     /// The proposal; - for standard input

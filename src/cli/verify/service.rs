@@ -25,8 +25,8 @@ use ccf_gov::text::visible;
 #[command(after_help = "Example:
   ccf-gov verify service --evidence js_generic --service https://HOST:PORT --service-cert service_cert.pem
 
-A value is backed if an artefact has it, and stale if no node runs it. Exit code 3 unless every value is backed,
-every node was verified, and none runs code that is not registered. What the nodes' own checks warn of is told once;
+A value is backed if an artefact has it, and stale if no node runs it. Exit code 3 unless every value is backed, \
+every node was verified, and none runs code that is not registered. What the nodes' own checks warn of is told once; \
 node-itself names a trusted node that could not be asked for /node/attestations/self.")]
 pub struct Service {
     /// The artefacts that should be registered and running; repeat, or give several
