@@ -23,6 +23,8 @@ mod enclave_lab;
 #[allow(dead_code)]
 #[path = "../tests/evidence_sgx/quote_lab.rs"]
 mod quote_lab;
+#[path = "../tests/evidence_sgx/sigstruct_lab.rs"]
+mod sigstruct_lab;
 #[path = "../tests/support"]
 mod support {
     pub mod snp_lab;

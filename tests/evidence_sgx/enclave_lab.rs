@@ -1,9 +1,8 @@
 //! A linker for one tiny enclave, and a second, plain computation of what its MRENCLAVE must be.
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeyPair;
-use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use sha2::{Digest, Sha256};
+
+use super::sigstruct_lab::{SIGSTRUCT, sigstruct};
 
 pub const PAGE: usize = 4096;
 
@@ -19,7 +18,11 @@ pub struct Enclave {
     pub zero_base: Option<u64>,
     pub needed: bool,
     pub relocation: u32,
+    /// 8, or nothing at all.
+    pub tdata: u64,
     pub tbss: u64,
+    /// Whether it is loaded by the earlier of the releases that have its layout.
+    pub earlier: bool,
 }
 
 impl Default for Enclave {
@@ -33,15 +36,20 @@ impl Default for Enclave {
             zero_base: None,
             needed: false,
             relocation: 8,
+            tdata: 8,
             tbss: 100,
+            earlier: false,
         }
     }
 }
 
-pub const SIGSTRUCT: usize = 1808;
 const ENTRY: u64 = 0x123;
 const OEINFO: usize = 0x2100;
 const ENCLAVE_RVA: usize = 0x2040;
+const RELOC_RVA: usize = 0x2050;
+const RELOC_SIZE: usize = 0x2058;
+const TDATA_ALIGN: usize = 0x2080;
+const TBSS_ALIGN: usize = 0x2088;
 const FILE: usize = 0x4000;
 
 impl Enclave {
@@ -70,11 +78,11 @@ impl Enclave {
             put(&mut f, at, &value.to_le_bytes());
         }
         // Program headers: code, data (with some .bss behind it), thread-local, dynamic.
-        let tls_size = 8 + self.tbss;
+        let tls_size = self.tdata + self.tbss;
         for (n, (kind, flags, offset, address, file, memory, align)) in [
             (1u32, 5u32, 0u64, 0u64, 0x1000u64, 0x1000u64, 0x1000u64),
             (1, 6, 0x2000, 0x2000, 0x1000, 0x1234, 0x1000),
-            (7, 4, 0x2020, 0x2020, 8, tls_size, 32),
+            (7, 4, 0x2020, 0x2020, self.tdata, tls_size, 32),
             (2, 6, 0x2060, 0x2060, 32, 32, 8),
         ]
         .into_iter()
@@ -106,11 +114,19 @@ impl Enclave {
             put(&mut f, OEINFO + 36, &2u32.to_le_bytes());
             put(&mut f, OEINFO + 88, &start.to_le_bytes());
         }
-        // Symbols: none, a thread-local one, _enclave_rva.
-        let strings = b"\0libother.so\0t\0_enclave_rva\0";
+        f[TDATA_ALIGN] = 1;
+        f[TBSS_ALIGN] = 1;
+        // Symbols: none, a thread-local one, and those that the loader writes to.
+        let strings = b"\0libother.so\0t\0_enclave_rva\0_reloc_rva\0_reloc_size\0_tdata_align\0_tbss_align\0";
         put(&mut f, 0x3000, strings);
         put(&mut f, 0x3100 + 24, &symbol(13, 5, 0x18));
-        put(&mut f, 0x3100 + 48, &symbol(15, 2, ENCLAVE_RVA as u64));
+        for (n, (name, address)) in
+            [(15, ENCLAVE_RVA), (28, RELOC_RVA), (39, RELOC_SIZE), (51, TDATA_ALIGN), (64, TBSS_ALIGN)]
+                .into_iter()
+                .enumerate()
+        {
+            put(&mut f, 0x3100 + 48 + 24 * n, &symbol(name, 2, address as u64));
+        }
         put(&mut f, 0x3200, &relocation(0x2030, 8, 0, 0x2000));
         put(&mut f, 0x3218, &relocation(0x2038, u64::from(self.relocation), 1, 77));
         put(&mut f, 0x3230, &relocation(0x2048, 18, 1, 55));
@@ -119,10 +135,10 @@ impl Enclave {
         for (n, (name, kind, address, offset, size, link, align, entry)) in [
             (0u32, 0u32, 0u64, 0u64, 0u64, 0u32, 0u64, 0u64),
             (1, 1, OEINFO as u64, OEINFO as u64, self.layout as u64, 0, 32, 0),
-            (9, 11, 0, 0x3100, 72, 3, 8, 24),
+            (9, 11, 0, 0x3100, 168, 3, 8, 24),
             (17, 3, 0, 0x3000, strings.len() as u64, 0, 1, 0),
             (25, 4, 0, 0x3200, 72, 2, 8, 24),
-            (35, 1, 0x2020, 0x2020, 8, 0, 16, 0),
+            (if self.tdata == 0 { 0 } else { 35 }, 1, 0x2020, 0x2020, self.tdata, 0, 16, 0),
             (42, 8, 0x2028, 0x2028, self.tbss, 0, 8, 0),
             (48, 3, 0, 0x3300, names.len() as u64, 0, 1, 0),
         ]
@@ -150,7 +166,9 @@ impl Enclave {
         let mut relocations = file[0x3200..0x3248].to_vec();
         relocations[64..72].copy_from_slice(&0x18u64.to_le_bytes());
         relocations.resize(PAGE, 0);
-        let tls = (32 + self.tbss.next_multiple_of(8)).div_ceil(PAGE as u64);
+        let align: u64 = if self.layout == 1960 && !self.earlier { 32 } else { 16 };
+        let tls = self.tdata.next_multiple_of(align) + self.tbss.next_multiple_of(8);
+        let tls = tls.div_ceil(PAGE as u64);
         let heap = 0x5000;
         let total = heap + (self.heap + self.threads * (self.stack + tls + 7)) * PAGE as u64;
         let size = total.next_power_of_two();
@@ -161,6 +179,14 @@ impl Enclave {
             image[OEINFO + info + 8 * i..][..8].copy_from_slice(&word.to_le_bytes());
         }
         image[ENCLAVE_RVA..][..8].copy_from_slice(&(ENCLAVE_RVA as u64).to_le_bytes());
+        image[RELOC_RVA..][..8].copy_from_slice(&0x4000u64.to_le_bytes());
+        image[RELOC_SIZE..][..8].copy_from_slice(&(PAGE as u64).to_le_bytes());
+        image[TDATA_ALIGN] = if self.tdata == 0 { 1 } else { align as u8 };
+        image[TBSS_ALIGN] = if self.tbss == 0 { 1 } else { 8 };
+        if self.layout == 1920 || self.layout == 1952 && self.earlier {
+            image[40..48].fill(0);
+            image[60..64].fill(0);
+        }
         image[OEINFO + sigstruct..][..SIGSTRUCT].fill(0);
         let mut hash = Sha256::new();
         hash.update(b"ECREATE\0\x01\0\0\0");
@@ -230,73 +256,4 @@ fn symbol(name: u32, section: u16, value: u64) -> Vec<u8> {
 
 fn relocation(offset: u64, kind: u64, symbol: u64, addend: u64) -> Vec<u8> {
     [offset, symbol << 32 | kind, addend].into_iter().flat_map(u64::to_le_bytes).collect()
-}
-
-/// A SIGSTRUCT by the test key.
-pub fn sigstruct(mrenclave: [u8; 32], attributes: u64) -> Vec<u8> {
-    let key = pem::parse(include_str!("../vectors/sgx/enclave_signer.pem")).unwrap();
-    let key = KeyPair::from_pkcs8(key.contents()).unwrap();
-    let modulus = key.public_key().modulus().big_endian_without_leading_zero().to_vec();
-    let mut s = vec![0; SIGSTRUCT];
-    let put = |s: &mut Vec<u8>, at: usize, bytes: &[u8]| s[at..at + bytes.len()].copy_from_slice(bytes);
-    put(&mut s, 0, &[6, 0, 0, 0, 0xe1, 0, 0, 0, 0, 0, 1, 0]);
-    put(&mut s, 20, &[0x22, 0x11, 0x26, 0x20]);
-    put(&mut s, 24, &[1, 1, 0, 0, 0x60, 0, 0, 0, 0x60, 0, 0, 0, 1, 0, 0, 0]);
-    put(&mut s, 128, &reversed(&modulus));
-    s[512] = 3;
-    put(&mut s, 928, &attributes.to_le_bytes());
-    put(&mut s, 944, &(!0x80u64 & if attributes & 2 == 0 { !0 } else { !2 }).to_le_bytes());
-    put(&mut s, 960, &mrenclave);
-    s[1024] = 7;
-    s[1026] = 9;
-    let signed = [&s[..128], &s[900..1028]].concat();
-    let mut signature = vec![0; 384];
-    key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), &signed, &mut signature).unwrap();
-    put(&mut s, 516, &reversed(&signature));
-    let (q1, r1) = divide(&multiply(&signature, &signature), &modulus);
-    let (q2, _) = divide(&multiply(&r1, &signature), &modulus);
-    put(&mut s, 1040, &reversed(&q1[q1.len() - 384..]));
-    put(&mut s, 1424, &reversed(&q2[q2.len() - 384..]));
-    s
-}
-
-fn reversed(bytes: &[u8]) -> Vec<u8> {
-    bytes.iter().rev().copied().collect()
-}
-
-/// Big-endian schoolbook multiplication.
-fn multiply(a: &[u8], b: &[u8]) -> Vec<u8> {
-    let mut product = vec![0u32; a.len() + b.len()];
-    for (i, x) in a.iter().enumerate() {
-        for (j, y) in b.iter().enumerate() {
-            product[i + j + 1] += u32::from(*x) * u32::from(*y);
-        }
-    }
-    for i in (1..product.len()).rev() {
-        product[i - 1] += product[i] >> 8;
-        product[i] &= 0xff;
-    }
-    product.into_iter().map(|digit| digit as u8).collect()
-}
-
-/// Big-endian long division, bit by bit.
-fn divide(dividend: &[u8], divisor: &[u8]) -> (Vec<u8>, Vec<u8>) {
-    let mut quotient = vec![0; dividend.len()];
-    let mut rest = vec![0; divisor.len() + 1];
-    let wide = [&[0], divisor].concat();
-    for bit in 0..dividend.len() * 8 {
-        let mut carry = dividend[bit / 8] >> (7 - bit % 8) & 1;
-        for byte in rest.iter_mut().rev() {
-            (*byte, carry) = (*byte << 1 | carry, *byte >> 7);
-        }
-        if rest >= wide {
-            let mut borrow = 0;
-            for (byte, less) in rest.iter_mut().zip(&wide).rev() {
-                let difference = i16::from(*byte) - i16::from(*less) - borrow;
-                (*byte, borrow) = (difference as u8, i16::from(difference < 0));
-            }
-            quotient[bit / 8] |= 1 << (7 - bit % 8);
-        }
-    }
-    (quotient, rest[1..].to_vec())
 }

@@ -12,19 +12,23 @@ use ccf_gov::evidence::sgx::enclave::{Enclave as Measured, EnclaveError};
 use ccf_gov::evidence::sgx::sigstruct::{SigStruct, SigStructError};
 use proptest::prelude::*;
 
-use super::enclave_lab::{Enclave, SIGSTRUCT, sigstruct};
+use super::enclave_lab::Enclave;
+use super::sigstruct_lab::{SIGSTRUCT, sigstruct};
 
 #[test]
 fn every_layout_and_size_measures_as_a_plain_second_computation_does() {
     let enclave = Enclave::default;
     for (what, enclave) in [
         ("0.17.7 and later", enclave()),
-        ("0.17.0", Enclave { layout: 1952, ..enclave() }),
-        ("0.9", Enclave { layout: 1920, ..enclave() }),
+        ("0.16 and 0.17.0", Enclave { layout: 1952, ..enclave() }),
+        ("0.12", Enclave { layout: 1920, ..enclave() }),
         ("zero base", Enclave { zero_base: Some(0x10_0000), ..enclave() }),
         ("zero base without the field", Enclave { layout: 1952, zero_base: None, ..enclave() }),
         ("one thread, no heap", Enclave { heap: 0, threads: 1, ..enclave() }),
         ("two pages of thread-local data", Enclave { tbss: 5000, ..enclave() }),
+        ("nothing thread-local", Enclave { tdata: 0, tbss: 0, ..enclave() }),
+        ("nothing in .tbss", Enclave { tbss: 0, ..enclave() }),
+        ("no .tdata", Enclave { tdata: 0, ..enclave() }),
         ("debug", Enclave { attributes: 6, ..enclave() }),
         ("other relocations", Enclave { relocation: 6, ..enclave() }),
     ] {
@@ -71,6 +75,44 @@ fn a_signed_enclave_passes_and_each_way_to_be_wrong_fails_for_its_own_reason() {
         let proposal = Proposal::of(vec![Action::new(name, Some(code.clone()))]);
         assert_eq!(backing::verify(&proposal, &evidence, None).0.verdict(), verdict, "{name}");
     }
+}
+
+#[test]
+fn what_an_earlier_release_makes_of_a_file_is_right_where_that_was_signed() {
+    for layout in [1960, 1952] {
+        let newest = Enclave { layout, ..Enclave::default() };
+        let earlier = Enclave { earlier: true, ..newest.clone() };
+        let file = newest.file();
+        let values = [newest.mrenclave(&file), earlier.mrenclave(&file)];
+        assert_ne!(values[0], values[1], "{layout}");
+        for value in values {
+            let found = Artefact::read(&newest.signed(value)).unwrap();
+            assert_eq!((found.checks.verdict(), found.mrenclave), ("pass", MrEnclave(value)), "{layout}");
+        }
+        assert_eq!(Artefact::read(&file).unwrap().mrenclave, MrEnclave(values[0]), "unsigned: {layout}");
+    }
+}
+
+#[test]
+fn a_file_that_says_two_things_is_refused() {
+    let good = Enclave::default().file();
+    let refused = |changes: &[(usize, &[u8])]| {
+        let mut file = good.clone();
+        changes.iter().for_each(|(at, bytes)| file[*at..at + bytes.len()].copy_from_slice(bytes));
+        Measured::measure(&file).unwrap_err().to_string()
+    };
+    // The section's place in the file; the thread-local segment's size and address; both segments' headers; a flag.
+    let section = 0x3a00 + 64;
+    assert!(refused(&[(section + 24, &[0, 0x31])]).contains(".oeinfo is not what is loaded"));
+    assert!(refused(&[(64 + 112 + 32, &[7])]).contains("thread-local"));
+    assert!(refused(&[(64 + 112 + 16, &[0x28])]).contains("thread-local"));
+    let headers = [good[64 + 56..64 + 112].to_vec(), good[64..64 + 56].to_vec()];
+    assert!(refused(&[(64, &headers[0]), (64 + 56, &headers[1])]).contains("order of their addresses"));
+    assert!(refused(&[(64 + 4, &[0])]).contains("nobody may"));
+    // A symbol's name.
+    let name = good.windows(10).position(|name| name == b"_reloc_rva").unwrap();
+    assert!(refused(&[(name, b"x")]).contains("no dynamic symbol _reloc_rva"));
+    assert!(refused(&[(16, &[2])]).contains("can be loaded"));
 }
 
 #[test]

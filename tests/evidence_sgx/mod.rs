@@ -4,6 +4,7 @@ pub mod enclave_lab;
 mod enclaves;
 mod quote_lab;
 mod quotes;
+mod sigstruct_lab;
 
 use std::path::PathBuf;
 

@@ -37,6 +37,17 @@ pub struct Segment<'a> {
     pub contents: &'a [u8],
 }
 
+/// The PT_TLS segment: what every thread's data begin with.
+#[derive(Clone, Copy, Debug)]
+pub struct TlsSegment {
+    /// The address of its first byte.
+    pub address: u64,
+    /// How long what the file holds of it is.
+    pub size: u64,
+    /// Its alignment.
+    pub align: u64,
+}
+
 /// The file's headers.
 pub struct Elf<'a> {
     file: Bytes<'a>,
@@ -75,8 +86,8 @@ impl<'a> Elf<'a> {
     pub fn parse(bytes: &'a [u8]) -> Result<Self, ElfError> {
         let file = Bytes::new("ELF file", bytes);
         let ident = [0x7f, b'E', b'L', b'F', 2, 1];
-        // 2 executable, 3 shared object; 62 x86-64.
-        if !bytes.starts_with(&ident) || !matches!(file.u16(16)?, 2 | 3) || file.u16(18)? != 62 {
+        // 3 shared object, which executables that lie anywhere are too; 62 x86-64.
+        if !bytes.starts_with(&ident) || file.u16(16)? != 3 || file.u16(18)? != 62 {
             return Err(ElfError::NotElf);
         }
         let count = file.u16(60)?;
@@ -122,8 +133,8 @@ impl<'a> Elf<'a> {
         Ok(self.file.slice(section.offset, section.size)?)
     }
 
-    /// The segments by address, and the alignment of the thread-local one.
-    pub fn segments(&self) -> Result<(Vec<Segment<'a>>, Option<u64>), ElfError> {
+    /// The segments by address, and the thread-local one.
+    pub fn segments(&self) -> Result<(Vec<Segment<'a>>, Option<TlsSegment>), ElfError> {
         let (mut segments, mut tls) = (Vec::new(), None);
         for i in 0..u64::from(self.program_headers.1) {
             let at = self.program_headers.0.saturating_add(i * 56);
@@ -137,14 +148,19 @@ impl<'a> Elf<'a> {
                         return Err(ElfError::Damaged("a segment has an impossible size"));
                     }
                     let contents = self.file.slice(offset, file_size)?;
+                    if header.u32(4)? & 7 == 0 {
+                        return Err(ElfError::Damaged("nobody may read, write or execute one of its segments"));
+                    }
                     segments.push(Segment { address, size, flags: header.u32(4)?, contents });
                 }
-                PT_TLS => tls = Some(header.u64(48)?),
+                PT_TLS => tls = Some(TlsSegment { address, size: file_size, align: header.u64(48)? }),
                 PT_DYNAMIC => self.refuse_modules(self.file.slice(offset, file_size)?)?,
                 _ => {}
             }
         }
-        segments.sort_by_key(|s| s.address);
+        if !segments.is_sorted_by(|a, b| a.address < b.address) {
+            return Err(ElfError::Damaged("its segments are not in the order of their addresses"));
+        }
         if segments.first().is_none_or(|s| s.address != 0) {
             return Err(ElfError::Damaged("its first segment does not begin at address zero"));
         }

@@ -1,6 +1,7 @@
 //! MRENCLAVE of an Open Enclave ELF, recomputed from the file by replaying what its loader does.
 
-use super::image::{Image, ImageError};
+use super::image::{Image, ImageError, Tls};
+use super::loader::Loader;
 use super::measure::{Measurement, PAGE, SECINFO_R, SECINFO_REG, SECINFO_TCS, SECINFO_W, SECINFO_X};
 use super::properties::{ATTRIBUTE_DEBUG, Properties, PropertiesError};
 use super::sigstruct::{SigStruct, SigStructError};
@@ -17,7 +18,7 @@ const INFO_WORDS: usize = 6;
 /// What an enclave's file says and is.
 #[derive(Clone, Debug)]
 pub struct Enclave {
-    /// The measurement, computed from the file.
+    /// The measurement, computed from the file: the signed one, if that is what the loader of some release comes to.
     pub mrenclave: MrEnclave,
     /// The enclave's own settings.
     pub properties: Properties,
@@ -52,10 +53,26 @@ impl Enclave {
     pub fn measure(file: &[u8]) -> Result<Self, EnclaveError> {
         let mut image = Image::parse(file)?;
         let (properties, sigstruct) = Properties::parse(image.oeinfo)?;
-        let plan = Plan::new(&image, &properties)?;
-        plan.patch(&mut image, &properties);
-        let mrenclave = plan.load(&image, &properties);
-        Ok(Self { mrenclave, sigstruct: SigStruct::verify(&sigstruct), properties })
+        let sigstruct = SigStruct::verify(&sigstruct);
+        let signed = sigstruct.as_ref().ok().map(|signed| signed.mrenclave);
+        let mut load = |loader: Loader| {
+            let plan = Plan::new(&image, &properties, image.tls(loader.aligns_as_segment))?;
+            image.restore();
+            if loader.clears_header {
+                image.clear_header();
+            }
+            plan.patch(&mut image, &properties)?;
+            Ok::<_, EnclaveError>(plan.load(&image, &properties))
+        };
+        let (newest, earlier) = Loader::of_layout(properties.size);
+        let mut mrenclave = load(newest)?;
+        if let (Some(earlier), Some(signed)) = (earlier, signed)
+            && mrenclave != signed
+            && load(earlier)? == signed
+        {
+            mrenclave = signed;
+        }
+        Ok(Self { mrenclave, sigstruct, properties })
     }
 
     /// Whether the enclave may run in debug mode, open to its host: by its settings, or by its signature.
@@ -68,6 +85,7 @@ impl Enclave {
 struct Plan {
     relocations: u64,
     heap: u64,
+    tls: Tls,
     tls_pages: u64,
     /// The size of the enclave as its image is told: a power of two.
     size: u64,
@@ -77,9 +95,9 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(image: &Image, properties: &Properties) -> Result<Self, EnclaveError> {
+    fn new(image: &Image, properties: &Properties, tls: Tls) -> Result<Self, EnclaveError> {
         let pages = |n: u64, what| if n <= MAX_PAGES { Ok(n) } else { Err(EnclaveError::TooLarge(what)) };
-        let tls_pages = pages(image.tls.pages().unwrap_or(u64::MAX), "thread-local storage")?;
+        let tls_pages = pages(tls.pages().unwrap_or(u64::MAX), "thread-local storage")?;
         let heap_pages = pages(properties.heap_pages, "its heap")?;
         let stack_pages = pages(properties.stack_pages, "its stacks")?;
         let threads = pages(properties.threads, "its threads")?;
@@ -97,6 +115,7 @@ impl Plan {
         Ok(Self {
             relocations: image.size,
             heap: image_pages * PAGE,
+            tls,
             tls_pages,
             size: (total * PAGE).next_power_of_two(),
             range: (total * PAGE + start).next_power_of_two(),
@@ -105,7 +124,7 @@ impl Plan {
     }
 
     /// What the loader writes into the image before it is measured.
-    fn patch(&self, image: &mut Image, properties: &Properties) {
+    fn patch(&self, image: &mut Image, properties: &Properties) -> Result<(), ImageError> {
         let relocations = image.relocations.len() as u64;
         let info: [u64; INFO_WORDS] =
             [image.oeinfo_address, u64::from(properties.size), self.relocations, relocations, self.heap, self.size];
@@ -113,22 +132,29 @@ impl Plan {
             image.oeinfo_address.saturating_add(properties.image_info),
             info.iter().flat_map(|n| n.to_le_bytes()).collect(),
         );
-        let tls = image.tls;
-        let own_address = image.symbol("_enclave_rva").unwrap_or(0);
-        for (name, value) in [
-            ("_enclave_rva", own_address),
-            ("_reloc_rva", self.relocations),
-            ("_reloc_size", relocations),
-            ("_tdata_rva", tls.data.0),
-            ("_tdata_size", tls.data.1),
-            ("_tdata_align", tls.data.2),
-            ("_tbss_size", tls.bss.0),
-            ("_tbss_align", tls.bss.1),
-            ("_td_from_tcs_offset", (self.tls_pages + 4) * PAGE),
+        let own_address = image.symbol("_enclave_rva")?;
+        for (name, value) in
+            [("_enclave_rva", own_address), ("_reloc_rva", self.relocations), ("_reloc_size", relocations)]
+        {
+            let address = image.symbol(name)?;
+            image.patch(address, value.to_le_bytes().to_vec());
+        }
+        // What there is none of keeps the values that it was linked with.
+        let (data, bss) = (self.tls.data, self.tls.bss);
+        for (name, value, is_there) in [
+            ("_tdata_rva", data.0, data.1 != 0),
+            ("_tdata_size", data.1, data.1 != 0),
+            ("_tdata_align", data.2, data.1 != 0),
+            ("_tbss_size", bss.0, bss.0 != 0),
+            ("_tbss_align", bss.1, bss.0 != 0),
+            ("_td_from_tcs_offset", (self.tls_pages + 4) * PAGE, true),
         ] {
-            image.patch_symbol(name, value);
+            if let (true, Ok(address)) = (is_there, image.symbol(name)) {
+                image.patch(address, value.to_le_bytes().to_vec());
+            }
         }
         image.patch(image.oeinfo_address.saturating_add(properties.sigstruct), vec![0; super::sigstruct::SIZE]);
+        Ok(())
     }
 
     fn load(&self, image: &Image, properties: &Properties) -> MrEnclave {

@@ -4,7 +4,7 @@
 //! cannot ask for much.
 
 use super::bytes::Bytes;
-use super::elf::{Elf, ElfError, Segment, Symbols};
+use super::elf::{Elf, ElfError, Segment, Symbols, TlsSegment};
 use super::measure::PAGE;
 
 /// Why a file is not an enclave whose load can be replayed.
@@ -16,13 +16,19 @@ pub enum ImageError {
     /// A section without which there is no enclave.
     #[error("the ELF file has no section {0}, so it is no Open Enclave enclave")]
     NoSection(&'static str),
+    /// A dynamic symbol without which no loader since 0.11 takes an enclave.
+    #[error(
+        "the enclave has no dynamic symbol {0}: it was made for a release of Open Enclave before 0.11, and how those load \
+         an enclave is not known here"
+    )]
+    NoSymbol(&'static str),
     /// A relocation that the loader refuses.
     #[error("the enclave has a relocation of type {0}, which Open Enclave does not load")]
     Relocation(u32),
 }
 
 /// Where thread-local data lie and how much they take.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tls {
     /// `.tdata`: address, size, alignment.
     pub data: (u64, u64, u64),
@@ -51,8 +57,8 @@ pub struct Image<'a> {
     pub oeinfo: &'a [u8],
     /// The relocations, padded to whole pages.
     pub relocations: Vec<u8>,
-    /// Thread-local storage.
-    pub tls: Tls,
+    tls: Tls,
+    tls_segment: Option<TlsSegment>,
     /// The size of all segments, in whole pages.
     pub size: u64,
     symbols: Symbols<'a>,
@@ -76,6 +82,10 @@ impl<'a> Image<'a> {
         let elf = Elf::parse(file)?;
         let oeinfo = elf.section(OEINFO)?.ok_or(ImageError::NoSection(OEINFO))?;
         let (segments, tls_segment) = elf.segments()?;
+        let settings = elf.contents(&oeinfo)?;
+        if !segments.iter().any(|segment| holds(segment, oeinfo.address, settings)) {
+            return Err(ElfError::Damaged("its section .oeinfo is not what is loaded at its address").into());
+        }
         let size = segments.iter().map(|s| s.address + s.size).max().unwrap_or(0).next_multiple_of(PAGE);
         let symbols = Symbols::read(&elf)?;
         let mut tls = Tls::default();
@@ -85,15 +95,18 @@ impl<'a> Image<'a> {
         if let Some(bss) = elf.section(".tbss")? {
             tls.bss = (bss.size, bss.align);
         }
-        if let Some(align) = tls_segment {
-            tls.data.2 = align;
+        if let Some(segment) = tls_segment
+            && (segment.size != tls.data.1 || tls.data.0 != 0 && segment.address != tls.data.0)
+        {
+            return Err(ElfError::Damaged("its thread-local data are not those of its thread-local segment").into());
         }
         Ok(Self {
             entry: elf.entry,
             oeinfo_address: oeinfo.address,
-            oeinfo: elf.contents(&oeinfo)?,
+            oeinfo: settings,
             relocations: relocations(&elf, &symbols)?,
             tls,
+            tls_segment,
             size,
             segments,
             symbols,
@@ -101,21 +114,41 @@ impl<'a> Image<'a> {
         })
     }
 
+    /// Thread-local storage; where both say something, aligned as its segment wants it or as its section does.
+    pub fn tls(&self, aligned_as_segment: bool) -> Tls {
+        let mut tls = self.tls;
+        match self.tls_segment {
+            Some(segment) if aligned_as_segment && segment.address == tls.data.0 => tls.data.2 = segment.align,
+            _ => {}
+        }
+        tls
+    }
+
+    /// Takes back every patch.
+    pub fn restore(&mut self) {
+        self.patches.clear();
+    }
+
+    /// Lets the ELF header in the loaded image, if it is there, not say where the section headers are.
+    pub fn clear_header(&mut self) {
+        let begins = |segment: &&Segment| segment.contents.len() >= 64 && segment.contents.starts_with(b"\x7fELF");
+        if let Some(address) = self.segments.iter().find(begins).map(|segment| segment.address) {
+            self.patch(address + 40, vec![0; 8]);
+            self.patch(address + 60, vec![0; 4]);
+        }
+    }
+
     /// Lets the loaded image have `bytes` at `address`, as the loader writes them.
     pub fn patch(&mut self, address: u64, bytes: Vec<u8>) {
         self.patches.push((address, bytes));
     }
 
-    /// Writes `value` where the 8-byte dynamic symbol `name` lies, if there is one.
-    pub fn patch_symbol(&mut self, name: &str, value: u64) {
-        if let Some(address) = self.symbols.address(name) {
-            self.patch(address, value.to_le_bytes().to_vec());
-        }
-    }
-
-    /// The address of the dynamic symbol `name`, if it is defined here.
-    pub fn symbol(&self, name: &str) -> Option<u64> {
-        self.symbols.address(name)
+    /// The address of the dynamic symbol `name`.
+    ///
+    /// # Errors
+    /// [`ImageError::NoSymbol`]: there is none, or it is defined elsewhere.
+    pub fn symbol(&self, name: &'static str) -> Result<u64, ImageError> {
+        self.symbols.address(name).ok_or(ImageError::NoSymbol(name))
     }
 
     /// The page at `address`, as it is when the enclave has been loaded.
@@ -128,6 +161,12 @@ impl<'a> Image<'a> {
             overlay(page, address, *place, bytes);
         }
     }
+}
+
+/// Whether `bytes` stand in what the file holds of `segment`, at `address`.
+fn holds(segment: &Segment, address: u64, bytes: &[u8]) -> bool {
+    let start = address.checked_sub(segment.address).and_then(|start| usize::try_from(start).ok());
+    start.and_then(|start| segment.contents.get(start..)?.get(..bytes.len())).is_some_and(|found| found == bytes)
 }
 
 /// Copies onto `page` at `address` what of `bytes` at `place` falls into it.

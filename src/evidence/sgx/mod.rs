@@ -1,8 +1,8 @@
 //! SGX: enclaves measured from their files, and their quotes verified.
 //!
 //! - [`artefact`]: what a file is. [`enclave`]: MRENCLAVE of an Open Enclave ELF, by replaying its load, from its
-//!   image (of its ELF file) and its [`properties`], with [`measure`]. [`sigstruct`]: what its author signed. [`sgxs`]: an enclave as
-//!   a measured stream.
+//!   image (of its ELF file) and its [`properties`], as the `loader` of its release does it, with [`measure`].
+//!   [`sigstruct`]: what its author signed. [`sgxs`]: an enclave as a measured stream.
 //! - [`attestation`]: the whole verification of a node's [`quote`] with its [`collateral`], up to a pinned root
 //!   ([`trust`]).
 
@@ -14,6 +14,7 @@ mod der;
 mod elf;
 pub mod enclave;
 mod image;
+mod loader;
 pub mod measure;
 pub mod properties;
 pub mod quote;

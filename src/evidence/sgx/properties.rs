@@ -17,7 +17,7 @@ struct Layout {
     sigstruct: u64,
 }
 
-/// Open Enclave 0.17.7 to 0.19; 0.17.0 to 0.17.6; 0.9 to 0.12.
+/// Open Enclave 0.17.1 to 0.19; 0.13 to 0.17.0; 0.9 to 0.12.
 const LAYOUTS: [Layout; 3] = [
     Layout { size: 1960, attributes: 72, start: Some(88), image_info: 96, sigstruct: 144 },
     Layout { size: 1952, attributes: 72, start: None, image_info: 88, sigstruct: 136 },
