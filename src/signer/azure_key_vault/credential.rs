@@ -95,52 +95,13 @@ impl AzureCredential {
 
     /// A token for the domain of `key`, and for no other.
     pub(super) async fn token(&self, web: &Web, key: &VaultKey) -> Result<Zeroizing<String>, VaultError> {
-        let resource = format!("https://{}", key.domain());
-        let mut assertion = None;
-        let request = match self {
+        let (request, assertion) = match self {
             Self::Token(token) => return Ok(token.clone()),
             Self::Client { authority, tenant, client, proof } => {
-                let authority = match authority {
-                    Some(authority) => authority.clone(),
-                    None => self::authority(default_authority(key.domain()))?,
-                };
-                let url = authority.join(&format!("{tenant}/oauth2/v2.0/token"));
-                let url = url.map_err(|e| VaultError::Credential(format!("AZURE_AUTHORITY_HOST: {e}")))?;
-                let mut form = url::form_urlencoded::Serializer::new(String::new());
-                form.append_pair("grant_type", "client_credentials")
-                    .append_pair("client_id", client)
-                    .append_pair("scope", &format!("{resource}/.default"));
-                match proof {
-                    Proof::Secret(secret) => form.append_pair("client_secret", secret),
-                    Proof::FederatedTokenFile(path) => {
-                        let token = federated_token(path)?;
-                        let text = std::str::from_utf8(token.as_bytes()).unwrap_or_default();
-                        form.append_pair(
-                            "client_assertion_type",
-                            "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-                        )
-                        .append_pair("client_assertion", text);
-                        assertion = Some(token);
-                        &mut form
-                    }
-                };
-                Wire::post_form(url, Zeroizing::new(form.finish()))
+                client_request(authority.as_ref(), tenant, client, proof, key)?
             }
             Self::ManagedIdentity { endpoint, client } => {
-                let (mut url, header, version) = match endpoint {
-                    Some((url, header)) => (url.clone(), ("x-identity-header", header.clone()), "2019-08-01"),
-                    None => {
-                        let mut metadata = web.metadata().clone();
-                        metadata.set_path("metadata/identity/oauth2/token");
-                        (metadata, ("metadata", Zeroizing::new("true".into())), "2018-02-01")
-                    }
-                };
-                url.query_pairs_mut().append_pair("api-version", version).append_pair("resource", &resource);
-                if let Some(client) = client {
-                    url.query_pairs_mut().append_pair("client_id", client);
-                }
-                let to = if endpoint.is_some() { To::Machine } else { To::Metadata };
-                Wire::get_local(to, url, header)
+                (machine_request(endpoint.as_ref(), client.as_deref(), web.metadata(), key), None)
             }
         };
         let host = request.host();
@@ -176,6 +137,67 @@ impl AzureCredential {
             _ => Vec::new(),
         }
     }
+}
+
+/// Entra ID is asked for a client's token; the federated token that proves the client, if one does.
+fn client_request(
+    authority: Option<&Url>,
+    tenant: &str,
+    client: &str,
+    proof: &Proof,
+    key: &VaultKey,
+) -> Result<(Wire, Option<Passphrase>), VaultError> {
+    let authority = match authority {
+        Some(authority) => authority.clone(),
+        None => self::authority(default_authority(key.domain()))?,
+    };
+    let url = authority.join(&format!("{tenant}/oauth2/v2.0/token"));
+    let url = url.map_err(|e| VaultError::Credential(format!("AZURE_AUTHORITY_HOST: {e}")))?;
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    form.append_pair("grant_type", "client_credentials")
+        .append_pair("client_id", client)
+        .append_pair("scope", &format!("{}/.default", resource(key)));
+    let assertion = match proof {
+        Proof::Secret(secret) => {
+            form.append_pair("client_secret", secret);
+            None
+        }
+        Proof::FederatedTokenFile(path) => {
+            let token = federated_token(path)?;
+            let text = std::str::from_utf8(token.as_bytes()).unwrap_or_default();
+            form.append_pair("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer")
+                .append_pair("client_assertion", text);
+            Some(token)
+        }
+    };
+    Ok((Wire::post_form(url, Zeroizing::new(form.finish())), assertion))
+}
+
+/// The machine is asked for a token of its own identity.
+fn machine_request(
+    endpoint: Option<&(Url, Zeroizing<String>)>,
+    client: Option<&str>,
+    metadata: &Url,
+    key: &VaultKey,
+) -> Wire {
+    let (to, mut url, header, version) = match endpoint {
+        Some((url, header)) => (To::Machine, url.clone(), ("x-identity-header", header.clone()), "2019-08-01"),
+        None => {
+            let mut url = metadata.clone();
+            url.set_path("metadata/identity/oauth2/token");
+            (To::Metadata, url, ("metadata", Zeroizing::new("true".into())), "2018-02-01")
+        }
+    };
+    url.query_pairs_mut().append_pair("api-version", version).append_pair("resource", &resource(key));
+    if let Some(client) = client {
+        url.query_pairs_mut().append_pair("client_id", client);
+    }
+    Wire::get_local(to, url, header)
+}
+
+/// What a token is asked for.
+fn resource(key: &VaultKey) -> String {
+    format!("https://{}", key.domain())
 }
 
 fn authority(host: &str) -> Result<Url, VaultError> {
