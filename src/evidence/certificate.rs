@@ -43,14 +43,18 @@ pub enum CertificateError {
 /// # Errors
 /// Anything that is not a whole block of a certificate, and text without any.
 pub fn from_pem(text: &[u8]) -> Result<Vec<Vec<u8>>, CertificateError> {
-    let malformed = |why: String| CertificateError::Pem(why);
-    let blocks = pem::parse_many(text).map_err(|e| malformed(e.to_string()))?;
+    blocks(text, "CERTIFICATE").map_err(CertificateError::Pem)
+}
+
+/// The contents of PEM text's blocks, at least one, all of them whole and with this label; else what is wrong.
+pub(super) fn blocks(text: &[u8], label: &str) -> Result<Vec<Vec<u8>>, String> {
+    let blocks = pem::parse_many(text).map_err(|e| e.to_string())?;
     let begun = text.windows(BEGIN.len()).filter(|window| *window == BEGIN).count();
     if blocks.len() != begun || blocks.is_empty() {
-        return Err(malformed(format!("{} of its {begun} blocks are whole", blocks.len())));
+        return Err(format!("{} of its {begun} blocks are whole", blocks.len()));
     }
-    if let Some(other) = blocks.iter().find(|block| block.tag() != "CERTIFICATE") {
-        return Err(malformed(format!("a block of it is a {:?}", other.tag().chars().take(40).collect::<String>())));
+    if let Some(other) = blocks.iter().find(|block| block.tag() != label) {
+        return Err(format!("a block of it is a {:?}", other.tag().chars().take(40).collect::<String>()));
     }
     Ok(blocks.into_iter().map(pem::Pem::into_contents).collect())
 }

@@ -13,29 +13,48 @@ pub struct RevocationList {
     der: Vec<u8>,
 }
 
-/// Bytes that are no list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it is no list of revoked certificates, in PEM or DER")]
-pub struct NoRevocationList;
+/// Why bytes are no list.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RevocationError {
+    /// Something else in DER, or something after a list.
+    #[error("it is no list of revoked certificates, in PEM or DER")]
+    NoList,
+    /// PEM that is not lists throughout.
+    #[error("not PEM lists of revoked certificates: {0}")]
+    Pem(String),
+    /// Several lists where one belongs.
+    #[error("it is {0} lists of revoked certificates, where one belongs")]
+    Several(usize),
+}
 
 impl RevocationList {
-    /// Reads PEM or DER. Open Enclave puts a NUL after some lists in DER, which is passed over.
+    /// Reads one list, in PEM or DER.
     ///
     /// # Errors
-    /// Anything else, and a list with something after it.
-    pub fn parse(bytes: &[u8]) -> Result<Self, NoRevocationList> {
-        let mut der = if certificate::is_pem(bytes, "") {
-            let block = pem::parse(bytes).map_err(|_| NoRevocationList)?;
-            if block.tag() != "X509 CRL" {
-                return Err(NoRevocationList);
-            }
-            block.into_contents()
-        } else {
-            bytes.to_vec()
-        };
+    /// [`RevocationError`]
+    pub fn parse(bytes: &[u8]) -> Result<Self, RevocationError> {
+        let one =
+            |lists: Vec<Self>| <[Self; 1]>::try_from(lists).map_err(|lists| RevocationError::Several(lists.len()));
+        Self::all(bytes).and_then(one).map(|[list]| list)
+    }
+
+    /// Reads every list of a file: one in DER, or PEM of lists alone.
+    ///
+    /// # Errors
+    /// [`RevocationError`]
+    pub fn all(bytes: &[u8]) -> Result<Vec<Self>, RevocationError> {
+        if !certificate::is_pem(bytes, "") {
+            return Ok(vec![Self::from_der(bytes.to_vec())?]);
+        }
+        let blocks = certificate::blocks(bytes, "X509 CRL").map_err(RevocationError::Pem)?;
+        blocks.into_iter().map(Self::from_der).collect()
+    }
+
+    /// Open Enclave puts a NUL after some lists in DER, which is passed over.
+    fn from_der(mut der: Vec<u8>) -> Result<Self, RevocationError> {
         let after = match CertificateRevocationList::from_der(&der) {
             Ok((after @ ([] | [0]), _)) => after.len(),
-            _ => return Err(NoRevocationList),
+            _ => return Err(RevocationError::NoList),
         };
         der.truncate(der.len() - after);
         Ok(Self { der })

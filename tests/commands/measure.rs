@@ -166,6 +166,8 @@ async fn firmware_gives_its_launch_digest() {
         ("--ovmf OVMF.fd --vcpus 1 --vcpu-type EPYC-v9", "EPYC-Milan"),
         ("--ovmf OVMF.fd --vcpus 1 --vcpu-type EPYC --vmm-type xen", "QEMU, ec2, gce"),
         ("--ovmf OVMF.fd --vcpus 1 --vcpu-type EPYC --guest-features x", "hexadecimal"),
+        ("--ovmf OVMF.fd --vcpus 1 --vcpu-type EPYC --guest-features 0x+1", "hexadecimal"),
+        ("--igvm guest.igvm --vmm-type ec2", "--ovmf"),
         ("--ovmf plain.fd --vcpus 1 --vcpu-type EPYC --kernel kernel", "no place for its hashes"),
         ("--ovmf kernel --vcpus 1 --vcpu-type EPYC", "cannot compute the launch digest of kernel"),
         ("--kernel kernel", "--ovmf"),

@@ -37,7 +37,7 @@ pub struct LaunchArgs {
     #[arg(long, value_name = "TYPE", requires = "ovmf")]
     vcpu_type: Option<VcpuType>,
     /// The hypervisor: QEMU, ec2 or gce
-    #[arg(long, value_name = "KIND", default_value = "QEMU")]
+    #[arg(long, value_name = "KIND", default_value = "QEMU", requires = "ovmf")]
     vmm_type: Vmm,
     /// The SEV features of the guest, as 0x…
     #[arg(long, value_name = "HEX", value_parser = parse_features, requires = "ovmf")]
@@ -50,6 +50,7 @@ pub struct LaunchArgs {
 fn parse_features(text: &str) -> Result<u64, String> {
     // Without a prefix some programs read digits as decimal.
     let digits = text.strip_prefix("0x").or((text.len() == 1).then_some(text)).unwrap_or_default();
+    let digits = if digits.bytes().all(|b| b.is_ascii_hexdigit()) { digits } else { "" };
     u64::from_str_radix(digits, 16)
         .map_err(|_| "guest features are a hexadecimal number with 0x, such as 0x21".to_owned())
 }

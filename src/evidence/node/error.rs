@@ -42,6 +42,9 @@ pub enum NodeError {
     /// Two of one kind.
     #[error("there is a second {0}; give the files of one node only")]
     Twice(&'static str),
+    /// More lists of revoked certificates than AMD has products.
+    #[error("there are more than {0} revocation lists; give those of the report's product")]
+    Lists(usize),
     /// Parts of several platforms, or none that says anything.
     #[error("{0}")]
     Incomplete(&'static str),

@@ -142,11 +142,11 @@ impl Attestation {
             }
             Piece::Uvm(uvm) => put(&mut self.uvm, "UVM endorsement", uvm),
             Piece::EndorsedTcb(tcb) => put(&mut self.endorsed_tcb, "endorsed TCB", tcb),
-            Piece::Revocations(list) if self.revocations.len() < MAX_LISTS => {
-                self.revocations.push(list);
+            Piece::Revocations(lists) if self.revocations.len() + lists.len() <= MAX_LISTS => {
+                self.revocations.extend(lists);
                 Ok(())
             }
-            Piece::Revocations(_) => Err(NodeError::Twice("set of revocation lists")),
+            Piece::Revocations(_) => Err(NodeError::Lists(MAX_LISTS)),
             Piece::SgxQuote(quote) => put(&mut self.quote, "SGX quote", quote),
             Piece::SgxEndorsements(bytes) => put(&mut self.sgx_endorsements, "set of SGX endorsements", bytes),
             Piece::Virtual(claim) => put(&mut self.claim, "virtual attestation", claim),
@@ -229,6 +229,11 @@ impl Attestation {
             minimum_isvsvn: expected.minimum_isvsvn,
         };
         let mut checks = sgx::verify(&evidence, self.sgx_endorsements.as_deref(), &wanted, &trust.intel);
+        match expected.ccf {
+            Some(ccf) if ccf.has_sgx() => {}
+            Some(ccf) => checks.fail("platform", format!("CCF {ccf} has no SGX nodes: 5 was the last to have them")),
+            None => checks.warn("platform", "SGX nodes exist up to CCF 5 only"),
+        }
         expected.beyond("an SGX quote", &["host-data", "minimum-tcb"], &mut checks);
         let report = &evidence.report;
         let values = json!({

@@ -47,7 +47,7 @@ pub(super) enum Piece {
     SnpEndorsements(Endorsements),
     Uvm(Box<UvmEndorsement>),
     EndorsedTcb(TcbVersion),
-    Revocations(RevocationList),
+    Revocations(Vec<RevocationList>),
     SgxQuote(Vec<u8>),
     SgxEndorsements(Vec<u8>),
     Virtual(virt::Attestation),
@@ -127,8 +127,8 @@ fn piece(bytes: &[u8]) -> Result<Option<Piece>, NodeError> {
     }
     let is_pem = certificate::is_pem(bytes, "");
     if certificate::is_pem(bytes, "X509 CRL") || (bytes.first() == Some(&0x30) && certificate::parse(bytes).is_err()) {
-        match RevocationList::parse(bytes) {
-            Ok(list) => return Ok(Some(Piece::Revocations(list))),
+        match RevocationList::all(bytes) {
+            Ok(lists) => return Ok(Some(Piece::Revocations(lists))),
             Err(e) if is_pem => return Err(damaged("PEM file", e)),
             Err(_) => {}
         }

@@ -148,6 +148,17 @@ fn parts_are_given_once_and_lists_of_revoked_ones_several_times() {
     let revoking = revocation_list(("ARK-Milan", &lab().ark), IN_DATE, &[1]);
     assert_eq!(verdict(&[&report, &pem(&chain), &good]).unwrap(), "pass");
     assert_eq!(verdict(&[&report, &pem(&chain), &good, &revoking]).unwrap(), "fail");
+    // One file of several is read to its end.
+    let in_pem = |lists: &[&Vec<u8>]| -> Vec<u8> {
+        let text = |der: &&Vec<u8>| pem::encode(&pem::Pem::new("X509 CRL", (*der).clone()));
+        lists.iter().map(text).collect::<String>().into_bytes()
+    };
+    assert_eq!(verdict(&[&report, &pem(&chain), &in_pem(&[&good, &good])]).unwrap(), "pass");
+    assert_eq!(verdict(&[&report, &pem(&chain), &in_pem(&[&good, &revoking])]).unwrap(), "fail");
+    for mixed in [[in_pem(&[&good]), pem(&chain)].concat(), [pem(&chain), in_pem(&[&good])].concat()] {
+        assert!(matches!(verdict(&[&report, &mixed]), Err(NodeError::Damaged { what: "PEM file", .. })));
+    }
+    assert!(matches!(verdict(&[&report, &pem(&chain), &in_pem(&[&good; 9])]), Err(NodeError::Lists(8))));
     // What the service tells beside what the operator gave adds only what was missing.
     let mut attestation = Attestation::of(Some(node()));
     attestation.add(&report).unwrap();
@@ -196,6 +207,23 @@ fn nothing_that_is_given_or_expected_is_passed_over() {
         mixed.add(&other).unwrap();
         assert!(matches!(mixed.verify(&Expected::default(), &trust()), Err(NodeError::Incomplete(_))));
     }
+}
+
+#[test]
+fn an_sgx_node_is_none_of_a_service_that_has_none() {
+    let Some(folder) = fixtures() else { return };
+    let mut attestation = Attestation::default();
+    for part in ["quote", "endorsements"] {
+        attestation.add(&std::fs::read(folder.join(format!("sgx/ccf/node0.{part}.bin"))).unwrap()).unwrap();
+    }
+    let found = |version: Option<&str>| {
+        let expected = Expected { ccf: version.map(|version| version.parse().unwrap()), ..Expected::default() };
+        let checks = attestation.verify(&expected, &Trust::pinned(NOW)).unwrap().checks;
+        (checks.verdict(), checks.get("platform").map(|check| check.verdict))
+    };
+    assert_eq!(found(Some("5.0.13")), ("pass", None));
+    assert_eq!(found(Some("6.0.0")), ("fail", Some(Verdict::Fail)));
+    assert_eq!(found(None), ("pass", Some(Verdict::Warn)));
 }
 
 #[test]

@@ -88,6 +88,11 @@ impl CcfVersion {
         self.major >= 6
     }
 
+    /// Whether nodes of a service of this version can run on SGX.
+    pub fn has_sgx(self) -> bool {
+        self.major <= 5
+    }
+
     /// How a service of this version orders the svn of UVM endorsements.
     pub fn svn_order(self) -> SvnOrder {
         if self.major >= 5 && self < Self::new(6, 0, 14) { SvnOrder::Text } else { SvnOrder::Integer }

@@ -105,7 +105,7 @@ pub fn verify(attestation: &Attestation, expected: &Expected) -> Checks {
         checks.require(
             "measurement",
             expected.measurement.contains(&attestation.measurement),
-            format!("{:?} is {:?}", expected.measurement, attestation.measurement),
+            format!("is {:?}, expected {}", attestation.measurement, quoted(&expected.measurement)),
         );
     }
     if !expected.host_data.is_empty() {
@@ -121,6 +121,10 @@ pub fn verify(attestation: &Attestation, expected: &Expected) -> Checks {
         );
     }
     checks
+}
+
+fn quoted(texts: &[String]) -> String {
+    texts.iter().map(|text| format!("{text:?}")).collect::<Vec<_>>().join(" or ")
 }
 
 #[cfg(test)]

@@ -79,8 +79,12 @@ pub fn measure(file: &[u8]) -> Result<IgvmMeasurement, IgvmError> {
     for header in Headers(headers) {
         let header = header?;
         match header.kind {
-            GUEST_POLICY if header.is_for(mask, 8)? => policy = policy.or(Some(Policy(header.u64(0)?))),
-            SNP_ID_BLOCK if header.is_for(mask, 0)? => stated = header.array(8).ok().map(SnpMeasurement),
+            GUEST_POLICY if header.is_for(mask, 8)? => {
+                once(&mut policy, Policy(header.u64(0)?), "it has two guest policies for SEV-SNP")?;
+            }
+            SNP_ID_BLOCK if header.is_for(mask, 0)? => {
+                once(&mut stated, SnpMeasurement(header.array(8)?), "it has two ID blocks for SEV-SNP")?;
+            }
             PARAMETER_AREA => {
                 guest.areas.insert(header.u32(8)?, header.u64(0)?);
             }
@@ -96,6 +100,11 @@ pub fn measure(file: &[u8]) -> Result<IgvmMeasurement, IgvmError> {
         stated,
         measurement: guest.digest.finish(),
     })
+}
+
+/// Puts `value` into its empty place.
+fn once<T>(place: &mut Option<T>, value: T, twice: &'static str) -> Result<(), IgvmError> {
+    if place.replace(value).is_some() { Err(IgvmError::Damaged(twice)) } else { Ok(()) }
 }
 
 const GUEST_POLICY: u32 = 0x101;

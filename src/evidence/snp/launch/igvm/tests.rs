@@ -196,6 +196,12 @@ fn damaged_and_hostile_files_are_refused() {
     ] {
         assert!(measure(&file(&[platform(), policy(), bad], &[0])).is_err());
     }
+    let id_block = |length: usize| header(SNP_ID_BLOCK, &[&1_u32.to_le_bytes()[..], &vec![0; length]].concat());
+    assert!(measure(&file(&[platform(), policy(), id_block(52)], &[0])).is_ok());
+    for twice in [vec![policy()], vec![id_block(52), id_block(52)], vec![id_block(51)]] {
+        let headers = [vec![platform(), policy()], twice].concat();
+        assert!(matches!(measure(&file(&headers, &[0])), Err(IgvmError::Damaged(_))));
+    }
     for length in [u64::MAX, (256 << 20) + 1] {
         let area = header(PARAMETER_AREA, &[&length.to_le_bytes()[..], &[0; 8]].concat());
         let insert = header(PARAMETER_INSERT, &[&[0; 8][..], &[1, 0, 0, 0], &[0; 4]].concat());
