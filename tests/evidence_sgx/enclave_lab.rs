@@ -21,8 +21,19 @@ pub struct Enclave {
     /// 8, or nothing at all.
     pub tdata: u64,
     pub tbss: u64,
-    /// Whether it is loaded by the earlier of the releases that have its layout.
-    pub earlier: bool,
+    /// How it is loaded, if not as by the newest release that has its layout.
+    pub loader: Option<Loader>,
+}
+
+/// What a release does: how thread-local data are aligned, and more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Loader {
+    AsSegment,
+    AsSection,
+    /// As the section, and parts of the ELF header are cleared.
+    ClearsHeader,
+    /// As that, and thread-local data always take a page.
+    OnePage,
 }
 
 impl Default for Enclave {
@@ -38,7 +49,7 @@ impl Default for Enclave {
             relocation: 8,
             tdata: 8,
             tbss: 100,
-            earlier: false,
+            loader: None,
         }
     }
 }
@@ -166,9 +177,14 @@ impl Enclave {
         let mut relocations = file[0x3200..0x3248].to_vec();
         relocations[64..72].copy_from_slice(&0x18u64.to_le_bytes());
         relocations.resize(PAGE, 0);
-        let align: u64 = if self.layout == 1960 && !self.earlier { 32 } else { 16 };
+        let loader = self.loader.unwrap_or(match self.layout {
+            1960 => Loader::AsSegment,
+            1952 => Loader::AsSection,
+            _ => Loader::ClearsHeader,
+        });
+        let align: u64 = if loader == Loader::AsSegment { 32 } else { 16 };
         let tls = self.tdata.next_multiple_of(align) + self.tbss.next_multiple_of(8);
-        let tls = tls.div_ceil(PAGE as u64);
+        let tls = if loader == Loader::OnePage { 1 } else { tls.div_ceil(PAGE as u64) };
         let heap = 0x5000;
         let total = heap + (self.heap + self.threads * (self.stack + tls + 7)) * PAGE as u64;
         let size = total.next_power_of_two();
@@ -183,7 +199,7 @@ impl Enclave {
         image[RELOC_SIZE..][..8].copy_from_slice(&(PAGE as u64).to_le_bytes());
         image[TDATA_ALIGN] = if self.tdata == 0 { 1 } else { align as u8 };
         image[TBSS_ALIGN] = if self.tbss == 0 { 1 } else { 8 };
-        if self.layout == 1920 || self.layout == 1952 && self.earlier {
+        if matches!(loader, Loader::ClearsHeader | Loader::OnePage) {
             image[40..48].fill(0);
             image[60..64].fill(0);
         }

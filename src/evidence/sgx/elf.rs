@@ -75,6 +75,7 @@ pub struct Section {
 }
 
 const SHT_NOBITS: u32 = 8;
+const SHT_SYMTAB: u32 = 2;
 const SHT_DYNSYM: u32 = 11;
 const PT_LOAD: u32 = 1;
 const PT_DYNAMIC: u32 = 2;
@@ -188,16 +189,25 @@ impl<'a> Elf<'a> {
     }
 }
 
-/// The dynamic symbols.
+/// A table of symbols.
 pub struct Symbols<'a> {
     table: Bytes<'a>,
     strings: &'a [u8],
 }
 
 impl<'a> Symbols<'a> {
-    /// Those of the file; none where it has no table of them.
-    pub fn read(elf: &Elf<'a>) -> Result<Self, ElfError> {
-        let Some(table) = elf.sections.iter().find(|s| s.kind == SHT_DYNSYM) else {
+    /// The dynamic ones of a file; none where it has no table of them.
+    pub fn dynamic(elf: &Elf<'a>) -> Result<Self, ElfError> {
+        Self::of_kind(elf, SHT_DYNSYM)
+    }
+
+    /// All those of a file; none where it has no table of them, having been stripped.
+    pub fn all(elf: &Elf<'a>) -> Result<Self, ElfError> {
+        Self::of_kind(elf, SHT_SYMTAB)
+    }
+
+    fn of_kind(elf: &Elf<'a>, kind: u32) -> Result<Self, ElfError> {
+        let Some(table) = elf.sections.iter().find(|s| s.kind == kind) else {
             return Ok(Self { table: Bytes::new("symbol table", &[]), strings: &[] });
         };
         let strings = elf.sections.get(table.link as usize).ok_or(ElfError::Damaged("its symbols have no names"))?;

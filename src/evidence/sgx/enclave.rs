@@ -1,7 +1,7 @@
 //! MRENCLAVE of an Open Enclave ELF, recomputed from the file by replaying what its loader does.
 
 use super::image::{Image, ImageError, Tls};
-use super::loader::Loader;
+use super::loader::{Loader, ThreadData};
 use super::measure::{Measurement, PAGE, SECINFO_R, SECINFO_REG, SECINFO_TCS, SECINFO_W, SECINFO_X};
 use super::properties::{ATTRIBUTE_DEBUG, Properties, PropertiesError};
 use super::sigstruct::{SigStruct, SigStructError};
@@ -55,22 +55,24 @@ impl Enclave {
         let (properties, sigstruct) = Properties::parse(image.oeinfo)?;
         let sigstruct = SigStruct::verify(&sigstruct);
         let signed = sigstruct.as_ref().ok().map(|signed| signed.mrenclave);
-        let mut load = |loader: Loader| {
-            let plan = Plan::new(&image, &properties, image.tls(loader.aligns_as_segment))?;
+        let mut load = |loader: &Loader| {
+            let plan = Plan::new(&image, &properties, loader)?;
             image.restore();
             if loader.clears_header {
                 image.clear_header();
             }
-            plan.patch(&mut image, &properties)?;
+            plan.patch(&mut image, &properties);
             Ok::<_, EnclaveError>(plan.load(&image, &properties))
         };
         let (newest, earlier) = Loader::of_layout(properties.size);
-        let mut mrenclave = load(newest)?;
-        if let (Some(earlier), Some(signed)) = (earlier, signed)
-            && mrenclave != signed
-            && load(earlier)? == signed
-        {
-            mrenclave = signed;
+        let mut mrenclave = load(&newest)?;
+        if let Some(signed) = signed.filter(|signed| *signed != mrenclave) {
+            for loader in earlier {
+                if load(loader)? == signed {
+                    mrenclave = signed;
+                    break;
+                }
+            }
         }
         Ok(Self { mrenclave, sigstruct, properties })
     }
@@ -95,9 +97,13 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(image: &Image, properties: &Properties, tls: Tls) -> Result<Self, EnclaveError> {
+    fn new(image: &Image, properties: &Properties, loader: &Loader) -> Result<Self, EnclaveError> {
         let pages = |n: u64, what| if n <= MAX_PAGES { Ok(n) } else { Err(EnclaveError::TooLarge(what)) };
-        let tls_pages = pages(tls.pages().unwrap_or(u64::MAX), "thread-local storage")?;
+        let tls = image.tls(loader.thread_data == ThreadData::AsSegment);
+        let tls_pages = match loader.thread_data {
+            ThreadData::OnePage => 1,
+            _ => pages(tls.pages().unwrap_or(u64::MAX), "thread-local storage")?,
+        };
         let heap_pages = pages(properties.heap_pages, "its heap")?;
         let stack_pages = pages(properties.stack_pages, "its stacks")?;
         let threads = pages(properties.threads, "its threads")?;
@@ -124,7 +130,7 @@ impl Plan {
     }
 
     /// What the loader writes into the image before it is measured.
-    fn patch(&self, image: &mut Image, properties: &Properties) -> Result<(), ImageError> {
+    fn patch(&self, image: &mut Image, properties: &Properties) {
         let relocations = image.relocations.len() as u64;
         let info: [u64; INFO_WORDS] =
             [image.oeinfo_address, u64::from(properties.size), self.relocations, relocations, self.heap, self.size];
@@ -132,29 +138,25 @@ impl Plan {
             image.oeinfo_address.saturating_add(properties.image_info),
             info.iter().flat_map(|n| n.to_le_bytes()).collect(),
         );
-        let own_address = image.symbol("_enclave_rva")?;
-        for (name, value) in
-            [("_enclave_rva", own_address), ("_reloc_rva", self.relocations), ("_reloc_size", relocations)]
-        {
-            let address = image.symbol(name)?;
-            image.patch(address, value.to_le_bytes().to_vec());
-        }
         // What there is none of keeps the values that it was linked with.
         let (data, bss) = (self.tls.data, self.tls.bss);
         for (name, value, is_there) in [
-            ("_tdata_rva", data.0, data.1 != 0),
-            ("_tdata_size", data.1, data.1 != 0),
-            ("_tdata_align", data.2, data.1 != 0),
-            ("_tbss_size", bss.0, bss.0 != 0),
-            ("_tbss_align", bss.1, bss.0 != 0),
-            ("_td_from_tcs_offset", (self.tls_pages + 4) * PAGE, true),
+            ("_reloc_rva", Some(self.relocations), true),
+            ("_reloc_size", Some(relocations), true),
+            // Its own address.
+            ("_enclave_rva", None, true),
+            ("_tdata_rva", Some(data.0), data.1 != 0),
+            ("_tdata_size", Some(data.1), data.1 != 0),
+            ("_tdata_align", Some(data.2), data.1 != 0),
+            ("_tbss_size", Some(bss.0), bss.0 != 0),
+            ("_tbss_align", Some(bss.1), bss.0 != 0),
+            ("_td_from_tcs_offset", Some((self.tls_pages + 4) * PAGE), true),
         ] {
-            if let (true, Ok(address)) = (is_there, image.symbol(name)) {
-                image.patch(address, value.to_le_bytes().to_vec());
+            if let (true, Some(address)) = (is_there, image.symbol(name)) {
+                image.patch(address, value.unwrap_or(address).to_le_bytes().to_vec());
             }
         }
         image.patch(image.oeinfo_address.saturating_add(properties.sigstruct), vec![0; super::sigstruct::SIZE]);
-        Ok(())
     }
 
     fn load(&self, image: &Image, properties: &Properties) -> MrEnclave {

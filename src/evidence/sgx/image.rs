@@ -16,12 +16,6 @@ pub enum ImageError {
     /// A section without which there is no enclave.
     #[error("the ELF file has no section {0}, so it is no Open Enclave enclave")]
     NoSection(&'static str),
-    /// A dynamic symbol without which no loader since 0.11 takes an enclave.
-    #[error(
-        "the enclave has no dynamic symbol {0}: it was made for a release of Open Enclave before 0.11, and how those load \
-         an enclave is not known here"
-    )]
-    NoSymbol(&'static str),
     /// A relocation that the loader refuses.
     #[error("the enclave has a relocation of type {0}, which Open Enclave does not load")]
     Relocation(u32),
@@ -62,6 +56,7 @@ pub struct Image<'a> {
     /// The size of all segments, in whole pages.
     pub size: u64,
     symbols: Symbols<'a>,
+    static_symbols: Symbols<'a>,
     patches: Vec<(u64, Vec<u8>)>,
 }
 
@@ -87,7 +82,7 @@ impl<'a> Image<'a> {
             return Err(ElfError::Damaged("its section .oeinfo is not what is loaded at its address").into());
         }
         let size = segments.iter().map(|s| s.address + s.size).max().unwrap_or(0).next_multiple_of(PAGE);
-        let symbols = Symbols::read(&elf)?;
+        let (symbols, static_symbols) = (Symbols::dynamic(&elf)?, Symbols::all(&elf)?);
         let mut tls = Tls::default();
         if let Some(data) = elf.section(".tdata")? {
             tls.data = (data.address, data.size, data.align);
@@ -110,6 +105,7 @@ impl<'a> Image<'a> {
             size,
             segments,
             symbols,
+            static_symbols,
             patches: Vec::new(),
         })
     }
@@ -143,12 +139,9 @@ impl<'a> Image<'a> {
         self.patches.push((address, bytes));
     }
 
-    /// The address of the dynamic symbol `name`.
-    ///
-    /// # Errors
-    /// [`ImageError::NoSymbol`]: there is none, or it is defined elsewhere.
-    pub fn symbol(&self, name: &'static str) -> Result<u64, ImageError> {
-        self.symbols.address(name).ok_or(ImageError::NoSymbol(name))
+    /// The address of the symbol `name`, if it is defined here. Before 0.11 such symbols were not dynamic.
+    pub fn symbol(&self, name: &str) -> Option<u64> {
+        self.symbols.address(name).or_else(|| self.static_symbols.address(name))
     }
 
     /// The page at `address`, as it is when the enclave has been loaded.

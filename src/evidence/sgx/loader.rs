@@ -5,23 +5,38 @@
 pub struct Loader {
     /// Whether the ELF header in memory no longer says where the section headers are.
     pub clears_header: bool,
-    /// Whether thread-local data are aligned as their segment wants it, and not as their section does.
-    pub aligns_as_segment: bool,
+    /// What a thread's data take.
+    pub thread_data: ThreadData,
+}
+
+/// What a thread's data take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThreadData {
+    /// As many pages as they fill, aligned as their segment wants it.
+    AsSegment,
+    /// As many pages as they fill, aligned as their section wants it.
+    AsSection,
+    /// One page, however much or little they are; aligned as their section wants it.
+    OnePage,
 }
 
 impl Loader {
-    /// The loaders of the releases whose enclaves have properties of `size` bytes: the newest, and the one before it.
+    /// The loaders that enclaves with properties of `size` bytes were made for: the newest, and those before it.
     ///
     /// A file does not tell its release, but its signature does: only the right loader comes to what was signed.
-    pub fn of_layout(size: u32) -> (Self, Option<Self>) {
-        let loader = |clears_header, aligns_as_segment| Self { clears_header, aligns_as_segment };
+    /// Each value is of exactly this file's code, so it does no harm that several are tried.
+    pub fn of_layout(size: u32) -> (Self, &'static [Self]) {
+        use ThreadData::{AsSection, AsSegment, OnePage};
+        const fn loader(clears_header: bool, thread_data: ThreadData) -> Loader {
+            Loader { clears_header, thread_data }
+        }
         match size {
             // 0.17.7 and later; 0.17.1 to 0.17.6.
-            1960 => (loader(false, true), Some(loader(false, false))),
+            1960 => (loader(false, AsSegment), const { &[loader(false, AsSection)] }),
             // 0.16 and 0.17.0; 0.13 to 0.15.
-            1952 => (loader(false, false), Some(loader(true, false))),
-            // 0.11 and 0.12.
-            _ => (loader(true, false), None),
+            1952 => (loader(false, AsSection), const { &[loader(true, AsSection)] }),
+            // 0.11 and 0.12; 0.9 and 0.10; whatever leaves the header as it is, as all later ones do.
+            _ => (loader(true, AsSection), const { &[loader(true, OnePage), loader(false, AsSection)] }),
         }
     }
 }
