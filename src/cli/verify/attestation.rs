@@ -12,6 +12,7 @@ use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
 use crate::cli::measure::table;
 use ccf_gov::digest::{HostData, MrSigner};
+use ccf_gov::evidence::check::Verdict;
 use ccf_gov::evidence::node::{self, Expected, Trust};
 use ccf_gov::evidence::snp::tcb::TcbVersion;
 use ccf_gov::evidence::snp::version::CcfVersion;
@@ -80,12 +81,34 @@ impl Attestation {
             ccf: self.ccf_version,
             policy: None,
         };
-        let outcome = attestation
+        let mut outcome = attestation
             .verify(&expected, &Trust::pinned(OffsetDateTime::now_utc()))
             .map_err(|e| CliError::new(Kind::Usage, "cannot verify this attestation", e))?;
+        if let Some(uncompared) = uncompared(&expected, &outcome) {
+            outcome.checks.warn("not-compared", uncompared);
+        }
         show(context, &outcome)?;
         Ok(checks::exit(&outcome.checks))
     }
+}
+
+/// What the attestation says and nobody said what it should be: a genuine attestation may be of anybody's code.
+fn uncompared(expected: &Expected, outcome: &node::Outcome) -> Option<String> {
+    let passed = |name| outcome.checks.get(name).is_some_and(|check| check.verdict == Verdict::Pass);
+    let endorsed = ["uvm-signature", "uvm-known-issuer", "uvm-measurement"].into_iter().all(passed);
+    // Every virtual node has the same one.
+    let known = endorsed || passed("virtual-measurement-constant");
+    let open: Vec<_> = [
+        ("the measurement (--measurement)", expected.measurement.is_none() && !known),
+        ("the host data (--host-data)", expected.host_data.is_none() && outcome.host_data.is_some()),
+        ("the node (--node-id)", expected.node_id.is_none()),
+    ]
+    .into_iter()
+    .filter_map(|(name, is_open)| is_open.then_some(name))
+    .collect();
+    let (last, others) = open.split_last()?;
+    let names = if others.is_empty() { (*last).to_owned() } else { format!("{} and {last}", others.join(", ")) };
+    Some(format!("{names}: not compared, as nothing says what is expected"))
 }
 
 /// Prints what an attestation says and how its checks went.
