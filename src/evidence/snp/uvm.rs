@@ -40,6 +40,9 @@ pub enum UvmError {
     /// A header that is missing, or of another type.
     #[error("the protected header {0} is missing, or not what it should be")]
     Header(&'static str),
+    /// Parameters that a reader must know, which neither this one nor CCF does.
+    #[error("its protected header has critical parameters (crit), which CCF does not know")]
+    Critical,
     /// The legacy payload is not JSON.
     #[error("cannot read the payload")]
     Json(#[from] json::JsonError),
@@ -117,6 +120,9 @@ impl UvmEndorsement {
             return Err(UvmError::Cose("it is not protected header, unprotected header, payload and signature"));
         };
         let headers = Value::parse(protected)?;
+        if headers.get(2).is_some() {
+            return Err(UvmError::Critical);
+        }
         let algorithm = headers.get(1).and_then(Value::as_integer).and_then(|n| i64::try_from(n).ok());
         let chain = match headers.get(33) {
             Some(Value::Bytes(one)) => vec![one.to_vec()],
@@ -164,6 +170,10 @@ impl UvmEndorsement {
         };
         checks.pass("uvm-issuer", self.did.clone());
         let leaf = &chain[0];
+        if !matches!(did_x509::uses(leaf), Ok((true, _))) {
+            checks.fail("uvm-signature", "the leaf of its certificates may not sign (key usage)");
+            return false;
+        }
         if let Err(e) = scheme.verify(leaf.public_key(), &self.signed, &self.signature) {
             checks.fail("uvm-signature", e.to_string());
             return false;
@@ -196,8 +206,17 @@ impl UvmEndorsement {
             Some(int) if SvnOrder::Integer.compare(&int.to_string(), &self.svn) != Ordering::Equal => {
                 checks.fail("uvm-svn", format!("it states two svn: {} and {int}", self.svn));
             }
-            _ => checks.pass("uvm-svn", format!("svn {}", self.svn)),
+            _ => match self.first_svn() {
+                Some(first) if SvnOrder::Integer.compare(&self.svn, &first.to_string()) == Ordering::Less => {
+                    checks.warn("uvm-svn", format!("svn {}, and production releases start at {first}", self.svn));
+                }
+                _ => checks.pass("uvm-svn", format!("svn {}", self.svn)),
+            },
         }
+    }
+
+    fn first_svn(&self) -> Option<u64> {
+        KNOWN_ISSUERS.iter().find(|issuer| issuer.did == self.did && issuer.feed == self.feed)?.first_svn
     }
 
     /// Checks that it endorses `measurement`.
@@ -243,7 +262,7 @@ impl UvmEndorsement {
 }
 
 fn is_decimal(text: &str) -> bool {
-    (1..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
+    text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u64>().is_ok()
 }
 
 #[cfg(test)]

@@ -150,7 +150,10 @@ pub fn verify<'a, C: AsRef<[u8]>>(did: &str, chain: &'a [C]) -> Result<Vec<X509C
     for (name, value) in predicates {
         models[0].check(name, value)?;
     }
-    Ok(parsed)
+    match uses(&parsed[0])? {
+        (false, false) => Err(DidError::KeyUsage),
+        _ => Ok(parsed),
+    }
 }
 
 /// Checks how a DID is written, without a chain: prefix, fingerprint, and at least one predicate.
@@ -214,13 +217,14 @@ fn parse(did: &str) -> Result<Parsed<'_>, DidError> {
     Ok((algorithm, fingerprint, predicates))
 }
 
-fn document(id: &str, leaf: &X509Certificate<'_>) -> Result<Value, DidError> {
+/// Whether a leaf's key may sign, and whether it may agree on keys.
+pub fn uses(leaf: &X509Certificate<'_>) -> Result<(bool, bool), DidError> {
     let usage = leaf.key_usage().map_err(|e| DidError::Malformed(e.to_string()))?.map(|u| u.value);
-    let signs = usage.is_none_or(|u| u.digital_signature());
-    let agrees = usage.is_none_or(|u| u.key_agreement());
-    if !signs && !agrees {
-        return Err(DidError::KeyUsage);
-    }
+    Ok((usage.is_none_or(|u| u.digital_signature()), usage.is_none_or(|u| u.key_agreement())))
+}
+
+fn document(id: &str, leaf: &X509Certificate<'_>) -> Result<Value, DidError> {
+    let (signs, agrees) = uses(leaf)?;
     let method = format!("{id}#0");
     let mut document = json!({
         "@context": "https://www.w3.org/ns/cid/v1",

@@ -48,13 +48,15 @@ impl<'a> Says<'a> {
             number if number.is_u64() => (number.to_string(), SvnType::Integer),
             _ => return Err(UvmError::Payload(SVN)),
         };
+        let svn_int =
+            payload.get(SVN_INT).map(|number| number.as_u64().ok_or(UvmError::Payload(SVN_INT))).transpose()?;
         Ok(Self {
             form: Form::Legacy,
             did: text("iss", "iss")?,
             feed: text("feed", "feed")?,
             svn,
             svn_type,
-            svn_int: payload.get("x-ms-sevsnpvm-guestsvn-int").and_then(serde_json::Value::as_u64),
+            svn_int,
             measurement: measurement.ok_or(UvmError::Payload(MEASUREMENT))?,
             signed_at: headers.get_text("signingtime").and_then(seconds),
         })
@@ -63,6 +65,7 @@ impl<'a> Says<'a> {
 
 const MEASUREMENT: &str = "x-ms-sevsnpvm-launchmeasurement";
 const SVN: &str = "x-ms-sevsnpvm-guestsvn";
+const SVN_INT: &str = "x-ms-sevsnpvm-guestsvn-int";
 
 /// A time: seconds since 1970, plain or with tag 1.
 fn seconds(value: &Value<'_>) -> Option<i128> {

@@ -4,7 +4,9 @@ use time::macros::datetime;
 use super::*;
 use crate::digest::sha256;
 use crate::evidence::check::Verdict;
-use crate::evidence::snp::testing::{EXPIRED, IN_DATE, fixtures, head, lab, text};
+use crate::evidence::snp::testing::{
+    EXPIRED, IN_DATE, certificate, extension, fixtures, head, lab, oid, sequence, text,
+};
 
 const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 const FEED: &str = "ContainerPlat-AMD-UVM";
@@ -34,7 +36,7 @@ fn svn_are_text_or_numbers_and_compared_as_the_service_does() {
     let text = read("\"99\"").unwrap();
     assert_eq!((text.svn.as_str(), text.svn_type, text.signed_at), ("99", SvnType::Text, Some(1_700_000_000)));
     assert_eq!(read("102").unwrap().svn_type, SvnType::Integer);
-    for bad in ["\"\"", "\"1a\"", "-1", "1.5", "null", "\"111111111111111111111\""] {
+    for bad in ["\"\"", "\"1a\"", "-1", "1.5", "null", "\"18446744073709551616\""] {
         assert!(read(bad).is_err(), "{bad}");
     }
     let trusted = |svn: &str, feed: &str| TrustedUvm { did: did.clone(), feed: feed.into(), svn: svn.into() };
@@ -72,6 +74,15 @@ fn every_bad_endorsement_fails_for_its_own_reason() {
     assert_eq!(failed(&broken), Some("uvm-signature"));
     let two = payload("101").replace('}', ",\"x-ms-sevsnpvm-guestsvn-int\":102}");
     assert_eq!(failed(&lab().uvm_legacy(&did, FEED, &chain, &two)), Some("uvm-svn"));
+    // Keys for issuing certificates, and for agreeing on keys.
+    for (bits, check) in [([3, 2, 2, 4], "uvm-issuer"), ([3, 2, 3, 8], "uvm-signature")] {
+        let usage = extension("2.5.29.15", true, &bits);
+        let eku = extension("2.5.29.37", false, &sequence(&[oid("1.3.6.1.4.1.311.76.59.1.2")]));
+        let root = ("Endorser CA", &lab().uvm_root);
+        let leaf = certificate(root, ("Endorser", &lab().uvm_leaf), IN_DATE, &[eku, usage]);
+        let chain = [leaf, chain[1].clone()];
+        assert_eq!(failed(&lab().uvm_legacy(&did, FEED, &chain, &payload("101"))), Some(check));
+    }
 
     let (old, old_did) = issuer(EXPIRED);
     let expired = checks(&UvmEndorsement::parse(&lab().uvm_legacy(&old_did, FEED, &old, &payload("101"))).unwrap());
@@ -82,6 +93,10 @@ fn every_bad_endorsement_fails_for_its_own_reason() {
     good.check_measurement(&SnpMeasurement([0; 48]), &mut wrong);
     assert_eq!(wrong.verdict(), "fail");
     let aks = UvmEndorsement { did: KNOWN_ISSUERS[1].did.into(), ..good.clone() };
+    let test_release = UvmEndorsement { did: KNOWN_ISSUERS[0].did.into(), svn: "22".into(), ..good.clone() };
+    let mut svn = Checks::new();
+    test_release.check_contents(&mut svn);
+    assert_eq!(svn.get("uvm-svn").unwrap().verdict, Verdict::Warn);
     let mut pairing = Checks::new();
     aks.check_contents(&mut pairing);
     assert_eq!(pairing.get("uvm-known-issuer").unwrap().verdict, Verdict::Fail);
@@ -102,6 +117,10 @@ fn what_is_no_endorsement_is_refused() {
     assert!(UvmEndorsement::parse(&lab().uvm_legacy(&did, FEED, &chain, &upper)).is_err(), "uppercase never matches");
     let twice = payload("101").replace('}', ",\"x-ms-sevsnpvm-guestsvn\":\"102\"}");
     assert!(UvmEndorsement::parse(&lab().uvm_legacy(&did, FEED, &chain, &twice)).is_err(), "two svn");
+    let text_int = payload("101").replace('}', ",\"x-ms-sevsnpvm-guestsvn-int\":\"102\"}");
+    assert!(UvmEndorsement::parse(&lab().uvm_legacy(&did, FEED, &chain, &text_int)).is_err(), "svn of another type");
+    let critical = [head(0, 2), [head(4, 1), head(0, 99)].concat()];
+    assert!(matches!(UvmEndorsement::parse(&lab().cose(&critical, b"{}")), Err(UvmError::Critical)));
     let headers = [head(0, 1), head(1, 34), head(0, 3), text("text/plain")];
     assert!(UvmEndorsement::parse(&lab().cose(&headers, b"{}")).is_err(), "other content type");
     assert!(UvmEndorsement::parse(b"").is_err() && UvmEndorsement::parse(b"AAAA").is_err());
