@@ -34,6 +34,8 @@ pub enum Loader {
     ClearsHeader,
     /// As that, and thread-local data always take a page.
     OnePage,
+    /// As that, and the image is told where its pages end.
+    OnePageExact,
 }
 
 impl Default for Enclave {
@@ -184,10 +186,11 @@ impl Enclave {
         });
         let align: u64 = if loader == Loader::AsSegment { 32 } else { 16 };
         let tls = self.tdata.next_multiple_of(align) + self.tbss.next_multiple_of(8);
-        let tls = if loader == Loader::OnePage { 1 } else { tls.div_ceil(PAGE as u64) };
+        let one_page = matches!(loader, Loader::OnePage | Loader::OnePageExact);
+        let tls = if one_page { 1 } else { tls.div_ceil(PAGE as u64) };
         let heap = 0x5000;
         let total = heap + (self.heap + self.threads * (self.stack + tls + 7)) * PAGE as u64;
-        let size = total.next_power_of_two();
+        let size = if loader == Loader::OnePageExact { total } else { total.next_power_of_two() };
         let start = self.zero_base.unwrap_or(0);
         let (_, info, sigstruct) = self.offsets();
         let words = [OEINFO as u64, self.layout as u64, 0x4000, PAGE as u64, heap, size];
@@ -199,7 +202,7 @@ impl Enclave {
         image[RELOC_SIZE..][..8].copy_from_slice(&(PAGE as u64).to_le_bytes());
         image[TDATA_ALIGN] = if self.tdata == 0 { 1 } else { align as u8 };
         image[TBSS_ALIGN] = if self.tbss == 0 { 1 } else { 8 };
-        if matches!(loader, Loader::ClearsHeader | Loader::OnePage) {
+        if one_page || loader == Loader::ClearsHeader {
             image[40..48].fill(0);
             image[60..64].fill(0);
         }

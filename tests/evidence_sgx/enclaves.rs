@@ -83,7 +83,7 @@ fn what_an_earlier_release_makes_of_a_file_is_right_where_that_was_signed() {
     for (layout, tls, loaders) in [
         (1960, Enclave::default(), &[Loader::AsSegment, Loader::AsSection][..]),
         (1952, Enclave::default(), &[Loader::AsSection, Loader::ClearsHeader]),
-        (1920, none(), &[Loader::ClearsHeader, Loader::OnePage, Loader::AsSection]),
+        (1920, none(), &[Loader::ClearsHeader, Loader::OnePage, Loader::OnePageExact, Loader::AsSection]),
     ] {
         let newest = Enclave { layout, ..tls };
         let file = newest.file();

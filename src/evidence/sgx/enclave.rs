@@ -89,7 +89,7 @@ struct Plan {
     heap: u64,
     tls: Tls,
     tls_pages: u64,
-    /// The size of the enclave as its image is told: a power of two.
+    /// The size of the enclave as its image is told.
     size: u64,
     /// The size of its address range: larger where that begins at zero.
     range: u64,
@@ -123,7 +123,7 @@ impl Plan {
             heap: image_pages * PAGE,
             tls,
             tls_pages,
-            size: (total * PAGE).next_power_of_two(),
+            size: if loader.tells_range { (total * PAGE).next_power_of_two() } else { total * PAGE },
             range: (total * PAGE + start).next_power_of_two(),
             start,
         })

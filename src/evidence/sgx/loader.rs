@@ -1,5 +1,7 @@
 //! In what the loaders of Open Enclave's releases differ: each makes another MRENCLAVE of one file.
 
+use ThreadData::{AsSection, AsSegment, OnePage};
+
 /// What a release does with an image before it is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Loader {
@@ -7,6 +9,8 @@ pub struct Loader {
     pub clears_header: bool,
     /// What a thread's data take.
     pub thread_data: ThreadData,
+    /// Whether the image is told the size of its address range, and not where its pages end.
+    pub tells_range: bool,
 }
 
 /// What a thread's data take.
@@ -26,17 +30,17 @@ impl Loader {
     /// A file does not tell its release, but its signature does: only the right loader comes to what was signed.
     /// Each value is of exactly this file's code, so it does no harm that several are tried.
     pub fn of_layout(size: u32) -> (Self, &'static [Self]) {
-        use ThreadData::{AsSection, AsSegment, OnePage};
         const fn loader(clears_header: bool, thread_data: ThreadData) -> Loader {
-            Loader { clears_header, thread_data }
+            Loader { clears_header, thread_data, tells_range: true }
         }
+        const OF_0_9: Loader = Loader { tells_range: false, ..loader(true, OnePage) };
         match size {
             // 0.17.7 and later; 0.17.1 to 0.17.6.
             1960 => (loader(false, AsSegment), const { &[loader(false, AsSection)] }),
             // 0.16 and 0.17.0; 0.13 to 0.15.
             1952 => (loader(false, AsSection), const { &[loader(true, AsSection)] }),
-            // 0.11 and 0.12; 0.9 and 0.10; whatever leaves the header as it is, as all later ones do.
-            _ => (loader(true, AsSection), const { &[loader(true, OnePage), loader(false, AsSection)] }),
+            // 0.11 and 0.12; 0.10; 0.9; whatever leaves the header as it is, as all later ones do.
+            _ => (loader(true, AsSection), const { &[loader(true, OnePage), OF_0_9, loader(false, AsSection)] }),
         }
     }
 }
