@@ -45,6 +45,7 @@ pub struct Attestation {
     claim: Option<virt::Attestation>,
     revocations: Vec<RevocationList>,
     node: Option<NodeId>,
+    format: Option<String>,
 }
 
 /// Whose roots count, and when.
@@ -150,6 +151,8 @@ impl Attestation {
             Piece::SgxQuote(quote) => put(&mut self.quote, "SGX quote", quote),
             Piece::SgxEndorsements(bytes) => put(&mut self.sgx_endorsements, "set of SGX endorsements", bytes),
             Piece::Virtual(claim) => put(&mut self.claim, "virtual attestation", claim),
+            Piece::Format(format) if self.format.as_ref() == Some(&format) => Ok(()),
+            Piece::Format(format) => put(&mut self.format, "format of a quote", format),
             Piece::Node(id) => match self.node.replace(id) {
                 Some(other) if other != id => Err(NodeError::OtherNode(id, other)),
                 _ => Ok(()),
@@ -167,7 +170,7 @@ impl Attestation {
         let snp = self.endorsements.is_some() || self.uvm.is_some() || self.endorsed_tcb.is_some();
         let sgx = self.sgx_endorsements.is_some();
         let lists = !self.revocations.is_empty();
-        match (&self.report, &self.quote, &self.claim) {
+        let mut outcome = match (&self.report, &self.quote, &self.claim) {
             (Some(report), None, None) if !sgx => self.verify_snp(report, expected, trust),
             (None, Some(_), None) if lists && !snp => Err(NodeError::Incomplete(
                 "a revocation list is of no use beside an SGX quote, whose endorsements hold Intel's lists",
@@ -178,7 +181,17 @@ impl Attestation {
                 Err(NodeError::Incomplete("there is no report, quote or virtual attestation among the files"))
             }
             _ => Err(NodeError::Incomplete("the files are of several platforms; give those of one node only")),
+        }?;
+        // By its format a service chooses the rules that a quote must keep.
+        let format = match outcome.platform {
+            "snp" => "AMD_SEV_SNP_v1",
+            "sgx" => "OE_SGX_v1",
+            _ => virt::QUOTE_FORMAT,
+        };
+        if let Some(said) = self.format.as_deref().filter(|said| *said != format) {
+            outcome.checks.fail("quote-format", format!("the service says {said:?}, and this is {format}"));
         }
+        Ok(outcome)
     }
 
     fn verify_snp(&self, report: &Report, expected: &Expected, trust: &Trust) -> Result<Outcome, NodeError> {

@@ -33,7 +33,7 @@ pub fn parts(file: &[u8]) -> Result<Vec<Part>, NodeError> {
         Piece::SgxQuote(_) => Some(Part::Other("an SGX quote")),
         Piece::SgxEndorsements(_) => Some(Part::Other("the endorsements of an SGX quote")),
         Piece::Virtual(_) => Some(Part::Other("a virtual node's attestation")),
-        Piece::Node(_) => None,
+        Piece::Node(_) | Piece::Format(_) => None,
     };
     Ok(pieces(file, None)?.into_iter().filter_map(part).collect())
 }

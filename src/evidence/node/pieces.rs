@@ -51,6 +51,8 @@ pub(super) enum Piece {
     SgxQuote(Vec<u8>),
     SgxEndorsements(Vec<u8>),
     Virtual(virt::Attestation),
+    /// The format that a service says the quote has.
+    Format(String),
     /// Whose attestation a service says that the other parts are.
     Node(NodeId),
 }
@@ -190,6 +192,9 @@ fn service_pieces(value: &Value, node: Option<NodeId>, depth: u8) -> Result<Vec<
             (name, _) if MEMBERS.contains(&name) => return Err(NodeError::Member(name.to_owned())),
             _ => {}
         }
+    }
+    if let (false, Some(Value::String(format))) = (found.is_empty(), value.get("format")) {
+        found.push(Piece::Format(format.clone()));
     }
     if !found.is_empty()
         && let Some(id) = value.get("node_id").or(value.get("nodeId"))
