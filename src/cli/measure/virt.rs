@@ -12,6 +12,7 @@ use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
 use ccf_gov::digest::HostData;
 use ccf_gov::evidence::{hash, virt};
+use ccf_gov::files;
 
 /// The host data and measurement of nodes that run an executable on the virtual platform.
 #[derive(Args)]
@@ -30,6 +31,9 @@ impl Virtual {
     pub fn run(self, context: &Context) -> Result<Exit, CliError> {
         let digest = hash::sha256_file(&self.file)
             .map_err(|e| CliError::new(Kind::Usage, format!("cannot read {}", self.file.display()), e))?;
+        if digest == ccf_gov::digest::sha256(b"") {
+            return Err(CliError::usage(format!("{} is empty: no node runs it", files::shown(&self.file))));
+        }
         let host_data = HostData(digest);
         let result = json!({"platform": "virtual", "host_data": host_data, "measurement": virt::MEASUREMENT});
         let show = || {

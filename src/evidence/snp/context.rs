@@ -117,8 +117,15 @@ impl SecurityContext {
                 let vcek = amd.check(None, roots, now, &[], &mut checks);
                 if let (Some(vcek), Some(tcbm)) = (vcek, amd.tcbm()) {
                     let stated = tcbm.components(vcek.product);
-                    let detail = format!("the host states the TCB {stated}, its certificate {}", vcek.tcb);
-                    checks.require("host-tcb", stated == vcek.tcb, detail);
+                    let beyond = tcbm.sets_reserved(vcek.product);
+                    let detail = if stated != vcek.tcb && tcbm.reversed().components(vcek.product) == vcek.tcb {
+                        format!("{tcbm} is the certificate's TCB with its bytes in reverse order")
+                    } else if beyond {
+                        format!("{tcbm} has values where a {} has no component", vcek.product)
+                    } else {
+                        format!("the host states the TCB {stated}, its certificate {}", vcek.tcb)
+                    };
+                    checks.require("host-tcb", stated == vcek.tcb && !beyond, detail);
                 }
             }
         }
@@ -188,11 +195,17 @@ mod tests {
 
     #[test]
     fn a_tcb_that_is_not_the_certificates_fails() {
-        let (folder, roots) = made_up("DB18000000000005");
-        let checks = SecurityContext::read(folder.path()).unwrap().check(&roots, NOW);
-        assert_eq!(checks.verdict(), "fail");
-        assert_eq!(checks.iter().filter(|c| c.verdict == crate::evidence::check::Verdict::Fail).count(), 1);
-        assert!(checks.get("host-tcb").unwrap().detail.contains("boot_loader 5"));
+        for (tcbm, why) in [
+            ("DB18000000000005", "boot_loader 5"),
+            ("DB18000000010004", "no component"),
+            ("04000000000018DB", "reverse order"),
+        ] {
+            let (folder, roots) = made_up(tcbm);
+            let checks = SecurityContext::read(folder.path()).unwrap().check(&roots, NOW);
+            assert_eq!(checks.verdict(), "fail");
+            assert_eq!(checks.iter().filter(|c| c.verdict == crate::evidence::check::Verdict::Fail).count(), 1);
+            assert!(checks.get("host-tcb").unwrap().detail.contains(why), "{checks:#?}");
+        }
     }
 
     #[test]
