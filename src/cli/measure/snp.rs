@@ -124,8 +124,10 @@ impl Results {
                 Some(name) => self.rows.push(("host data", format!("{host_data}  ({name})"))),
                 None => self.rows.push(("host data", host_data.to_string())),
             }
+            // Of several groups each is told by its name.
+            let who = name.as_ref().filter(|_| groups.len() > 1).map_or_else(String::new, |name| format!("{name}: "));
             if let Some(remark) = remark {
-                self.checks.warn("policy-source", remark.clone());
+                self.checks.warn("policy-source", format!("{who}{remark}"));
             }
             let review = Review::of(policy);
             let warnings = &review.warnings;
@@ -134,7 +136,7 @@ impl Results {
                     0 => String::new(),
                     n => format!(", and {n} more to look at"),
                 };
-                let detail = format!("{}{others}: see `ccf-gov policy show`", worst.detail);
+                let detail = format!("{who}{}{others}: see `ccf-gov policy show`", worst.detail);
                 // What no platform would read as its policy is nobody's host data.
                 let is_none = warnings.iter().any(|warning| warning.name == "package");
                 let verdict = if is_none { Verdict::Fail } else { Verdict::Warn };

@@ -6,7 +6,8 @@ use super::{Evidence, Kind, Registered};
 use crate::digest::{HexError, sha256};
 use crate::evidence::check::{Checks, Verdict};
 use crate::evidence::snp::version::CcfVersion;
-use crate::proposal::{Action, catalogue};
+use crate::proposal::merge::{Conflict, conflicts};
+use crate::proposal::{Action, Proposal, catalogue};
 
 /// A proposal being compared with evidence.
 pub(super) struct Comparison<'a> {
@@ -55,6 +56,13 @@ impl<'a> Comparison<'a> {
             Kind::Report { valid: false, why, .. } => {
                 self.checks.incomplete("report-signature", format!("{}: it backs nothing: {why}", item.name));
             }
+            Kind::Policies(policies) => {
+                for policy in policies {
+                    if let Some(remark) = &policy.found.remark {
+                        self.checks.warn("policy-source", format!("{}: {remark}", policy.title(&item.name)));
+                    }
+                }
+            }
             Kind::Unusable(why) => self.checks.warn("evidence", format!("{}: it backs nothing: {why}", item.name)),
             Kind::Guest(guest) if !guest.is_sound() => self.checks.fail(
                 "guest",
@@ -93,6 +101,16 @@ impl<'a> Comparison<'a> {
                 self.virtual_measurement(action);
             }
             other => self.rider(other),
+        }
+    }
+
+    /// Actions that undo one another: each value may be backed, and what is registered in the end is another thing.
+    pub(super) fn contradictions(&mut self, proposal: &Proposal) {
+        let actions: Vec<&Action> = proposal.actions().iter().collect();
+        for Conflict { first, second, about } in conflicts(&actions) {
+            let place = |at: usize| format!("action {} ({})", at + 1, actions.get(at).map_or("", |a| a.name.as_str()));
+            let what = format!("{} and {} both decide about the {about}, and not alike", place(first), place(second));
+            self.checks.fail("contradictions", what);
         }
     }
 
@@ -236,4 +254,40 @@ fn action_name(name: &str) -> &'static str {
         "remove_executor_node_code",
     ];
     NAMES.iter().find(|n| **n == name).copied().unwrap_or("other-action")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::verify;
+    use super::*;
+    use crate::evidence::policy::deployment::Found;
+
+    #[test]
+    fn how_a_policy_was_found_is_told() {
+        let remark = Some("it is a default".to_owned());
+        let found = Found { name: Some("g".into()), policy: b"package policy\n".to_vec(), remark };
+        let given = Evidence { name: "t.json".into(), kind: Kind::policies(vec![found]), digest: None };
+        let checks = super::super::judge(&[given]);
+        assert_eq!(checks.get("policy-source").map(|c| c.detail.as_str()), Some("t.json (g): it is a default"));
+    }
+
+    #[test]
+    fn values_that_are_undone_are_no_pass() {
+        let measurement = crate::evidence::virt::MEASUREMENT;
+        let add = Action::new("add_virtual_measurement", Some(json!({"measurement": measurement})));
+        let remove = Action::new("remove_virtual_measurement", Some(json!({"measurement": measurement})));
+        let outcome = |actions: &[&Action]| {
+            let (checks, _) = verify(&Proposal::of(actions.iter().map(|a| (*a).clone()).collect()), &[], None);
+            (checks.verdict(), checks.get("contradictions").map(|c| c.detail.clone()))
+        };
+        assert_eq!(outcome(&[&add]).0, "pass");
+        assert_eq!(outcome(&[&add, &add]), ("pass", None));
+        for both in [[&add, &remove], [&remove, &add]] {
+            let (verdict, detail) = outcome(&both);
+            assert_eq!(verdict, "fail");
+            assert!(detail.unwrap().contains("virtual measurement"));
+        }
+    }
 }

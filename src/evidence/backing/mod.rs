@@ -115,6 +115,7 @@ pub fn verify(proposal: &Proposal, evidence: &[Evidence], ccf: Option<CcfVersion
     for action in proposal.actions() {
         review.compare(action);
     }
+    review.contradictions(proposal);
     if review.values.is_empty() {
         review.checks.incomplete("values", "the proposal registers and removes no code, so there is nothing to back");
     }

@@ -184,7 +184,7 @@ fn every_mistake_in_a_uvm_endorsement_is_called_by_its_name() {
     fails(name, args(DID, FEED, json!("101")), &[uvm("101", false)], None, "do not hold");
     fails(name, args(DID, FEED, json!("101")), &[], None, "no evidence");
     warns(&passes(name, args(DID, FEED, json!("100")), &given, None), "uvm-svn", "older images");
-    warns(&passes(name, args(DID, FEED, json!("99")), &given, None), "uvm-svn", "begin at svn 100");
+    fails(name, args(DID, FEED, json!("99")), &given, None, "begin at svn 100");
     // As text "99" is above "101".
     fails(name, args(DID, FEED, json!("99")), &given, Some("6.0.13"), "compares svn as text");
     warns(&passes(name, good(), &given, Some("6.0.13")), "svn-order", "number of digits");

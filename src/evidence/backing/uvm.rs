@@ -98,7 +98,7 @@ impl Comparison<'_> {
             Some(issuer) => {
                 let first = issuer.first_svn.unwrap_or(0);
                 if SvnOrder::Integer.compare(svn, &first.to_string()).is_lt() {
-                    self.checks.warn(
+                    self.checks.fail(
                         "uvm-svn",
                         format!("{feed}: production releases begin at svn {first}, and this admits {svn}"),
                     );

@@ -1,9 +1,10 @@
-//! What a policy lists: containers with their rules, and fragments.
+//! What a policy lists: containers with their rules.
 
 use serde::Serialize;
 
 use super::environment::EnvironmentRule;
 use super::rego::Term;
+use super::version::Version;
 
 /// The layer of the pause container that every Azure container group runs.
 pub const PAUSE_LAYER: &str = "16b514057a06ad665f92c02863aca074fd5976c755d26bff16365299169e8415";
@@ -46,25 +47,6 @@ const MEMBERS: [&str; 16] = [
     "mounted_cim",
 ];
 
-/// A fragment: whoever its issuer is, may add what it includes.
-#[derive(Clone, Debug, Serialize)]
-pub struct Fragment {
-    /// A did:x509.
-    pub issuer: Option<String>,
-    /// Its name.
-    pub feed: Option<String>,
-    /// The least version.
-    pub minimum_svn: Option<String>,
-    /// What of it counts.
-    pub includes: Vec<String>,
-    /// Values that it is given, as the policy writes them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub parameters: Option<String>,
-    /// The receipts that it must come with, as the policy writes them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub required_receipts: Option<String>,
-}
-
 /// What every container may have beside its own rules.
 #[derive(Clone, Debug, Serialize)]
 pub struct PlatformRules {
@@ -105,6 +87,9 @@ pub struct Container {
     pub capabilities: Vec<String>,
     /// Whether it is Azure's pause container.
     pub pause: bool,
+    /// The members that keep something out, of those at which older frameworks do not look.
+    #[serde(skip)]
+    pub restricts: Vec<&'static str>,
 }
 
 /// A mount that a container may have.
@@ -116,19 +101,6 @@ pub struct Mount {
     pub destination: String,
     /// Its options.
     pub options: Vec<String>,
-}
-
-impl Fragment {
-    pub(super) fn read(term: &Term) -> Self {
-        Self {
-            issuer: text(term, "issuer").or_else(|| text(term, "iss")),
-            feed: text(term, "feed"),
-            minimum_svn: text(term, "minimum_svn"),
-            includes: texts(term.get("includes")),
-            parameters: text(term, "parameters"),
-            required_receipts: text(term, "required_receipts"),
-        }
-    }
 }
 
 impl PlatformRules {
@@ -157,7 +129,8 @@ impl Container {
             name: text(term, "name"),
             id: text(term, "id"),
             command: texts(term.get("command")),
-            pause: layers == [PAUSE_LAYER],
+            pause: is_pause(term, &layers),
+            restricts: restricts(term),
             layers,
             environment: each("env_rules").map(EnvironmentRule::read).collect(),
             mounts: each("mounts").map(Mount::read).collect(),
@@ -173,12 +146,10 @@ impl Container {
 
     /// As whom it runs, under a framework of this version: before 0.2.1 it does not look at the user.
     pub fn user_under(&self, framework: Option<&str>) -> String {
-        let version = |text: &str| {
-            let mut numbers = text.split('.').map(|number| number.parse::<u32>().ok());
-            Some((numbers.next()??, numbers.next()??, numbers.next()??))
-        };
-        match (&self.user, framework.and_then(version)) {
-            (_, Some(old)) if old < (0, 2, 1) => "any: this version of the framework does not look at it".to_owned(),
+        match (&self.user, framework.and_then(|version| version.parse::<Version>().ok())) {
+            (_, Some(old)) if old < Version(0, 2, 1) => {
+                "any: this version of the framework does not look at it".to_owned()
+            }
             (Some(user), _) => user.clone(),
             (None, _) => "none is given".to_owned(),
         }
@@ -240,17 +211,32 @@ pub(super) fn oddities(term: &Term) -> impl Iterator<Item = (&'static str, Strin
     })
 }
 
-/// What of a fragment's text is not read.
-pub(super) fn unknown_of_fragment(term: &Term) -> impl Iterator<Item = String> {
-    let known = ["feed", "includes", "iss", "issuer", "minimum_svn", "parameters", "required_receipts"];
-    members(term).filter(move |(name, _)| !known.contains(name)).map(|(name, _)| shorten(name))
-}
-
 impl Mount {
     fn read(term: &Term) -> Self {
         let part = |name| text(term, name).unwrap_or_default();
         Self { source: part("source"), destination: part("destination"), options: texts(term.get("options")) }
     }
+}
+
+/// Whether a container is the platform's pause container: with its layer, and its command alone. Any other command could be a
+/// program that the host brings along in a mount.
+fn is_pause(term: &Term, layers: &[String]) -> bool {
+    let none =
+        |name| term.get(name).is_none_or(|value| matches!(value, Term::Null) || value == &Term::List(Vec::new()));
+    layers == [PAUSE_LAYER] && texts(term.get("command")) == ["/pause"] && none("mounts") && none("exec_processes")
+}
+
+/// See [`Container::restricts`].
+fn restricts(term: &Term) -> Vec<&'static str> {
+    let given = |name| term.get(name).filter(|value| **value != Term::Null);
+    let anybody = |user: &Term| user.get("user_idname").and_then(|name| name.get("strategy")?.text()) == Some("any");
+    let restricting = [
+        ("no_new_privileges", given("no_new_privileges").and_then(Term::boolean) == Some(true)),
+        ("user", given("user").is_some_and(|user| !anybody(user))),
+        ("capabilities", given("capabilities").is_some()),
+        ("seccomp_profile_sha256", given("seccomp_profile_sha256").and_then(Term::text).is_some_and(|t| !t.is_empty())),
+    ];
+    restricting.into_iter().filter(|(_, restricts)| *restricts).map(|(name, _)| name).collect()
 }
 
 /// As whom a container runs, on one line.

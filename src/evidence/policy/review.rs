@@ -1,13 +1,15 @@
 //! What a security policy admits, and what about it a person should look at.
 
 mod inspection;
+mod older;
 mod warning;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::contents::{Container, Fragment, PlatformRules, oddities, plain, shorten, texts, unknown_of_fragment};
+use super::contents::{Container, PlatformRules, oddities, plain, shorten, texts};
+use super::fragment::{Fragment, unknown_of_fragment};
 use super::rego::{self, Definition, Statement, Term};
 pub use warning::Warning;
 

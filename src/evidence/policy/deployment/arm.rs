@@ -5,6 +5,8 @@
 
 mod scope;
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
 use self::scope::{Resolved, Scope};
@@ -18,16 +20,42 @@ const GROUP_TYPES: [&str; 2] =
 
 /// Every policy in a template.
 pub(super) fn template(template: &Map<String, Value>, found: &mut Vec<Found>) -> Result<(), DeploymentError> {
+    distinct(template)?;
     let before = found.len();
     resources(template, &Scope::of(template), 0, found)?;
     if template.values().any(has_link) {
-        for group in &mut found[before..] {
-            let told = group.remark.take().map_or_else(String::new, |remark| format!("{remark}; "));
-            group.remark =
-                Some(format!("{told}the template also deploys others by templateLink, which are not looked into"));
-        }
+        remark(found, before, "the template also deploys others by templateLink, which are not looked into");
     }
     Ok(())
+}
+
+/// Tells something of all groups from one on.
+fn remark(found: &mut [Found], from: usize, what: &str) {
+    for group in found.iter_mut().skip(from) {
+        let told = group.remark.take().map_or_else(String::new, |remark| format!("{remark}; "));
+        group.remark = Some(format!("{told}{what}"));
+    }
+}
+
+/// Refuses names that differ in case alone, anywhere in an object.
+fn distinct(object: &Map<String, Value>) -> Result<(), DeploymentError> {
+    let mut seen = HashMap::new();
+    for (name, value) in object {
+        if let Some(other) = seen.insert(name.to_ascii_lowercase(), name) {
+            let short = |name: &String| name.chars().take(120).collect();
+            return Err(DeploymentError::Ambiguous(short(other), short(name)));
+        }
+        distinct_in(value)?;
+    }
+    Ok(())
+}
+
+fn distinct_in(value: &Value) -> Result<(), DeploymentError> {
+    match value {
+        Value::Object(object) => distinct(object),
+        Value::Array(list) => list.iter().try_for_each(distinct_in),
+        _ => Ok(()),
+    }
 }
 
 /// Whether anything in a template is deployed from another place.
@@ -43,6 +71,7 @@ fn has_link(value: &Value) -> bool {
 
 /// The policy of one container group, if it is a confidential one.
 pub(super) fn group(group: &Map<String, Value>, found: &mut Vec<Found>) -> Result<(), DeploymentError> {
+    distinct(group)?;
     group_in(text(group, "name").unwrap_or("the container group"), group, &Scope::default(), found)
 }
 
@@ -62,7 +91,8 @@ fn resources(
         return Err(DeploymentError::Nested);
     }
     for entry in all.into_iter().filter_map(Value::as_object) {
-        if GROUP_TYPES.contains(&text(entry, "type").unwrap_or_default().to_ascii_lowercase().as_str()) {
+        let before = found.len();
+        if is_group(entry) {
             let written = text(entry, "name").unwrap_or("a container group");
             let name = scope.text(written).map_or_else(|_| written.to_owned(), |(name, _)| name);
             group_in(&name, entry, scope, found)?;
@@ -80,8 +110,21 @@ fn resources(
             }
         }
         resources(entry, scope, depth + 1, found)?;
+        match ignoring_case(entry, "condition") {
+            None | Some(Value::Bool(true)) => {}
+            Some(Value::Bool(false)) => remark(found, before, "its condition is false, so it is not deployed"),
+            Some(_) => remark(found, before, "it is deployed only where its condition holds"),
+        }
     }
     Ok(())
+}
+
+/// Whether a resource is a container group, or may be one: its type is an expression, and it has what only these have.
+fn is_group(entry: &Map<String, Value>) -> bool {
+    let kind = text(entry, "type").unwrap_or_default().to_ascii_lowercase();
+    let properties = ignoring_case(entry, "properties").and_then(Value::as_object);
+    let confidential = properties.is_some_and(|p| ignoring_case(p, "confidentialComputeProperties").is_some());
+    GROUP_TYPES.contains(&kind.as_str()) || (kind.starts_with('[') && confidential)
 }
 
 fn group_in(
@@ -127,4 +170,58 @@ fn text<'v>(map: &'v Map<String, Value>, name: &str) -> Option<&'v str> {
 /// A member, whose name Azure reads in either case.
 pub(super) fn ignoring_case<'v>(map: &'v Map<String, Value>, name: &str) -> Option<&'v Value> {
     map.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::prelude::{BASE64_STANDARD, Engine};
+    use serde_json::json;
+
+    use super::super::find;
+    use super::*;
+
+    fn group(name: &str) -> Value {
+        let policy = BASE64_STANDARD.encode(format!("package policy\n# {name}\n"));
+        json!({"type": "Microsoft.ContainerInstance/containerGroups", "name": name, "properties": {"confidentialComputeProperties": {"ccePolicy": policy}}})
+    }
+
+    fn with(mut group: Value, name: &str, value: Value) -> Value {
+        group.as_object_mut().unwrap().insert(name.into(), value);
+        group
+    }
+
+    fn found(resources: &[Value]) -> Result<Vec<Found>, DeploymentError> {
+        find(json!({"resources": resources}).to_string().as_bytes())
+    }
+
+    #[test]
+    fn names_that_differ_in_case_alone_are_refused() {
+        let policy = BASE64_STANDARD.encode("package policy\n# another\n");
+        let mut twice = group("a");
+        let inside = twice["properties"]["confidentialComputeProperties"].as_object_mut().unwrap();
+        inside.insert("CCEPolicy".into(), policy.clone().into());
+        let properties = json!({"confidentialComputeProperties": {"ccePolicy": policy}});
+        for group in [twice.clone(), with(group("a"), "Properties", properties)] {
+            let refused = found(std::slice::from_ref(&group)).unwrap_err();
+            assert!(matches!(&refused, DeploymentError::Ambiguous(a, b) if a.eq_ignore_ascii_case(b)), "{refused}");
+        }
+        assert!(matches!(find(twice.to_string().as_bytes()), Err(DeploymentError::Ambiguous(..))));
+        assert_eq!(found(&[group("a"), with(group("b"), "SKU", "Confidential".into())]).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_type_that_is_an_expression_hides_no_group() {
+        let kind = "[concat('Microsoft.ContainerInstance', '/containerGroups')]";
+        let groups = found(&[group("a"), with(group("b"), "type", kind.into())]).unwrap();
+        assert_eq!(groups.iter().map(|g| g.name.as_deref().unwrap()).collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn what_is_deployed_under_a_condition_is_told() {
+        let nested = json!({"type": "Microsoft.Resources/deployments", "condition": "[parameters('x')]", "properties": {"template": {"resources": [group("c")]}}});
+        let groups = [with(group("a"), "condition", false.into()), with(group("b"), "condition", true.into()), nested];
+        let remarks: Vec<_> = found(&groups).unwrap().into_iter().map(|g| g.remark).collect();
+        let told = |at: usize, what: &str| remarks[at].as_deref().is_some_and(|remark| remark.contains(what));
+        assert!(told(0, "is false") && remarks[1].is_none() && told(2, "only where its condition"), "{remarks:?}");
+    }
 }

@@ -86,6 +86,12 @@ pub enum DeploymentError {
         /// Why not.
         why: &'static str,
     },
+    /// Names that Azure takes for one.
+    #[error(
+        "{0} and {1} stand in one object: Azure takes the names of members in either case, so nobody can tell which of \
+         them counts"
+    )]
+    Ambiguous(String, String),
     /// Templates in templates.
     #[error("deployments are nested deeper than any real one")]
     Nested,

@@ -74,7 +74,15 @@ impl Review {
             let no_rule = if module.not_understood.is_empty() { "no rule" } else { "no rule that was understood" };
             self.warn("delegation-missing", format!("{no_rule} for {}", missing.join(", ")));
         }
+        self.check_versions(module);
         for statement in &module.not_understood {
+            // As tools print the policies of several container groups into one file.
+            if statement.text.starts_with("package ") {
+                self.warn(
+                    "package",
+                    format!("line {} names a package again: the platform reads no two policies in one", statement.line),
+                );
+            }
             let why = statement.why.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
             self.warn("not-understood", format!("line {}: {}{why}", statement.line, statement.text));
         }
@@ -154,6 +162,7 @@ impl Review {
     }
 
     fn check_container(&mut self, who: &str, container: &Container) {
+        self.check_looked_at(who, &container.restricts);
         if container.switches.iter().any(|(name, value)| name == "allow_elevated" && *value) {
             self.warn("elevated", format!("{who} may run with all privileges"));
         }

@@ -72,6 +72,7 @@ fn every_mistake_of_a_policy_has_its_warning() {
         ("containers := [", "external_processes := [{\"command\": [\"ls\"]}]\ncontainers := [", "external-process"),
         ("containers := [", "extra { true }\ncontainers := [", "not-understood"),
         ("containers := [", "surprise := 1\ncontainers := [", "unknown-definition"),
+        ("containers := [", "package policy\n\ncontainers := [", "package"),
         ("exec_external := data.framework.exec_external\n", "", "delegation-missing"),
         ("data.framework.exec_external", "data.framework.create_container", "rule"),
         ("\napi", "\r\napi", "crlf"),
