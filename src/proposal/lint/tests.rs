@@ -203,6 +203,15 @@ fn a_policy_that_allows_everything_is_a_warning() {
 }
 
 #[test]
+fn what_no_platform_reads_as_its_policy_fails() {
+    for policy in ["package infra\n\nsvn := \"1\"\n".to_owned(), format!("{POLICY}\n{POLICY}")] {
+        let args = json!({"host_data": of_policy(policy.as_bytes()), "security_policy": policy});
+        let checks = check("add_snp_host_data", args, None);
+        assert!(checks.iter().any(|c| c.verdict == Verdict::Fail && c.detail.contains("package: ")), "{checks:#?}");
+    }
+}
+
+#[test]
 fn uvm_endorsements_are_right_for_the_version_the_feed_and_the_issuer() {
     let args = |did: &str, feed: &str, svn: Value| json!({"did": did, "feed": feed, "svn": svn});
     let uvm = |svn: Value, version: Option<&str>| {
