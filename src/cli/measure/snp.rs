@@ -136,7 +136,7 @@ impl Results {
                     0 => String::new(),
                     n => format!(", and {n} more to look at"),
                 };
-                let detail = format!("{who}{}{others}: see `ccf-gov policy show`", worst.detail);
+                let detail = format!("{who}{}: {}{others}: see `ccf-gov policy show`", worst.name, worst.detail);
                 // What no platform would read as its policy is nobody's host data.
                 let is_none = warnings.iter().any(|warning| warning.name == "package");
                 let verdict = if is_none { Verdict::Fail } else { Verdict::Warn };

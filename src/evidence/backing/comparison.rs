@@ -1,9 +1,9 @@
 //! The comparison: each action by its own rules, each value settled in the same way.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use super::{Evidence, Kind, Registered};
-use crate::digest::{HexError, sha256};
+use crate::digest::{HexError, HostData, sha256};
 use crate::evidence::check::{Checks, Verdict};
 use crate::evidence::snp::version::CcfVersion;
 use crate::proposal::merge::{Conflict, conflicts};
@@ -17,7 +17,7 @@ pub(super) struct Comparison<'a> {
     pub(super) values: Vec<Registered>,
     pub(super) warned: BTreeSet<String>,
     /// The policies whose contents were looked at.
-    pub(super) reviewed: BTreeSet<String>,
+    pub(super) reviewed: HashSet<HostData>,
 }
 
 impl<'a> Comparison<'a> {
@@ -28,7 +28,7 @@ impl<'a> Comparison<'a> {
             checks: Checks::new(),
             values: Vec::new(),
             warned: BTreeSet::new(),
-            reviewed: BTreeSet::new(),
+            reviewed: HashSet::new(),
         }
     }
 
@@ -257,37 +257,4 @@ fn action_name(name: &str) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::super::verify;
-    use super::*;
-    use crate::evidence::policy::deployment::Found;
-
-    #[test]
-    fn how_a_policy_was_found_is_told() {
-        let remark = Some("it is a default".to_owned());
-        let found = Found { name: Some("g".into()), policy: b"package policy\n".to_vec(), remark };
-        let given = Evidence { name: "t.json".into(), kind: Kind::policies(vec![found]), digest: None };
-        let checks = super::super::judge(&[given]);
-        assert_eq!(checks.get("policy-source").map(|c| c.detail.as_str()), Some("t.json (g): it is a default"));
-    }
-
-    #[test]
-    fn values_that_are_undone_are_no_pass() {
-        let measurement = crate::evidence::virt::MEASUREMENT;
-        let add = Action::new("add_virtual_measurement", Some(json!({"measurement": measurement})));
-        let remove = Action::new("remove_virtual_measurement", Some(json!({"measurement": measurement})));
-        let outcome = |actions: &[&Action]| {
-            let (checks, _) = verify(&Proposal::of(actions.iter().map(|a| (*a).clone()).collect()), &[], None);
-            (checks.verdict(), checks.get("contradictions").map(|c| c.detail.clone()))
-        };
-        assert_eq!(outcome(&[&add]).0, "pass");
-        assert_eq!(outcome(&[&add, &add]), ("pass", None));
-        for both in [[&add, &remove], [&remove, &add]] {
-            let (verdict, detail) = outcome(&both);
-            assert_eq!(verdict, "fail");
-            assert!(detail.unwrap().contains("virtual measurement"));
-        }
-    }
-}
+mod tests;
