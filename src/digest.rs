@@ -14,7 +14,7 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HexError {
     /// Another number of characters.
-    #[error("a {what} is {expected} lowercase hexadecimal digits, and this is {found} characters long")]
+    #[error("{} is {expected} lowercase hexadecimal digits, and this is {found} characters long", article(what))]
     Length {
         /// What was being read, for example `node id`.
         what: &'static str,
@@ -24,19 +24,28 @@ pub enum HexError {
         found: usize,
     },
     /// Digits A–F: CCF compares text, so these would never match.
-    #[error("a {what} is written in lowercase: CCF compares it as text, and uppercase never matches")]
+    #[error("{} is written in lowercase: CCF compares it as text, and uppercase never matches", article(what))]
     Uppercase {
         /// What was being read.
         what: &'static str,
     },
     /// A character that is no digit.
-    #[error("a {what} is lowercase hexadecimal, and {found:?} is not a hexadecimal digit")]
+    #[error("{} is lowercase hexadecimal, and {found:?} is not a hexadecimal digit", article(what))]
     NotHex {
         /// What was being read.
         what: &'static str,
         /// The first such character.
         found: char,
     },
+}
+
+/// What was being read, with the article that goes before it.
+fn article(what: &str) -> String {
+    match what {
+        "host data" => what.to_owned(),
+        "SNP measurement" | "MRENCLAVE" | "MRSIGNER" => format!("an {what}"),
+        _ => format!("a {what}"),
+    }
 }
 
 /// Reads exactly `N` bytes written as `2 * N` lowercase hexadecimal digits.
@@ -140,4 +149,18 @@ hex_bytes! {
 hex_bytes! {
     /// An SGX signer's MRSIGNER: SHA-256 of the RSA modulus, little-endian.
     MrSigner, 32, "MRSIGNER"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_digest_is_said_in_a_sentence() {
+        let said = |result: Result<(), HexError>| result.unwrap_err().to_string();
+        assert!(said("AB".parse::<HostData>().map(drop)).starts_with("host data is 64"));
+        assert!(said("AB".parse::<SnpMeasurement>().map(drop)).starts_with("an SNP measurement is 96"));
+        assert!(said("AB".repeat(32).parse::<MrEnclave>().map(drop)).starts_with("an MRENCLAVE is written"));
+        assert!(said("x".parse::<crate::id::NodeId>().map(drop)).starts_with("a node id is lowercase"));
+    }
 }

@@ -239,6 +239,10 @@ fn check_expected(evidence: &Evidence<'_>, expected: &Expected, product: Option<
         checks.require("node-id", found == node_id, compare(&found, &node_id));
     }
     match (expected.minimum_tcb, product) {
+        (Some(minimum), Some(product)) if minimum.meant(product).is_some() => {
+            let meant = minimum.reversed();
+            checks.fail("minimum-tcb", format!("{minimum} can only be {meant} with its bytes in reverse order"));
+        }
         (Some(minimum), Some(product)) if minimum.sets_reserved(product) => {
             checks.fail("minimum-tcb", format!("{minimum} has values where a {product} has no component"));
         }

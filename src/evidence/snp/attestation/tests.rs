@@ -147,6 +147,11 @@ fn what_is_expected_is_compared() {
     let checks = check(&report, lab().chain(), &wrong);
     assert_eq!(failures(&checks), ["measurement", "host-data", "node-id", "minimum-tcb"]);
 
+    let reversed = Expected { minimum_tcb: Some(TcbVersion(testing::TCB).reversed()), ..Expected::default() };
+    let checks = check(&report, lab().chain(), &reversed);
+    assert!(checks.get("minimum-tcb").unwrap().detail.contains("db18000000000004 with its bytes in reverse order"));
+    assert_eq!(failures(&checks), ["minimum-tcb"]);
+
     let tcb = MinimumTcb::of(TcbVersion(testing::TCB).components(Product::Milan));
     let policy = JoinPolicy {
         measurements: vec![SnpMeasurement([0x22; 48])],
