@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::contents::{Container, PlatformRules, oddities, plain, shorten, texts};
+use super::contents::{Container, PlatformRules, command_line, oddities, plain, shorten, texts};
 use super::fragment::{Fragment, unknown_of_fragment};
 use super::rego::{self, Definition, Statement, Term};
 pub use warning::Warning;
@@ -176,11 +176,18 @@ impl Review {
             }
             "external_processes" => {
                 let entries = self.entries(definition);
-                self.external_processes.extend(entries.iter().map(|p| texts(p.get("command"))));
+                for process in entries {
+                    let command = texts(process.get("command"));
+                    self.take_environment(&format!("the process {}", shorten(&command_line(&command))), process);
+                    self.external_processes.push(command);
+                }
             }
             "platform_rules" => {
                 let entries = self.entries(definition);
-                self.platform_rules.extend(entries.iter().map(|term| PlatformRules::read(term)));
+                for term in entries {
+                    self.take_environment("every container", term);
+                    self.platform_rules.push(PlatformRules::read(term));
+                }
                 self.warn(
                     "platform-rules",
                     format!("rules that widen the environment and the mounts of every container (line {line})"),

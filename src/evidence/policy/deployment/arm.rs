@@ -85,7 +85,7 @@ fn resources(
     let all: Vec<&Value> = match ignoring_case(parent, "resources") {
         Some(Value::Array(list)) => list.iter().collect(),
         Some(Value::Object(named)) => named.values().collect(),
-        _ => return Ok(()),
+        other => return literal(other, "resources"),
     };
     if depth > MAX_STEPS {
         return Err(DeploymentError::Nested);
@@ -97,8 +97,13 @@ fn resources(
             let name = scope.text(written).map_or_else(|_| written.to_owned(), |(name, _)| name);
             group_in(&name, entry, scope, found)?;
         }
-        let properties = ignoring_case(entry, "properties").and_then(Value::as_object);
+        let written = ignoring_case(entry, "properties");
+        let properties = written.and_then(Value::as_object);
         let property = |name| properties.and_then(|p| ignoring_case(p, name)).and_then(Value::as_object);
+        if text(entry, "type").is_some_and(|kind| kind.eq_ignore_ascii_case("microsoft.resources/deployments")) {
+            literal(written, "deployments")?;
+            literal(properties.and_then(|p| ignoring_case(p, "template")), "deployments")?;
+        }
         if let Some(inner) = property("template") {
             let asked = property("expressionEvaluationOptions").and_then(|o| ignoring_case(o, "scope"));
             let own = asked.and_then(Value::as_str).is_some_and(|s| s.eq_ignore_ascii_case("inner"));
@@ -117,6 +122,14 @@ fn resources(
         }
     }
     Ok(())
+}
+
+/// Refuses an expression where groups may stand.
+fn literal(value: Option<&Value>, what: &'static str) -> Result<(), DeploymentError> {
+    match value.and_then(Value::as_str).filter(|text| text.starts_with('[')) {
+        Some(text) => Err(DeploymentError::Expression(what, text.chars().take(120).collect())),
+        None => Ok(()),
+    }
 }
 
 /// Whether a resource is a container group, or may be one: its type is an expression, and it has what only these have.
@@ -214,6 +227,21 @@ mod tests {
         let kind = "[concat('Microsoft.ContainerInstance', '/containerGroups')]";
         let groups = found(&[group("a"), with(group("b"), "type", kind.into())]).unwrap();
         assert_eq!(groups.iter().map(|g| g.name.as_deref().unwrap()).collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn an_expression_where_groups_may_stand_is_refused() {
+        let deployment =
+            |properties: Value| json!({"type": "microsoft.resources/deployments", "properties": properties});
+        for hidden in [
+            deployment("[variables('x')]".into()),
+            deployment(json!({"template": "[variables('x')]"})),
+            deployment(json!({"template": {"resources": "[variables('x')]"}})),
+        ] {
+            let refused = found(&[group("a"), hidden]);
+            assert!(matches!(refused, Err(DeploymentError::Expression(_, x)) if x == "[variables('x')]"));
+        }
+        assert_eq!(found(&[group("a"), deployment(json!({"templateLink": {"uri": "x"}}))]).unwrap().len(), 1);
     }
 
     #[test]

@@ -86,6 +86,11 @@ pub enum DeploymentError {
         /// Why not.
         why: &'static str,
     },
+    /// A part of a template in which groups may stand.
+    #[error(
+        "the {0} of a template are given by the expression {1}, so nobody can tell which groups they hold: fill it in"
+    )]
+    Expression(&'static str, String),
     /// Names that Azure takes for one.
     #[error(
         "{0} and {1} stand in one object: Azure takes the names of members in either case, so nobody can tell which of \

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use crate::evidence::snp::did_x509;
 
-use super::super::contents::{Container, command_line, shorten};
-use super::super::rego::Module;
+use super::super::contents::{Container, command_line, plain, shorten};
+use super::super::environment::EnvironmentRule;
+use super::super::rego::{Module, Term};
 use super::{ENDING_RULES, RULES, Review};
 
 /// How many of them every policy of the framework has; the others are asked by newer platforms, or by Windows.
@@ -166,19 +167,7 @@ impl Review {
         if container.switches.iter().any(|(name, value)| name == "allow_elevated" && *value) {
             self.warn("elevated", format!("{who} may run with all privileges"));
         }
-        let mut open = Vec::new();
-        for rule in &container.environment {
-            if rule.admits_any() {
-                self.warn("environment-any", format!("{who}: any environment variable is admitted: {}", rule.pattern));
-            } else if rule.is_open() {
-                open.push(rule.pattern.as_str());
-            } else if rule.strategy != "re2" && rule.strategy != "string" {
-                self.warn("environment-strategy", format!("{who}: unknown strategy {:?}", rule.strategy));
-            }
-        }
-        if !open.is_empty() {
-            self.warn("environment-open", format!("{who}: the host chooses {}", open.join(", ")));
-        }
+        self.check_environment(who, &container.environment);
         for command in &container.exec_processes {
             let program = command.first().map(|c| c.rsplit('/').next().unwrap_or(c));
             if program.is_some_and(|program| SHELLS.contains(&program)) {
@@ -193,6 +182,33 @@ impl Review {
         let unusual = container.unusual_capabilities();
         if !unusual.is_empty() {
             self.warn("capabilities", format!("{who} may also have {}", unusual.join(", ")));
+        }
+    }
+
+    /// The environment rules of what is no container, and has some too.
+    pub(super) fn take_environment(&mut self, who: &str, term: &Term) {
+        let rules = term.get("env_rules").map(Term::list).unwrap_or_default();
+        if let Some(odd) = rules.iter().find(|rule| !EnvironmentRule::is_rule(rule)) {
+            let what = format!("{who}: {} is no rule about the environment", shorten(&plain(odd)));
+            self.warn("not-understood", what);
+        }
+        let rules: Vec<EnvironmentRule> = rules.iter().map(EnvironmentRule::read).collect();
+        self.check_environment(who, &rules);
+    }
+
+    fn check_environment(&mut self, who: &str, rules: &[EnvironmentRule]) {
+        let mut open = Vec::new();
+        for rule in rules {
+            if rule.admits_any() {
+                self.warn("environment-any", format!("{who}: any environment variable is admitted: {}", rule.pattern));
+            } else if rule.is_open() {
+                open.push(rule.pattern.as_str());
+            } else if rule.strategy != "re2" && rule.strategy != "string" {
+                self.warn("environment-strategy", format!("{who}: unknown strategy {:?}", rule.strategy));
+            }
+        }
+        if !open.is_empty() {
+            self.warn("environment-open", format!("{who}: the host chooses {}", open.join(", ")));
         }
     }
 }

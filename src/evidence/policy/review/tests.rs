@@ -70,6 +70,17 @@ fn every_mistake_of_a_policy_has_its_warning() {
             "fragment-svn",
         ),
         ("containers := [", "external_processes := [{\"command\": [\"ls\"]}]\ncontainers := [", "external-process"),
+        (
+            "containers := [",
+            "external_processes := [{\"env_rules\": [{\"pattern\": \".+\", \"strategy\": \"re2\"}]}]\ncontainers := [",
+            "environment-any",
+        ),
+        (
+            "containers := [",
+            "platform_rules := [{\"env_rules\": [{\"pattern\": \"A=.+\", \"strategy\": \"re2\"}]}]\ncontainers := [",
+            "environment-open",
+        ),
+        ("containers := [", "platform_rules := [{\"env_rules\": [{}]}]\ncontainers := [", "not-understood"),
         ("containers := [", "extra { true }\ncontainers := [", "not-understood"),
         ("containers := [", "surprise := 1\ncontainers := [", "unknown-definition"),
         ("containers := [", "package policy\n\ncontainers := [", "package"),
