@@ -105,6 +105,7 @@ pub fn key_error(doing: impl std::fmt::Display, error: SignerError) -> CliError 
             | Pkcs11Error::SeveralKeys { .. }
             | Pkcs11Error::KeyType { .. }
             | Pkcs11Error::MayNotSign { .. }
+            | Pkcs11Error::NoRoomForPin { .. }
             | Pkcs11Error::NoCertificate { .. }
             | Pkcs11Error::SeveralCertificates { .. },
         )

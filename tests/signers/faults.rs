@@ -72,6 +72,7 @@ fn what_a_faulty_token_does_is_told() {
             "C_Sign high-s",
             "C_Sign der",
             "C_CloseSession 0x5",
+            "C_GetFunctionList instances",
         ] {
             all += &said(folder, &faulty, 1, fault, "");
         }
@@ -80,7 +81,14 @@ fn what_a_faulty_token_does_is_told() {
             all += &said(folder, &faulty, 1, fault, "&pin-source=pin");
         }
         all += "With a key that wants the PIN each time:\n";
-        for fault in ["C_Login2 0xa0", "C_Login2 0xa4", "C_Login2 0x5", "C_Sign 0x101", "C_Sign rubbish"] {
+        for fault in [
+            "C_Login2 0xa0",
+            "C_Login2 0xa4",
+            "C_Login2 0x5",
+            "C_Sign 0x101",
+            "C_Sign rubbish",
+            "C_GetFunctionList instances",
+        ] {
             all += &said(folder, &faulty, 2, fault, "");
         }
         let confused = said(folder, &faulty, 1, "C_GetTokenInfo flags 0xffffffffffffffff", "");

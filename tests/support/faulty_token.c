@@ -6,6 +6,7 @@
 //   C_Xxx hang         the function does not return
 //   C_Sign short | long | huge | rubbish | zero | other | high-s | der
 //   C_GetTokenInfo flags 0x40000    these flags as well
+//   C_GetFunctionList instances     each caller has an instance of its own, of which the first alone is initialised
 //
 // Compiled with -DSOFTHSM="…", the path of the module, and -DFAULT="…", the path of the file.
 
@@ -149,6 +150,10 @@ static rv_t C_Sign(void *session, void *data, void *data_length, void *signature
     return 0;
 }
 
+static rv_t uninitialised(void *a, void *b, void *c, void *d, void *e, void *f) {
+    return 0x190;
+}
+
 rv_t C_GetFunctionList(const void **list) {
     if (!theirs) {
         void *module = dlopen(SOFTHSM, RTLD_NOW | RTLD_LOCAL);
@@ -170,5 +175,13 @@ rv_t C_GetFunctionList(const void **list) {
         ours.functions[SIGN] = C_Sign;
     }
     *list = &ours;
+    if (faulty("C_GetFunctionList")) {
+        static int instances;
+        struct list *own = malloc(sizeof *own);
+        if (!own) return 2;
+        *own = ours;
+        if (instances++) own->functions[SIGN] = uninitialised;
+        *list = own;
+    }
     return 0;
 }

@@ -7,7 +7,9 @@
 
 use std::path::Path;
 
-use cryptoki_sys::{CK_C_Sign, CK_RV, CK_SESSION_HANDLE, CK_ULONG, CKR_FUNCTION_NOT_SUPPORTED, CKR_OK, Pkcs11};
+use cryptoki_sys::{
+    CK_C_Sign, CK_FUNCTION_LIST_PTR, CK_RV, CK_SESSION_HANDLE, CK_ULONG, CKR_FUNCTION_NOT_SUPPORTED, CKR_OK, Pkcs11,
+};
 
 /// A module whose `C_Sign` can be called.
 pub struct SignCall {
@@ -18,19 +20,26 @@ pub struct SignCall {
 
 impl SignCall {
     /// Loads `module`, which `cryptoki` has loaded and initialised already: the system then only counts one more user.
-    pub fn load(module: &Path) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    ///
+    /// `None` if the module makes an instance of its own for each that asks, as p11-kit's proxy does: the one that
+    /// `cryptoki` has, with its sessions, can't be called from elsewhere.
+    pub fn load(module: &Path) -> Result<Option<Self>, Box<dyn std::error::Error + Send + Sync>> {
         // SAFETY: loading runs the library's initialisers. They have run already, since the module is in use.
         let module = unsafe { Pkcs11::new(module) }?;
         let Ok(get_function_list) = module.C_GetFunctionList else { return Err("it has no C_GetFunctionList".into()) };
-        let mut list = std::ptr::null_mut();
-        // SAFETY: `list` is a place for one pointer, as the function wants.
-        let code = unsafe { get_function_list(&mut list) };
-        if code != CKR_OK {
-            return Err(format!("C_GetFunctionList failed ({code:#x})").into());
+        let ask = || {
+            let mut list: CK_FUNCTION_LIST_PTR = std::ptr::null_mut();
+            // SAFETY: `list` is a place for one pointer, as the function wants.
+            let code = unsafe { get_function_list(&mut list) };
+            if code == CKR_OK { Ok(list) } else { Err(format!("C_GetFunctionList failed ({code:#x})")) }
+        };
+        let list = ask()?;
+        if ask()? != list {
+            return Ok(None);
         }
         // SAFETY: after CKR_OK it is null or points to the module's own list, which stays while the module is loaded.
         let c_sign = unsafe { list.as_ref() }.and_then(|list| list.C_Sign);
-        Ok(Self { c_sign, _module: module })
+        Ok(Some(Self { c_sign, _module: module }))
     }
 
     /// Signs `data` in `session`, where `C_SignInit` was called, into a buffer of `max` bytes.

@@ -160,6 +160,19 @@ pub enum Pkcs11Error {
         /// The key.
         key: String,
     },
+    /// A key that wants its PIN for each signature, behind a module that stands between us and the token's own
+    /// (p11-kit's proxy): the PIN can't be given in the middle of a signature there.
+    #[error(
+        "the key {key} wants its PIN for each signature, which can't be given through {}; name the token's own module \
+         with module-path",
+        module.display()
+    )]
+    NoRoomForPin {
+        /// The key.
+        key: String,
+        /// The module.
+        module: PathBuf,
+    },
     /// The token has no certificate for the key.
     #[error(
         "token {token:?} holds no certificate with the id of the key {key}; give the member's certificate with --cert"

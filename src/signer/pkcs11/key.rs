@@ -22,7 +22,8 @@ const MAX_OBJECTS: usize = 4096;
 pub(super) struct Key {
     handle: ObjectHandle,
     always_authenticate: bool,
-    call: SignCall,
+    /// Absent where the module's `C_Sign` can't be called but through the binding.
+    call: Option<SignCall>,
 }
 
 /// What a token says of one object.
@@ -102,7 +103,10 @@ impl Card {
         if !always_authenticate {
             self.pin = None;
         }
-        let call = SignCall::load(&module).map_err(|source| Pkcs11Error::Load { path: module, source })?;
+        let call = SignCall::load(&module).map_err(|source| Pkcs11Error::Load { path: module.clone(), source })?;
+        if call.is_none() && always_authenticate {
+            return Err(Pkcs11Error::NoRoomForPin { key: name, module });
+        }
         self.key = Some(Key { handle: *handle, always_authenticate, call });
         Ok(FoundKey { token, always_authenticate, name, algorithm, point, certificates })
     }
@@ -157,15 +161,19 @@ impl Card {
         let Some(Key { handle, always_authenticate, .. }) = self.key else {
             return Err(Pkcs11Error::ThreadEnded(DOING));
         };
+        let digest = algorithm.digest(message);
+        if matches!(self.key, Some(Key { call: None, .. })) {
+            return self.session.sign(&Mechanism::Ecdsa, handle, &digest).map_err(|e| self.sign_failed(e));
+        }
         self.session.sign_init(&Mechanism::Ecdsa, handle).map_err(|e| self.sign_failed(e))?;
         // PKCS#11 v2.40, section 4.9: the log-in stands between the beginning and the end of the operation.
         let log_in = if always_authenticate { self.log_in(module, UserType::ContextSpecific) } else { Ok(()) };
-        let Some(Key { call, .. }) = &self.key else {
+        let Some(Key { call: Some(call), .. }) = &self.key else {
             return Err(Pkcs11Error::ThreadEnded(DOING));
         };
         // DER takes a few bytes more than r ‖ s.
         let max = 2 * algorithm.signature_len();
-        let signed = call.sign(self.session.handle(), &algorithm.digest(message), max);
+        let signed = call.sign(self.session.handle(), &digest, max);
         // Without its log-in the operation was only ended, so that another can begin.
         log_in?;
         signed.map_err(|code| match code.map(Rv::from) {
