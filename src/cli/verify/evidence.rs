@@ -193,9 +193,6 @@ fn other(bytes: &[u8]) -> Kind {
         let cause = error.source().map(|source| format!(": {source}")).unwrap_or_default();
         Kind::Unusable(format!("{error}{cause}"))
     };
-    if bytes.is_empty() {
-        return Kind::Unusable("it is empty".into());
-    }
     if ccf_gov::proposal::Proposal::parse(bytes).is_ok() {
         return Kind::Unusable("it is a proposal".into());
     }
