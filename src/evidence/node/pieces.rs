@@ -186,7 +186,10 @@ fn service_pieces(value: &Value, node: Option<NodeId>, depth: u8) -> Result<Vec<
                 found.extend(inside);
             }
             ("endorsed_tcb" | "endorsedTcb", Value::String(text)) => {
-                let tcb = TcbVersion::from_hex(text).ok_or_else(|| NodeError::Member(name.clone()))?;
+                // The governance API writes the bytes of the digits, in their order, as base64.
+                let bytes = || STANDARD.decode(text).ok()?.try_into().ok().map(u64::from_be_bytes).map(TcbVersion);
+                let tcb = TcbVersion::from_hex(text).or_else(|| if name == "endorsedTcb" { bytes() } else { None });
+                let tcb = tcb.ok_or_else(|| NodeError::Member(name.clone()))?;
                 found.push(Piece::EndorsedTcb(tcb));
             }
             (name, _) if MEMBERS.contains(&name) => return Err(NodeError::Member(name.to_owned())),

@@ -113,6 +113,19 @@ fn what_a_service_says_whose_attestation_it_is_must_be_true() {
 }
 
 #[test]
+fn the_tcb_of_the_governance_api_is_base64() {
+    let report = lab().report(|_| {});
+    let verdict = |tcb: &[u8]| {
+        let info = json!({"format": "AMD_SEV_SNP_v1", "endorsedTcb": STANDARD.encode(tcb)});
+        let node = json!({"nodeId": node(), "status": "Trusted", "quoteInfo": info}).to_string();
+        verdict(&[&report, &pem(&lab().chain()), node.as_bytes()])
+    };
+    assert_eq!(verdict(&[0xdb, 0x18, 0, 0, 0, 0, 0, 4]).unwrap(), "pass");
+    assert_eq!(verdict(&[4, 0, 0, 0, 0, 0, 0x18, 0xdb]).unwrap(), "fail");
+    assert!(matches!(verdict(&[0xdb, 0x18]), Err(NodeError::Member(name)) if name == "endorsedTcb"));
+}
+
+#[test]
 fn what_is_damaged_is_not_taken_for_absent() {
     let (report, chain) = (lab().report(|_| {}), lab().chain());
     let longer = [&report[..], &[0]].concat();
