@@ -48,7 +48,8 @@ pub fn compare(group: Option<&str>, review: &Review, images: &[Image], checks: &
     }
     for fragment in &review.fragments {
         let feed = fragment.feed.as_deref().unwrap_or("without a feed");
-        if fragment.includes.iter().any(|part| part == "containers") {
+        // A fragment of it may do so, too.
+        if fragment.includes.iter().any(|part| part == "containers" || part == "fragments") {
             checks.warn("fragment", format!("the fragment {feed} may add containers, which no image here backs"));
         }
     }

@@ -70,6 +70,26 @@ fn layers_are_backed_by_an_image_or_not_at_all() {
     let mut checks = Checks::new();
     assert!(compare(None, &review(&pause), &images, &mut checks).is_empty() && checks.iter().len() == 0);
     assert_eq!(compare(None, &review(&container(&[1, 4], "")), &images, &mut checks), BTreeSet::from([1]));
+    // Whatever else has its layer may run what the host brings along.
+    for changed in [
+        r#"["/d/x"]"#,
+        r#"["/pause"], "mounts": [{"source": "s", "destination": "/d"}]"#,
+        r#"["/pause"], "exec_processes": [{"command": ["/d/x"]}]"#,
+    ] {
+        assert_eq!(outcome(&pause.replace(r#"["/pause"]"#, changed), &images).0, "fail", "{changed}");
+    }
+}
+
+#[test]
+fn fragments_that_may_add_containers_are_told() {
+    let images = [image("example:1", &[1], &["/node"])];
+    for (includes, told) in [(r#""containers""#, true), (r#""fragments""#, true), (r#""external_processes""#, false)] {
+        let fragments = format!(r#"fragments := [{{"feed": "f", "includes": [{includes}]}}]"#);
+        let policy = format!("package policy\n{fragments}\ncontainers := [{}]\n", container(&[1], ""));
+        let mut checks = Checks::new();
+        compare(None, &Review::of(policy.as_bytes()), &images, &mut checks);
+        assert_eq!(checks.get("fragment").is_some(), told, "{includes}");
+    }
 }
 
 #[test]

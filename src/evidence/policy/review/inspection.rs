@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 
-use crate::evidence::snp::did_x509;
-
 use super::super::contents::{Container, command_line, plain, shorten};
 use super::super::environment::EnvironmentRule;
 use super::super::rego::{Module, Term};
@@ -144,10 +142,10 @@ impl Review {
     fn check_fragments(&mut self) {
         for fragment in self.fragments.clone() {
             let feed = shorten(fragment.feed.as_deref().unwrap_or("a fragment without a feed"));
-            self.warn("fragment", format!("whoever issues {feed} may add {}", fragment.includes.join(", ")));
-            let pinned = |issuer: &str| did_x509::check_syntax(issuer).is_ok();
-            if !fragment.issuer.as_deref().is_some_and(pinned) {
-                self.warn("fragment-unpinned", format!("the issuer of {feed} is not pinned by a did:x509"));
+            let adds = if fragment.includes.is_empty() { "nothing".to_owned() } else { fragment.includes.join(", ") };
+            self.warn("fragment", format!("whoever issues {feed} may add {adds}"));
+            if let Some(why) = fragment.unpinned() {
+                self.warn("fragment-unpinned", format!("the issuer of {feed} {why}"));
             }
             let low = match fragment.minimum_svn.as_deref().map(|svn| (svn, svn.parse::<u64>())) {
                 None => format!("{feed} has no least svn"),
