@@ -84,7 +84,7 @@ impl Enclave {
         let mut f = vec![0; FILE];
         let put = |f: &mut Vec<u8>, at: usize, bytes: &[u8]| f[at..at + bytes.len()].copy_from_slice(bytes);
         put(&mut f, 0, &[0x7f, b'E', b'L', b'F', 2, 1, 1]);
-        for (at, value) in [(16, 3u16), (18, 62), (52, 64), (54, 56), (56, 4), (58, 64), (60, 8), (62, 7)] {
+        for (at, value) in [(16, 3u16), (18, 62), (52, 64), (54, 56), (56, 4), (58, 64), (60, 9), (62, 7)] {
             put(&mut f, at, &value.to_le_bytes());
         }
         for (at, value) in [(24, ENTRY), (32, 64), (40, 0x3a00)] {
@@ -154,6 +154,8 @@ impl Enclave {
             (if self.tdata == 0 { 0 } else { 35 }, 1, 0x2020, 0x2020, self.tdata, 0, 16, 0),
             (42, 8, 0x2028, 0x2028, self.tbss, 0, 8, 0),
             (48, 3, 0, 0x3300, names.len() as u64, 0, 1, 0),
+            // All symbols are the dynamic ones.
+            (0, 2, 0, 0x3100, 168, 3, 8, 24),
         ]
         .into_iter()
         .enumerate()

@@ -33,7 +33,7 @@ pub fn options(nodes: usize) -> Options {
 
 /// Waits until `done`, for as long as a busy machine may need.
 pub async fn wait(what: &str, done: impl AsyncFn() -> bool) {
-    let until = Instant::now() + Duration::from_secs(20);
+    let until = Instant::now() + Duration::from_secs(60);
     while !done().await {
         assert!(Instant::now() < until, "waited in vain: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;

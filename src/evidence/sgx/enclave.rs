@@ -89,6 +89,8 @@ struct Plan {
     heap: u64,
     tls: Tls,
     tls_pages: u64,
+    /// Whether the symbols that the loader writes to are dynamic ones.
+    dynamic_symbols: bool,
     /// The size of the enclave as its image is told.
     size: u64,
     /// The size of its address range: larger where that begins at zero.
@@ -123,6 +125,7 @@ impl Plan {
             heap: image_pages * PAGE,
             tls,
             tls_pages,
+            dynamic_symbols: loader.dynamic_symbols,
             size: if loader.tells_range { (total * PAGE).next_power_of_two() } else { total * PAGE },
             range: (total * PAGE + start).next_power_of_two(),
             start,
@@ -152,7 +155,7 @@ impl Plan {
             ("_tbss_align", Some(bss.1), bss.0 != 0),
             ("_td_from_tcs_offset", Some((self.tls_pages + 4) * PAGE), true),
         ] {
-            if let (true, Some(address)) = (is_there, image.symbol(name)) {
+            if let (true, Some(address)) = (is_there, image.symbol(name, self.dynamic_symbols)) {
                 image.patch(address, value.unwrap_or(address).to_le_bytes().to_vec());
             }
         }

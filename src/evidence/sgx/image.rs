@@ -56,7 +56,7 @@ pub struct Image<'a> {
     /// The size of all segments, in whole pages.
     pub size: u64,
     symbols: Symbols<'a>,
-    static_symbols: Symbols<'a>,
+    all_symbols: Symbols<'a>,
     patches: Vec<(u64, Vec<u8>)>,
 }
 
@@ -82,7 +82,7 @@ impl<'a> Image<'a> {
             return Err(ElfError::Damaged("its section .oeinfo is not what is loaded at its address").into());
         }
         let size = segments.iter().map(|s| s.address + s.size).max().unwrap_or(0).next_multiple_of(PAGE);
-        let (symbols, static_symbols) = (Symbols::dynamic(&elf)?, Symbols::all(&elf)?);
+        let (symbols, all_symbols) = (Symbols::dynamic(&elf)?, Symbols::all(&elf)?);
         let mut tls = Tls::default();
         if let Some(data) = elf.section(".tdata")? {
             tls.data = (data.address, data.size, data.align);
@@ -105,7 +105,7 @@ impl<'a> Image<'a> {
             size,
             segments,
             symbols,
-            static_symbols,
+            all_symbols,
             patches: Vec::new(),
         })
     }
@@ -139,9 +139,9 @@ impl<'a> Image<'a> {
         self.patches.push((address, bytes));
     }
 
-    /// The address of the symbol `name`, if it is defined here. Before 0.11 such symbols were not dynamic.
-    pub fn symbol(&self, name: &str) -> Option<u64> {
-        self.symbols.address(name).or_else(|| self.static_symbols.address(name))
+    /// The address of the symbol `name`, if it is defined here: among the dynamic ones, or among all.
+    pub fn symbol(&self, name: &str, dynamic: bool) -> Option<u64> {
+        if dynamic { &self.symbols } else { &self.all_symbols }.address(name)
     }
 
     /// The page at `address`, as it is when the enclave has been loaded.

@@ -11,6 +11,8 @@ pub struct Loader {
     pub thread_data: ThreadData,
     /// Whether the image is told the size of its address range, and not where its pages end.
     pub tells_range: bool,
+    /// Whether it looks among the dynamic symbols for those that it writes to, and not among all.
+    pub dynamic_symbols: bool,
 }
 
 /// What a thread's data take.
@@ -31,16 +33,17 @@ impl Loader {
     /// Each value is of exactly this file's code, so it does no harm that several are tried.
     pub fn of_layout(size: u32) -> (Self, &'static [Self]) {
         const fn loader(clears_header: bool, thread_data: ThreadData) -> Loader {
-            Loader { clears_header, thread_data, tells_range: true }
+            Loader { clears_header, thread_data, tells_range: true, dynamic_symbols: true }
         }
-        const OF_0_9: Loader = Loader { tells_range: false, ..loader(true, OnePage) };
+        const OF_0_10: Loader = Loader { dynamic_symbols: false, ..loader(true, OnePage) };
+        const OF_0_9: Loader = Loader { tells_range: false, ..OF_0_10 };
         match size {
             // 0.17.7 and later; 0.17.1 to 0.17.6.
             1960 => (loader(false, AsSegment), const { &[loader(false, AsSection)] }),
             // 0.16 and 0.17.0; 0.13 to 0.15.
             1952 => (loader(false, AsSection), const { &[loader(true, AsSection)] }),
             // 0.11 and 0.12; 0.10; 0.9; whatever leaves the header as it is, as all later ones do.
-            _ => (loader(true, AsSection), const { &[loader(true, OnePage), OF_0_9, loader(false, AsSection)] }),
+            _ => (loader(true, AsSection), const { &[OF_0_10, OF_0_9, loader(false, AsSection)] }),
         }
     }
 }
