@@ -20,7 +20,7 @@ pub struct Proposal {
 }
 
 /// One thing that a proposal does when it is accepted.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Action {
     /// The action's name in the constitution, for example `remove_node`.
     pub name: String,

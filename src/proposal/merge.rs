@@ -13,6 +13,8 @@
 //!
 //! Actions of one name keep the order in which they were given.
 
+use std::collections::{HashMap, HashSet};
+
 use super::catalogue::find;
 use super::parameter::Kind;
 use super::pem_text;
@@ -168,12 +170,13 @@ pub enum MergeError {
 /// Actions that contradict each other, and keys beside the actions.
 pub fn merge(proposals: &[Proposal]) -> Result<Proposal, MergeError> {
     let mut all: Vec<(usize, &Action)> = Vec::new();
+    let mut known: HashSet<&Action> = HashSet::new();
     for (at, proposal) in proposals.iter().enumerate() {
         if let Some(key) = proposal.surplus().into_iter().next() {
             return Err(MergeError::Surplus { proposal: at, key });
         }
         for action in proposal.actions() {
-            if !all.iter().any(|(_, known)| *known == action) {
+            if known.insert(action) {
                 all.push((at, action));
             }
         }
@@ -190,13 +193,13 @@ pub fn merge(proposals: &[Proposal]) -> Result<Proposal, MergeError> {
 
 /// Every two different actions that decide the same thing.
 pub fn conflicts(actions: &[&Action]) -> Vec<Conflict> {
-    let mut decided: std::collections::HashMap<String, usize> = std::collections::HashMap::new();
+    let mut decided: HashMap<String, usize> = HashMap::new();
     let mut conflicts: Vec<Conflict> = Vec::new();
+    let mut told = HashSet::new();
     for (second, action) in actions.iter().enumerate() {
         for about in decides(action) {
             let first = *decided.entry(about.clone()).or_insert(second);
-            let told = conflicts.iter().any(|c| (c.first, c.second) == (first, second));
-            if first != second && actions[first] != *action && !told {
+            if first != second && actions[first] != *action && told.insert((first, second)) {
                 conflicts.push(Conflict { first, second, about });
             }
         }

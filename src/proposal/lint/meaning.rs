@@ -1,5 +1,7 @@
 //! Rules about what the proposal would do.
 
+use std::collections::HashMap;
+
 use super::{Finding, Subject, label};
 use crate::evidence::check::Verdict::{Fail, Warn};
 use crate::proposal::bundle;
@@ -16,8 +18,10 @@ pub fn contradictions(subject: &Subject<'_>) -> Option<Vec<Finding>> {
         (Fail, format!("{} and {} both decide about the {}, and not alike", place(c.first), place(c.second), c.about))
     };
     let mut found: Vec<_> = conflicts(&actions).into_iter().map(contradict).collect();
+    let mut said = HashMap::new();
     for (at, action) in actions.iter().enumerate() {
-        if let Some(first) = actions.iter().take(at).position(|earlier| earlier == action) {
+        let first = *said.entry(*action).or_insert(at);
+        if first != at {
             found.push((Warn, format!("{} says the same as {}", place(at), place(first))));
         }
     }
@@ -122,4 +126,24 @@ pub fn members(subject: &Subject<'_>) -> Option<Vec<Finding>> {
         }
         _ => {}
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::proposal::{Action, Proposal};
+
+    #[test]
+    fn many_actions_are_compared_soon() {
+        let remove = |n: usize| Action::new("remove_snp_host_data", Some(json!({"host_data": format!("{n:064x}")})));
+        let proposal = Proposal::of((0..40_000).chain([7]).map(remove).collect());
+        let started = Instant::now();
+        let found = contradictions(&Subject { proposal: &proposal, version: None }).unwrap();
+        assert!(matches!(&found[..], [(Warn, text)] if text.contains("action 40001") && text.contains("action 8 ")));
+        assert!(started.elapsed() < Duration::from_secs(30));
+    }
 }
