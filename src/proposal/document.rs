@@ -28,6 +28,14 @@ pub struct Action {
     pub args: Option<Value>,
 }
 
+impl Action {
+    /// How a finding names it: by its place in the proposal, from 0, and its name, made harmless.
+    pub(crate) fn title(&self, at: usize) -> String {
+        let name: String = self.name.chars().take(60).collect();
+        format!("action {} ({})", at + 1, name.escape_debug())
+    }
+}
+
 /// Why a text is not a proposal.
 #[derive(Debug, thiserror::Error)]
 pub enum ProposalError {

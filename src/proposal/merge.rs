@@ -139,6 +139,14 @@ pub struct Conflict {
     pub about: String,
 }
 
+impl Conflict {
+    /// The contradiction in a sentence; `actions` are those in which it was found.
+    pub(crate) fn told(&self, actions: &[&Action]) -> String {
+        let title = |at: usize| actions.get(at).map_or_else(String::new, |action| action.title(at));
+        format!("{} and {} both decide about the {}, and not alike", title(self.first), title(self.second), self.about)
+    }
+}
+
 /// Why proposals cannot be merged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MergeError {

@@ -61,6 +61,11 @@ fn files_of_every_length_are_known_for_what_they_are() {
     attestation.add(&good().quote).unwrap();
     let expected = node::Expected { mrsigner: Some(MrSigner([0x51; 32])), ..node::Expected::default() };
     assert_eq!(attestation.verify(&expected, &trust).unwrap().checks.verdict(), "pass");
+    // Services have had no SGX nodes since CCF 6.
+    for (version, failed) in [("5.0.13", &[][..]), ("6.0.0", &["platform"])] {
+        let expected = node::Expected { ccf: Some(version.parse().unwrap()), ..expected.clone() };
+        assert_eq!(failures(&attestation.verify(&expected, &trust).unwrap().checks), failed, "{version}");
+    }
     // What a quote can't have is not passed over when somebody asks for it.
     let expected = node::Expected { host_data: Some(HostData([0; 32])), minimum_tcb: Some(TcbVersion(0)), ..expected };
     let outcome = attestation.verify(&expected, &trust).unwrap();

@@ -6,7 +6,7 @@ use super::{Evidence, Kind, Registered};
 use crate::digest::{HexError, HostData, sha256};
 use crate::evidence::check::{Checks, Verdict};
 use crate::evidence::snp::version::CcfVersion;
-use crate::proposal::merge::{Conflict, conflicts};
+use crate::proposal::merge::conflicts;
 use crate::proposal::{Action, Proposal, catalogue};
 
 /// A proposal being compared with evidence.
@@ -107,10 +107,8 @@ impl<'a> Comparison<'a> {
     /// Actions that undo one another: each value may be backed, and what is registered in the end is another thing.
     pub(super) fn contradictions(&mut self, proposal: &Proposal) {
         let actions: Vec<&Action> = proposal.actions().iter().collect();
-        for Conflict { first, second, about } in conflicts(&actions) {
-            let place = |at: usize| format!("action {} ({})", at + 1, actions.get(at).map_or("", |a| a.name.as_str()));
-            let what = format!("{} and {} both decide about the {about}, and not alike", place(first), place(second));
-            self.checks.fail("contradictions", what);
+        for conflict in conflicts(&actions) {
+            self.checks.fail("contradictions", conflict.told(&actions));
         }
     }
 

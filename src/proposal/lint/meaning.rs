@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Finding, Subject, label};
+use super::{Finding, Subject};
 use crate::evidence::check::Verdict::{Fail, Warn};
 use crate::proposal::bundle;
 use crate::proposal::merge::conflicts;
@@ -13,16 +13,12 @@ pub fn contradictions(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     if actions.len() < 2 {
         return None;
     }
-    let place = |at: usize| label(at, actions[at]);
-    let contradict = |c: crate::proposal::merge::Conflict| {
-        (Fail, format!("{} and {} both decide about the {}, and not alike", place(c.first), place(c.second), c.about))
-    };
-    let mut found: Vec<_> = conflicts(&actions).into_iter().map(contradict).collect();
+    let mut found: Vec<_> = conflicts(&actions).iter().map(|c| (Fail, c.told(&actions))).collect();
     let mut said = HashMap::new();
     for (at, action) in actions.iter().enumerate() {
         let first = *said.entry(*action).or_insert(at);
         if first != at {
-            found.push((Warn, format!("{} says the same as {}", place(at), place(first))));
+            found.push((Warn, format!("{} says the same as {}", action.title(at), action.title(first))));
         }
     }
     Some(found)

@@ -108,7 +108,7 @@ impl<'a> Subject<'a> {
     /// The actions, each with its place, for a person, and its template.
     fn actions(&self) -> impl Iterator<Item = (String, &'a Action, Option<&'static Template>)> {
         let numbered = self.proposal.actions().iter().enumerate();
-        numbered.map(|(at, action)| (label(at, action), action, catalogue::find(&action.name)))
+        numbered.map(|(at, action)| (action.title(at), action, catalogue::find(&action.name)))
     }
 
     /// The actions of these names.
@@ -131,11 +131,6 @@ impl<'a> Subject<'a> {
         }
         Some(found)
     }
-}
-
-fn label(at: usize, action: &Action) -> String {
-    let name: String = action.name.chars().take(60).collect();
-    format!("action {} ({})", at + 1, name.escape_debug())
 }
 
 /// What kind of JSON a value is, for a person.

@@ -1,4 +1,4 @@
-//! Files that are something, each a little wrong, in whatever form: read or refused, never a panic, and never two ways.
+//! Files that are something, each a little wrong, in whatever form: read or refused, never a panic.
 
 use proptest::prelude::*;
 
