@@ -27,6 +27,7 @@ hex_bytes! {
 
 /// A transaction: `VIEW.SEQNO`, as in the `x-ms-ccf-transaction-id` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
 pub struct TransactionId {
     /// The consensus view in which it was written.

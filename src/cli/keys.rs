@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::json;
+use serde::Serialize;
 
 use super::common::Context;
 use super::error::{CliError, Kind};
 use super::exit::Exit;
 use ccf_gov::cose::Algorithm;
-use ccf_gov::signer::{DEFAULT_DAYS, GenerateError, NewKeys};
+use ccf_gov::id::MemberId;
+use ccf_gov::signer::{DEFAULT_DAYS, GenerateError, KeyFiles, NewKeys};
 
 /// Make a member's keys, and show what a key or certificate is.
 #[derive(Args)]
@@ -75,6 +76,17 @@ enum Curve {
     P521,
 }
 
+/// The result as it is printed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Generated<'a> {
+    member_id: MemberId,
+    algorithm: Algorithm,
+    curve: &'static str,
+    #[serde(flatten)]
+    files: &'a KeyFiles,
+}
+
 impl Generate {
     fn run(self, context: &Context) -> Result<Exit, CliError> {
         let algorithm = match self.curve {
@@ -85,12 +97,7 @@ impl Generate {
         let keys = NewKeys::generate(&self.name, algorithm, self.days, self.encryption)?;
         let files = keys.write(&self.out, self.force)?;
         let member = keys.certificate().member_id();
-        let result = json!({
-            "member_id": member, "algorithm": algorithm, "curve": algorithm.curve(),
-            "private_key": files.private_key, "certificate": files.certificate,
-            "encryption_private_key": files.encryption_private_key,
-            "encryption_public_key": files.encryption_public_key,
-        });
+        let result = Generated { member_id: member, algorithm, curve: algorithm.curve(), files: &files };
         context.output.result(&result, || {
             let mut text = format!(
                 "Member id    {member}\nPrivate key  {}  (keep it; nobody else needs it)\nCertificate  {}  (to be registered)\n",

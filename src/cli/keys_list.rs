@@ -1,12 +1,14 @@
 //! `keys list`: the keys on a token, as URIs to paste.
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
 use super::common::Context;
 use super::error::{CliError, Kind};
 use super::exit::Exit;
 use super::key::{Asked, key_error};
+use ccf_gov::cose::Algorithm;
+use ccf_gov::id::MemberId;
 use ccf_gov::signer::{KeyUri, TokenKey, list_token_keys};
 
 /// List the keys behind a PKCS#11 module, as key URIs to paste
@@ -33,7 +35,7 @@ impl List {
                 .hint("look at a file with keys show --key FILE"));
         };
         let keys = list_token_keys(&uri, &Asked).await.map_err(|e| key_error("cannot list the keys", e.into()))?;
-        context.output.result(&json!({"keys": keys.iter().map(as_json).collect::<Vec<_>>()}), || text(&keys))?;
+        context.output.result(&Listed { keys: keys.iter().map(Key::of).collect() }, || text(&keys))?;
         if keys.iter().all(|key| key.can_sign.is_none()) {
             context.output.note(
                 "Most tokens hide private keys until somebody logs in: name one token in the URI, and give its PIN.",
@@ -43,20 +45,52 @@ impl List {
     }
 }
 
-fn as_json(key: &TokenKey) -> serde_json::Value {
-    json!({
-        "uri": key.uri.to_string(),
-        "named_alone": key.is_named_alone,
-        "token": key.token,
-        "label": key.uri.object.as_ref().filter(|label| !label.is_empty()),
-        "id": key.uri.id.as_ref().filter(|id| !id.is_empty()).map(hex::encode),
-        "kind": key.kind,
-        "algorithm": key.algorithm,
-        "can_sign": key.can_sign,
-        "always_authenticate": key.always_authenticate,
-        "shows_public_key": key.shows_public_key,
-        "member_ids": key.certificates.iter().map(|c| c.member_id()).collect::<Vec<_>>(),
-    })
+/// The result as it is printed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Listed<'a> {
+    keys: Vec<Key<'a>>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Key<'a> {
+    /// Ready to paste, unless `named_alone` is false.
+    uri: String,
+    /// False if another key has the same label and id, so that no URI specifies this one alone.
+    named_alone: bool,
+    token: &'a str,
+    label: Option<&'a str>,
+    /// Hexadecimal.
+    id: Option<String>,
+    kind: &'a str,
+    /// Null if CCF takes no such key for a member.
+    algorithm: Option<Algorithm>,
+    /// Null for a private key that is hidden until somebody logs in.
+    can_sign: Option<bool>,
+    /// The token wants its PIN for each signature.
+    always_authenticate: bool,
+    shows_public_key: bool,
+    /// Of the certificates on the token with the key's id, and with its public key if `shows_public_key`.
+    member_ids: Vec<MemberId>,
+}
+
+impl<'a> Key<'a> {
+    fn of(key: &'a TokenKey) -> Self {
+        Self {
+            uri: key.uri.to_string(),
+            named_alone: key.is_named_alone,
+            token: &key.token,
+            label: key.uri.object.as_deref().filter(|label| !label.is_empty()),
+            id: key.uri.id.as_ref().filter(|id| !id.is_empty()).map(hex::encode),
+            kind: &key.kind,
+            algorithm: key.algorithm,
+            can_sign: key.can_sign,
+            always_authenticate: key.always_authenticate,
+            shows_public_key: key.shows_public_key,
+            member_ids: key.certificates.iter().map(|c| c.member_id()).collect(),
+        }
+    }
 }
 
 fn text(keys: &[TokenKey]) -> String {

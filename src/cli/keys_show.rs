@@ -1,7 +1,7 @@
 //! `keys show`: whose key or certificate it is, until when, and whether the two belong together.
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -10,6 +10,7 @@ use super::error::CliError;
 use super::exit::Exit;
 use super::key::key_error;
 use ccf_gov::cose::{Algorithm, CertificateError, MemberCertificate};
+use ccf_gov::id::MemberId;
 use ccf_gov::signer::{KeyUri, SignerError};
 
 /// Show a certificate (--cert), a key (--key), or whether the two belong together (both)
@@ -25,22 +26,38 @@ pub struct Show;
 impl Show {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let certificate = context.certificate()?;
-        let shown = match (&context.key, certificate) {
+        let known = match (&context.key, certificate) {
             (None, None) => {
                 return Err(
                     CliError::usage("there is nothing to show").hint("name --cert FILE, --key KEY-URI, or both")
                 );
             }
-            (None, Some(certificate)) => Shown::of(certificate, None),
-            (Some(_), certificate) => Shown::of_key(context, certificate).await?,
+            (None, Some(certificate)) => Known::of(certificate, None),
+            (Some(_), certificate) => Known::of_key(context, certificate).await?,
         };
-        context.output.result(&shown.json(), || shown.text())?;
-        let good = shown.fits != Some(false) && shown.date.as_ref().is_none_or(Result::is_ok);
+        context.output.result(&known.shown(), || known.text())?;
+        let good = known.fits != Some(false) && known.date.as_ref().is_none_or(Result::is_ok);
         Ok(if good { Exit::Done } else { Exit::No })
     }
 }
 
-struct Shown {
+/// The result as it is printed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Shown {
+    /// Null, as the times and `in_date`, for a key file alone.
+    member_id: Option<MemberId>,
+    algorithm: Algorithm,
+    curve: &'static str,
+    /// RFC 3339.
+    not_before: Option<String>,
+    not_after: Option<String>,
+    in_date: Option<bool>,
+    /// Null where only one of the two is known, or another program holds the key.
+    key_fits_certificate: Option<bool>,
+}
+
+struct Known {
     algorithm: Algorithm,
     certificate: Option<MemberCertificate>,
     date: Option<Result<(), CertificateError>>,
@@ -48,7 +65,7 @@ struct Shown {
     fits: Option<bool>,
 }
 
-impl Shown {
+impl Known {
     fn of(certificate: MemberCertificate, fits: Option<bool>) -> Self {
         let date = Some(certificate.check_in_date(OffsetDateTime::now_utc()));
         Self { algorithm: certificate.algorithm(), date, certificate: Some(certificate), fits }
@@ -71,16 +88,17 @@ impl Shown {
         }
     }
 
-    fn json(&self) -> Value {
+    fn shown(&self) -> Shown {
         let certificate = self.certificate.as_ref();
-        json!({
-            "member_id": certificate.map(MemberCertificate::member_id),
-            "algorithm": self.algorithm, "curve": self.algorithm.curve(),
-            "not_before": certificate.map(|c| rfc3339(c.not_before())),
-            "not_after": certificate.map(|c| rfc3339(c.not_after())),
-            "in_date": self.date.as_ref().map(Result::is_ok),
-            "key_fits_certificate": self.fits,
-        })
+        Shown {
+            member_id: certificate.map(MemberCertificate::member_id),
+            algorithm: self.algorithm,
+            curve: self.algorithm.curve(),
+            not_before: certificate.map(|c| rfc3339(c.not_before())),
+            not_after: certificate.map(|c| rfc3339(c.not_after())),
+            in_date: self.date.as_ref().map(Result::is_ok),
+            key_fits_certificate: self.fits,
+        }
     }
 
     fn text(&self) -> String {

@@ -27,6 +27,8 @@ mod prepare;
 mod proposal;
 mod sandbox;
 mod service;
+#[cfg(test)]
+mod shapes;
 mod shell;
 mod sign;
 mod submit;

@@ -80,17 +80,20 @@ impl Show {
 
 /// The result as it is printed.
 #[derive(Serialize)]
-struct Shown<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Shown<'a> {
     policies: Vec<ShownPolicy<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     images: Option<&'a [Image]>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<crate::cli::shapes::Verdict>"))]
     verdict: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     checks: Option<&'a Checks>,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ShownPolicy<'a> {
     name: Option<&'a str>,
     host_data: HostData,

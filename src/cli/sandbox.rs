@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::common::Context;
 use super::error::{CliError, Kind};
@@ -14,6 +14,7 @@ use ccf_gov::constitution::OURS;
 use ccf_gov::cose::MemberCertificate;
 use ccf_gov::digest::HostData;
 use ccf_gov::files::{self, Access};
+use ccf_gov::id::NodeId;
 use ccf_gov::sandbox::{self, Member, NodeCode, Options, Sandbox, SandboxError};
 
 /// A CCF service in this process, for tests and rehearsals
@@ -82,6 +83,23 @@ struct Serve {
     redirect: bool,
 }
 
+/// The result as it is printed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Serving<'a> {
+    nodes: Vec<ServingNode<'a>>,
+    /// The file with it.
+    service_certificate: &'a Path,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ServingNode<'a> {
+    node_id: NodeId,
+    url: &'a str,
+    primary: bool,
+}
+
 impl Serve {
     async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let folder = tempfile::tempdir().map_err(|e| CliError::failed("cannot make a temporary folder", e))?;
@@ -94,9 +112,9 @@ impl Serve {
         files::write(&certificate, sandbox.service_certificate().as_bytes(), Access::Shared, true)?;
         let nodes = sandbox.nodes();
         let primary = sandbox.primary();
-        let list: Vec<Value> =
-            nodes.iter().map(|n| json!({"node_id": n.id, "url": n.url, "primary": Some(n.id) == primary})).collect();
-        context.output.result(&json!({"nodes": list, "service_certificate": certificate}), || {
+        let list = nodes.iter().map(|n| ServingNode { node_id: n.id, url: &n.url, primary: Some(n.id) == primary });
+        let result = Serving { nodes: list.collect(), service_certificate: &certificate };
+        context.output.result(&result, || {
             let mut text = String::new();
             for node in &nodes {
                 let role = if Some(node.id) == primary { "  primary" } else { "" };
@@ -168,7 +186,7 @@ fn members(folder: &Path) -> Result<Vec<Member>, CliError> {
             .map_err(|e| CliError::new(Kind::Usage, format!("{} is no member certificate", path.display()), e))?;
         let key = folder.join(format!("{name}_enc_pubk.pem"));
         let encryption_key = if key.exists() { Some(files::read_text(&key, 1 << 20)?) } else { None };
-        Ok(Member { certificate, encryption_key, data: Value::Null })
+        Ok(Member { certificate, encryption_key, data: serde_json::Value::Null })
     };
     names.iter().map(member).collect()
 }

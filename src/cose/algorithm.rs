@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 
 /// An ECDSA algorithm of RFC 9053, section 2.1. It follows from the key's curve, and brings its own hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub enum Algorithm {
     /// P-256 with SHA-256, COSE −7.
     ES256,

@@ -9,6 +9,7 @@ use time::format_description::well_known::{Iso8601, Rfc3339};
 
 /// Seconds since the epoch, at most 9 999 999 999: what CCF's `ccf.gov.msg.created_at` can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct CreatedAt(u64);
 
 /// A time that cannot be a `created_at`.

@@ -11,6 +11,7 @@ use crate::id::{MemberId, ProposalId};
 
 /// The kinds of governance request: the protected header's `ccf.gov.msg.type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MessageType {
     /// A new proposal.

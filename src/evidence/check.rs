@@ -6,6 +6,7 @@ use serde::Serialize;
 
 /// How one check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// It holds.
@@ -31,6 +32,7 @@ impl fmt::Display for Verdict {
 
 /// One rule, and whether the evidence keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct Check {
     /// The rule's name: kebab-case, the same in every version, for example `report-signature`.
     pub name: &'static str,
@@ -42,6 +44,7 @@ pub struct Check {
 
 /// Every rule that was looked at, in the order in which it was.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct Checks(Vec<Check>);
 

@@ -27,6 +27,7 @@ pub struct Ballot {
 
 /// What a ballot does, as far as its text tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// It votes yes, whatever the proposal is.

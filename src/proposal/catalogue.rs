@@ -13,6 +13,7 @@ use super::parameter::Parameter;
 
 /// An action: what it does, what it takes, and an example.
 #[derive(Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Template {
     /// The action's name.
@@ -42,6 +43,7 @@ pub struct Template {
 
 /// What nodes run on.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Platform {
     /// Intel SGX enclaves, up to CCF 5.

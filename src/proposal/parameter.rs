@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// One argument of an action.
 #[derive(Debug, Deserialize, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct Parameter {
     /// Its name.
     pub name: String,
@@ -27,6 +28,7 @@ pub struct Parameter {
 
 /// What values a parameter takes.
 #[derive(Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Kind {
     /// Text.
@@ -102,6 +104,7 @@ impl Kind {
 
 /// Where a value that was not given comes from.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Default {
     /// This moment.

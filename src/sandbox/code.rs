@@ -13,6 +13,7 @@ pub const VIRTUAL_MEASUREMENT: &str = "Insecure hard-coded virtual measurement v
 
 /// The code that a node is started with: what a real node's hardware would attest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 #[serde(tag = "platform", rename_all = "lowercase", deny_unknown_fields)]
 pub enum NodeCode {
     /// No hardware: a JSON text that anybody can write.
@@ -42,6 +43,7 @@ pub enum NodeCode {
 
 /// What an endorsement of a utility VM says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct UvmEndorsement {
     /// The signer's did:x509.

@@ -13,6 +13,7 @@ use crate::id::TransactionId;
 
 /// `GET /gov/service/transactions/{transactionId}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub enum TransactionStatus {
     /// The node does not know it: not there yet, or lost.
     Unknown,

@@ -28,7 +28,8 @@ struct EncryptionKey {
 }
 
 /// The files that [`NewKeys::write`] wrote.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct KeyFiles {
     /// `NAME_privk.pem`, 0600: the private key, PKCS#8.
     pub private_key: PathBuf,

@@ -10,6 +10,7 @@ use crate::service::{JoinPolicy, Node};
 
 /// Code of the virtual platform.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct Code {
     /// SHA-256 of the node's executable.
     pub host_data: HostData,

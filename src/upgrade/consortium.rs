@@ -28,6 +28,7 @@ pub struct Consortium {
 
 /// A proposal that was accepted.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct Passed {
     /// Its id.
     pub proposal_id: ProposalId,

@@ -13,6 +13,7 @@ const SILENT_MS: u64 = 1000;
 
 /// n trusted nodes, of which a majority commits, so that f may fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct Quorum {
     /// Trusted nodes.
     pub n: usize,

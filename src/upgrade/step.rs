@@ -11,6 +11,7 @@ use crate::service::NodeStatus;
 
 /// The phases of an upgrade, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// The service as it was.
@@ -48,6 +49,7 @@ impl fmt::Display for Phase {
 
 /// One node, as a step left it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct NodeLine {
     /// Its id.
     pub node_id: NodeId,
@@ -65,6 +67,7 @@ pub struct NodeLine {
 
 /// One step of a walk: what was done, by whom, and how the service stands after it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct Step {
     /// Its phase.
     pub phase: Phase,

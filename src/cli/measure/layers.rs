@@ -4,13 +4,14 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
 use crate::cli::images;
 use ccf_gov::evidence::hash;
+use ccf_gov::evidence::layers::image::Image;
 use ccf_gov::evidence::layers::{self, Layer};
 use ccf_gov::files;
 
@@ -32,6 +33,24 @@ pub struct Layers {
     files: Vec<PathBuf>,
 }
 
+/// The result as it is printed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Measured {
+    /// Those in archives of images.
+    images: Vec<InFile<Image>>,
+    /// The files that are single layers.
+    layers: Vec<InFile<Layer>>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct InFile<T> {
+    file: String,
+    #[serde(flatten)]
+    of: T,
+}
+
 impl Layers {
     pub fn run(self, context: &Context) -> Result<Exit, CliError> {
         let (mut images, mut layers, mut text) = (Vec::new(), Vec::new(), String::new());
@@ -40,16 +59,16 @@ impl Layers {
             match if path == Path::new("-") { None } else { images::open(path)? } {
                 Some(found) => {
                     text.extend(found.iter().map(images::show));
-                    images.extend(found.iter().map(|image| with_file(&name, json!(image))));
+                    images.extend(found.into_iter().map(|of| InFile { file: name.to_string(), of }));
                 }
                 None => {
                     let layer = measure(path)?;
                     text += &format!("{}  {name}\n", layer.hash);
-                    layers.push(with_file(&name, json!(layer)));
+                    layers.push(InFile { file: name.into_owned(), of: layer });
                 }
             }
         }
-        context.output.result(&json!({"images": images, "layers": layers}), || text)?;
+        context.output.result(&Measured { images, layers }, || text)?;
         Ok(Exit::Done)
     }
 }
@@ -72,11 +91,4 @@ fn measure(path: &Path) -> Result<Layer, CliError> {
             .hint("give it uncompressed, as a file"));
     }
     Ok(layer)
-}
-
-fn with_file(name: &str, mut value: Value) -> Value {
-    if let Some(members) = value.as_object_mut() {
-        members.shift_insert(0, "file".into(), name.into());
-    }
-    value
 }

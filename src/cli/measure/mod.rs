@@ -1,11 +1,11 @@
 //! `measure`: the values to register, computed from artefacts.
 
 mod launch;
-mod layers;
+pub mod layers;
 mod register;
-mod sgx;
+pub mod sgx;
 mod snp;
-mod virt;
+pub mod virt;
 
 use clap::{Args, Subcommand};
 

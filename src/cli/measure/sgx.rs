@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
 use super::register::{Register, Registration};
 use super::table;
@@ -11,8 +11,11 @@ use crate::cli::checks;
 use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
+use ccf_gov::digest::{MrEnclave, MrSigner};
+use ccf_gov::evidence::check::Checks;
 use ccf_gov::evidence::sgx::artefact::{Artefact, MAX_FILE};
 use ccf_gov::files;
+use ccf_gov::proposal::catalogue::Platform;
 
 /// MRENCLAVE, signer and version of an enclave, recomputed from its file.
 #[derive(Args)]
@@ -28,6 +31,31 @@ pub struct Sgx {
     register: Register,
 }
 
+/// The result as it is printed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Measured<'a> {
+    platform: Platform,
+    /// What kind of file it is, in words.
+    kind: &'static str,
+    mrenclave: MrEnclave,
+    /// What the signature is about; null, as the next six, where there is none.
+    sigstruct_mrenclave: Option<MrEnclave>,
+    mrsigner: Option<MrSigner>,
+    isvprodid: Option<u16>,
+    isvsvn: Option<u16>,
+    /// 16 hexadecimal digits.
+    attributes: Option<String>,
+    attributes_mask: Option<String>,
+    /// YYYY-MM-DD.
+    signed_on: Option<&'a str>,
+    /// Whether the enclave may run in debug mode; null where that cannot be known.
+    debug: Option<bool>,
+    #[cfg_attr(test, schemars(with = "crate::cli::shapes::Verdict"))]
+    verdict: &'static str,
+    checks: &'a Checks,
+}
+
 impl Sgx {
     pub fn run(self, context: &Context) -> Result<Exit, CliError> {
         let bytes = files::read(&self.file, MAX_FILE)?;
@@ -36,21 +64,21 @@ impl Sgx {
         // An enclave that its host may debug is one to deregister.
         let checks = if self.register.remove { found.checks.clone().excusing("debug") } else { found.checks.clone() };
         let signed = found.sigstruct.as_ref();
-        let result = json!({
-            "platform": "sgx",
-            "kind": found.kind,
-            "mrenclave": found.mrenclave,
-            "sigstruct_mrenclave": signed.map(|s| s.mrenclave),
-            "mrsigner": signed.map(|s| s.mrsigner),
-            "isvprodid": signed.map(|s| s.isvprodid),
-            "isvsvn": signed.map(|s| s.isvsvn),
-            "attributes": signed.map(|s| format!("{:016x}", s.attributes)),
-            "attributes_mask": signed.map(|s| format!("{:016x}", s.attributes_mask)),
-            "signed_on": signed.map(|s| &s.date),
-            "debug": found.debug,
-            "verdict": checks.verdict(),
-            "checks": checks,
-        });
+        let result = Measured {
+            platform: Platform::Sgx,
+            kind: found.kind,
+            mrenclave: found.mrenclave,
+            sigstruct_mrenclave: signed.map(|s| s.mrenclave),
+            mrsigner: signed.map(|s| s.mrsigner),
+            isvprodid: signed.map(|s| s.isvprodid),
+            isvsvn: signed.map(|s| s.isvsvn),
+            attributes: signed.map(|s| format!("{:016x}", s.attributes)),
+            attributes_mask: signed.map(|s| format!("{:016x}", s.attributes_mask)),
+            signed_on: signed.map(|s| s.date.as_str()),
+            debug: found.debug,
+            verdict: checks.verdict(),
+            checks: &checks,
+        };
         let show = || {
             let mut rows = vec![("platform", "sgx".into()), ("file", found.kind.into())];
             rows.push(("mrenclave", found.mrenclave.to_string()));

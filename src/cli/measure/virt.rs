@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
 use super::register::{Register, Registration};
 use super::table;
@@ -13,6 +13,7 @@ use crate::cli::exit::Exit;
 use ccf_gov::digest::HostData;
 use ccf_gov::evidence::{hash, virt};
 use ccf_gov::files;
+use ccf_gov::proposal::catalogue::Platform;
 
 /// The host data and measurement of nodes that run an executable on the virtual platform.
 #[derive(Args)]
@@ -27,6 +28,15 @@ pub struct Virtual {
     register: Register,
 }
 
+/// The result as it is printed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Measured {
+    platform: Platform,
+    host_data: HostData,
+    measurement: &'static str,
+}
+
 impl Virtual {
     pub fn run(self, context: &Context) -> Result<Exit, CliError> {
         let digest = hash::sha256_file(&self.file)
@@ -35,7 +45,7 @@ impl Virtual {
             return Err(CliError::usage(format!("{} is empty: no node runs it", files::shown(&self.file))));
         }
         let host_data = HostData(digest);
-        let result = json!({"platform": "virtual", "host_data": host_data, "measurement": virt::MEASUREMENT});
+        let result = Measured { platform: Platform::Virtual, host_data, measurement: virt::MEASUREMENT };
         let show = || {
             table(&[
                 ("platform", "virtual".into()),

@@ -6,7 +6,7 @@ mod merge;
 mod new;
 mod show;
 mod submit;
-mod templates;
+pub mod templates;
 mod wait;
 mod withdraw;
 

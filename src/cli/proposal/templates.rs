@@ -1,7 +1,7 @@
 //! `proposal templates`: what can be proposed.
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
 use super::super::common::Context;
 use super::super::error::CliError;
@@ -23,15 +23,22 @@ pub struct Templates {
     name: Option<String>,
 }
 
+/// The result as it is printed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Listed {
+    templates: Vec<&'static Template>,
+}
+
 impl Templates {
     pub fn run(self, context: &Context) -> Result<Exit, CliError> {
         let Some(name) = self.name else {
             let all = catalogue::all();
-            context.output.result(&json!({ "templates": all }), || overview(all))?;
+            context.output.result(&Listed { templates: all.iter().collect() }, || overview(all))?;
             return Ok(Exit::Done);
         };
         let template = catalogue::get(&name).map_err(|e| CliError::usage(e).hint(super::LIST))?;
-        context.output.result(&json!({ "templates": [template] }), || details(template))?;
+        context.output.result(&Listed { templates: vec![template] }, || details(template))?;
         Ok(Exit::Done)
     }
 }

@@ -1,6 +1,6 @@
 //! `upgrade`: one file per command.
 
-mod rehearse;
+pub mod rehearse;
 
 use clap::{Args, Subcommand};
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
@@ -13,7 +13,8 @@ use ccf_gov::cose::MemberCertificate;
 use ccf_gov::files;
 use ccf_gov::id::MemberId;
 use ccf_gov::signer::Signer;
-use ccf_gov::upgrade::{Passed, Rehearsal, Signing, Step, UpgradeError, example_signers, rehearse};
+use ccf_gov::upgrade::quorum::Quorum;
+use ccf_gov::upgrade::{NodeLine, Passed, Rehearsal, Signing, Step, UpgradeError, example_signers, rehearse};
 
 /// Walk a whole code upgrade on the embedded sandbox
 ///
@@ -42,6 +43,20 @@ pub struct Rehearse {
     prepare_and_finish: bool,
 }
 
+/// The result as it is printed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Rehearsed<'a> {
+    steps: &'a [Step],
+    /// Their ids, the proposer first.
+    members: &'a [MemberId],
+    /// As the last step left them.
+    nodes: &'a [NodeLine],
+    #[serde(flatten)]
+    quorum: Quorum,
+    done: bool,
+}
+
 impl Rehearse {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let signers = self.signers(context).await?;
@@ -60,15 +75,8 @@ impl Rehearse {
         let rehearsal = Rehearsal { signers, signing, progress: Some(progress) };
         let steps = rehearse(rehearsal, &mut report).await.map_err(failed)?;
         let last = steps.last();
-        let json = json!({
-            "steps": steps,
-            "members": members,
-            "nodes": last.map(|s| &s.nodes),
-            "n": last.map(|s| s.quorum.n),
-            "majority": last.map(|s| s.quorum.majority),
-            "f": last.map(|s| s.quorum.f),
-            "done": true,
-        });
+        let (nodes, quorum) = last.map_or((&[][..], Quorum::of(0)), |s| (&s.nodes, s.quorum));
+        let json = Rehearsed { steps: &steps, members: &members, nodes, quorum, done: true };
         let text = "Every step did what it claims: only the new code runs, and only the new code is let in.";
         context.output.result(&json, || text.into())?;
         Ok(Exit::Done)

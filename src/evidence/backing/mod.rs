@@ -94,6 +94,7 @@ pub struct Evidence {
 
 /// A value that the proposal registers or removes.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct Registered {
     /// The action.
     pub action: String,

@@ -36,6 +36,7 @@ hex_bytes! {
 
 /// What a layer's archive is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct Layer {
     /// What a security policy lists.
     pub hash: LayerHash,

@@ -49,6 +49,7 @@ const MEMBERS: [&str; 16] = [
 
 /// What every container may have beside its own rules.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct PlatformRules {
     /// Environment rules.
     pub environment: Vec<EnvironmentRule>,
@@ -58,6 +59,7 @@ pub struct PlatformRules {
 
 /// A container that may run.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct Container {
     /// Its name, where the policy gives one.
     pub name: Option<String>,
@@ -94,6 +96,7 @@ pub struct Container {
 
 /// A mount that a container may have.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct Mount {
     /// Where it comes from, a regular expression.
     pub source: String,

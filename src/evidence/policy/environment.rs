@@ -8,6 +8,7 @@ use super::rego::Term;
 
 /// A rule about environment variables.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct EnvironmentRule {
     /// `NAME=value`, or a regular expression of it.
     pub pattern: String,

@@ -14,6 +14,7 @@ const PUBLIC_PURPOSES: &str = "1.3.6.1.5.5.7.3.";
 
 /// A fragment: whoever its issuer is, may add what it includes.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct Fragment {
     /// A did:x509.
     pub issuer: Option<String>,

@@ -62,6 +62,7 @@ const CONTAINER_RULES: [&str; 5] = ["create_container", "mount_device", "mount_o
 
 /// What a policy admits.
 #[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct Review {
     /// The package: `policy`, unless this is a fragment or something else.
     pub package: Option<String>,
@@ -100,6 +101,7 @@ pub struct Review {
 
 /// A statement that was not understood.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct Remark {
     /// The line, from 1.
     pub line: usize,

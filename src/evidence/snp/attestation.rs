@@ -52,6 +52,7 @@ pub struct Expected {
 
 /// What a report says, for people and for JSON output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct Values {
     /// The report's version.
     pub report_version: u32,

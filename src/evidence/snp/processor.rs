@@ -8,6 +8,7 @@ use crate::digest::{HexError, parse_hex};
 
 /// An AMD EPYC generation that attests with SEV-SNP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub enum Product {
     /// Family 19h, models 00h–0Fh (Zen 3).
     Milan,

@@ -68,6 +68,7 @@ impl fmt::Debug for TcbVersion {
 
 /// The components of a TCB version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct Tcb {
     /// Firmware of the management controller; on Turin only.
     #[serde(skip_serializing_if = "Option::is_none")]

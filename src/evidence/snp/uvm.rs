@@ -53,6 +53,7 @@ pub enum UvmError {
 
 /// The two ways in which an endorsement is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Form {
     /// Issuer and feed as text headers, the measurement in JSON.

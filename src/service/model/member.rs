@@ -28,6 +28,7 @@ pub struct Member {
 
 /// Whether a member can propose and vote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub enum MemberStatus {
     /// Proposed and accepted, but has not acknowledged the service's state yet.
     Accepted,

@@ -10,6 +10,7 @@ use crate::id::NodeId;
 
 /// A node's standing in the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub enum NodeStatus {
     /// Joined, its code admitted; members have not trusted it yet.
     Pending,

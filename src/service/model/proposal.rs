@@ -42,6 +42,7 @@ pub struct VoteFailure {
 
 /// Where a proposal stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub enum ProposalState {
     /// Ballots are taken.
     Open,

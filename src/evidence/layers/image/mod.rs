@@ -21,6 +21,7 @@ const MAX_LAYERS: usize = 512;
 
 /// An image for Linux, its digests checked: configuration and manifest by their names, each layer by its digest and `diff_id`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct Image {
     /// The names under which it was saved; there may be none.
     pub names: Vec<String>,

@@ -13,6 +13,7 @@ const MAX_DETAIL: usize = 8000;
 
 /// Something that a person should look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct Warning {
     /// The warning's name, the same in every version.
     pub name: &'static str,
