@@ -13,13 +13,14 @@
 //! - [`upgrade`]: the walk of a code upgrade.
 //! - [`sandbox`]: a whole service in this process.
 //!
-//! The vocabulary they share lies beside them: [`id`], [`digest`], [`json`], [`text`] and [`files`].
+//! The vocabulary they share lies beside them: [`id`], [`digest`], [`json`], [`text`], [`files`] and [`ccf_version`].
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod cbor;
+pub mod ccf_version;
 pub mod digest;
 pub mod files;
 pub mod id;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::ccf_version::CcfVersion;
+
 /// How one check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
@@ -83,6 +85,14 @@ impl Checks {
     pub fn require(&mut self, name: &'static str, holds: bool, detail: impl Into<String>) -> bool {
         self.push(name, if holds { Verdict::Pass } else { Verdict::Fail }, detail);
         holds
+    }
+
+    /// Adds `ccf-version` if `ccf` is newer than the table of versions: a warning for a patch release, whose nodes run
+    /// together with known ones; for anything newer, the verdict stays open.
+    pub fn known_version(&mut self, ccf: Option<CcfVersion>) {
+        let Some((ccf, doubt)) = ccf.and_then(|ccf| Some((ccf, ccf.newer_than_known()?))) else { return };
+        let verdict = if ccf.is_patch_of_known() { Verdict::Warn } else { Verdict::Incomplete };
+        self.push("ccf-version", verdict, format!("{doubt}: what it has changed is not checked"));
     }
 
     /// Adds every check of `other` after these.

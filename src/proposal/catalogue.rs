@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::Action;
 use super::parameter::Parameter;
+use crate::ccf_version::Feature;
 
 /// An action: what it does, what it takes, and an example.
 #[derive(Debug, Deserialize, Serialize)]
@@ -24,11 +25,14 @@ pub struct Template {
     /// The platform that it concerns, if it is not every one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub platform: Option<Platform>,
+    /// What of CCF it came and went with; without one, every version has it.
+    #[serde(skip_serializing)]
+    pub feature: Option<Feature>,
     /// The first version of CCF that has it; without one, CCF 4 has it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
     /// The first version of CCF that no longer has it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub removed: Option<String>,
     /// Whether every other open proposal is dropped when it is applied.
     #[serde(default)]
@@ -185,10 +189,19 @@ const SOURCES: &[(&str, &str)] = embedded! {
 };
 
 /// A template that does not parse is left out; a test proves that none is.
-static CATALOGUE: LazyLock<Vec<Template>> = LazyLock::new(|| {
-    let read = |&(name, text): &(&'static str, &str)| Some(Template { name, ..toml::from_str(text).ok()? });
-    SOURCES.iter().filter_map(read).collect()
-});
+static CATALOGUE: LazyLock<Vec<Template>> =
+    LazyLock::new(|| SOURCES.iter().filter_map(|(name, text)| read(name, text).ok()).collect());
+
+fn read(name: &'static str, text: &str) -> Result<Template, toml::de::Error> {
+    let mut template = Template { name, ..toml::from_str(text)? };
+    template.since = template.feature.and_then(Feature::since);
+    template.removed = template.feature.and_then(Feature::removed);
+    for parameter in &mut template.parameters {
+        parameter.since = parameter.feature.and_then(Feature::since);
+        parameter.removed = parameter.feature.and_then(Feature::removed);
+    }
+    Ok(template)
+}
 
 #[cfg(test)]
 mod tests {
@@ -197,7 +210,7 @@ mod tests {
     #[test]
     fn every_template_reads_and_the_folder_and_the_catalogue_agree() {
         for (name, text) in SOURCES {
-            toml::from_str::<Template>(text).unwrap_or_else(|e| panic!("{name}: {e}"));
+            read(name, text).unwrap_or_else(|e| panic!("{name}: {e}"));
         }
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/templates/proposals");
         let names = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap());

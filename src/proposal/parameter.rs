@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ccf_version::Feature;
+
 /// One argument of an action.
 #[derive(Debug, Deserialize, Serialize)]
 #[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
@@ -16,11 +18,14 @@ pub struct Parameter {
     /// What it is when it is not given to `proposal new`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<Default>,
+    /// What of CCF it came and went with, if not with the action.
+    #[serde(skip_serializing)]
+    pub feature: Option<Feature>,
     /// The first version of CCF that has it, if later than the action.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
     /// The first version of CCF that no longer has it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub removed: Option<String>,
     /// What it means.
     pub description: String,

@@ -9,7 +9,7 @@ use super::super::checks;
 use super::super::common::Context;
 use super::super::error::CliError;
 use super::super::exit::Exit;
-use ccf_gov::evidence::snp::version::CcfVersion;
+use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::files;
 use ccf_gov::proposal::{MAX_PROPOSAL, lint};
 

@@ -11,11 +11,11 @@ use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
 use crate::cli::measure::table;
+use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::digest::{HostData, MrSigner};
 use ccf_gov::evidence::check::Verdict;
 use ccf_gov::evidence::node::{self, Expected, Trust};
 use ccf_gov::evidence::snp::tcb::TcbVersion;
-use ccf_gov::evidence::snp::version::CcfVersion;
 use ccf_gov::files;
 use ccf_gov::id::NodeId;
 

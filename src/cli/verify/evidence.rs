@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 
 use crate::cli::error::{CliError, Kind as ErrorKind};
 use crate::cli::measure::LaunchArgs;
+use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::digest::{HostData, sha256};
 use ccf_gov::evidence::backing::{Evidence, Kind};
 use ccf_gov::evidence::check::{Checks, Verdict};
@@ -19,7 +20,6 @@ use ccf_gov::evidence::sgx::enclave::Enclave;
 use ccf_gov::evidence::sgx::sigstruct;
 use ccf_gov::evidence::snp::launch::igvm;
 use ccf_gov::evidence::snp::report::Report;
-use ccf_gov::evidence::snp::version::CcfVersion;
 use ccf_gov::files;
 
 /// Larger files that are no ELF are taken for what nodes run.

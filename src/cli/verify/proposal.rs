@@ -11,8 +11,8 @@ use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
 use crate::cli::measure::LaunchArgs;
+use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::evidence::backing;
-use ccf_gov::evidence::snp::version::CcfVersion;
 use ccf_gov::files;
 use ccf_gov::service::JoinPolicy;
 

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
+use ccf_gov::ccf_version::{CcfVersion, SvnOrder};
 use ccf_gov::evidence::check::Checks;
 use ccf_gov::evidence::snp::minimum_tcb::MinimumTcb;
 use ccf_gov::evidence::snp::processor::{Cpuid, Product};
 use ccf_gov::evidence::snp::tcb::TcbVersion;
-use ccf_gov::evidence::snp::version::{CcfVersion, SvnOrder};
 use ccf_gov::proposal::{Action, Proposal};
 use ccf_gov::service::JoinPolicy;
 

@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::{Evidence, Kind, Registered};
+use crate::ccf_version::{Answer, CcfVersion};
 use crate::digest::{HexError, HostData, sha256};
 use crate::evidence::check::{Checks, Verdict};
-use crate::evidence::snp::version::CcfVersion;
 use crate::proposal::merge::conflicts;
 use crate::proposal::{Action, Proposal, catalogue};
 
@@ -114,11 +114,14 @@ impl<'a> Comparison<'a> {
 
     /// A registration that this version of CCF has no action for.
     fn known_to_service(&mut self, name: &str) {
-        let since = catalogue::find(name).and_then(|template| template.since.as_deref());
-        if let Some((since, ccf)) = since.zip(self.ccf)
-            && !ccf.is_since(since)
-        {
-            self.checks.fail("platform", format!("CCF {ccf} has no action {name}, which came with {since}"));
+        let feature = catalogue::find(name).and_then(|template| template.feature);
+        let Some((feature, ccf)) = feature.zip(self.ccf) else { return };
+        match ccf.has(feature) {
+            Answer::Yes => {}
+            Answer::No => {
+                self.checks.fail("platform", format!("CCF {ccf} has no action {name}, which {}", feature.absence(ccf)));
+            }
+            Answer::Unknown(doubt) => self.checks.warn("platform", format!("{name} may not be there: {doubt}")),
         }
     }
 

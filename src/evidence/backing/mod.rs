@@ -16,7 +16,7 @@ use super::sgx::artefact::Artefact;
 use super::snp::launch::igvm::IgvmMeasurement;
 use super::snp::report::Report;
 use super::snp::uvm::UvmEndorsement;
-use super::snp::version::CcfVersion;
+use crate::ccf_version::CcfVersion;
 use crate::digest::{HostData, SnpMeasurement};
 use crate::evidence::snp::host_data::Digests;
 use crate::proposal::{Action, Proposal};
@@ -109,6 +109,7 @@ pub struct Registered {
 /// `ccf` is the version of the service, where it is known. Passes only if every value is backed and none dangerous.
 pub fn verify(proposal: &Proposal, evidence: &[Evidence], ccf: Option<CcfVersion>) -> (Checks, Vec<Registered>) {
     let mut review = Comparison::new(evidence, ccf);
+    review.checks.known_version(ccf);
     let judged = judge(evidence);
     let adds_code = proposal.actions().iter().any(|action| action.name == "add_node_code");
     // An enclave that its host may debug is one to deregister.

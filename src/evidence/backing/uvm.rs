@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::comparison::Comparison;
 use super::{Evidence, Kind};
+use crate::ccf_version::{CcfVersion, SvnOrder};
 use crate::evidence::snp::did_x509;
 use crate::evidence::snp::uvm::{KNOWN_ISSUERS, UvmEndorsement};
-use crate::evidence::snp::version::{CcfVersion, SvnOrder};
 use crate::proposal::Action;
 
 impl Comparison<'_> {

@@ -1,10 +1,10 @@
 //! What an attestation is expected to say.
 
+use crate::ccf_version::CcfVersion;
 use crate::digest::{HostData, MrSigner};
 use crate::evidence::check::Checks;
 use crate::evidence::snp::join_policy::JoinPolicy;
 use crate::evidence::snp::tcb::TcbVersion;
-use crate::evidence::snp::version::CcfVersion;
 use crate::id::NodeId;
 
 /// What the attestation should say; what is absent is not compared.

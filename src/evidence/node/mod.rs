@@ -24,6 +24,7 @@ use super::snp::roots::Roots;
 use super::snp::tcb::TcbVersion;
 use super::snp::uvm::UvmEndorsement;
 use super::virt;
+use crate::ccf_version::Feature;
 use crate::digest::{HostData, MrEnclave, SnpMeasurement};
 use crate::id::NodeId;
 
@@ -182,6 +183,7 @@ impl Attestation {
             }
             _ => Err(NodeError::Incomplete("the files are of several platforms; give those of one node only")),
         }?;
+        outcome.checks.known_version(expected.ccf);
         // By its format a service chooses the rules that a quote must keep.
         let format = match outcome.platform {
             "snp" => "AMD_SEV_SNP_v1",
@@ -243,7 +245,7 @@ impl Attestation {
         };
         let mut checks = sgx::verify(&evidence, self.sgx_endorsements.as_deref(), &wanted, &trust.intel);
         match expected.ccf {
-            Some(ccf) if ccf.has_sgx() => {}
+            Some(ccf) if ccf.has(Feature::SgxNodes).is_yes() => {}
             Some(ccf) => checks.fail("platform", format!("CCF {ccf} has no SGX nodes: 5 was the last to have them")),
             None => checks.warn("platform", "SGX nodes exist up to CCF 5 only"),
         }

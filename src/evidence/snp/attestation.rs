@@ -12,7 +12,7 @@ use super::roots::Roots;
 use super::tcb::{Tcb, TcbVersion};
 use super::uvm::UvmEndorsement;
 use super::vcek::Vcek;
-use super::version::{Acceptance, CcfVersion};
+use crate::ccf_version::{Answer, CcfVersion};
 use crate::digest::{HostData, SnpMeasurement};
 use crate::evidence::check::Checks;
 use crate::evidence::revocation::RevocationList;
@@ -122,9 +122,9 @@ fn check_version(report: &Report, ccf: Option<CcfVersion>, checks: &mut Checks) 
         None => ("CCF since 6.0.12".to_owned(), CcfVersion::new(7, 0, 0)),
     };
     match newest.accepts_report(version) {
-        Acceptance::Accepted => checks.pass("report-version", format!("version {version}, which {service} accepts")),
-        Acceptance::Refused => checks.fail("report-version", format!("version {version}, which {service} refuses")),
-        Acceptance::Unknown => checks.warn(
+        Answer::Yes => checks.pass("report-version", format!("version {version}, which {service} accepts")),
+        Answer::No => checks.fail("report-version", format!("version {version}, which {service} refuses")),
+        Answer::Unknown(_) => checks.warn(
             "report-version",
             format!("version {version}; which versions {service} accepts depends on its patch level"),
         ),

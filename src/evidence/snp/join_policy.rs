@@ -4,7 +4,7 @@ use super::minimum_tcb::{MinimumTcb, TcbError};
 use super::processor::{Cpuid, Product};
 use super::report::Report;
 use super::uvm::{TrustedUvm, UvmEndorsement};
-use super::version::{CcfVersion, SvnOrder};
+use crate::ccf_version::{CcfVersion, SvnOrder};
 use crate::digest::{HostData, SnpMeasurement};
 use crate::evidence::check::Checks;
 

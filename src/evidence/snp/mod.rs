@@ -14,7 +14,6 @@ pub mod roots;
 pub mod tcb;
 pub mod uvm;
 pub mod vcek;
-pub mod version;
 
 #[cfg(test)]
 #[path = "../../../tests/support/snp_lab.rs"]

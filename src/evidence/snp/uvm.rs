@@ -11,8 +11,8 @@ use time::format_description::well_known::Rfc3339;
 
 use super::did_x509;
 use super::host_data;
-use super::version::SvnOrder;
 use crate::cbor::{CborError, Value};
+use crate::ccf_version::SvnOrder;
 use crate::cose::sig_structure;
 use crate::digest::SnpMeasurement;
 use crate::evidence::certificate::{self, Scheme};

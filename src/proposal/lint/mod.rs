@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::catalogue::{self, Template};
 use super::{Action, Proposal, ProposalError};
+use crate::ccf_version::CcfVersion;
 use crate::evidence::check::{Checks, Verdict};
-use crate::evidence::snp::version::CcfVersion;
 
 /// What a rule looks at.
 struct Subject<'a> {

@@ -1,8 +1,8 @@
 //! Rules about which service could take the proposal.
 
 use super::{Finding, Subject};
+use crate::ccf_version::{Answer, CcfVersion, Doubt, Feature};
 use crate::evidence::check::Verdict::{Fail, Warn};
-use crate::evidence::snp::version::CcfVersion;
 use crate::proposal::catalogue::{self, Platform, nearest};
 
 /// Actions that CCF's own constitutions have.
@@ -18,41 +18,31 @@ pub fn known_actions(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 /// Actions and arguments that the service's version has.
 pub fn ccf_version(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let mut found = Vec::new();
+    if let Some(doubt) = subject.version.and_then(CcfVersion::newer_than_known) {
+        found.push((Warn, format!("{doubt}: what it has added or removed is not checked")));
+    }
     for (at, action, template) in subject.actions() {
         let Some(template) = template else { continue };
-        let whole = (String::new(), template.since.as_deref(), template.removed.as_deref());
+        let whole = (String::new(), template.feature);
         let given = template.parameters.iter().filter(|p| action.arg(&p.name).is_some());
-        let parts = given.map(|p| (format!(" {}", p.name), p.since.as_deref(), p.removed.as_deref()));
-        for (what, since, removed) in std::iter::once(whole).chain(parts) {
-            found.extend(
-                availability(subject.version, since, removed).map(|(v, text)| (v, format!("{at}:{what} {text}"))),
-            );
+        let parts = given.map(|p| (format!(" {}", p.name), p.feature));
+        for (what, feature) in std::iter::once(whole).chain(parts) {
+            let finding = feature.and_then(|feature| availability(subject.version, feature));
+            found.extend(finding.map(|(verdict, text)| (verdict, format!("{at}:{what} {text}"))));
         }
     }
     (subject.version.is_some() || !found.is_empty()).then_some(found)
 }
 
-fn availability(version: Option<CcfVersion>, since: Option<&str>, removed: Option<&str>) -> Option<Finding> {
-    match version {
-        Some(version) => {
-            let early = since.is_some_and(|since| version < parse(since));
-            let late = removed.is_some_and(|removed| version >= parse(removed));
-            let text = match (early, late) {
-                (true, _) => format!("came with CCF {}", since.unwrap_or_default()),
-                (_, true) => format!("was removed from CCF {}", removed.unwrap_or_default()),
-                _ => return None,
-            };
-            Some((Fail, format!("{text}, and the service runs {version}")))
-        }
-        None => removed.map(|removed| (Warn, format!("was removed from CCF {removed}"))),
+fn availability(version: Option<CcfVersion>, feature: Feature) -> Option<Finding> {
+    let Some(version) = version else {
+        return feature.removed().map(|removed| (Warn, format!("was removed from CCF ({removed})")));
+    };
+    match version.has(feature) {
+        Answer::Yes | Answer::Unknown(Doubt::Newer { .. }) => None,
+        Answer::No => Some((Fail, format!("{}, and the service runs {version}", feature.absence(version)))),
+        Answer::Unknown(doubt) => Some((Warn, format!("may not be there: {doubt}"))),
     }
-}
-
-/// A version of the catalogue: two or three numbers.
-fn parse(text: &str) -> CcfVersion {
-    let mut numbers = text.split('.').map(|n| n.parse().unwrap_or(0));
-    let mut next = || numbers.next().unwrap_or(0);
-    CcfVersion::new(next(), next(), next())
 }
 
 /// Registrations that prove nothing, or that no node can meet.

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Finding, Subject};
+use crate::ccf_version::SvnOrder;
 use crate::digest::{HostData, sha256};
 use crate::evidence::check::Verdict::{Fail, Incomplete, Warn};
 use crate::evidence::policy::review::Review;
@@ -12,7 +13,6 @@ use crate::evidence::snp::minimum_tcb::MinimumTcb;
 use crate::evidence::snp::processor::{Cpuid, Product};
 use crate::evidence::snp::tcb::{Tcb, TcbVersion};
 use crate::evidence::snp::uvm::KNOWN_ISSUERS;
-use crate::evidence::snp::version::SvnOrder;
 
 const ADD_HOST_DATA: &[&str] = &["add_snp_host_data"];
 const ADD_UVM: &[&str] = &["add_snp_uvm_endorsement"];
