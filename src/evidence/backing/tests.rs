@@ -37,6 +37,15 @@ fn uvm(svn: &str, valid: bool) -> Evidence {
 }
 
 #[test]
+fn a_version_newer_than_the_table_is_reported() {
+    let proposal = Proposal::of(Vec::new());
+    let checks = |version: &str| verify(&proposal, &[], Some(version.parse().unwrap())).0;
+    assert!(checks("7.0.25").get("ccf-version").is_none());
+    assert_eq!(checks("7.0.26").get("ccf-version").unwrap().verdict, Verdict::Warn);
+    assert_eq!(checks("8.0.0").get("ccf-version").unwrap().verdict, Verdict::Incomplete);
+}
+
+#[test]
 fn an_issuer_that_nobody_knows_backs_nothing_alone() {
     let mut item = uvm("101", true);
     let Kind::Uvm { uvm: endorsement, .. } = &mut item.kind else { unreachable!() };

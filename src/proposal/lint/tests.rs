@@ -282,6 +282,20 @@ fn platforms_and_versions_are_looked_at() {
     assert_eq!((at("6.0.8"), at("6.0.9")), (Verdict::Fail, Verdict::Pass));
     let acme = |version| says(&check("trigger_acme_refresh", json!({}), version), "ccf-version").0;
     assert_eq!((acme(None), acme(Some("6.0.0")), acme(Some("7.0.0"))), (Verdict::Warn, Verdict::Pass, Verdict::Fail));
+    let policy = |version| says(&check("remove_node_join_policy", json!({}), Some(version)), "ccf-version");
+    assert_eq!(policy("7.0.0-dev12").0, Verdict::Pass);
+    assert_eq!(
+        policy("7.0.0-dev11"),
+        (
+            Verdict::Fail,
+            "action 1 (remove_node_join_policy): came with CCF 7.0.0-dev12, and the service runs 7.0.0-dev11".into()
+        )
+    );
+    assert!(policy("7.0.0-dev11-3-gb1e55ed").1.contains("is a build on the way to 7.0.0-dev12"));
+    let (verdict, newer) = policy("7.0.26");
+    assert!(verdict == Verdict::Warn && newer.contains("newer than this tool knows (CCF 7.0.25)"), "{newer}");
+    let gone = says(&check("remove_node_code", json!({"code_id": "ab".repeat(32)}), Some("7.0.3")), "ccf-version");
+    assert!(gone.0 == Verdict::Warn && gone.1.contains("not known"), "{}", gone.1);
 }
 
 #[test]
