@@ -27,6 +27,7 @@ pub struct Template {
     pub platform: Option<Platform>,
     /// What of CCF it came and went with; without one, every version has it.
     #[serde(skip_serializing)]
+    #[cfg_attr(feature = "shapes", schemars(skip))]
     pub feature: Option<Feature>,
     /// The first version of CCF that has it; without one, CCF 4 has it.
     #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]

@@ -20,6 +20,7 @@ pub struct Parameter {
     pub default: Option<Default>,
     /// What of CCF it came and went with, if not with the action.
     #[serde(skip_serializing)]
+    #[cfg_attr(feature = "shapes", schemars(skip))]
     pub feature: Option<Feature>,
     /// The first version of CCF that has it, if later than the action.
     #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
