@@ -44,7 +44,7 @@ impl Finish {
         if self.request.is_none() {
             self.out.check_file(context)?;
         }
-        let requests = self.requests(context)?;
+        let requests = self.requests(context).await?;
         let signatures = Signatures::read(&self.signature)?;
         if signatures.len() != requests.len() {
             return Err(CliError::usage(format!(
@@ -74,14 +74,14 @@ impl Finish {
         Ok(Exit::Done)
     }
 
-    fn requests(&self, context: &Context) -> Result<Vec<SigningRequest>, CliError> {
+    async fn requests(&self, context: &Context) -> Result<Vec<SigningRequest>, CliError> {
         let Some(path) = &self.request else {
             if self.message.created_at.is_none() {
                 return Err(CliError::usage("there is neither a request nor a creation time").hint(
                     "name the file that prepare wrote, or repeat all options that prepare had, --created-at too",
                 ));
             }
-            return Ok(vec![SigningRequest::new(self.message.message()?, certificate(context)?)]);
+            return Ok(vec![SigningRequest::new(self.message.message(context).await?, certificate(context)?)]);
         };
         let requests = envelopes::read_requests(std::slice::from_ref(path))?;
         requests.iter().try_for_each(|request| in_date(request.certificate()))?;

@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use super::common::Context;
 use super::error::{CliError, Kind};
 use ccf_gov::cose::{CreatedAt, MAX_ENVELOPE, MemberCertificate, Message, MessageType};
 use ccf_gov::files;
@@ -19,7 +20,7 @@ pub struct MessageArgs {
     /// The content, from a file or - for standard input; nothing for withdrawal and state_digest
     #[arg(long, value_name = "FILE")]
     pub content: Option<PathBuf>,
-    /// The proposal that a ballot or withdrawal is about
+    /// The proposal that a ballot or withdrawal is about: its id; with a service, the first digits of it are enough
     #[arg(
         long,
         visible_alias = "ccf-gov-msg-proposal-id",
@@ -45,12 +46,14 @@ fn types() -> impl TypedValueParser<Value = MessageType> {
 
 impl MessageArgs {
     /// The request that they describe, checked.
-    pub fn message(&self) -> Result<Message, CliError> {
+    pub async fn message(&self, context: &Context) -> Result<Message, CliError> {
         let kind = self.kind.ok_or_else(|| {
             CliError::usage("there is no message type").hint("give --type proposal, ballot, withdrawal, ack, …")
         })?;
-        let proposal_id = self.proposal_id.as_deref().map(str::parse).transpose();
-        let proposal_id = proposal_id.map_err(|e| CliError::new(Kind::Usage, "the proposal id is not valid", e))?;
+        let proposal_id = match &self.proposal_id {
+            Some(given) => Some(context.proposal_anywhere(given).await?),
+            None => None,
+        };
         let created_at = match &self.created_at {
             Some(text) => text.parse(),
             None => CreatedAt::now(),
@@ -70,7 +73,7 @@ impl MessageArgs {
 }
 
 /// The certificate that `--cert` names, where there must be one; in date.
-pub fn certificate(context: &super::common::Context) -> Result<MemberCertificate, CliError> {
+pub fn certificate(context: &Context) -> Result<MemberCertificate, CliError> {
     let certificate = context.certificate()?.ok_or_else(|| {
         CliError::usage("there is no certificate").hint("give the member's certificate with --cert FILE")
     })?;

@@ -17,6 +17,7 @@ mod key;
 mod keys;
 mod keys_list;
 mod keys_show;
+mod meant;
 mod measure;
 mod member;
 mod message_args;

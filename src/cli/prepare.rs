@@ -33,7 +33,7 @@ pub struct Prepare {
 
 impl Prepare {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let request = SigningRequest::new(self.message.message()?, certificate(context)?);
+        let request = SigningRequest::new(self.message.message(context).await?, certificate(context)?);
         let access = envelopes::access(request.message());
         context.output.note(format!("To be signed:\n  {}", request.summary().join("\n  ")));
         let text = serde_json::to_string_pretty(&request.to_json())

@@ -44,7 +44,7 @@ impl Sign {
             return self.requests(context).await;
         }
         self.out.check_file(context)?;
-        let message = self.message.message()?;
+        let message = self.message.message(context).await?;
         let signer = context.signer().await?;
         let member = signer.certificate().member_id();
         context.consent(&[summary(&message, member, signer.algorithm())])?;

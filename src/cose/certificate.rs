@@ -16,6 +16,7 @@ pub struct MemberCertificate {
     member_id: MemberId,
     algorithm: Algorithm,
     public_key: Vec<u8>,
+    common_name: Option<String>,
     not_before: OffsetDateTime,
     not_after: OffsetDateTime,
 }
@@ -72,6 +73,7 @@ impl MemberCertificate {
         Ok(Self {
             algorithm,
             public_key: key.subject_public_key.data.to_vec(),
+            common_name: common_name(&certificate),
             not_before: validity.not_before.to_datetime(),
             not_after: validity.not_after.to_datetime(),
             member_id: MemberId::from_bytes(sha256(der)),
@@ -105,6 +107,13 @@ impl MemberCertificate {
             }
             _ => self.public_key == point,
         }
+    }
+
+    /// The subject's common name, if there is exactly one and it says anything.
+    ///
+    /// Whoever made the certificate chose it: unique is the member id alone.
+    pub fn common_name(&self) -> Option<&str> {
+        self.common_name.as_deref()
     }
 
     /// The certificate's DER.
@@ -149,4 +158,10 @@ impl MemberCertificate {
             .verify(message, signature.as_bytes())
             .map_err(|_| SignatureError::Invalid)
     }
+}
+
+fn common_name(certificate: &X509Certificate<'_>) -> Option<String> {
+    let mut names = certificate.subject().iter_common_name();
+    let name = names.next()?.as_str().ok()?.trim();
+    (names.next().is_none() && !name.is_empty()).then(|| name.to_owned())
 }

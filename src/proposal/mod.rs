@@ -6,6 +6,7 @@
 //! - [`merge`]: one proposal of several.
 //! - [`lint`]: what can be checked with nothing but the proposal.
 //! - [`summary`]: what a proposal says, for a person.
+//! - [`title`]: the same in a line.
 //! - [`ballot`]: votes, as scripts.
 //!
 //! ```
@@ -28,7 +29,9 @@ pub mod parameter;
 pub mod pem_text;
 mod summary;
 pub mod time;
+mod title;
 pub mod value;
 
 pub use document::{Action, MAX_PROPOSAL, Proposal, ProposalError};
 pub use summary::summary;
+pub use title::title;

@@ -32,6 +32,26 @@ pub struct Parameter {
     pub description: String,
 }
 
+/// What an id that an action takes is the id of, if a service lists those.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A node.
+    Node,
+    /// A member.
+    Member,
+}
+
+impl Parameter {
+    /// What its value is the id of.
+    pub fn subject(&self) -> Option<Subject> {
+        match (&self.kind, self.name.as_str()) {
+            (Kind::Hex { bytes: 32 }, "node_id") => Some(Subject::Node),
+            (Kind::Hex { bytes: 32 }, "member_id") => Some(Subject::Member),
+            _ => None,
+        }
+    }
+}
+
 /// What values a parameter takes.
 #[derive(Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]

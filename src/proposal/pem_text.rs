@@ -74,6 +74,15 @@ pub fn describe(text: &str) -> Option<Vec<String>> {
     blocks(text, "CERTIFICATE", "").ok()?.into_iter().map(describe).collect()
 }
 
+/// The common names of the certificates' subjects, where there are any.
+pub fn common_names(text: &str) -> Vec<String> {
+    let name = |der: Vec<u8>| {
+        let (_, certificate) = X509Certificate::from_der(&der).ok()?;
+        Some(certificate.subject().iter_common_name().next()?.as_str().ok()?.to_owned())
+    };
+    blocks(text, "CERTIFICATE", "").unwrap_or_default().into_iter().filter_map(name).collect()
+}
+
 /// Whether a private key stands somewhere in `text`.
 pub fn has_private_key(text: &str) -> bool {
     text.contains("PRIVATE KEY-----")

@@ -14,9 +14,12 @@ mod error;
 mod governance;
 mod http;
 mod model;
+mod names;
 mod node_api;
 mod nodes;
 mod outcome;
+mod reference;
+mod resolve;
 mod settle;
 mod submit;
 
@@ -30,6 +33,9 @@ pub use model::{
     NodeStatus, Proposal, ProposalState, QuoteInfo, RpcInterface, ServiceInfo, SgxPolicy, SnpPolicy, StateDigest,
     VirtualPolicy, VoteFailure,
 };
+pub use names::Names;
 pub use outcome::Outcome;
+pub use reference::{Referable, Reference, ReferenceError, SHORTEST};
+pub use resolve::{Meant, ResolveError};
 pub use settle::Settled;
 pub use submit::{Repeated, Submission};

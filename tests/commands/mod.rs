@@ -1,6 +1,7 @@
 //! The binary against a sandbox: what each command that speaks with a service prints, and how it ends.
 
 mod evidence;
+mod ids;
 mod measure;
 mod proposals;
 mod rehearse;

@@ -15,6 +15,7 @@ use ccf_gov::id::ProposalId;
 use ccf_gov::json;
 use ccf_gov::proposal::ballot::{self, Ballot, MAX_BALLOT};
 use ccf_gov::proposal::{Proposal, summary};
+use ccf_gov::service::Reference;
 
 /// Sign a ballot on a proposal and send it, after showing what is voted on; prints the proposal
 #[derive(Args)]
@@ -22,9 +23,9 @@ use ccf_gov::proposal::{Proposal, summary};
   ccf-gov ballot submit 71af4505250701568dae25e5f7b47ae51810ade7248446c2c18d4ed31cbff965 --accept
   ccf-gov ballot submit 71af4505250701568dae25e5f7b47ae51810ade7248446c2c18d4ed31cbff965 --exact register.json")]
 pub struct Submit {
-    /// The proposal's id
+    /// The proposal: its id, or the first digits of it; without it, the only open one
     #[arg(value_name = "ID")]
-    id: ProposalId,
+    id: Option<Reference<ProposalId>>,
     #[command(flatten)]
     vote: Vote,
 }
@@ -51,18 +52,19 @@ impl Submit {
         let (ballot, expected) = self.vote.read()?;
         let signer = context.signer().await?;
         let service = context.connect().await?;
-        let Some(proposal) = service.find_proposal(self.id).await? else { return Err(not_held(self.id)) };
-        let Some(actions) = service.actions(self.id).await? else { return Err(not_held(self.id)) };
+        let id = context.proposal_to_sign(&service, self.id.as_ref()).await?;
+        let Some(proposal) = service.find_proposal(id).await? else { return Err(not_held(id)) };
+        let Some(actions) = service.actions(id).await? else { return Err(not_held(id)) };
         if let Some(expected) = expected
             && !json::same(expected.value(), &actions.raw)
         {
-            let message = format!("nothing was signed: proposal {} is another one than the file holds", self.id);
+            let message = format!("nothing was signed: proposal {id} is another one than the file holds");
             let hint = "see what it is with `ccf-gov proposal show ID`, and find out who changed it";
             return Err(CliError { kind: Kind::No, message, source: None, hint: Some(hint.into()) });
         }
         context.output.note(format!(
             "Proposal {} by member {} ({}), which would do:\n{}Ballot of member {}: {}",
-            self.id,
+            id,
             proposal.proposer_id,
             proposal.proposal_state,
             summary(&actions.raw),
@@ -71,8 +73,8 @@ impl Submit {
         ));
         let payload = ballot.payload();
         let kind = MessageType::Ballot;
-        let submission = carry::sign_and_submit(context, &service, &*signer, kind, Some(self.id), payload).await?;
-        carry::print(context, Some(self.id), &submission)?;
+        let submission = carry::sign_and_submit(context, &service, &*signer, kind, Some(id), payload).await?;
+        carry::print(context, Some(id), &submission)?;
         Ok(Exit::Done)
     }
 }

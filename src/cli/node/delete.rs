@@ -7,7 +7,7 @@ use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
 use ccf_gov::id::NodeId;
-use ccf_gov::service::{NodeStatus, ServiceError};
+use ccf_gov::service::{NodeStatus, Reference, ServiceError};
 
 /// Delete a node whose retirement is committed, after its process was stopped
 ///
@@ -19,15 +19,16 @@ use ccf_gov::service::{NodeStatus, ServiceError};
 Example:
   ccf-gov node delete f6a46660146ab837cec4dfaa62cfaf2501582c4b1068effc276139b7de94466a")]
 pub struct Delete {
-    /// The node's id
+    /// The node: its id, the first digits of it, or its address
     #[arg(value_name = "ID")]
-    id: NodeId,
+    id: Reference<NodeId>,
 }
 
 impl Delete {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let service = context.connect().await?;
-        let Some(node) = service.node(self.id).await? else { return Err(super::not_there(self.id)) };
+        let id = context.node(&service, &self.id).await?;
+        let Some(node) = service.node(id).await? else { return Err(super::not_there(id)) };
         let (why, hint) = match (node.status, node.retired_committed) {
             (NodeStatus::Retired, true) => ("", ""),
             (NodeStatus::Retired, false) => (
@@ -44,16 +45,17 @@ impl Delete {
             ),
         };
         if !why.is_empty() {
-            let message = format!("node {} is not deleted: {why}", self.id);
+            let message = format!("node {id} is not deleted: {why}");
             return Err(CliError { kind: Kind::No, message, source: None, hint: Some(hint.into()) });
         }
-        let transaction = service.delete_node(self.id).await.map_err(|error| match error {
-            ServiceError::Undecided { .. } => CliError::from(error)
-                .hint(format!("run `ccf-gov node delete {}` again, which is safe however often", self.id)),
+        let transaction = service.delete_node(id).await.map_err(|error| match error {
+            ServiceError::Undecided { .. } => {
+                CliError::from(error).hint(format!("run `ccf-gov node delete {id}` again, which is safe however often"))
+            }
             error => error.into(),
         })?;
-        let json = json!({"nodeId": self.id, "deleted": true, "transactionId": transaction});
-        context.output.result(&json, || format!("Node {} is deleted.\n", self.id))?;
+        let json = json!({"nodeId": id, "deleted": true, "transactionId": transaction});
+        context.output.result(&json, || format!("Node {id} is deleted.\n"))?;
         Ok(Exit::Done)
     }
 }

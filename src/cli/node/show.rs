@@ -8,7 +8,7 @@ use crate::cli::connect::with_committed;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::id::NodeId;
-use ccf_gov::service::NodeStatus;
+use ccf_gov::service::{NodeStatus, Reference};
 use ccf_gov::text::visible;
 use ccf_gov::upgrade::quorum::{Heard, Sight};
 
@@ -19,20 +19,21 @@ use ccf_gov::upgrade::quorum::{Heard, Sight};
 Example:
   ccf-gov node show f6a46660146ab837cec4dfaa62cfaf2501582c4b1068effc276139b7de94466a --output json")]
 pub struct Show {
-    /// The node's id
+    /// The node: its id, the first digits of it, or its address
     #[arg(value_name = "ID")]
-    id: NodeId,
+    id: Reference<NodeId>,
 }
 
 impl Show {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let service = context.connect().await?;
-        let read = async || service.node(self.id).await?.ok_or_else(|| super::not_there(self.id));
+        let id = context.node(&service, &self.id).await?;
+        let read = async || service.node(id).await?.ok_or_else(|| super::not_there(id));
         let (node, committed) = context.read(&service, read).await?;
         // Only the primary knows, and the node API may be closed to members: then it is not said.
         let sight = Sight::take(&service).await.ok().flatten();
-        let caught_up = sight.as_ref().map(|sight| sight.caught_up.contains(&self.id));
-        let heard = sight.as_ref().and_then(|sight| sight.heard.get(&self.id).copied());
+        let caught_up = sight.as_ref().map(|sight| sight.caught_up.contains(&id));
+        let heard = sight.as_ref().and_then(|sight| sight.heard.get(&id).copied());
         let mut json = with_committed(node.raw.clone(), committed);
         if let Value::Object(json) = &mut json {
             json.insert("caughtUp".into(), caught_up.into());

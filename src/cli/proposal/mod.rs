@@ -67,7 +67,7 @@ impl Proposal {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         match self.command {
             Command::Templates(args) => args.run(context),
-            Command::New(args) => args.run(context),
+            Command::New(args) => args.run(context).await,
             Command::Merge(args) => args.run(context),
             Command::Lint(args) => args.run(context),
             Command::Submit(args) => args.run(context).await,

@@ -14,11 +14,12 @@ use ccf_gov::proposal::new::{self, NewError, Setting};
 /// Write a proposal from a template.
 ///
 /// Values are checked by the template: numbers, hexadecimal digits of the right length, certificates, times with an
-/// offset. Times are written as CCF takes them, in UTC.
+/// offset. Times are written as CCF takes them, in UTC. Where the id of a node or member is taken, a service (--service)
+/// looks up the first 8 digits of it or more, a node's address, or the name in a member's certificate.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
-  ccf-gov proposal new remove_node --set node_id=1f0d… -o remove.json
+  ccf-gov proposal new remove_node --set node_id=10.0.0.4:8000 -o remove.json
   ccf-gov proposal new add_snp_host_data --set security_policy=@security-policy-base64
   ccf-gov proposal new set_constitution --set constitution=@actions.js,@validate.js,@resolve.js,@apply.js
   ccf-gov proposal new set_js_app --set bundle=@my-app/
@@ -39,11 +40,12 @@ pub struct New {
 }
 
 impl New {
-    pub fn run(self, context: &Context) -> Result<Exit, CliError> {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let mut settings = Vec::new();
         for text in &self.settings {
             settings.extend(Setting::parse(text).map_err(CliError::usage)?);
         }
+        context.resolve_settings(&self.template, &mut settings).await?;
         let proposal = new::proposal(&self.template, &settings, OffsetDateTime::now_utc())
             .map_err(|e| refused(&self.template, &self.settings, e))?;
         context.output.file(&self.out, proposal.bytes(), Access::Shared, self.force)?;

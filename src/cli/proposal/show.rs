@@ -12,16 +12,16 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::id::{MemberId, ProposalId};
 use ccf_gov::proposal::summary;
-use ccf_gov::service::{Member, MemberStatus, Proposal, Service};
+use ccf_gov::service::{Member, MemberStatus, Proposal, Reference, Service};
 
 /// Show a proposal: where it stands, what it would do, who voted
 #[derive(Args)]
 #[command(after_help = "Example:
   ccf-gov proposal show 71af4505250701568dae25e5f7b47ae51810ade7248446c2c18d4ed31cbff965 --votes")]
 pub struct Show {
-    /// The proposal's id
+    /// The proposal: its id, or the first digits of it; without it, the only open one
     #[arg(value_name = "ID")]
-    id: ProposalId,
+    id: Option<Reference<ProposalId>>,
     /// List every active member: who voted, with what kind of ballot, and who has not yet
     #[arg(long)]
     votes: bool,
@@ -39,9 +39,10 @@ struct Vote {
 impl Show {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let service = context.connect().await?;
+        let id = context.proposal(&service, self.id.as_ref()).await?;
         let read = async || {
-            let Some(proposal) = service.find_proposal(self.id).await? else { return Err(super::not_held(self.id)) };
-            let actions = service.actions(self.id).await?;
+            let Some(proposal) = service.find_proposal(id).await? else { return Err(super::not_held(id)) };
+            let actions = service.actions(id).await?;
             let votes = if self.votes { Some(votes(&service, &proposal).await?) } else { None };
             Ok((proposal, actions, votes))
         };

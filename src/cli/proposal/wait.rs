@@ -11,7 +11,7 @@ use crate::cli::connect::with_committed;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::id::ProposalId;
-use ccf_gov::service::{Outcome, ProposalState};
+use ccf_gov::service::{Outcome, ProposalState, Reference};
 
 /// Wait until a proposal is resolved
 #[derive(Args)]
@@ -24,9 +24,9 @@ Example:
   ccf-gov proposal wait 71af4505250701568dae25e5f7b47ae51810ade7248446c2c18d4ed31cbff965 --timeout 3600"
 )]
 pub struct Wait {
-    /// The proposal's id
+    /// The proposal: its id, or the first digits of it; without it, the only open one
     #[arg(value_name = "ID")]
-    id: ProposalId,
+    id: Option<Reference<ProposalId>>,
     /// How many seconds to wait
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     timeout: u64,
@@ -35,8 +35,9 @@ pub struct Wait {
 impl Wait {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let service = context.connect().await?;
-        let outcome = service.wait_proposal(self.id, Duration::from_secs(self.timeout)).await?;
-        let Some(outcome) = outcome else { return Err(super::not_held(self.id)) };
+        let id = context.proposal(&service, self.id.as_ref()).await?;
+        let outcome = service.wait_proposal(id, Duration::from_secs(self.timeout)).await?;
+        let Some(outcome) = outcome else { return Err(super::not_held(id)) };
         let (json, human, exit) = match outcome {
             Outcome::Resolved(proposal) => {
                 let exit = if proposal.proposal_state == ProposalState::Accepted { Exit::Done } else { Exit::No };
@@ -57,10 +58,10 @@ impl Wait {
             }
             Outcome::Purged { last_seen } => {
                 let seen = last_seen.as_ref().map_or(Value::Null, |p| p.raw.clone());
-                let json = json!({"proposalId": self.id, "proposalState": "Purged", "lastSeen": seen});
+                let json = json!({"proposalId": id, "proposalState": "Purged", "lastSeen": seen});
                 let human = format!(
                     "Proposal  {}\nState     purged: it was resolved or withdrawn, and then removed when another proposal was resolved.\n          The ledger alone says how it ended.\n",
-                    self.id
+                    id
                 );
                 (json, human, Exit::No)
             }

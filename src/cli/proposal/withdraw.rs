@@ -9,6 +9,7 @@ use crate::cli::exit::Exit;
 use ccf_gov::cose::MessageType;
 use ccf_gov::id::ProposalId;
 use ccf_gov::proposal::summary;
+use ccf_gov::service::Reference;
 
 /// Take back a proposal that one made oneself
 #[derive(Args)]
@@ -16,20 +17,21 @@ use ccf_gov::proposal::summary;
   ccf-gov proposal withdraw 71af4505250701568dae25e5f7b47ae51810ade7248446c2c18d4ed31cbff965 \\
     --key alice_privk.pem --cert alice_cert.pem")]
 pub struct Withdraw {
-    /// The proposal's id
+    /// The proposal: its id, or the first digits of it; without it, the only open one
     #[arg(value_name = "ID")]
-    id: ProposalId,
+    id: Option<Reference<ProposalId>>,
 }
 
 impl Withdraw {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let signer = context.signer().await?;
         let service = context.connect().await?;
-        let Some(actions) = service.actions(self.id).await? else { return Err(super::not_held(self.id)) };
-        context.output.note(format!("Proposal {}, which would do:\n{}", self.id, summary(&actions.raw)));
+        let id = context.proposal_to_sign(&service, self.id.as_ref()).await?;
+        let Some(actions) = service.actions(id).await? else { return Err(super::not_held(id)) };
+        context.output.note(format!("Proposal {}, which would do:\n{}", id, summary(&actions.raw)));
         let kind = MessageType::Withdrawal;
-        let submission = carry::sign_and_submit(context, &service, &*signer, kind, Some(self.id), Vec::new()).await?;
-        carry::print(context, Some(self.id), &submission)?;
+        let submission = carry::sign_and_submit(context, &service, &*signer, kind, Some(id), Vec::new()).await?;
+        carry::print(context, Some(id), &submission)?;
         Ok(Exit::Done)
     }
 }

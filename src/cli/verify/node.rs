@@ -21,7 +21,7 @@ use ccf_gov::evidence::snp::minimum_tcb::MinimumTcb;
 use ccf_gov::evidence::snp::uvm::TrustedUvm;
 use ccf_gov::files;
 use ccf_gov::id::NodeId;
-use ccf_gov::service::{JoinPolicy, Node as ServiceNode, NodeAddress, NodeStatus, Service as ServiceClient};
+use ccf_gov::service::{JoinPolicy, Node as ServiceNode, NodeAddress, NodeStatus, Reference, Service as ServiceClient};
 use ccf_gov::text::visible;
 
 /// Verify a node of the service before it is trusted
@@ -37,9 +37,9 @@ The service gives no report of an SNP node that is pending: its operator does. E
 and could be checked. A trusted node that cannot be asked for /node/attestations/self is a warning (node-itself): the \
 rules are then checked on what the service tells of it.")]
 pub struct Node {
-    /// The node's id
+    /// The node: its id, the first digits of it, or its address
     #[arg(value_name = "ID")]
-    id: NodeId,
+    id: Reference<NodeId>,
     /// What the operator gave: a report, its endorsements, a UVM endorsement; repeat
     #[arg(long, value_name = "FILE")]
     report: Vec<PathBuf>,
@@ -54,27 +54,28 @@ pub struct Node {
 impl Node {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let evidence = evidence::read(&self.evidence, self.ccf_version)?;
-        let mut given = Attestation::of(Some(self.id));
+        let service = context.connect().await?;
+        let id = context.node(&service, &self.id).await?;
+        let mut given = Attestation::of(Some(id));
         for path in &self.report {
             let bytes = files::read(path, node::MAX_FILE)?;
             given.add(&bytes).map_err(|e| CliError::new(Kind::Usage, format!("cannot use {}", path.display()), e))?;
         }
-        let service = context.connect().await?;
         let ccf = running_version(self.ccf_version, &service).await?;
         let read = async || {
-            let answer = service.node(self.id).await?.ok_or_else(|| crate::cli::node::not_there(self.id))?;
+            let answer = service.node(id).await?.ok_or_else(|| crate::cli::node::not_there(id))?;
             let policy = service.join_policy().await?.value;
             let trusted = answer.value.status == NodeStatus::Trusted;
             Ok((answer, policy, if trusted { service.attestations().await? } else { Vec::new() }))
         };
         let ((answer, policy, attested), committed) = context.read(&service, read).await?;
-        let (attestation, mut problems) = gather(given, self.id, &answer.raw, &attested);
+        let (attestation, mut problems) = gather(given, id, &answer.raw, &attested);
         check_committed(committed, &mut problems);
         ask_itself(&service, &answer.value, &attested, &mut problems).await;
-        let outcome = check(self.id, &answer.value, &attestation, &policy, ccf);
+        let outcome = check(id, &answer.value, &attestation, &policy, ccf);
         let mut outcome = match outcome {
             Some(outcome) => outcome,
-            None => return self.without_attestation(context, &answer.value, problems),
+            None => return without_attestation(context, id, &answer.value, problems),
         };
         outcome.checks.append(problems);
         if !evidence.is_empty() {
@@ -85,15 +86,15 @@ impl Node {
         super::attestation::show(context, &outcome)?;
         Ok(checks::exit(&outcome.checks))
     }
+}
 
-    /// Nothing could be verified, and that is said.
-    fn without_attestation(&self, context: &Context, node: &ServiceNode, mut found: Checks) -> Result<Exit, CliError> {
-        found.incomplete("attestation", missing(node));
-        check_certificate(self.id, node, &mut found);
-        let result = json!({"verdict": found.verdict(), "node_id": self.id, "status": node.status, "checks": found});
-        context.output.result(&result, || checks::lines(&found))?;
-        Ok(checks::exit(&found))
-    }
+/// Nothing could be verified, and that is said.
+fn without_attestation(context: &Context, id: NodeId, node: &ServiceNode, mut found: Checks) -> Result<Exit, CliError> {
+    found.incomplete("attestation", missing(node));
+    check_certificate(id, node, &mut found);
+    let result = json!({"verdict": found.verdict(), "node_id": id, "status": node.status, "checks": found});
+    context.output.result(&result, || checks::lines(&found))?;
+    Ok(checks::exit(&found))
 }
 
 /// Whether a trusted node is there, and says of itself what the service says of it.

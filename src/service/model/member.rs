@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::cose::MemberCertificate;
 use crate::id::MemberId;
 
 /// One of `GET /gov/service/members`.
@@ -24,6 +25,19 @@ pub struct Member {
     /// The key that its recovery share is encrypted to, PEM.
     #[serde(default)]
     pub public_encryption_key: Option<String>,
+}
+
+impl Member {
+    /// The certificate, if it can be read and is the one that the id is the digest of.
+    pub fn read_certificate(&self) -> Option<MemberCertificate> {
+        let certificate = MemberCertificate::from_pem(self.certificate.as_bytes()).ok()?;
+        (certificate.member_id() == self.member_id).then_some(certificate)
+    }
+
+    /// The common name in the certificate.
+    pub fn name(&self) -> Option<String> {
+        self.read_certificate()?.common_name().map(str::to_owned)
+    }
 }
 
 /// Whether a member can propose and vote.

@@ -51,6 +51,13 @@ pub struct Node {
     pub rpc_interfaces: BTreeMap<String, PublishedInterface>,
 }
 
+impl Node {
+    /// Its first published address, `HOST:PORT`.
+    pub fn address(&self) -> Option<&str> {
+        self.rpc_interfaces.values().next().map(|i| i.published_address.as_str())
+    }
+}
+
 /// A node's attestation.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
