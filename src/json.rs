@@ -1,12 +1,20 @@
-//! JSON read strictly: bounded, UTF-8, no duplicate keys, nothing after the value.
+//! JSON read strictly: bounded, UTF-8, no duplicate keys, nothing after the value, every number kept as it is written.
+
+mod number;
 
 use std::cell::Cell;
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::map::Entry;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
+
+pub use number::{MAX_SAFE_INTEGER, as_javascript, is_exact, read_as};
+
+/// What begins the names by which `serde_json` marks values of its own.
+const RESERVED: &str = "$serde_json::private::";
 
 /// The most values in one text: it bounds the memory, which a text of many small values takes far more of than its length.
 pub const MAX_VALUES: u32 = 2_000_000;
@@ -17,7 +25,7 @@ pub const MAX_VALUES: u32 = 2_000_000;
 pub struct JsonError(#[from] serde_json::Error);
 
 /// Reads one JSON value from `bytes`; refuses duplicate keys, trailing text, non-UTF-8, deep nesting and more
-/// than [`MAX_VALUES`] values.
+/// than [`MAX_VALUES`] values. No digit of a number is changed, however many it has.
 pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
     parse_up_to(MAX_VALUES, bytes)
 }
@@ -28,7 +36,7 @@ pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
 /// As [`parse`].
 pub fn parse_up_to(max_values: u32, bytes: &[u8]) -> Result<Value, JsonError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict(&Cell::new(max_values)).deserialize(&mut reader)?;
+    let value = Strict { left: &Cell::new(max_values), text: bytes.as_ptr_range() }.deserialize(&mut reader)?;
     reader.end()?;
     Ok(value)
 }
@@ -47,9 +55,17 @@ pub fn elements(max: usize, bytes: &[u8]) -> Result<Option<Vec<&RawValue>>, Json
     Ok(Some(elements))
 }
 
-/// Whether two values say the same: key order aside, numbers by value.
+/// Whether two values are the same to JavaScript: in any order of keys, and numbers by what is read, so that 1 is 1.0 and -0
+/// is not 0, as an exact ballot has it.
 pub fn same(a: &Value, b: &Value) -> bool {
-    a == b
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => as_javascript(a).to_bits() == as_javascript(b).to_bits(),
+        (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::Object(a), Value::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| same(a, b)))
+        }
+        (a, b) => a == b,
+    }
 }
 
 /// At most this many.
@@ -74,17 +90,27 @@ impl<'de> Visitor<'de> for Elements {
     }
 }
 
-/// Counts down the values that may still come.
-#[derive(Clone, Copy)]
-struct Strict<'a>(&'a Cell<u32>);
+/// Reads a value of a text.
+#[derive(Clone)]
+struct Strict<'a> {
+    /// How many values may still come.
+    left: &'a Cell<u32>,
+    /// Where the text is.
+    text: Range<*const u8>,
+}
+
+/// A key, or in its place the mark by which `serde_json` hands over a number as text: one that is not a plain integer.
+enum Key {
+    Text(String),
+    Number,
+}
 
 impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        let left =
-            self.0.get().checked_sub(1).ok_or_else(|| de::Error::custom("it has more values than any such file"))?;
-        self.0.set(left);
+        let left = self.left.get().checked_sub(1);
+        self.left.set(left.ok_or_else(|| de::Error::custom("it has more values than any such file"))?);
         deserializer.deserialize_any(self)
     }
 }
@@ -108,10 +134,6 @@ impl<'de> Visitor<'de> for Strict<'_> {
         Ok(value.into())
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
         Ok(value.into())
     }
@@ -126,7 +148,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
         let mut values = Vec::new();
-        while let Some(value) = seq.next_element_seed(self)? {
+        while let Some(value) = seq.next_element_seed(self.clone())? {
             values.push(value);
         }
         Ok(Value::Array(values))
@@ -134,18 +156,53 @@ impl<'de> Visitor<'de> for Strict<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut object = Map::new();
-        while let Some(key) = map.next_key::<String>()? {
+        while let Some(key) = map.next_key_seed(KeyIn(&self.text))? {
+            let Key::Text(key) = key else {
+                let number: Number = map.next_value::<String>()?.parse().map_err(de::Error::custom)?;
+                return Ok(Value::Number(number));
+            };
+            // Whatever reads the value later would take such an object for a number, or for what its text holds.
+            if key.starts_with(RESERVED) {
+                return Err(de::Error::custom(format_args!("the key {key:?} can't be read by this program")));
+            }
             match object.entry(key) {
                 Entry::Occupied(twice) => {
                     return Err(de::Error::custom(format_args!(
-                        "the key {:?} stands twice in one object",
+                        "the key {:?} appears twice in one object",
                         twice.key()
                     )));
                 }
-                Entry::Vacant(free) => free.insert(map.next_value_seed(self)?),
+                Entry::Vacant(free) => free.insert(map.next_value_seed(self.clone())?),
             };
         }
         Ok(Value::Object(object))
+    }
+}
+
+/// Reads a key of the text that is here. What is borrowed from elsewhere is none.
+struct KeyIn<'a>(&'a Range<*const u8>);
+
+impl<'de> DeserializeSeed<'de> for KeyIn<'_> {
+    type Value = Key;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Key, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for KeyIn<'_> {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Key, E> {
+        Ok(if self.0.contains(&key.as_ptr()) { Key::Text(key.into()) } else { Key::Number })
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Key, E> {
+        Ok(Key::Text(key.into()))
     }
 }
 
@@ -163,6 +220,61 @@ mod tests {
         let values = |count: u32| format!("[{}0]", "0,".repeat(count as usize - 2));
         assert!(parse(values(MAX_VALUES).as_bytes()).is_ok());
         assert!(parse(values(MAX_VALUES + 1).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn numbers_are_kept_as_they_are_written() {
+        for text in [
+            "0.9382359288434663",
+            "123456789012345.678",
+            "2.2250738585072011e-308",
+            "12345678901234567890123456789",
+            "-0",
+            "1.50",
+            "1e+400",
+            "-0.0e-7",
+        ] {
+            let whole = format!("{{\"a\":[{text},{{\"b\":{text}}}]}}");
+            let value = parse(whole.as_bytes()).unwrap();
+            assert!(value["a"][0].is_number());
+            assert_eq!(value.to_string(), whole);
+        }
+    }
+
+    #[test]
+    fn no_object_is_taken_for_a_number() {
+        for key in
+            ["$serde_json::private::Number", "$serde_json::private::RawValue", "\\u0024serde_json::private::Number"]
+        {
+            let text = format!("{{\"a\": {{\"{key}\": \"1\"}}}}");
+            assert!(parse(text.as_bytes()).is_err(), "{text}");
+        }
+        assert_eq!(parse(br#"{"": 1, "\u0061": 2}"#).unwrap(), serde_json::json!({"": 1, "a": 2}));
+    }
+
+    #[test]
+    fn values_are_the_same_as_javascript_has_it() {
+        let same = |a: &str, b: &str| same(&parse(a.as_bytes()).unwrap(), &parse(b.as_bytes()).unwrap());
+        for (a, b) in [
+            ("1", "1.0"),
+            ("[10]", "[1E1]"),
+            ("{\"a\":0.5,\"b\":null}", "{\"b\":null,\"a\":5e-1}"),
+            ("9007199254740993", "9007199254740992"),
+        ] {
+            assert!(same(a, b) && same(b, a), "{a} {b}");
+        }
+        for (a, b) in [
+            ("0", "-0"),
+            ("0.9382359288434663", "0.9382359288434664"),
+            ("1", "\"1\""),
+            ("[1]", "[1,1]"),
+            ("{\"a\":1}", "{\"a\":1,\"b\":1}"),
+            ("{\"a\":null}", "{\"b\":null}"),
+            ("[]", "{}"),
+            ("false", "0"),
+        ] {
+            assert!(!same(a, b) && !same(b, a), "{a} {b}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod bad_input;
 mod cmd;
 mod commands;
 mod corpus;
+mod engines;
 mod evidence_sgx;
 mod interop;
 mod real_ccf;

@@ -9,7 +9,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use super::common::Context;
 use super::error::{CliError, Kind};
 use ccf_gov::cose::{CreatedAt, MAX_ENVELOPE, MemberCertificate, Message, MessageType};
-use ccf_gov::files;
+use ccf_gov::proposal::shown;
+use ccf_gov::{files, json};
 
 /// One request: its type, content, proposal and time.
 #[derive(Args)]
@@ -67,6 +68,12 @@ impl MessageArgs {
             }
             None => ("the request".into(), Vec::new()),
         };
+        if kind == MessageType::Proposal && json::parse(&payload).is_ok_and(|value| shown::is_shown(&value)) {
+            return Err(CliError::usage(format!(
+                "{name} is a proposal with where it stands, as `proposal show` prints it"
+            ))
+            .hint("`ccf-gov proposal show ID -o FILE` writes the proposal alone"));
+        }
         Message::new(kind, created_at, proposal_id, payload)
             .map_err(|e| CliError::new(Kind::Usage, format!("cannot sign {name} as type {kind}"), e))
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::ballot::live;
 use super::common::Context;
 use super::envelopes;
 use super::error::CliError;
@@ -34,6 +35,7 @@ pub struct Prepare {
 impl Prepare {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let request = SigningRequest::new(self.message.message(context).await?, certificate(context)?);
+        live::check_before_signing(context, request.message()).await?;
         let access = envelopes::access(request.message());
         context.output.note(format!("To be signed:\n  {}", request.summary().join("\n  ")));
         let text = serde_json::to_string_pretty(&request.to_json())

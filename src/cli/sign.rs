@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::ballot::live;
 use super::common::Context;
 use super::envelopes;
 use super::error::{CliError, Kind};
@@ -45,6 +46,7 @@ impl Sign {
         }
         self.out.check_file(context)?;
         let message = self.message.message(context).await?;
+        live::check_before_signing(context, &message).await?;
         let signer = context.signer().await?;
         let member = signer.certificate().member_id();
         context.consent(&[summary(&message, member, signer.algorithm())])?;
@@ -70,6 +72,9 @@ impl Sign {
             ));
         }
         self.out.check(context, requests.len())?;
+        for request in &requests {
+            live::check_before_signing(context, request.message()).await?;
+        }
         let signer = context.signer_for(Some(certificate)).await?;
         context.consent(&requests.iter().map(SigningRequest::summary).collect::<Vec<_>>())?;
         let batch = self.out.batch(requests.len())?;

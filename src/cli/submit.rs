@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::ballot::live;
 use super::carry;
 use super::common::Context;
 use super::error::{CliError, Kind};
 use super::exit::Exit;
 use ccf_gov::cose::{Envelope, MAX_ENVELOPE};
 use ccf_gov::files;
-use ccf_gov::service::Submission;
+use ccf_gov::service::{Service, Submission};
 
 /// Send signed envelopes, each to the call that its own headers name; safe to repeat
 ///
@@ -44,8 +45,7 @@ impl Submit {
         let service = context.connect().await?;
         let mut done: Vec<(Envelope, Submission)> = Vec::new();
         for (path, envelope) in self.envelopes.iter().zip(envelopes) {
-            let submission = service.submit(&envelope).await.map_err(|e| {
-                let mut error = CliError::from(e);
+            let submission = send(&service, &envelope).await.map_err(|mut error| {
                 error.message = format!("{}: {}", path.display(), error.message);
                 if !done.is_empty() {
                     let note = format!("the {} before it were taken", done.len());
@@ -76,6 +76,15 @@ impl Submit {
         }
         Ok(Exit::Done)
     }
+}
+
+/// Sends it; not an exact ballot that would vote no.
+async fn send(service: &Service, envelope: &Envelope) -> Result<Submission, CliError> {
+    live::check(service, envelope.message()).await.map_err(|mut error| {
+        error.message = format!("it was not sent: {}", error.message);
+        error
+    })?;
+    Ok(service.submit(envelope).await?)
 }
 
 fn object(envelope: &Envelope, submission: &Submission) -> Value {

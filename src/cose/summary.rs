@@ -33,7 +33,12 @@ pub fn summary(message: &Message, member: MemberId, algorithm: Algorithm) -> Vec
     lines.push(format!("content     {} bytes, SHA-256 {}", payload.len(), hex::encode(sha256(payload))));
     match (message.kind(), json::parse(payload)) {
         (MessageType::RecoveryShare, _) => lines.push("  a recovery share, which is secret and not shown".into()),
-        (_, Ok(value)) => lines.extend(content(message.kind(), &value).lines().map(|l| format!("  {}", visible(l)))),
+        (kind, Ok(value)) => {
+            lines.extend(content(kind, &value).lines().map(|l| format!("  {}", visible(l))));
+            if kind == MessageType::Proposal {
+                lines.extend(proposal::totals(&value, payload.len(), &sha256(payload)));
+            }
+        }
         (_, Err(_)) => lines.push("  not JSON".into()),
     }
     lines
@@ -84,6 +89,21 @@ mod tests {
             Message::new(MessageType::Ballot, CreatedAt::from_seconds(0).unwrap(), id, payload.to_vec()).unwrap();
         let lines = summary(&message, MemberId::from_bytes([0; 32]), Algorithm::ES384);
         assert_eq!(lines.last().unwrap(), r#"  (not read by any service) evil: {"x":1}"#);
+    }
+
+    #[test]
+    fn after_a_long_list_its_length_and_digest_are_repeated() {
+        let lines = |count: usize| {
+            let actions: Vec<_> = (0..count).map(|at| serde_json::json!({"name": "x", "args": {"n": at}})).collect();
+            let payload = serde_json::json!({ "actions": actions }).to_string().into_bytes();
+            let digest = hex::encode(sha256(&payload));
+            let time = CreatedAt::from_seconds(0).unwrap();
+            let message = Message::new(MessageType::Proposal, time, None, payload).unwrap();
+            (summary(&message, MemberId::from_bytes([0; 32]), Algorithm::ES384).pop().unwrap(), digest)
+        };
+        let (last, digest) = lines(20);
+        assert!(last.starts_with("In all: 20 actions, ") && last.ends_with(&digest), "{last}");
+        assert_eq!(lines(2).0, "         n: 1");
     }
 
     #[test]

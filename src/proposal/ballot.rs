@@ -6,7 +6,6 @@
 
 use serde_json::{Value, json};
 
-use super::value::MAX_SAFE_INTEGER;
 use super::{Proposal, ProposalError};
 use crate::json::{self, JsonError};
 
@@ -50,8 +49,13 @@ pub enum BallotError {
     #[error("a ballot is {{\"ballot\": \"<a JavaScript module that exports vote>\"}}")]
     Shape,
     /// A number that JavaScript rounds, so that two different proposals would be the same to it.
-    #[error("an exact ballot cannot tell the number {0} from its neighbours: JavaScript rounds it")]
-    Number(String),
+    #[error("an exact ballot can't tell the number {written} from its neighbours: JavaScript reads {read}")]
+    Number {
+        /// The number.
+        written: String,
+        /// What JavaScript makes of it.
+        read: String,
+    },
 }
 
 impl Ballot {
@@ -110,13 +114,14 @@ pub fn kind(script: &str) -> Kind {
     }
 }
 
-/// The one proposal that this script accepts, if it is an exact ballot.
+/// The one proposal that this script accepts, if it is an exact ballot. One with a number that JavaScript rounds is none: it
+/// accepts others, too.
 pub fn exact_proposal(script: &str) -> Option<Proposal> {
     let (before, after) = EXACT.split_once(PLACE)?;
     let literal = script.strip_prefix(before)?.strip_suffix(after)?;
     let text = json::parse(literal.as_bytes()).ok()?;
     let proposal: Result<_, ProposalError> = Proposal::parse(text.as_str()?.as_bytes());
-    proposal.ok()
+    proposal.ok().filter(|proposal| check_numbers(proposal.value()).is_ok())
 }
 
 /// `text` as a JavaScript string literal of ASCII characters.
@@ -136,13 +141,10 @@ fn literal(text: &str) -> String {
 
 fn check_numbers(value: &Value) -> Result<(), BallotError> {
     match value {
+        Value::Number(number) if json::is_exact(number) => Ok(()),
         Value::Number(number) => {
-            let safe = match (number.as_i64(), number.as_f64()) {
-                (Some(integer), _) => (-MAX_SAFE_INTEGER..=MAX_SAFE_INTEGER).contains(&integer),
-                (None, Some(float)) => float.abs() <= MAX_SAFE_INTEGER as f64,
-                _ => false,
-            };
-            if safe { Ok(()) } else { Err(BallotError::Number(number.to_string())) }
+            let written: String = number.as_str().chars().take(80).collect();
+            Err(BallotError::Number { written, read: json::read_as(number) })
         }
         Value::Array(list) => list.iter().try_for_each(check_numbers),
         Value::Object(object) => object.values().try_for_each(check_numbers),

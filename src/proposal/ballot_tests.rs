@@ -5,6 +5,7 @@ use rquickjs::{Context, Function, Module, Runtime};
 use serde_json::{Map, Value, json};
 
 use super::*;
+use crate::json::MAX_SAFE_INTEGER;
 use crate::proposal::Action;
 
 /// Runs `vote` on a proposal's text, as a node does.
@@ -65,12 +66,41 @@ fn near_misses_are_rejected() {
     assert!(!vote(&ballot, "null") && !vote(&ballot, "[]"));
 }
 
+fn with_number(number: &str) -> Proposal {
+    Proposal::parse(format!(r#"{{"actions":[{{"name":"x","args":{{"n":{number}}}}}]}}"#).as_bytes()).unwrap()
+}
+
 #[test]
-fn numbers_that_javascript_rounds_are_refused() {
-    for number in [json!(9007199254740992u64), json!(-9007199254740992i64), json!(u64::MAX), json!(1e300)] {
-        assert!(matches!(exact(&proposal(json!({ "n": number }))), Err(BallotError::Number(_))));
+fn numbers_that_javascript_rounds_are_refused_and_never_called_exact() {
+    for number in [
+        "9007199254740992",
+        "-9007199254740993",
+        "18446744073709551615",
+        "1e300",
+        "1e400",
+        "1e-400",
+        "0.12345678901234567890",
+    ] {
+        let proposal = with_number(number);
+        assert!(matches!(exact(&proposal), Err(BallotError::Number { .. })), "{number}");
+        let script = EXACT.replacen(PLACE, &literal(&proposal.value().to_string()), 1);
+        assert_eq!((kind(&script), exact_proposal(&script)), (Kind::Other, None), "{number}");
     }
-    assert!(exact(&proposal(json!({"n": 9007199254740991u64, "f": 0.5}))).is_ok());
+    for number in ["9007199254740991", "0.5", "1.0", "1e2", "-0"] {
+        assert!(exact(&with_number(number)).is_ok(), "{number}");
+    }
+}
+
+#[test]
+fn an_attacked_fraction_is_told_from_its_neighbour() {
+    let [float, other] = ["float.json", "float_other.json"].map(|name| {
+        let path = std::path::Path::new("tests/vectors/exact").join(name);
+        Proposal::parse(&std::fs::read(path).unwrap()).unwrap()
+    });
+    let ballot = exact(&float).unwrap();
+    assert!(vote(&ballot, &String::from_utf8_lossy(float.bytes())));
+    assert!(!vote(&ballot, &String::from_utf8_lossy(other.bytes())));
+    assert!(!json::same(float.value(), other.value()));
 }
 
 #[test]

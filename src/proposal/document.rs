@@ -51,7 +51,19 @@ impl Proposal {
     /// Reads a proposal. Duplicate keys, text that is not UTF-8, and anything after the object are refused;
     /// keys that CCF does not know are kept, for they are part of what is signed.
     pub fn parse(bytes: &[u8]) -> Result<Self, ProposalError> {
-        let value = json::parse(bytes)?;
+        Self::new(json::parse(bytes)?, bytes.into())
+    }
+
+    /// The proposal that `value` is, written as indented JSON with a final newline.
+    ///
+    /// # Errors
+    /// JSON of another shape.
+    pub fn of_value(value: Value) -> Result<Self, ProposalError> {
+        let bytes = indented(&value);
+        Self::new(value, bytes)
+    }
+
+    fn new(value: Value, bytes: Vec<u8>) -> Result<Self, ProposalError> {
         let shape = |text: String| ProposalError::Shape(text);
         let list = value.get("actions").ok_or_else(|| shape("it has no \"actions\"".into()))?;
         let list = list.as_array().ok_or_else(|| shape("\"actions\" is not a list".into()))?;
@@ -64,7 +76,7 @@ impl Proposal {
             Ok(Action { name: name.into(), args: action.get("args").cloned() })
         });
         let actions = actions.collect::<Result<_, ProposalError>>()?;
-        Ok(Self { bytes: bytes.into(), value, actions })
+        Ok(Self { bytes, value, actions })
     }
 
     /// A proposal of these actions, in this order, as indented JSON with a final newline.
@@ -78,7 +90,7 @@ impl Proposal {
             Value::Object(object)
         });
         let value = Value::Object(Map::from_iter([("actions".into(), list.collect())]));
-        Self { bytes: format!("{value:#}\n").into_bytes(), value, actions }
+        Self { bytes: indented(&value), value, actions }
     }
 
     /// What is signed: the bytes that were read, or indented JSON for a proposal that was made here.
@@ -113,10 +125,23 @@ impl Proposal {
     }
 }
 
+fn indented(value: &Value) -> Vec<u8> {
+    format!("{value:#}\n").into_bytes()
+}
+
 impl Action {
     /// The action `name` with these arguments; `None` for an action that takes none.
     pub fn new(name: impl Into<String>, args: Option<Value>) -> Self {
         Self { name: name.into(), args }
+    }
+
+    /// Whether both do the same: numbers are compared as JavaScript reads them.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.name == other.name
+            && match (&self.args, &other.args) {
+                (Some(a), Some(b)) => json::same(a, b),
+                (a, b) => a.is_none() && b.is_none(),
+            }
     }
 
     /// One argument.
@@ -150,6 +175,17 @@ mod tests {
             Proposal::of(vec![Action::new("remove_node", Some(json!({"node_id": "ab"}))), Action::new("rekey", None)]);
         let read = Proposal::parse(made.bytes()).unwrap();
         assert_eq!(made, read);
+    }
+
+    #[test]
+    fn no_digit_is_changed() {
+        let args = r#"{"a":0.9382359288434663,"b":12345678901234567890123,"c":1.50,"d":-0}"#;
+        let text = format!(r#"{{"actions":[{{"name":"set_member_data","args":{args}}}]}}"#);
+        let read = Proposal::parse(text.as_bytes()).unwrap();
+        assert_eq!(read.value().to_string(), text);
+        let made = Proposal::of(read.actions().to_vec());
+        assert_eq!(made.value().to_string(), text);
+        assert_eq!(Proposal::parse(made.bytes()).unwrap(), made);
     }
 
     #[test]

@@ -207,7 +207,7 @@ pub fn conflicts(actions: &[&Action]) -> Vec<Conflict> {
     for (second, action) in actions.iter().enumerate() {
         for about in decides(action) {
             let first = *decided.entry(about.clone()).or_insert(second);
-            if first != second && actions[first] != *action && told.insert((first, second)) {
+            if first != second && !actions[first].is_same(action) && told.insert((first, second)) {
                 conflicts.push(Conflict { first, second, about });
             }
         }

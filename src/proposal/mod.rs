@@ -5,8 +5,9 @@
 //! - [`new`]: a proposal from a template and settings; [`value`], [`time`], [`bundle`] and [`pem_text`] read them.
 //! - [`merge`]: one proposal of several.
 //! - [`lint`]: what can be checked with nothing but the proposal.
-//! - [`summary`]: what a proposal says, for a person.
-//! - [`title`]: the same in a line.
+//! - [`summary`]: what a proposal says, for a person; [`title`]: the same in a line.
+//! - [`difference`](difference()): where two proposals are not the same.
+//! - [`shown`]: a proposal as `proposal show` prints it.
 //! - [`ballot`]: votes, as scripts.
 //!
 //! ```
@@ -21,17 +22,20 @@
 pub mod ballot;
 pub mod bundle;
 pub mod catalogue;
+mod difference;
 mod document;
 pub mod lint;
 pub mod merge;
 pub mod new;
 pub mod parameter;
 pub mod pem_text;
+pub mod shown;
 mod summary;
 pub mod time;
 mod title;
 pub mod value;
 
+pub use difference::{Difference, difference};
 pub use document::{Action, MAX_PROPOSAL, Proposal, ProposalError};
-pub use summary::summary;
+pub use summary::{summary, totals};
 pub use title::title;

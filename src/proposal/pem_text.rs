@@ -54,24 +54,26 @@ pub fn id(text: &str) -> Option<String> {
     blocks(text, "CERTIFICATE", "").ok()?.first().map(|der| hex::encode(sha256(der)))
 }
 
-/// Every certificate's subject and id, for a person; `None` if `text` holds anything else.
+/// Every certificate's subject and id, for a person; `None` if `text` holds anything else: other blocks, one that is not
+/// closed, words around them, or another layout than [`pem`] writes.
 pub fn describe(text: &str) -> Option<Vec<String>> {
-    const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
-    const END: &str = "-----END CERTIFICATE-----";
-    let mut inside = false;
-    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-        inside = match (line, inside) {
-            (BEGIN, false) => true,
-            (END, true) => false,
-            (data, true) if data.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=')) => true,
-            _ => return None,
-        };
+    let ders = blocks(text, "CERTIFICATE", "").ok()?;
+    let written: String = ders.iter().map(|der| written(der)).collect();
+    if text.trim_end_matches(['\r', '\n']).replace("\r\n", "\n") != written.trim_end() {
+        return None;
     }
     let describe = |der: Vec<u8>| {
         let (_, certificate) = X509Certificate::from_der(&der).ok().filter(|(rest, _)| rest.is_empty())?;
-        Some(format!("certificate of {:?}, id {}", certificate.subject().to_string(), hex::encode(sha256(&der))))
+        let subject: String = certificate.subject().to_string().chars().take(300).collect();
+        Some(format!("certificate of {subject:?}, id {}", hex::encode(sha256(&der))))
     };
-    blocks(text, "CERTIFICATE", "").ok()?.into_iter().map(describe).collect()
+    ders.into_iter().map(describe).collect()
+}
+
+/// A certificate as tools write it.
+fn written(der: &[u8]) -> String {
+    let block = pem::Pem::new("CERTIFICATE", der);
+    pem::encode_config(&block, pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF))
 }
 
 /// The common names of the certificates' subjects, where there are any.
@@ -125,9 +127,17 @@ mod tests {
         assert_eq!(certificates(private), Err(PemError::PrivateKey));
         assert!(describe(&certificate).unwrap()[0].contains("CN=example"));
         assert_eq!(describe(&certificate.repeat(2)).unwrap().len(), 2);
-        for more in ["x", "-----BEGIN X-----", "Comment: x"] {
-            assert_eq!(describe(&format!("{certificate}{more}\n{certificate}")), None);
+        assert_eq!(describe(&certificate.replace('\n', "\r\n")).unwrap().len(), 1);
+        let begin = "-----BEGIN CERTIFICATE-----";
+        let unclosed = format!("{begin}\naGlk");
+        for more in
+            ["x", "-----BEGIN X-----", "-----END CERTIFICATE-----", "Comment: x", "    ", begin, unclosed.as_str()]
+        {
+            assert_eq!(describe(&format!("{certificate}{more}\n{certificate}")), None, "{more}");
+            assert_eq!(describe(&format!("{more}\n{certificate}")), None, "{more}");
+            assert_eq!(describe(&format!("{certificate}{more}\n")), None, "{more}");
         }
         assert_eq!(describe(&certificate.replace("MII", "Comment: x\n\nMII")), None);
+        assert_eq!(describe(&certificate.replace("MII", "MII\n")), None);
     }
 }

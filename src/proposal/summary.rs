@@ -10,36 +10,63 @@ use crate::text::visible;
 /// The longest text that is shown whole; of a longer one, this many characters.
 const LONG: usize = 300;
 
+/// Summaries of more lines than this are long.
+const LONG_SUMMARY: usize = 15;
+
+/// Keys and numbers of more characters than this are shown by their beginning.
+const LONG_WORD: usize = 120;
+
 /// What a proposal would do, an action a paragraph, indented by two.
 ///
 /// `proposal` is its JSON, ours or from a service. Everything in it is shown: long texts by their beginning, length,
-/// lines and SHA-256; certificates by subject and id; keys that no constitution reads, too. Nothing in it can move a
-/// terminal's cursor or hide text.
+/// lines and SHA-256; certificates by subject and id; keys that no constitution reads, too, and whatever is no list of named
+/// actions. Nothing in it can move a terminal's cursor or hide text.
 pub fn summary(proposal: &Value) -> String {
     let mut text = String::new();
-    for (at, action) in proposal.get("actions").and_then(Value::as_array).into_iter().flatten().enumerate() {
-        let name = action.get("name").and_then(Value::as_str).unwrap_or("?");
-        let drops = if catalogue::drops(name) { "  (drops every other open proposal)" } else { "" };
-        text += &format!("  {}. {}{drops}\n", at + 1, visible(name));
-        match action.get("args") {
-            Some(Value::Object(args)) => args.iter().for_each(|(name, value)| show(name, value, 7, &mut text)),
-            Some(Value::Null) | None => {}
-            Some(other) => show("args", other, 7, &mut text),
-        }
-        surplus(action, &["name", "args"], 7, &mut text);
+    let Some(object) = proposal.as_object() else {
+        show("not a proposal", proposal, 2, &mut text);
+        return text;
+    };
+    match object.get("actions") {
+        Some(Value::Array(list)) => list.iter().enumerate().for_each(|(at, one)| action(at, one, &mut text)),
+        Some(other) => show("not a list of actions", other, 2, &mut text),
+        None => text += "  no actions\n",
     }
     surplus(proposal, &["actions"], 2, &mut text);
     text
 }
 
+/// What is said once more below a summary that is long enough to push its own beginning out of sight: how many actions there
+/// are, and the SHA-256 of the proposal's bytes.
+pub fn totals(proposal: &Value, bytes: usize, sha256: &[u8; 32]) -> Option<String> {
+    let actions = proposal.get("actions").and_then(Value::as_array).map_or(0, Vec::len);
+    let actions = if actions == 1 { "1 action".into() } else { format!("{actions} actions") };
+    let is_long = summary(proposal).lines().nth(LONG_SUMMARY).is_some();
+    is_long.then(|| format!("In all: {actions}, {bytes} bytes, SHA-256 {}", hex::encode(sha256)))
+}
+
+fn action(at: usize, action: &Value, text: &mut String) {
+    let Some(name) = action.get("name").and_then(Value::as_str) else {
+        return show(&format!("{}. not an action with a name", at + 1), action, 2, text);
+    };
+    let drops = if catalogue::drops(name) { "  (drops every other open proposal)" } else { "" };
+    *text += &format!("  {}. {}{drops}\n", at + 1, word(name));
+    match action.get("args") {
+        Some(Value::Object(args)) => args.iter().for_each(|(name, value)| show(&word(name), value, 7, text)),
+        Some(Value::Null) | None => {}
+        Some(other) => show("args", other, 7, text),
+    }
+    surplus(action, &["name", "args"], 7, text);
+}
+
 fn surplus(value: &Value, known: &[&str], indent: usize, text: &mut String) {
     for (name, value) in value.as_object().into_iter().flatten().filter(|(name, _)| !known.contains(&name.as_str())) {
-        show(&format!("(not read by any constitution) {name}"), value, indent, text);
+        show(&format!("(not read by any constitution) {}", word(name)), value, indent, text);
     }
 }
 
+/// One value, below a name that is fit to be read.
 fn show(name: &str, value: &Value, indent: usize, text: &mut String) {
-    let name = visible(name);
     let mut line = |shown: &str| text.push_str(&format!("{:indent$}{name}: {shown}\n", ""));
     match value {
         Value::String(value) => match pem_text::describe(value) {
@@ -48,19 +75,35 @@ fn show(name: &str, value: &Value, indent: usize, text: &mut String) {
         },
         Value::Object(object) if value.to_string().len() > LONG => {
             line("");
-            object.iter().for_each(|(name, value)| show(name, value, indent + 2, text));
+            object.iter().for_each(|(name, value)| show(&word(name), value, indent + 2, text));
         }
         Value::Array(list) if value.to_string().len() > LONG => {
             line("");
             list.iter().enumerate().for_each(|(at, value)| show(&format!("[{at}]"), value, indent + 2, text));
         }
+        Value::Number(number) => line(&word(number.as_str())),
         other => line(&visible(&other.to_string())),
+    }
+}
+
+fn word(text: &str) -> String {
+    match text.char_indices().nth(LONG_WORD) {
+        None => visible(text),
+        Some((end, _)) => {
+            format!(
+                "{}… ({} bytes, SHA-256 {})",
+                visible(&text[..end]),
+                text.len(),
+                hex::encode(sha256(text.as_bytes()))
+            )
+        }
     }
 }
 
 fn shown(text: &str) -> String {
     let lines = text.lines().count();
-    if lines <= 1 && text.chars().count() <= LONG {
+    // A last line break alone would not be seen.
+    if lines <= 1 && !text.ends_with('\n') && text.chars().count() <= LONG {
         return visible(text);
     }
     let start: String = text.chars().take(LONG).collect();
@@ -81,7 +124,10 @@ mod tests {
             "actions": [
                 {"name": "set_x\u{1b}[2J", "args": {"a": "\u{202e}evil", "long": "x".repeat(5000)}, "why": 1},
                 {"name": "set_constitution", "args": {"constitution": "a\nb\n"}},
-                catalogue::find("set_user").unwrap().example().args,
+                {"args": {"cert": "unnamed"}},
+                "a text",
+                ["a", "list"],
+                {"name": {"a": "named otherwise"}},
             ],
             "note": "n",
         });
@@ -92,6 +138,39 @@ mod tests {
         assert!(text.contains("(4 bytes, 2 lines, SHA-256 "));
         assert!(text.contains("(not read by any constitution) why: 1"));
         assert!(text.contains("(not read by any constitution) note: n"));
+        assert!(text.contains(r#"3. not an action with a name: {"args":{"cert":"unnamed"}}"#), "{text}");
+        assert!(text.contains("4. not an action with a name: a text\n"));
+        assert!(text.contains(r#"5. not an action with a name: ["a","list"]"#));
+        assert!(text.contains(r#"6. not an action with a name: {"name":{"a":"named otherwise"}}"#));
+    }
+
+    #[test]
+    fn what_is_no_list_of_actions_is_shown_whole() {
+        let object = json!({"actions": {"0": {"name": "set_constitution", "args": {"constitution": "x".repeat(500)}}}});
+        let text = summary(&object);
+        assert!(text.starts_with("  not a list of actions: \n    0: \n      name: set_constitution\n"), "{text}");
+        assert!(text.contains("(500 bytes, SHA-256 "));
+        assert_eq!(summary(&json!({"actions": "x"})), "  not a list of actions: x\n");
+        assert_eq!(summary(&json!({"act": 1})), "  no actions\n  (not read by any constitution) act: 1\n");
+        assert_eq!(summary(&json!([1])), "  not a proposal: [1]\n");
+    }
+
+    #[test]
+    fn a_block_that_is_not_closed_is_shown() {
+        let [hid, hid0] = ["hid.json", "hid0.json"].map(|name| {
+            let path = std::path::Path::new("tests/vectors/exact").join(name);
+            summary(crate::proposal::Proposal::parse(&std::fs::read(path).unwrap()).unwrap().value())
+        });
+        assert!(hid0.contains("note: certificate of \"CN=member0\"") || hid0.contains("certificate of"), "{hid0}");
+        assert_ne!(hid, hid0);
+        assert!(hid.contains(" bytes, ") && hid.contains(", SHA-256 "), "{hid}");
+    }
+
+    #[test]
+    fn keys_and_numbers_have_an_end() {
+        let number: Value = crate::json::parse("7".repeat(100_000).as_bytes()).unwrap();
+        let text = summary(&json!({"actions": [{"name": "x", "args": {"k".repeat(100_000): number}}]}));
+        assert!(text.contains("(100000 bytes, SHA-256 ") && text.len() < 1000, "{}", text.len());
     }
 
     #[test]

@@ -14,8 +14,7 @@ use crate::evidence::snp::host_data;
 use crate::files::{self, FileError};
 use crate::json::{self, JsonError};
 
-/// The largest whole number that JavaScript, and so CCF, reads exactly: 2^53 − 1.
-pub const MAX_SAFE_INTEGER: i64 = (1 << 53) - 1;
+pub use crate::json::MAX_SAFE_INTEGER;
 
 /// Where a value stands.
 #[derive(Clone, Debug, PartialEq, Eq)]

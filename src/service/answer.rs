@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::error::ServiceError;
 use super::http::Reply;
+use crate::digest::sha256;
 use crate::id::TransactionId;
 use crate::json;
 
@@ -19,6 +20,10 @@ pub struct Answer<T> {
     pub raw: Value,
     /// The transaction that wrote or that it was read at (`x-ms-ccf-transaction-id`).
     pub transaction: Option<TransactionId>,
+    /// How many bytes the JSON had.
+    pub length: usize,
+    /// Their SHA-256: of a proposal's actions, the digest of the file that its proposer signed.
+    pub sha256: [u8; 32],
 }
 
 impl<T> Deref for Answer<T> {
@@ -29,10 +34,18 @@ impl<T> Deref for Answer<T> {
     }
 }
 
+impl<T> Answer<T> {
+    /// The same answer, of which this is what matters.
+    pub(super) fn map<U>(self, what: impl FnOnce(T) -> U) -> Answer<U> {
+        let Self { value, raw, transaction, length, sha256 } = self;
+        Answer { value: what(value), raw, transaction, length, sha256 }
+    }
+}
+
 impl<T: DeserializeOwned> Answer<T> {
     pub(super) fn read(what: &'static str, reply: &Reply) -> Result<Self, ServiceError> {
         let raw = json::parse(&reply.body).map_err(|e| reply.not_understood(what, &e))?;
         let value = T::deserialize(&raw).map_err(|e| reply.not_understood(what, &e))?;
-        Ok(Self { value, raw, transaction: reply.transaction })
+        Ok(Self { value, raw, transaction: reply.transaction, length: reply.body.len(), sha256: sha256(&reply.body) })
     }
 }

@@ -48,7 +48,7 @@ impl Service {
     pub async fn transaction_status(&self, id: TransactionId) -> Result<Answer<TransactionStatus>, ServiceError> {
         let path = self.gov(&format!("/service/transactions/{id}"));
         let answer: Answer<Status> = self.read_json("tell a transaction's status", &path).await?;
-        Ok(Answer { value: answer.value.status, raw: answer.raw, transaction: Some(id) })
+        Ok(Answer { transaction: Some(id), ..answer.map(|status| status.status) })
     }
 
     /// Waits until `id` is committed or lost, as long as the service's patience lasts; returns what is known then.

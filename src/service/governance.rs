@@ -203,5 +203,5 @@ impl Service {
 }
 
 fn list<T>(answer: Answer<List<T>>) -> Answer<Vec<T>> {
-    Answer { value: answer.value.value, raw: answer.raw, transaction: answer.transaction }
+    answer.map(|list| list.value)
 }

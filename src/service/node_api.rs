@@ -72,9 +72,8 @@ impl Service {
         let mut deadline = self.deadline();
         loop {
             let answer: Answer<ConsensusDetails> = self.read_json("describe its consensus", "/node/consensus").await?;
-            let Answer { value, raw, transaction } = answer;
-            if value.details.leads() {
-                return Ok(Answer { value: value.details, raw, transaction });
+            if answer.details.leads() {
+                return Ok(answer.map(|consensus| consensus.details));
             }
             if !self.pause(&mut deadline, &[]).await {
                 return Err(ServiceError::Unreachable {
@@ -110,5 +109,5 @@ impl Service {
 }
 
 fn nodes(answer: Answer<NodeList>) -> Answer<Vec<NetworkNode>> {
-    Answer { value: answer.value.nodes, raw: answer.raw, transaction: answer.transaction }
+    answer.map(|list| list.nodes)
 }

@@ -1,5 +1,6 @@
 //! `ballot`: one file per command.
 
+pub mod live;
 mod new;
 mod submit;
 
@@ -29,7 +30,7 @@ enum Command {
 impl Ballot {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         match self.command {
-            Command::New(args) => args.run(context),
+            Command::New(args) => args.run(context).await,
             Command::Submit(args) => args.run(context).await,
         }
     }

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::super::common::Context;
 use super::super::error::{CliError, Kind};
 use super::super::exit::Exit;
-use super::super::proposal::read_proposal;
+use super::super::proposal::ProposalSource;
 use ccf_gov::files::Access;
 use ccf_gov::proposal::ballot;
 
@@ -24,9 +24,9 @@ pub struct New {
     /// How it votes
     #[arg(value_enum)]
     vote: Vote,
-    /// The proposal that an exact ballot is for
-    #[arg(long, value_name = "FILE", required_if_eq("vote", "exact"))]
-    proposal: Option<PathBuf>,
+    /// The proposal that an exact ballot is for: a file, what `proposal show --output json` printed, or an id
+    #[arg(long, value_name = "FILE|ID", required_if_eq("vote", "exact"))]
+    proposal: Option<ProposalSource>,
     /// Where to write it [default: standard output]
     #[arg(long, short, value_name = "FILE", default_value = "-", hide_default_value = true)]
     out: PathBuf,
@@ -46,13 +46,13 @@ enum Vote {
 }
 
 impl New {
-    pub fn run(self, context: &Context) -> Result<Exit, CliError> {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let ballot = match (self.vote, &self.proposal) {
-            (Vote::Exact, Some(path)) => ballot::exact(&read_proposal(path)?)
+            (Vote::Exact, Some(proposal)) => ballot::exact(&proposal.read(context).await?)
                 .map_err(|e| CliError::new(Kind::Usage, "cannot make an exact ballot", e))?,
             (Vote::Accept, None) => ballot::accept(),
             (Vote::Reject, None) => ballot::reject(),
-            (Vote::Exact, None) => return Err(CliError::usage("an exact ballot needs --proposal FILE")),
+            (Vote::Exact, None) => return Err(CliError::usage("an exact ballot needs --proposal FILE or ID")),
             (_, Some(_)) => {
                 return Err(CliError::usage("only an exact ballot is for one proposal")
                     .hint("say `exact`, or leave --proposal out"));

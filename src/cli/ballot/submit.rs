@@ -4,17 +4,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::ballot::live;
 use crate::cli::carry;
 use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
-use crate::cli::proposal::{not_held, read_proposal};
+use crate::cli::proposal::{ProposalSource, not_held};
 use ccf_gov::cose::MessageType;
 use ccf_gov::files;
 use ccf_gov::id::ProposalId;
-use ccf_gov::json;
 use ccf_gov::proposal::ballot::{self, Ballot, MAX_BALLOT};
-use ccf_gov::proposal::{Proposal, summary};
+use ccf_gov::proposal::{Proposal, summary, totals};
 use ccf_gov::service::Reference;
 
 /// Sign a ballot on a proposal and send it, after showing what is voted on; prints the proposal
@@ -42,35 +42,32 @@ struct Vote {
     /// This ballot, as `ballot new` writes it
     #[arg(long, value_name = "FILE")]
     ballot: Option<PathBuf>,
-    /// Vote yes on the proposal in this file, and no on any other, whatever stands under the id
+    /// Vote yes if the service holds exactly this proposal, by a ballot that says no to any other; sign nothing if it holds
+    /// another one. A file, or what `proposal show --output json` printed
     #[arg(long, value_name = "PROPOSAL-FILE")]
-    exact: Option<PathBuf>,
+    exact: Option<ProposalSource>,
 }
 
 impl Submit {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let (ballot, expected) = self.vote.read()?;
+        let (ballot, expected) = self.vote.read(context).await?;
         let signer = context.signer().await?;
         let service = context.connect().await?;
         let id = context.proposal_to_sign(&service, self.id.as_ref()).await?;
         let Some(proposal) = service.find_proposal(id).await? else { return Err(not_held(id)) };
         let Some(actions) = service.actions(id).await? else { return Err(not_held(id)) };
-        if let Some(expected) = expected
-            && !json::same(expected.value(), &actions.raw)
-        {
-            let message = format!("nothing was signed: proposal {id} is another one than the file holds");
-            let hint = "see what it is with `ccf-gov proposal show ID`, and find out who changed it";
-            return Err(CliError { kind: Kind::No, message, source: None, hint: Some(hint.into()) });
-        }
+        let mut shown = summary(&actions.raw);
+        shown += &totals(&actions.raw, actions.length, &actions.sha256).map_or_else(String::new, |t| format!("{t}\n"));
         context.output.note(format!(
             "Proposal {} by member {} ({}), which would do:\n{}Ballot of member {}: {}",
             id,
             proposal.proposer_id,
             proposal.proposal_state,
-            summary(&actions.raw),
+            shown,
             signer.certificate().member_id(),
             describe(&ballot),
         ));
+        live::compare(id, expected.as_ref(), &actions.raw).map_err(live::unsigned)?;
         let payload = ballot.payload();
         let kind = MessageType::Ballot;
         let submission = carry::sign_and_submit(context, &service, &*signer, kind, Some(id), payload).await?;
@@ -81,9 +78,9 @@ impl Submit {
 
 impl Vote {
     /// The ballot, and the proposal that it is for if it is for one.
-    fn read(&self) -> Result<(Ballot, Option<Proposal>), CliError> {
-        if let Some(path) = &self.exact {
-            let proposal = read_proposal(path)?;
+    async fn read(&self, context: &Context) -> Result<(Ballot, Option<Proposal>), CliError> {
+        if let Some(source) = &self.exact {
+            let proposal = source.read(context).await?;
             let ballot =
                 ballot::exact(&proposal).map_err(|e| CliError::new(Kind::Usage, "cannot make an exact ballot", e))?;
             return Ok((ballot, Some(proposal)));

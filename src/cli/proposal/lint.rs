@@ -1,7 +1,5 @@
 //! `proposal lint`: what can be checked with nothing but the proposal.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use serde_json::json;
 
@@ -9,13 +7,13 @@ use super::super::checks;
 use super::super::common::Context;
 use super::super::error::CliError;
 use super::super::exit::Exit;
+use super::ProposalSource;
 use ccf_gov::ccf_version::CcfVersion;
-use ccf_gov::files;
-use ccf_gov::proposal::{MAX_PROPOSAL, lint};
+use ccf_gov::proposal::lint;
 
 /// Check a proposal for the mistakes that people make.
 ///
-/// Needs nothing but the file. Exit code 0 if all checks pass, else 3; a warning passes, and what could not be
+/// Needs nothing but the proposal. Exit code 0 if all checks pass, else 3; a warning passes, and what could not be
 /// checked does not.
 #[derive(Args)]
 #[command(after_help = "\
@@ -23,17 +21,17 @@ Examples:
   ccf-gov proposal lint proposal.json
   ccf-gov proposal lint proposal.json --ccf-version 6.0.9 --output json")]
 pub struct Lint {
-    /// The proposal; - for standard input
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    /// The proposal: a file (- for standard input), what `proposal show --output json` printed, or an id
+    #[arg(value_name = "FILE|ID")]
+    file: ProposalSource,
     /// The version of CCF that the service runs: checks what depends on it, too
     #[arg(long, value_name = "VERSION")]
     ccf_version: Option<CcfVersion>,
 }
 
 impl Lint {
-    pub fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let bytes = files::read(&self.file, MAX_PROPOSAL)?;
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let bytes = self.file.bytes(context).await?;
         let found = lint::lint(&bytes, self.ccf_version);
         let json = json!({ "verdict": found.verdict(), "checks": found });
         context.output.result(&json, || checks::lines(&found))?;

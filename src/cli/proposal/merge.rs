@@ -7,7 +7,7 @@ use clap::Args;
 use super::super::common::Context;
 use super::super::error::{CliError, Kind};
 use super::super::exit::Exit;
-use super::read_proposal;
+use super::ProposalSource;
 use ccf_gov::files::Access;
 use ccf_gov::proposal::merge::{MergeError, merge};
 
@@ -25,9 +25,9 @@ nodes trusted before nodes removed; certificates and the application; actions th
 stood; new secrets and snapshots; the constitution last, so that everything else is judged by the rules under \
 which members voted.")]
 pub struct Merge {
-    /// The proposals
-    #[arg(value_name = "FILE", required = true)]
-    files: Vec<PathBuf>,
+    /// The proposals: files, what `proposal show --output json` printed, or ids
+    #[arg(value_name = "FILE|ID", required = true)]
+    files: Vec<ProposalSource>,
     /// Where to write it [default: standard output]
     #[arg(long, short, value_name = "FILE", default_value = "-", hide_default_value = true)]
     out: PathBuf,
@@ -37,15 +37,18 @@ pub struct Merge {
 }
 
 impl Merge {
-    pub fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let proposals = self.files.iter().map(|path| read_proposal(path)).collect::<Result<Vec<_>, _>>()?;
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let mut proposals = Vec::new();
+        for file in &self.files {
+            proposals.push(file.read(context).await?);
+        }
         let merged = merge(&proposals).map_err(|error| self.refused(error))?;
         context.output.file(&self.out, merged.bytes(), Access::Shared, self.force)?;
         Ok(Exit::Done)
     }
 
     fn refused(&self, error: MergeError) -> CliError {
-        let file = |at: usize| self.files.get(at).map(|p| p.display().to_string()).unwrap_or_default();
+        let file = |at: usize| self.files.get(at).map(ToString::to_string).unwrap_or_default();
         let (doing, hint) = match &error {
             MergeError::Conflict { first, second, .. } if first.0 == second.0 => {
                 (format!("{} contradicts itself", file(first.0)), "leave one of the two actions out")

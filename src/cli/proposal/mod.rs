@@ -5,20 +5,19 @@ mod list;
 mod merge;
 mod new;
 mod show;
+mod source;
 mod submit;
 pub mod templates;
 mod wait;
 mod withdraw;
 
-use std::path::Path;
-
 use clap::{Args, Subcommand};
 
 use super::common::Context;
-use super::error::{CliError, Kind};
+use super::error::CliError;
 use super::exit::Exit;
-use ccf_gov::files;
-use ccf_gov::proposal::MAX_PROPOSAL;
+
+pub use self::source::ProposalSource;
 
 /// Where to look when a template's name is not known.
 const LIST: &str = "`ccf-gov proposal templates` lists them";
@@ -68,8 +67,8 @@ impl Proposal {
         match self.command {
             Command::Templates(args) => args.run(context),
             Command::New(args) => args.run(context).await,
-            Command::Merge(args) => args.run(context),
-            Command::Lint(args) => args.run(context),
+            Command::Merge(args) => args.run(context).await,
+            Command::Lint(args) => args.run(context).await,
             Command::Submit(args) => args.run(context).await,
             Command::List(args) => args.run(context).await,
             Command::Show(args) => args.run(context).await,
@@ -77,11 +76,4 @@ impl Proposal {
             Command::Withdraw(args) => args.run(context).await,
         }
     }
-}
-
-/// The proposal in a file.
-pub fn read_proposal(path: &Path) -> Result<ccf_gov::proposal::Proposal, CliError> {
-    let bytes = files::read(path, MAX_PROPOSAL)?;
-    ccf_gov::proposal::Proposal::parse(&bytes)
-        .map_err(|e| CliError::new(Kind::Usage, format!("{} is not a proposal", ccf_gov::files::shown(path)), e))
 }

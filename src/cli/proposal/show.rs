@@ -1,6 +1,7 @@
 //! `proposal show`: what it would do, where it stands, who voted.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -10,14 +11,16 @@ use crate::cli::common::Context;
 use crate::cli::connect::with_committed;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use ccf_gov::files::Access;
 use ccf_gov::id::{MemberId, ProposalId};
-use ccf_gov::proposal::summary;
+use ccf_gov::proposal::{self, shown, summary};
 use ccf_gov::service::{Member, MemberStatus, Proposal, Reference, Service};
 
 /// Show a proposal: where it stands, what it would do, who voted
 #[derive(Args)]
-#[command(after_help = "Example:
-  ccf-gov proposal show 71af4505250701568dae25e5f7b47ae51810ade7248446c2c18d4ed31cbff965 --votes")]
+#[command(after_help = "Examples:
+  ccf-gov proposal show 71af4505250701568dae25e5f7b47ae51810ade7248446c2c18d4ed31cbff965 --votes
+  ccf-gov proposal show 71af4505250701568dae25e5f7b47ae51810ade7248446c2c18d4ed31cbff965 -o proposal.json")]
 pub struct Show {
     /// The proposal: its id, or the first digits of it; without it, the only open one
     #[arg(value_name = "ID")]
@@ -25,6 +28,12 @@ pub struct Show {
     /// List every active member: who voted, with what kind of ballot, and who has not yet
     #[arg(long)]
     votes: bool,
+    /// Write the proposal itself to a file, to be checked, compared, and voted on exactly
+    #[arg(long, short, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Replace the file if it exists
+    #[arg(long, requires = "out")]
+    force: bool,
 }
 
 /// One member's part.
@@ -49,16 +58,23 @@ impl Show {
         let ((proposal, actions, votes), committed) = context.read(&service, read).await?;
         let mut json = with_committed(carry::with_transaction(&proposal.raw, proposal.transaction), committed);
         if let (Some(actions), Value::Object(object)) = (&actions, &mut json) {
-            object.insert("actions".into(), actions.raw.get("actions").cloned().unwrap_or_default());
+            shown::insert(&actions.raw, object);
         }
         if let (Some(votes), Value::Object(object)) = (&votes, &mut json) {
             object.insert("ballotsByNobodyListed".into(), json!(of_nobody(&proposal, votes)));
             object.insert("votes".into(), votes.iter().map(Vote::json).collect());
         }
+        if let Some(path) = &self.out {
+            let actions = actions.as_ref().ok_or_else(|| super::not_held(id))?;
+            context.output.file(path, format!("{:#}\n", actions.raw).as_bytes(), Access::Shared, self.force)?;
+            context.output.note(format!("Wrote the proposal to {}.", ccf_gov::files::shown(path)));
+        }
         context.output.result(&json, || {
             let mut text = carry::describe(&proposal);
             if let Some(actions) = &actions {
                 text += &format!("Actions\n{}", summary(&actions.raw));
+                text += &proposal::totals(&actions.raw, actions.length, &actions.sha256)
+                    .map_or_else(String::new, |t| format!("{t}\n"));
             }
             if let Some(votes) = &votes {
                 let voted = votes.iter().filter(|v| v.voted()).count();

@@ -1,13 +1,12 @@
 //! `proposal submit`: sign a proposal and send it.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
 use crate::cli::carry;
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::proposal::ProposalSource;
 use ccf_gov::cose::MessageType;
 use ccf_gov::evidence::check::Verdict;
 use ccf_gov::proposal::lint;
@@ -20,14 +19,14 @@ use ccf_gov::proposal::lint;
   ccf-gov proposal submit register.json --key alice_privk.pem --cert alice_cert.pem
   ccf-gov proposal submit register.json --yes --output json | jq -r .proposalId")]
 pub struct Submit {
-    /// The proposal, JSON; - for standard input
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    /// The proposal: a file (- for standard input), what `proposal show --output json` printed, or an id, to propose it again
+    #[arg(value_name = "FILE|ID")]
+    file: ProposalSource,
 }
 
 impl Submit {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let proposal = super::read_proposal(&self.file)?;
+        let proposal = self.file.read(context).await?;
         for finding in lint::lint(proposal.bytes(), None).iter().filter(|c| c.verdict != Verdict::Pass) {
             context.output.warn(format!("{} ({}): {}", finding.name, finding.verdict, finding.detail));
         }

@@ -37,7 +37,7 @@ impl Verify {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         match self.command {
             Command::Attestation(args) => args.run(context),
-            Command::Proposal(args) => args.run(context),
+            Command::Proposal(args) => args.run(context).await,
             Command::Node(args) => args.run(context).await,
             Command::Service(args) => args.run(context).await,
         }

@@ -8,9 +8,10 @@ use serde_json::json;
 use super::{evidence, registered};
 use crate::cli::checks;
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::measure::LaunchArgs;
+use crate::cli::proposal::ProposalSource;
 use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::evidence::backing;
 use ccf_gov::files;
@@ -29,8 +30,9 @@ Evidence is recognised by its contents: executables, enclaves, security policies
 UVM endorsements, IGVM files, reports with their endorsements, and folders of these. Exit code 3 unless every value that the \
 proposal would register or remove is backed, and none is dangerous.")]
 pub struct Proposal {
-    /// The proposal; - for standard input
-    file: PathBuf,
+    /// The proposal: a file (- for standard input), what `proposal show --output json` printed, or an id
+    #[arg(value_name = "FILE|ID")]
+    file: ProposalSource,
     /// The artefacts; repeat, or give several
     #[arg(long, required_unless_present_any = ["ovmf", "igvm"], num_args = 1.., value_name = "FILE")]
     evidence: Vec<PathBuf>,
@@ -45,11 +47,8 @@ pub struct Proposal {
 }
 
 impl Proposal {
-    pub fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let bytes = files::read(&self.file, MAX_PROPOSAL)?;
-        let proposal = ccf_gov::proposal::Proposal::parse(&bytes).map_err(|e| {
-            CliError::new(Kind::Usage, format!("cannot read the proposal {}", ccf_gov::files::shown(&self.file)), e)
-        })?;
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let proposal = self.file.read(context).await?;
         let mut evidence = evidence::read(&self.evidence, self.ccf_version)?;
         evidence.extend(evidence::launch(&self.launch)?);
         let registered = self.join_policy.as_deref().map(join_policy).transpose()?;

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{Finding, Subject, type_of};
 use crate::evidence::check::Verdict::{Fail, Warn};
+use crate::json;
 use crate::proposal::catalogue::{Template, nearest};
 use crate::proposal::parameter::{Kind, Parameter};
 use crate::proposal::time::{TimeError, misread_by_ccf, read};
@@ -21,13 +22,14 @@ pub fn numbers(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let mut found = Vec::new();
     walk(subject.proposal.value(), &mut |value| {
         let Value::Number(number) = value else { return };
-        let whole = number.as_i64().or_else(|| number.as_u64().map(|n| i64::try_from(n).unwrap_or(i64::MAX)));
-        match (whole, number.as_f64()) {
-            (Some(n), _) if (-MAX_SAFE_INTEGER..=MAX_SAFE_INTEGER).contains(&n) => {}
-            (None, Some(float)) if float.abs() <= MAX_SAFE_INTEGER as f64 => {
-                found.push((Warn, format!("{number} is written as a fraction; readers may write it differently")));
-            }
-            _ => found.push((Fail, format!("{number} is beyond 2^53: JavaScript, and so the constitution, rounds it"))),
+        let written: String = number.as_str().chars().take(80).collect();
+        if json::as_javascript(number).abs() > MAX_SAFE_INTEGER as f64 {
+            found.push((Fail, format!("{written} is beyond 2^53: JavaScript, and so the constitution, rounds it")));
+        } else if !json::is_exact(number) {
+            let read = json::read_as(number);
+            found.push((Fail, format!("JavaScript, and so the constitution, reads {written} as {read}")));
+        } else if number.as_i64().is_none() {
+            found.push((Warn, format!("{written} is written as a fraction; readers may write it differently")));
         }
     });
     Some(found)

@@ -80,7 +80,6 @@ fn json_that_readers_could_read_differently_fails() {
         b"{\"actions\": [{\"name\": \"\xff\"}]}",
         b"{\"actions\": [{\"name\": \"x\"}]} {}",
         b"",
-        b"{\"actions\": [{\"name\": \"x\", \"args\": {\"a\": 1e999}}]}",
     ] {
         let checks = lint(bad, None);
         assert_eq!(says(&checks, "json").0, Verdict::Fail, "{}", String::from_utf8_lossy(bad));
@@ -101,6 +100,10 @@ fn numbers_that_do_not_round_trip_are_found() {
         ("18446744073709551616", Verdict::Fail),
         ("0.5", Verdict::Warn),
         ("1e300", Verdict::Fail),
+        ("1e999", Verdict::Fail),
+        ("1e-999", Verdict::Fail),
+        ("0.9382359288434663", Verdict::Warn),
+        ("123456789012345.678", Verdict::Fail),
     ] {
         let text = format!(
             r#"{{"actions":[{{"name":"set_node_data","args":{{"node_id":"{node}","node_data":{{"n":{number}}}}}}}]}}"#
