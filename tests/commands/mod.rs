@@ -2,6 +2,7 @@
 
 mod evidence;
 mod ids;
+mod exact;
 mod measure;
 mod proposals;
 mod rehearse;

@@ -89,7 +89,7 @@ async fn an_exact_ballot_is_for_that_proposal_and_no_other() {
     let (one, two) = (field.node_data("1.json", 1), field.node_data("2.json", 2));
     let made = id(&field.run_as(0, &["proposal", "submit", &one]).await.done());
     let refused = field.run_as(0, &["ballot", "submit", &made, "--exact", &two]).await;
-    assert!(refused.error(3).contains("another one than the file holds"));
+    assert!(refused.error(3).contains("is not the one that this ballot is for"));
     field.run_as(0, &["ballot", "submit", &made, "--exact", &one]).await.done();
     let shown = field.run(&["proposal", "show", &made, "--votes"]).await.done();
     assert!(shown["votes"].as_array().unwrap().iter().any(|v| v["kind"] == "exact"), "{shown}");

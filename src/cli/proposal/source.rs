@@ -10,20 +10,21 @@ use super::super::error::{CliError, Kind};
 use ccf_gov::files;
 use ccf_gov::id::ProposalId;
 use ccf_gov::proposal::{MAX_PROPOSAL, Proposal, ProposalError, shown};
+use ccf_gov::service::Reference;
 
 /// A proposal's file, or its id at the service.
 #[derive(Clone, Debug)]
 pub enum ProposalSource {
     /// A file with the proposal, or with what `proposal show --output json` prints of it; - for standard input.
     File(PathBuf),
-    /// The id of one that the service holds.
-    Id(ProposalId),
+    /// One that the service holds.
+    Id(Reference<ProposalId>),
 }
 
 impl FromStr for ProposalSource {
     type Err = Infallible;
 
-    /// 64 hexadecimal digits are an id, unless a file has that name.
+    /// Hexadecimal digits are an id, unless a file has that name.
     fn from_str(text: &str) -> Result<Self, Infallible> {
         Ok(match text.parse() {
             Ok(id) if !Path::new(text).exists() => Self::Id(id),
@@ -46,7 +47,7 @@ impl ProposalSource {
     pub async fn read(&self, context: &Context) -> Result<Proposal, CliError> {
         let read = match self {
             Self::File(path) => shown::read(&files::read(path, MAX_PROPOSAL)?),
-            Self::Id(id) => self.fetch(context, *id).await?,
+            Self::Id(id) => fetch(context, id).await?,
         };
         read.map_err(|e| CliError::new(Kind::Usage, format!("{self} is not a proposal"), e))
     }
@@ -58,15 +59,17 @@ impl ProposalSource {
                 let bytes = files::read(path, MAX_PROPOSAL)?;
                 Ok(shown::read(&bytes).map_or(bytes, |proposal| proposal.bytes().to_vec()))
             }
-            Self::Id(id) => match self.fetch(context, *id).await? {
+            Self::Id(id) => match fetch(context, id).await? {
                 Ok(proposal) => Ok(proposal.bytes().to_vec()),
                 Err(error) => Err(CliError::new(Kind::No, format!("{self} is not a list of named actions"), error)),
             },
         }
     }
+}
 
-    async fn fetch(&self, context: &Context, id: ProposalId) -> Result<Result<Proposal, ProposalError>, CliError> {
-        let actions = context.connect().await?.actions(id).await?.ok_or_else(|| super::not_held(id))?;
-        Ok(Proposal::of_value(actions.raw))
-    }
+async fn fetch(context: &Context, id: &Reference<ProposalId>) -> Result<Result<Proposal, ProposalError>, CliError> {
+    let service = context.connect().await?;
+    let id = context.proposal(&service, Some(id)).await?;
+    let actions = service.actions(id).await?.ok_or_else(|| super::not_held(id))?;
+    Ok(Proposal::of_value(actions.raw))
 }
