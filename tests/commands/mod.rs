@@ -1,8 +1,8 @@
 //! The binary against a sandbox: what each command that speaks with a service prints, and how it ends.
 
 mod evidence;
-mod ids;
 mod exact;
+mod ids;
 mod measure;
 mod proposals;
 mod rehearse;
