@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::exit::Exit;
+use ccf_gov::evidence::backing::EvidenceError;
 
 /// What kind of failure it was; the exit code follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -76,6 +77,17 @@ impl CliError {
             next = error.source();
         }
         causes
+    }
+}
+
+impl From<EvidenceError> for CliError {
+    fn from(error: EvidenceError) -> Self {
+        let message = error.to_string();
+        match error {
+            EvidenceError::File(error) => error.into(),
+            EvidenceError::Folder { source, .. } => Self::new(Kind::Usage, message, source),
+            EvidenceError::Igvm { source, .. } => Self::new(Kind::Usage, message, source),
+        }
     }
 }
 

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use super::error::{CliError, Kind};
 use ccf_gov::evidence::hash;
-use ccf_gov::evidence::layers::image::{self, Image};
+use ccf_gov::evidence::layers::image::{self, Image, Images, PassedOver};
 use ccf_gov::evidence::policy::contents::command_line;
 use ccf_gov::text::visible;
 
 /// The images in an archive; nothing if the file is none, but perhaps a layer.
-pub fn open(path: &Path) -> Result<Option<Vec<Image>>, CliError> {
+pub fn open(path: &Path) -> Result<Option<Images>, CliError> {
     let failed = |e: Box<dyn std::error::Error + Send + Sync>| {
         CliError::new(Kind::Usage, format!("cannot read the images in {}", path.display()), e)
     };
@@ -44,4 +44,9 @@ pub fn show(image: &Image) -> String {
         line("layer", layer.hash.to_string());
     }
     text
+}
+
+/// What was passed over, for a person.
+pub fn show_passed_over(other: &PassedOver) -> String {
+    format!("Passed over  {}\n    digest       {}\n", visible(&other.what), visible(&other.digest))
 }

@@ -8,6 +8,7 @@ mod connect;
 mod consent;
 mod envelopes;
 mod error;
+mod evidence;
 mod exit;
 mod finish;
 mod images;

@@ -123,11 +123,12 @@ impl<'a> Shown<'a> {
 fn compare(reviewed: &[(Found, Review)], archives: &[PathBuf]) -> Result<(Vec<Image>, Checks), CliError> {
     let mut images = Vec::new();
     for path in archives {
-        images.extend(images::open(path)?.ok_or_else(|| {
+        let found = images::open(path)?.ok_or_else(|| {
             CliError::usage(format!("{} is no archive of images", path.display())).hint(
                 "save the image with `docker save` or as an OCI layout, uncompressed; a single layer tells too little",
             )
-        })?);
+        })?;
+        images.extend(found.images);
     }
     let mut checks = Checks::new();
     let mut admitted = BTreeSet::new();

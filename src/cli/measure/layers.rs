@@ -11,7 +11,7 @@ use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
 use crate::cli::images;
 use ccf_gov::evidence::hash;
-use ccf_gov::evidence::layers::image::Image;
+use ccf_gov::evidence::layers::image::{Image, PassedOver};
 use ccf_gov::evidence::layers::{self, Layer};
 use ccf_gov::files;
 
@@ -25,7 +25,8 @@ use ccf_gov::files;
   ccf-gov measure layers node.tar
   ccf-gov measure layers layer.tar.gz
 
-Layers may be compressed with gzip; an archive of images may not. Of an image for several platforms, linux/amd64 is taken. \
+Layers may be compressed with gzip; an archive of images may not. Of an image for several platforms, linux/amd64 is taken; what is \
+no image (signatures, attestations) is passed over and named. \
 Compare a policy with its images: `ccf-gov policy show POLICY --image node.tar`.")]
 pub struct Layers {
     /// Archives of images (docker save, or an OCI layout as tar), or single layers (tar, tar.gz); - for a layer on standard input
@@ -41,6 +42,8 @@ pub struct Measured {
     images: Vec<InFile<Image>>,
     /// The files that are single layers.
     layers: Vec<InFile<Layer>>,
+    /// What stands among the images and is none for linux/amd64: signatures, attestations, other platforms.
+    passed_over: Vec<InFile<PassedOver>>,
 }
 
 #[derive(Serialize)]
@@ -53,13 +56,17 @@ struct InFile<T> {
 
 impl Layers {
     pub fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let (mut images, mut layers, mut text) = (Vec::new(), Vec::new(), String::new());
+        let (mut images, mut layers, mut passed_over) = (Vec::new(), Vec::new(), Vec::new());
+        let mut text = String::new();
         for path in &self.files {
             let name = files::shown(path);
             match if path == Path::new("-") { None } else { images::open(path)? } {
                 Some(found) => {
-                    text.extend(found.iter().map(images::show));
-                    images.extend(found.into_iter().map(|of| InFile { file: name.to_string(), of }));
+                    text.extend(found.images.iter().map(images::show));
+                    text.extend(found.passed_over.iter().map(images::show_passed_over));
+                    let file = || name.to_string();
+                    images.extend(found.images.into_iter().map(|of| InFile { file: file(), of }));
+                    passed_over.extend(found.passed_over.into_iter().map(|of| InFile { file: file(), of }));
                 }
                 None => {
                     let layer = measure(path)?;
@@ -68,7 +75,7 @@ impl Layers {
                 }
             }
         }
-        context.output.result(&Measured { images, layers }, || text)?;
+        context.output.result(&Measured { images, layers, passed_over }, || text)?;
         Ok(Exit::Done)
     }
 }

@@ -1,7 +1,6 @@
 //! `verify`: attestations, proposals, nodes and whole services, checked here.
 
 mod attestation;
-mod evidence;
 mod node;
 mod proposal;
 mod registered;

@@ -6,10 +6,10 @@ use clap::Args;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::evidence;
 use crate::cli::checks;
 use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
+use crate::cli::evidence;
 use crate::cli::exit::Exit;
 use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::digest::sha256;

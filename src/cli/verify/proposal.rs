@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::{evidence, registered};
+use super::registered;
 use crate::cli::checks;
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
+use crate::cli::evidence;
 use crate::cli::exit::Exit;
 use crate::cli::measure::LaunchArgs;
 use crate::cli::proposal::ProposalSource;
 use ccf_gov::ccf_version::CcfVersion;
-use ccf_gov::evidence::backing;
+use ccf_gov::evidence::backing::{self, Terms};
 use ccf_gov::files;
 use ccf_gov::service::JoinPolicy;
 
@@ -28,7 +29,8 @@ const MAX_PROPOSAL: u64 = 32 << 20;
 
 Evidence is recognised by its contents: executables, enclaves, security policies and deployments that carry them, \
 UVM endorsements, IGVM files, reports with their endorsements, and folders of these. Exit code 3 unless every value that the \
-proposal would register or remove is backed, and none is dangerous.")]
+proposal would register or remove is backed, none is dangerous, and it does nothing else. Name what else it may do with \
+--also: that is reported as named by you, not as backed.")]
 pub struct Proposal {
     /// The proposal: a file (- for standard input), what `proposal show --output json` printed, or an id
     #[arg(value_name = "FILE|ID")]
@@ -38,6 +40,9 @@ pub struct Proposal {
     evidence: Vec<PathBuf>,
     #[command(flatten, next_help_heading = "A guest's launch, as an artefact")]
     launch: LaunchArgs,
+    /// An action that the proposal may hold although no evidence can back it, such as remove_node; repeat
+    #[arg(long, value_name = "ACTION", value_parser = parse_also)]
+    also: Vec<String>,
     /// What is registered now, as `service join-policy --output json` prints it: what the proposal lowers is told
     #[arg(long, value_name = "FILE")]
     join_policy: Option<PathBuf>,
@@ -52,7 +57,8 @@ impl Proposal {
         let mut evidence = evidence::read(&self.evidence, self.ccf_version)?;
         evidence.extend(evidence::launch(&self.launch)?);
         let registered = self.join_policy.as_deref().map(join_policy).transpose()?;
-        let (mut found, values) = backing::verify(&proposal, &evidence, self.ccf_version);
+        let terms = Terms { ccf: self.ccf_version, also: self.also.into_iter().collect() };
+        let backing::Verified { checks: mut found, values } = backing::verify(&proposal, &evidence, &terms);
         if let Some(policy) = &registered {
             found.append(registered::check(&proposal, policy, self.ccf_version));
         }
@@ -60,6 +66,14 @@ impl Proposal {
         context.output.result(&result, || checks::lines(&found))?;
         Ok(checks::exit(&found))
     }
+}
+
+/// What registers a value can be backed, so naming it is no substitute.
+fn parse_also(name: &str) -> Result<String, String> {
+    if backing::registers(name) {
+        return Err(format!("{name} registers or removes a value: give the evidence that backs it with --evidence"));
+    }
+    Ok(name.to_owned())
 }
 
 fn join_policy(path: &Path) -> Result<JoinPolicy, CliError> {

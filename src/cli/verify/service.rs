@@ -6,10 +6,11 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{evidence, node};
+use super::node;
 use crate::cli::checks;
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
+use crate::cli::evidence;
 use crate::cli::exit::Exit;
 use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::evidence::backing;

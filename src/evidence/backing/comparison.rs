@@ -1,6 +1,6 @@
 //! The comparison: each action by its own rules, each value settled in the same way.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{Evidence, Kind, Registered};
 use crate::ccf_version::{Answer, CcfVersion};
@@ -100,7 +100,7 @@ impl<'a> Comparison<'a> {
                 self.virtual_platform(adds);
                 self.virtual_measurement(action);
             }
-            other => self.rider(other),
+            _ => {}
         }
     }
 
@@ -125,25 +125,36 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// An action beside the registrations: named once, with what it would do. One that nobody knows could register anything,
-    /// or be a registration whose name is misspelt.
-    fn rider(&mut self, name: &str) {
-        let template = match catalogue::get(name) {
-            Ok(template) => template,
-            Err(unknown) if self.warned.insert(format!("unknown-action {name}")) => {
-                let near = unknown.nearest.map(|n| format!("; did you mean {n}?")).unwrap_or_default();
-                let detail =
-                    format!("no constitution of CCF's own has {:?}, so what it does is not known{near}", unknown.name);
-                return self.checks.incomplete("unknown-action", detail);
+    /// The actions beside the registrations, each once: evidence backs none of them, so the answer is no yes unless the
+    /// caller names it. One that nobody knows could register anything, or be a registration whose name is misspelt.
+    pub(super) fn riders(&mut self, proposal: &Proposal, named: &BTreeSet<String>) {
+        let names = || proposal.actions().iter().map(|action| action.name.as_str()).filter(|name| !registers(name));
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        names().for_each(|name| *counts.entry(name).or_default() += 1);
+        for (name, count) in names().filter_map(|name| counts.remove_entry(name)) {
+            let template = catalogue::get(name);
+            let (shown, does) = match &template {
+                Ok(template) => {
+                    let does = template.description.split_whitespace().collect::<Vec<_>>().join(" ");
+                    (name.to_owned(), format!("What it does: {}", does.trim_end_matches('.')))
+                }
+                Err(unknown) => {
+                    let near = unknown.nearest.as_ref().map(|n| format!("; did you mean {n}?")).unwrap_or_default();
+                    let does = "no constitution of CCF's own has it, so what it does is not known";
+                    (format!("{:?}", unknown.name), format!("{does}{near}"))
+                }
+            };
+            let shown = if count > 1 { format!("{shown} ({count} times)") } else { shown };
+            if named.contains(name) {
+                self.checks
+                    .warn("named-action", format!("{shown} was named by the caller; no evidence backs it. {does}"));
+                continue;
             }
-            Err(_) => return,
-        };
-        let does = template.description.split_whitespace().collect::<Vec<_>>().join(" ");
-        let does = does.trim_end_matches('.');
-        self.warn_once(
-            "other-action",
-            format!("{name} is about nothing that artefacts back: review it by itself. What it does: {does}"),
-        );
+            let check = if template.is_ok() { "other-action" } else { "unknown-action" };
+            let detail =
+                format!("{shown}: no evidence can back it; review it, and name it (--also) if it is wanted. {does}");
+            self.checks.incomplete(check, detail);
+        }
     }
 
     pub(super) fn warn_once(&mut self, name: &'static str, detail: impl Into<String>) {
@@ -232,29 +243,36 @@ impl<'a> Comparison<'a> {
     }
 }
 
+/// The actions whose values evidence can back.
+const REGISTRATIONS: [&str; 18] = [
+    "add_node_code",
+    "remove_node_code",
+    "add_snp_host_data",
+    "remove_snp_host_data",
+    "add_snp_measurement",
+    "remove_snp_measurement",
+    "add_snp_uvm_endorsement",
+    "remove_snp_uvm_endorsement",
+    "add_virtual_host_data",
+    "remove_virtual_host_data",
+    "add_virtual_measurement",
+    "remove_virtual_measurement",
+    "set_snp_minimum_tcb_version",
+    "set_snp_minimum_tcb_version_hex",
+    "remove_snp_minimum_tcb_version",
+    "set_node_join_policy",
+    "add_executor_node_code",
+    "remove_executor_node_code",
+];
+
+/// Whether an action of this name registers or removes a value that only evidence can back.
+pub fn registers(action: &str) -> bool {
+    REGISTRATIONS.contains(&action)
+}
+
 /// The action's name as a check's name.
 fn action_name(name: &str) -> &'static str {
-    const NAMES: [&str; 18] = [
-        "add_node_code",
-        "remove_node_code",
-        "add_snp_host_data",
-        "remove_snp_host_data",
-        "add_snp_measurement",
-        "remove_snp_measurement",
-        "add_snp_uvm_endorsement",
-        "remove_snp_uvm_endorsement",
-        "add_virtual_host_data",
-        "remove_virtual_host_data",
-        "add_virtual_measurement",
-        "remove_virtual_measurement",
-        "set_snp_minimum_tcb_version",
-        "set_snp_minimum_tcb_version_hex",
-        "remove_snp_minimum_tcb_version",
-        "set_node_join_policy",
-        "add_executor_node_code",
-        "remove_executor_node_code",
-    ];
-    NAMES.iter().find(|n| **n == name).copied().unwrap_or("other-action")
+    REGISTRATIONS.iter().find(|n| **n == name).copied().unwrap_or("other-action")
 }
 
 #[cfg(test)]

@@ -4,12 +4,17 @@ mod code;
 mod comparison;
 mod host_data;
 mod measurement;
+mod read;
 mod tcb;
 mod uvm;
+
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
 use self::comparison::Comparison;
+pub use self::comparison::registers;
+pub use self::read::{EvidenceError, read};
 use super::check::Checks;
 use super::policy::deployment::Found;
 use super::sgx::artefact::Artefact;
@@ -104,12 +109,31 @@ pub struct Registered {
     pub backed_by: Vec<String>,
 }
 
-/// Compares every value of `proposal` with `evidence`.
+/// On which terms a proposal is verified.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// The version of CCF that the service runs, where it is known.
+    pub ccf: Option<CcfVersion>,
+    /// The names of actions that may stand in the proposal although no evidence can back them. A registration is never
+    /// one of them: see [`registers`].
+    pub also: BTreeSet<String>,
+}
+
+/// What verifying a proposal comes to.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// Every rule with its verdict; [`Checks::verdict`] is the answer.
+    pub checks: Checks,
+    /// Every value that the proposal registers or removes, and what backs it.
+    pub values: Vec<Registered>,
+}
+
+/// Compares every action of `proposal` with `evidence`.
 ///
-/// `ccf` is the version of the service, where it is known. Passes only if every value is backed and none dangerous.
-pub fn verify(proposal: &Proposal, evidence: &[Evidence], ccf: Option<CcfVersion>) -> (Checks, Vec<Registered>) {
-    let mut review = Comparison::new(evidence, ccf);
-    review.checks.known_version(ccf);
+/// It passes only if every value is backed, none is dangerous, and every other action is one that `terms` name.
+pub fn verify(proposal: &Proposal, evidence: &[Evidence], terms: &Terms) -> Verified {
+    let mut review = Comparison::new(evidence, terms.ccf);
+    review.checks.known_version(terms.ccf);
     let judged = judge(evidence);
     let adds_code = proposal.actions().iter().any(|action| action.name == "add_node_code");
     // An enclave that its host may debug is one to deregister.
@@ -117,11 +141,12 @@ pub fn verify(proposal: &Proposal, evidence: &[Evidence], ccf: Option<CcfVersion
     for action in proposal.actions() {
         review.compare(action);
     }
+    review.riders(proposal, &terms.also);
     review.contradictions(proposal);
     if review.values.is_empty() {
         review.checks.incomplete("values", "the proposal registers and removes no code, so there is nothing to back");
     }
-    (review.checks, review.values)
+    Verified { checks: review.checks, values: review.values }
 }
 
 /// Compares one action's values with `evidence`, which [`judge`] has been asked about.

@@ -62,7 +62,8 @@ fn policy(policy: &str) -> Evidence {
 
 fn verify_one(name: &str, args: Value, evidence: &[Evidence], ccf: Option<&str>) -> Checks {
     let proposal = Proposal::of(vec![Action::new(name, Some(args))]);
-    verify(&proposal, evidence, ccf.map(|version| version.parse().unwrap())).0
+    let ccf = ccf.map(|version| version.parse().unwrap());
+    verify(&proposal, evidence, &Terms { ccf, ..Terms::default() }).checks
 }
 
 #[track_caller]
@@ -293,7 +294,7 @@ fn what_no_artefact_is_behind_is_never_a_yes() {
     warns(&passes("set_node_join_policy", script, &[same], None), "join-policy-script", "by a script");
     fails("add_executor_node_code", json!({"executor_code_id": "ab"}), &[], None, "can't be computed");
     let other = verify_one("set_constitution", json!({"constitution": "x"}), &[], None);
-    assert_eq!((other.get("other-action").unwrap().verdict, other.verdict()), (Verdict::Warn, "incomplete"));
+    assert_eq!((other.get("other-action").unwrap().verdict, other.verdict()), (Verdict::Incomplete, "incomplete"));
     let unusable = evidence(Kind::Unusable("it is a proposal".into()));
     warns(&judge(&[unusable]), "evidence", "it backs nothing: it is a proposal");
     assert_eq!(judge(&[report(|_| {}, false)]).verdict(), "incomplete");
@@ -303,16 +304,42 @@ fn what_no_artefact_is_behind_is_never_a_yes() {
 #[test]
 fn riders_are_named_once_with_what_they_do() {
     let names = ["set_constitution", "set_member", "remove_member", "set_js_app", "set_recovery_threshold"];
-    let twice = names.iter().chain(&names).chain(&["own_action"]).map(|name| Action::new(*name, Some(json!({}))));
-    let (checks, _) = verify(&Proposal::of(twice.collect()), &[], None);
+    let twice = names.iter().chain(&names).map(|name| Action::new(*name, Some(json!({}))));
+    let checks = verify(&Proposal::of(twice.collect()), &[], &Terms::default()).checks;
     let riders: Vec<&str> = checks.iter().filter(|c| c.name == "other-action").map(|c| c.detail.as_str()).collect();
     assert_eq!(riders.len(), 5, "{riders:#?}");
     for (rider, name) in riders.iter().zip(names) {
         let description = &crate::proposal::catalogue::find(name).unwrap().description;
         let first = description.split_whitespace().next().unwrap();
-        assert!(rider.starts_with(name) && rider.contains(&format!("What it does: {first}")), "{rider}");
-        assert!(!rider.contains('\n'), "{rider}");
+        assert!(rider.starts_with(&format!("{name} (2 times)")), "{rider}");
+        assert!(rider.contains(&format!("What it does: {first}")) && !rider.contains('\n'), "{rider}");
     }
+}
+
+#[test]
+fn a_backed_value_does_not_carry_other_actions() {
+    let program = [evidence(Kind::Executable(HostData(sha256(b"node"))))];
+    let register = Action::new("add_virtual_host_data", Some(json!({"host_data": HostData(sha256(b"node"))})));
+    let removal = Action::new("remove_member", Some(json!({"member_id": "ab".repeat(32)})));
+    let rules = Action::new("set_constitution", Some(json!({"constitution": "x"})));
+    let own = Action::new("own_action", Some(json!({})));
+    let verdict = |actions: &[&Action], also: &[&str]| {
+        let also = also.iter().map(|name| (*name).to_owned()).collect();
+        let proposal = Proposal::of(actions.iter().map(|action| (*action).clone()).collect());
+        let checks = verify(&proposal, &program, &Terms { also, ccf: None }).checks;
+        let named = checks.iter().filter(|c| c.name == "named-action" && c.verdict == Verdict::Warn).count();
+        (checks.verdict(), named)
+    };
+    assert_eq!(verdict(&[&register], &[]), ("pass", 0));
+    for rider in [&removal, &rules, &own] {
+        assert_eq!(verdict(&[&register, rider], &[]), ("incomplete", 0));
+        assert_eq!(verdict(&[&register, rider], &[&rider.name]), ("pass", 1));
+        assert_eq!(verdict(&[&register, rider, &removal, &own], &[&rider.name]), ("incomplete", 1));
+    }
+    // Naming is no evidence: it backs no value, and a proposal without one stays unanswered.
+    assert_eq!(verdict(&[&removal], &["remove_member"]), ("incomplete", 1));
+    let other = Action::new("add_virtual_host_data", Some(json!({"host_data": "ab".repeat(32)})));
+    assert_eq!(verdict(&[&register, &other], &["add_virtual_host_data"]), ("fail", 0));
 }
 
 #[test]
@@ -320,7 +347,8 @@ fn an_action_that_nobody_knows_is_never_a_yes() {
     let register = Action::new("add_virtual_measurement", Some(json!({"measurement": "v1"})));
     let actions =
         ["add_snp_host_dat", "Add_snp_host_data", "own_action", "own_action"].map(|n| Action::new(n, Some(json!({}))));
-    let (checks, _) = verify(&Proposal::of([vec![register], actions.to_vec()].concat()), &[], None);
+    let proposal = Proposal::of([vec![register], actions.to_vec()].concat());
+    let checks = verify(&proposal, &[], &Terms::default()).checks;
     let unknown: Vec<_> = checks.iter().filter(|c| c.name == "unknown-action").collect();
     assert_eq!(unknown.len(), 3, "{unknown:#?}");
     assert!(

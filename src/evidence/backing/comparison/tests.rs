@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::super::{judge, verify};
+use super::super::{Terms, judge, verify};
 use super::*;
 use crate::evidence::policy::deployment::Found;
 
@@ -24,7 +24,7 @@ fn groups_of_one_name_are_each_looked_at() {
     };
     let actions = found.iter().map(register).collect();
     let given = Evidence { name: "t.json".into(), kind: Kind::policies(found), digest: None };
-    let (checks, _) = verify(&Proposal::of(actions), &[given], None);
+    let checks = verify(&Proposal::of(actions), &[given], &Terms::default()).checks;
     assert_eq!((checks.verdict(), checks.get("policy-allow-all").is_some()), ("fail", true), "{checks:#?}");
 }
 
@@ -34,7 +34,8 @@ fn values_that_are_undone_are_no_pass() {
     let add = Action::new("add_virtual_measurement", Some(json!({"measurement": measurement})));
     let remove = Action::new("remove_virtual_measurement", Some(json!({"measurement": measurement})));
     let outcome = |actions: &[&Action]| {
-        let (checks, _) = verify(&Proposal::of(actions.iter().map(|a| (*a).clone()).collect()), &[], None);
+        let proposal = Proposal::of(actions.iter().map(|a| (*a).clone()).collect());
+        let checks = verify(&proposal, &[], &Terms::default()).checks;
         (checks.verdict(), checks.get("contradictions").map(|c| c.detail.clone()))
     };
     assert_eq!(outcome(&[&add]).0, "pass");

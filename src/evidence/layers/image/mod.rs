@@ -1,6 +1,7 @@
 //! Images in archives: what `docker save` writes, and OCI layouts in a tar archive.
 
 mod archive;
+mod attached;
 mod config;
 mod docker;
 mod error;
@@ -12,6 +13,7 @@ use serde::Serialize;
 
 use self::archive::Archive;
 use super::{Layer, Sha256};
+pub use attached::PassedOver;
 pub use error::ImageError;
 
 /// Images in one archive beyond which it is refused.
@@ -53,17 +55,27 @@ impl Image {
     }
 }
 
+/// What an archive of images holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Images {
+    /// The images for linux/amd64, measured.
+    pub images: Vec<Image>,
+    /// What else is among them: signatures, attestations, images for other platforms.
+    pub passed_over: Vec<PassedOver>,
+}
+
 /// The images in `file`; nothing if it is no archive of images, but perhaps a layer.
 ///
 /// Layers are measured as they are found, each once; see [`super::measure`] for what that takes. The archive itself must not be
 /// compressed, for its parts are read in their own order. Of an index of several platforms, linux/amd64 is taken.
 ///
 /// # Errors
-/// It cannot be read, something is missing or malformed, a digest is wrong, or a layer cannot be measured.
-pub fn images(file: &mut (impl Read + Seek)) -> Result<Option<Vec<Image>>, ImageError> {
+/// It cannot be read, something is missing or malformed, a digest is wrong, a layer cannot be measured, or no name tells
+/// two images apart.
+pub fn images(file: &mut (impl Read + Seek)) -> Result<Option<Images>, ImageError> {
     let Some(mut archive) = Archive::open(file)? else { return Ok(None) };
-    let found = match docker::manifest(&mut archive)? {
-        Some(found) => found,
+    let (found, passed_over) = match docker::manifest(&mut archive)? {
+        Some(found) => (found, Vec::new()),
         None if archive.has("oci-layout") && archive.has("index.json") => oci::images(&mut archive)?,
         None => return Ok(None),
     };
@@ -71,7 +83,8 @@ pub fn images(file: &mut (impl Read + Seek)) -> Result<Option<Vec<Image>>, Image
     if found.is_empty() || found.len() > MAX_IMAGES {
         return Err(ImageError::malformed("the archive", format!("it has {} images", found.len())));
     }
-    found.into_iter().map(|found| found.read(&mut archive)).collect::<Result<_, _>>().map(Some)
+    let images = found.into_iter().map(|found| found.read(&mut archive)).collect::<Result<_, _>>()?;
+    Ok(Some(Images { images, passed_over }))
 }
 
 /// Where an archive has an image's parts.

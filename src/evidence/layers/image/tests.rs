@@ -35,7 +35,7 @@ fn config(layers: &[&[u8]]) -> Vec<u8> {
 }
 
 fn read(archive: Vec<u8>) -> Result<Option<Vec<Image>>, ImageError> {
-    images(&mut Cursor::new(archive))
+    Ok(images(&mut Cursor::new(archive))?.map(|found| found.images))
 }
 
 fn refusal(archive: Vec<u8>) -> String {
@@ -152,7 +152,11 @@ fn an_index_leads_to_the_image_for_amd64() {
 
     assert_eq!(
         refusal(oci(&[], &json!([platform("arm64", b"x"), platform("s390x", b"y")]))),
-        "index.json: no image for linux/amd64, but for linux/arm64, linux/s390x"
+        format!(
+            "index.json: no image for linux/amd64, but an image for linux/arm64 ({}), an image for linux/s390x ({})",
+            digest(b"x"),
+            digest(b"y")
+        )
     );
     assert_eq!(
         refusal(oci(&[], &json!([{"digest": "sha512:00"}]))),
@@ -172,4 +176,96 @@ fn a_windows_image_is_refused() {
     let archive =
         Archive::default().add(file("manifest.json", manifest.as_bytes())).add(file("c", config.as_bytes())).end();
     assert_eq!(refusal(archive), "c: the image is for windows, and layers are measured thus for Linux only");
+}
+
+/// A layout of an image and of manifests beside it; what was passed over.
+fn beside(manifests: &[serde_json::Value]) -> Vec<String> {
+    let layer = layer("a");
+    let config = config(&[&layer]);
+    let digest = |blob: &[u8]| format!("sha256:{}", hex(blob));
+    let image = json!({
+        "config": {"digest": digest(&config), "mediaType": "application/vnd.oci.image.config.v1+json"},
+        "layers": [{"digest": digest(&layer), "mediaType": "application/vnd.oci.image.layer.v1.tar"}],
+    });
+    let texts: Vec<String> = manifests.iter().chain([&image]).map(ToString::to_string).collect();
+    let listed: Vec<_> = texts.iter().map(|text| json!({"digest": digest(text.as_bytes())})).collect();
+    let blobs: Vec<&[u8]> = texts.iter().map(String::as_bytes).chain([&layer[..], &config]).collect();
+    let found = images(&mut Cursor::new(oci(&blobs, &listed.into()))).unwrap().unwrap();
+    assert_eq!((found.images.len(), found.images[0].id.0), (1, sha256(&config)), "{manifests:?}");
+    found.passed_over.into_iter().map(|other| other.what).collect()
+}
+
+#[test]
+fn what_is_no_image_is_passed_over_and_named() {
+    let image_config = json!({"digest": "sha256:00", "mediaType": "application/vnd.oci.image.config.v1+json"});
+    let content = |kind: &str| json!([{"digest": "sha256:00", "mediaType": kind}]);
+    let layers = content("application/vnd.oci.image.layer.v1.tar+gzip");
+    for (manifest, what) in [
+        (
+            json!({"config": image_config, "layers": content("application/vnd.dev.cosign.simplesigning.v1+json")}),
+            "contents are application/vnd.dev.cosign.simplesigning.v1+json",
+        ),
+        (
+            json!({"config": image_config, "layers": content("application/vnd.in-toto+json")}),
+            "application/vnd.in-toto+json",
+        ),
+        (
+            json!({"config": {"mediaType": "application/vnd.cncf.helm.config.v1+json"}, "layers": layers}),
+            "configuration is application/vnd.cncf.helm.config.v1+json",
+        ),
+        (
+            json!({"config": {"mediaType": "application/vnd.oci.empty.v1+json"}, "artifactType": "application/x-ms-ccepolicy-frag", "layers": layers}),
+            "of type application/x-ms-ccepolicy-frag",
+        ),
+        (
+            json!({"config": image_config, "layers": layers, "subject": {"digest": "sha256:ab"}}),
+            "attached to sha256:ab",
+        ),
+    ] {
+        let passed_over = beside(std::slice::from_ref(&manifest));
+        assert!(passed_over.len() == 1 && passed_over[0].contains(what), "{manifest}: {passed_over:?}");
+    }
+    let descriptors = [
+        (json!({"artifactType": "application/vnd.dev.cosign.artifact.sig.v1+json"}), "cosign.artifact.sig"),
+        (json!({"annotations": {"kind": "dev.cosignproject.cosign/sigs"}}), "signatures of cosign"),
+        (json!({"annotations": {"vnd.docker.reference.type": "attestation-manifest"}}), "attestation by the builder"),
+        (json!({"platform": {"os": "unknown", "architecture": "unknown"}}), "unknown platform"),
+        (json!({"platform": {"os": "windows", "architecture": "amd64"}}), "windows/amd64"),
+    ];
+    for (descriptor, what) in descriptors {
+        assert!(attached::by_descriptor(&descriptor).unwrap().contains(what), "{descriptor}");
+    }
+}
+
+#[test]
+fn one_image_twice_is_one_and_two_are_none() {
+    let (layer, other) = (layer("a"), layer("b"));
+    let (config, another) = (config(&[&layer]), config(&[&other]));
+    let digest = |blob: &[u8]| format!("sha256:{}", hex(blob));
+    let manifest = |config: &[u8], layer: &[u8], kind: &str| {
+        json!({"config": {"digest": digest(config)}, "layers": [{"digest": digest(layer), "mediaType": format!("application/vnd.oci.image.layer.v1.{kind}")}]}).to_string()
+    };
+    let packed = b"\x28\xb5\x2f\xfd".to_vec();
+    let (plain, zstd) = (manifest(&config, &layer, "tar"), manifest(&config, &packed, "tar+zstd"));
+    let blobs = [&layer[..], &packed, &config, plain.as_bytes(), zstd.as_bytes()];
+    for pair in [[&plain, &zstd], [&zstd, &plain]] {
+        let listed = json!(pair.map(|text| json!({"digest": digest(text.as_bytes())})));
+        let found = images(&mut Cursor::new(oci(&blobs, &listed))).unwrap().unwrap();
+        assert_eq!((found.images.len(), found.images[0].layers.len()), (1, 1));
+        assert_eq!(found.passed_over.len(), 1);
+        assert!(found.passed_over[0].what.ends_with("compressed with zstd"), "{:?}", found.passed_over);
+    }
+    let second = manifest(&another, &other, "tar");
+    let blobs = [&layer[..], &other, &config, &another, plain.as_bytes(), second.as_bytes()];
+    let entry = |text: &String, name: Option<&str>| {
+        let annotations = name.map(|name| json!({"org.opencontainers.image.ref.name": name}));
+        json!({"digest": digest(text.as_bytes()), "annotations": annotations})
+    };
+    for name in [None, Some("node:1")] {
+        let listed = json!([entry(&plain, name), entry(&second, name)]);
+        let says = refusal(oci(&blobs, &listed));
+        assert!(says.contains("there are 2 images") && says.contains(&digest(second.as_bytes())), "{says}");
+    }
+    let listed = json!([entry(&plain, Some("node:1")), entry(&second, Some("node:2"))]);
+    assert_eq!(read(oci(&blobs, &listed)).unwrap().unwrap().len(), 2);
 }

@@ -1,26 +1,23 @@
 //! Evidence files, recognised by what they hold.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use time::OffsetDateTime;
-
-use crate::cli::error::{CliError, Kind as ErrorKind};
-use crate::cli::measure::LaunchArgs;
-use ccf_gov::ccf_version::CcfVersion;
-use ccf_gov::digest::{HostData, sha256};
-use ccf_gov::evidence::backing::{Evidence, Kind};
-use ccf_gov::evidence::check::{Checks, Verdict};
-use ccf_gov::evidence::hash;
-use ccf_gov::evidence::node::{self, Attestation, Expected, Part, Trust};
-use ccf_gov::evidence::policy::deployment::{self, DeploymentError};
-use ccf_gov::evidence::sgx::artefact::{self, Artefact};
-use ccf_gov::evidence::sgx::enclave::Enclave;
-use ccf_gov::evidence::sgx::sigstruct;
-use ccf_gov::evidence::snp::launch::igvm;
-use ccf_gov::evidence::snp::report::Report;
-use ccf_gov::files;
+use super::{Evidence, Kind};
+use crate::ccf_version::CcfVersion;
+use crate::digest::{HostData, sha256};
+use crate::evidence::check::{Checks, Verdict};
+use crate::evidence::hash;
+use crate::evidence::node::{self, Attestation, Expected, Part, Trust};
+use crate::evidence::policy::deployment::{self, DeploymentError};
+use crate::evidence::sgx::artefact::{self, Artefact};
+use crate::evidence::sgx::enclave::Enclave;
+use crate::evidence::sgx::sigstruct;
+use crate::evidence::snp::launch::igvm::{self, IgvmError};
+use crate::evidence::snp::report::Report;
+use crate::files::{self, FileError};
+use crate::proposal::Proposal;
 
 /// Larger files that are no ELF are taken for what nodes run.
 const MAX_TEXT: u64 = 16 << 20;
@@ -28,39 +25,56 @@ const MAX_TEXT: u64 = 16 << 20;
 /// The largest IGVM file that is read: 256 MiB.
 const MAX_IGVM: u64 = 256 << 20;
 
+/// Why evidence cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum EvidenceError {
+    /// A folder cannot be listed.
+    #[error("cannot read the folder {}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file cannot be read.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// An IGVM file cannot be measured.
+    #[error("cannot measure {}", path.display())]
+    Igvm {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: IgvmError,
+    },
+}
+
 /// Reads every evidence file; a folder stands for the files in it (a security context, for instance).
-pub fn read(paths: &[PathBuf], ccf: Option<CcfVersion>) -> Result<Vec<Evidence>, CliError> {
-    let mut gathered = Gathered::default();
+///
+/// Reports and endorsements are believed as far as `trust` goes, by the rules of `ccf`.
+///
+/// # Errors
+/// [`EvidenceError`]: something cannot be read. What is no evidence is told by [`Kind::Unusable`].
+pub fn read(paths: &[PathBuf], ccf: Option<CcfVersion>, trust: &Trust) -> Result<Vec<Evidence>, EvidenceError> {
+    let mut gathered = Gathered::of(trust);
     for path in paths {
-        if path.is_dir() {
-            let entries = std::fs::read_dir(path).map_err(|e| {
-                CliError::new(ErrorKind::Usage, format!("cannot read the folder {}", path.display()), e)
-            })?;
-            let mut inside: Vec<PathBuf> =
-                entries.filter_map(Result::ok).map(|e| e.path()).filter(|p| p.is_file()).collect();
-            inside.sort();
-            for file in inside {
-                gathered.add(&file)?;
-            }
-        } else {
+        if !path.is_dir() {
             gathered.add(path)?;
+            continue;
         }
+        let entries = std::fs::read_dir(path).map_err(|source| EvidenceError::Folder { path: path.clone(), source })?;
+        let mut inside: Vec<PathBuf> =
+            entries.filter_map(Result::ok).map(|e| e.path()).filter(|p| p.is_file()).collect();
+        inside.sort();
+        inside.iter().try_for_each(|file| gathered.add(file))?;
     }
     Ok(gathered.finish(ccf))
 }
 
-/// The guest's launch that options describe, as evidence; none if they describe none.
-pub fn launch(args: &LaunchArgs) -> Result<Option<Evidence>, CliError> {
-    let Some(measured) = args.measure()? else { return Ok(None) };
-    let kind = match measured.checks.iter().find(|c| c.verdict == Verdict::Fail) {
-        Some(check) => Kind::Unusable(format!("{}: {}", check.name, check.detail)),
-        None => Kind::Launch(measured.measurement),
-    };
-    Ok(Some(Evidence { name: "the launch".to_owned(), kind, digest: None }))
-}
-
-#[derive(Default)]
-struct Gathered {
+struct Gathered<'a> {
+    trust: &'a Trust,
     found: Vec<Evidence>,
     /// Reports wait for the endorsements that may be in another file.
     reports: Vec<(String, Box<Report>)>,
@@ -68,10 +82,15 @@ struct Gathered {
     revocations: Vec<Vec<u8>>,
 }
 
-impl Gathered {
-    fn add(&mut self, path: &Path) -> Result<(), CliError> {
+impl<'a> Gathered<'a> {
+    fn of(trust: &'a Trust) -> Self {
+        let (found, reports, endorsements, revocations) = Default::default();
+        Self { trust, found, reports, endorsements, revocations }
+    }
+
+    fn add(&mut self, path: &Path) -> Result<(), EvidenceError> {
         let name = path.display().to_string();
-        let unreadable = |e| CliError::new(ErrorKind::Usage, format!("cannot read {}", path.display()), e);
+        let unreadable = |source| FileError::Read { path: path.into(), source };
         let mut start = [0; 4];
         let length = std::fs::metadata(path).map_err(unreadable)?.len();
         let started = File::open(path).and_then(|file| file.take(4).read(&mut start)).map_err(unreadable)?;
@@ -91,7 +110,7 @@ impl Gathered {
         }
         if &start == b"IGVM" {
             let guest = igvm::measure(&files::read(path, MAX_IGVM)?)
-                .map_err(|e| CliError::new(ErrorKind::Usage, format!("cannot measure {}", path.display()), e))?;
+                .map_err(|source| EvidenceError::Igvm { path: path.into(), source })?;
             self.found.push(Evidence { name, kind: Kind::Guest(guest), digest: None });
             return Ok(());
         }
@@ -127,7 +146,7 @@ impl Gathered {
             Part::SnpEndorsements => return self.endorsements.push((name.to_owned(), bytes.to_vec())),
             Part::Revocations => return self.revocations.push(bytes.to_vec()),
             Part::Uvm(uvm) => {
-                let valid = uvm.check_signature(OffsetDateTime::now_utc(), &mut Checks::new());
+                let valid = uvm.check_signature(self.trust.intel.at, &mut Checks::new());
                 Kind::Uvm { uvm, valid }
             }
             Part::Other(what) => Kind::Unusable(format!("it is {what}, and no artefact")),
@@ -173,7 +192,7 @@ impl Gathered {
             }
         }
         let expected = Expected { ccf, ..Expected::default() };
-        let checks = match attestation.verify(&expected, &Trust::pinned(OffsetDateTime::now_utc())) {
+        let checks = match attestation.verify(&expected, self.trust) {
             Ok(outcome) => outcome.checks,
             Err(error) => return Some(error.to_string()),
         };
@@ -193,7 +212,7 @@ fn other(bytes: &[u8]) -> Kind {
         let cause = error.source().map(|source| format!(": {source}")).unwrap_or_default();
         Kind::Unusable(format!("{error}{cause}"))
     };
-    if ccf_gov::proposal::Proposal::parse(bytes).is_ok() {
+    if Proposal::parse(bytes).is_ok() {
         return Kind::Unusable("it is a proposal".into());
     }
     match deployment::find(bytes) {
