@@ -1,6 +1,6 @@
 //! Enclaves that the tests link and sign themselves.
 
-use ccf_gov::evidence::backing::{self, Evidence, Kind};
+use ccf_gov::evidence::backing::{self, Evidence, Kind, Terms};
 use ccf_gov::proposal::{Action, Proposal};
 use serde_json::json;
 use std::sync::OnceLock;
@@ -73,7 +73,7 @@ fn a_signed_enclave_passes_and_each_way_to_be_wrong_fails_for_its_own_reason() {
     let evidence = [Evidence { name: "debug".into(), kind: Kind::Enclave(Box::new(found)), digest: None }];
     for (name, verdict) in [("add_node_code", "fail"), ("remove_node_code", "pass")] {
         let proposal = Proposal::of(vec![Action::new(name, Some(code.clone()))]);
-        assert_eq!(backing::verify(&proposal, &evidence, None).0.verdict(), verdict, "{name}");
+        assert_eq!(backing::verify(&proposal, &evidence, &Terms::default()).checks.verdict(), verdict, "{name}");
     }
 }
 
@@ -144,8 +144,12 @@ fn what_cannot_be_loaded_is_refused_with_its_reason() {
         Enclave { zero_base: Some(u64::MAX), ..enclave() },
     ] {
         let error = Measured::measure(&hostile.file()).unwrap_err();
-        assert!(matches!(error, EnclaveError::TooLarge(_)), "{error}");
+        assert!(matches!(error, EnclaveError::TooLarge(_) | EnclaveError::TooLong(_)), "{error}");
     }
+    let unset = Enclave { heap: 65535, stack: 65535, threads: 65535, ..enclave() };
+    assert!(refused(unset.clone()).contains("not signed"));
+    // Once it is signed, what stands there is meant.
+    assert!(matches!(Measured::measure(&unset.signed([1; 32])), Err(EnclaveError::TooLong(_))));
     let file = enclave().file();
     // The section headers are the last thing in the file, 512 bytes from 0x3a00 on.
     for length in (0..0x3c00).step_by(61) {

@@ -2,15 +2,17 @@
 
 use super::image::{Image, ImageError, Tls};
 use super::loader::{Loader, ThreadData};
-use super::measure::{Measurement, PAGE, SECINFO_R, SECINFO_REG, SECINFO_TCS, SECINFO_W, SECINFO_X};
+use super::measure::{ADDED, MEASURED, Measurement, PAGE, SECINFO_R, SECINFO_REG, SECINFO_TCS, SECINFO_W, SECINFO_X};
 use super::properties::{ATTRIBUTE_DEBUG, Properties, PropertiesError};
 use super::sigstruct::{SigStruct, SigStructError};
 use crate::digest::MrEnclave;
 
-/// The largest enclave whose load is replayed: 64 GiB of address range, 1 GiB of measured pages,
-/// which is far beyond any that was built and takes a second.
-const MAX_PAGES: u64 = 1 << 24;
-const MAX_MEASURED_PAGES: u64 = 1 << 18;
+/// How many bytes are hashed for one file at most, by all loaders together: some twenty seconds' work. That is the load of
+/// an enclave with a heap of 1.5 TiB, more than any processor has for enclaves.
+const MAX_HASHED: u64 = 24 << 30;
+
+/// The pages of one part beyond which its size is no number of pages: 2^48 bytes, all addresses of a process.
+const MAX_PAGES: u64 = 1 << 36;
 
 /// The size of the header of `.oeinfo` that `image_info` speaks of.
 const INFO_WORDS: usize = 6;
@@ -35,9 +37,21 @@ pub enum EnclaveError {
     /// Its settings cannot be read.
     #[error(transparent)]
     Properties(#[from] PropertiesError),
-    /// It asks for more memory than any enclave.
-    #[error("the enclave asks for more memory than can be measured: {0}")]
+    /// Something in it is larger than any process.
+    #[error("the enclave is larger than any process: {0}")]
     TooLarge(&'static str),
+    /// Replaying its load takes longer than is reasonable.
+    #[error(
+        "measuring the enclave takes too long: for its segments, heap, stacks and threads {} GiB must be hashed, and the \
+         limit is {} GiB", .0 >> 30, MAX_HASHED >> 30
+    )]
+    TooLong(u64),
+    /// Nobody has signed it, and so its sizes are not known.
+    #[error(
+        "the enclave is not signed, and has no settings yet (65535 in .oeinfo): its heap, stacks and threads are given when \
+         it is signed (`oesign sign -c`), and only then has it a measurement"
+    )]
+    NoSettings,
 }
 
 impl Enclave {
@@ -54,9 +68,14 @@ impl Enclave {
         let mut image = Image::parse(file)?;
         let (properties, sigstruct) = Properties::parse(image.oeinfo)?;
         let sigstruct = SigStruct::verify(&sigstruct);
+        if sigstruct == Err(SigStructError::Unsigned) && properties.are_unset() {
+            return Err(EnclaveError::NoSettings);
+        }
+        let mut budget = MAX_HASHED;
         let signed = sigstruct.as_ref().ok().map(|signed| signed.mrenclave);
         let mut load = |loader: &Loader| {
             let plan = Plan::new(&image, &properties, loader)?;
+            budget = budget.checked_sub(plan.hashed).ok_or(EnclaveError::TooLong(MAX_HASHED - budget + plan.hashed))?;
             image.restore();
             if loader.clears_header {
                 image.clear_header();
@@ -96,6 +115,8 @@ struct Plan {
     /// The size of its address range: larger where that begins at zero.
     range: u64,
     start: u64,
+    /// How many bytes are hashed to measure it.
+    hashed: u64,
 }
 
 impl Plan {
@@ -110,12 +131,10 @@ impl Plan {
         let stack_pages = pages(properties.stack_pages, "its stacks")?;
         let threads = pages(properties.threads, "its threads")?;
         let image_pages = pages(image.size / PAGE, "its segments")? + image.relocations.len() as u64 / PAGE;
-        // Every factor is at most 2^24, so nothing overflows.
-        let measured = image_pages + threads * (stack_pages + tls_pages + 4);
-        if measured > MAX_MEASURED_PAGES {
-            return Err(EnclaveError::TooLarge("its measured pages"));
-        }
-        let total = pages(image_pages + heap_pages + threads * (stack_pages + tls_pages + 7), "all together")?;
+        let of_threads = u128::from(threads) * u128::from(stack_pages + tls_pages + 4);
+        let hashed = hashed(u128::from(image_pages) + of_threads, heap_pages)?;
+        // So few pages fit into every number.
+        let total = image_pages + heap_pages + threads * (stack_pages + tls_pages + 7);
         let start = properties.zero_base.unwrap_or(0);
         if !start.is_multiple_of(PAGE) || start > 1 << 46 {
             return Err(EnclaveError::TooLarge("its start address is not one"));
@@ -129,6 +148,7 @@ impl Plan {
             size: if loader.tells_range { (total * PAGE).next_power_of_two() } else { total * PAGE },
             range: (total * PAGE + start).next_power_of_two(),
             start,
+            hashed,
         })
     }
 
@@ -181,10 +201,8 @@ impl Plan {
             enclave.add_measured(at, SECINFO_REG | SECINFO_R, relocations);
             at += PAGE;
         }
-        for _ in 0..properties.heap_pages {
-            enclave.add(at, RW);
-            at += PAGE;
-        }
+        enclave.add_run(at, RW, properties.heap_pages);
+        at += properties.heap_pages * PAGE;
         let (zero, stack) = ([0; PAGE as usize], [0xcc; PAGE as usize]);
         let fill = |enclave: &mut Measurement, at: &mut u64, pages: u64, page: &[u8; PAGE as usize]| {
             for _ in 0..pages {
@@ -216,5 +234,25 @@ impl Plan {
         page[56..64].copy_from_slice(&segment.to_le_bytes());
         page[64..72].fill(0xff);
         page
+    }
+}
+
+/// How many bytes are hashed for so many pages that are measured, and so many that are only added.
+fn hashed(measured: u128, added: u64) -> Result<u64, EnclaveError> {
+    let bytes = measured * u128::from(MEASURED) + u128::from(added) * u128::from(ADDED);
+    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+    if bytes > MAX_HASHED { Err(EnclaveError::TooLong(bytes)) } else { Ok(bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_bounds_a_heap_is_the_work_it_makes() {
+        let heap = |gib: u64| hashed(1000, gib * (1 << 30) / PAGE);
+        assert!(heap(120).is_ok() && heap(1500).is_ok());
+        assert!(matches!(heap(1600), Err(EnclaveError::TooLong(_))));
+        assert!(matches!(hashed(1 << 100, 0), Err(EnclaveError::TooLong(u64::MAX))));
     }
 }

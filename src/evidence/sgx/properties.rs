@@ -63,7 +63,15 @@ pub enum PropertiesError {
     Type(u32),
 }
 
+/// What stands where a setting is to be given when the enclave is signed.
+const UNSET: u64 = 65535;
+
 impl Properties {
+    /// Whether the sizes are still to be given, as in an enclave that was built without settings of its own.
+    pub fn are_unset(&self) -> bool {
+        [self.heap_pages, self.stack_pages, self.threads].iter().filter(|size| **size == UNSET).count() > 1
+    }
+
     /// Reads the section `.oeinfo`; gives the SIGSTRUCT's bytes too, all zero if the enclave is not signed.
     ///
     /// # Errors
