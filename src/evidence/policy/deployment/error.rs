@@ -22,7 +22,10 @@ pub enum DeploymentError {
     #[error("the file is empty")]
     Nothing,
     /// Neither text nor anything else that is known.
-    #[error("the file is neither Rego, nor base64, nor an ARM template, nor YAML with a policy")]
+    #[error(
+        "the file is not Rego or base64 of it, nor a deployment that carries it: an ARM template, Bicep or JSON parameters, \
+         a container group or a pod in YAML or JSON"
+    )]
     Unknown,
     /// UTF-16, of which nobody can tell what was meant to be hashed.
     #[error("the file is UTF-16 text, as PowerShell's > writes it: save it as UTF-8")]
@@ -50,7 +53,10 @@ pub enum DeploymentError {
     )]
     Elsewhere(String),
     /// Values for a template's parameters, without the template.
-    #[error("the file holds the values of a deployment's parameters: give the template, with the policy filled in")]
+    #[error(
+        "the file holds the values of a deployment's parameters, and no policy among them: give the template, with the \
+         policy filled in"
+    )]
     Parameters,
     /// A policy of Kata containers.
     #[error(
@@ -74,8 +80,8 @@ pub enum DeploymentError {
     #[error("{0} is confidential and has no policy yet: its ccePolicy is missing or empty")]
     Empty(String),
     /// A pod on a virtual node whose annotation has no value.
-    #[error("the annotation {ANNOTATION} of {0} is empty: without a policy a pod does not run as a confidential one")]
-    EmptyAnnotation(String),
+    #[error("the annotation {0} of {1} is empty: without a policy a pod does not run as a confidential one")]
+    EmptyAnnotation(String, String),
     /// A policy that cannot be resolved.
     #[error("the policy of {group} is {expression}, which cannot be resolved: {why}")]
     Unresolved {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{ANNOTATION, DeploymentError};
+use super::{ANNOTATIONS, DeploymentError};
 
 /// Recognises a source that another tool makes a deployment of.
 pub(super) fn source(text: &str) -> Option<DeploymentError> {
@@ -10,9 +10,6 @@ pub(super) fn source(text: &str) -> Option<DeploymentError> {
     let begins = |words: &[&str]| lines().any(|line| words.iter().any(|word| line.starts_with(word)));
     let opens =
         |words: &[&str]| lines().any(|line| line.ends_with('{') && words.iter().any(|word| line.starts_with(word)));
-    if begins(&["using '"]) {
-        return Some(DeploymentError::Parameters);
-    }
     if begins(&["@description(", "targetScope ="]) || lines().any(declares) {
         return Some(DeploymentError::Source("Bicep", "give the template that `az bicep build` makes of it"));
     }
@@ -44,7 +41,7 @@ pub(super) fn misplaced(value: &Value) -> Option<String> {
     let step = |key: &str, inner| misplaced(inner).map(|path| format!("{key}.{path}"));
     match value {
         Value::Object(object) => object.iter().find_map(|(key, inner)| {
-            if key.eq_ignore_ascii_case("ccePolicy") || key == ANNOTATION {
+            if key.eq_ignore_ascii_case("ccePolicy") || ANNOTATIONS.contains(&key.as_str()) {
                 Some(key.clone())
             } else {
                 step(key, inner)

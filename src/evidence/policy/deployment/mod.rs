@@ -1,9 +1,11 @@
 //! The security policies in a file: raw Rego, its base64, or whatever deployment file carries them.
 
 mod arm;
+mod bicep;
 mod comments;
 mod error;
 mod foreign;
+mod parameters;
 mod pods;
 mod policy;
 
@@ -31,6 +33,9 @@ const MAX_TOTAL: usize = 2 << 20;
 
 /// The annotation that carries a policy on Kubernetes' virtual nodes.
 pub const ANNOTATION: &str = "microsoft.containerinstance.virtualnode.ccepolicy";
+
+/// The annotations that carry one: that of virtual nodes, and that of the virtual kubelet before them.
+const ANNOTATIONS: [&str; 2] = [ANNOTATION, "virtual-kubelet.io/confidential-compute-cce-policy"];
 
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -75,6 +80,12 @@ pub fn find(file: &[u8]) -> Result<Vec<Found>, DeploymentError> {
     if let Some(policy) = policy::of_file(text)? {
         return Ok(vec![Found { name: None, policy, remark: None }]);
     }
+    if let Ok(text) = str::from_utf8(text)
+        && text.len() <= MAX_DEPLOYMENT
+        && bicep::is_parameters(text)
+    {
+        return parameters::bicep(text);
+    }
     let documents = documents(text)?;
     let mut found = Vec::new();
     let mut pods = Vec::new();
@@ -88,7 +99,7 @@ pub fn find(file: &[u8]) -> Result<Vec<Found>, DeploymentError> {
                     pods::collect(document, None, &mut pods)?;
                 }
             }
-            Value::Object(values) if is_parameters(values) => return Err(DeploymentError::Parameters),
+            Value::Object(values) if is_parameters(values) => parameters::json(values, &mut found)?,
             Value::Object(group) if is_group(group) => arm::group(group, &mut found)?,
             list @ Value::Array(groups) if is_groups(list) => {
                 groups.iter().filter_map(Value::as_object).try_for_each(|group| arm::group(group, &mut found))?;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{ANNOTATION, DeploymentError, Found, policy, text_of};
+use super::{ANNOTATIONS, DeploymentError, Found, policy, text_of};
 
 /// The annotations with which Kata containers (confidential AKS) carry a policy of another kind.
 pub(super) const KATA: [&str; 2] =
@@ -11,6 +11,7 @@ pub(super) const KATA: [&str; 2] =
 /// A pod's annotation.
 pub(super) struct Pod<'v> {
     name: Option<&'v str>,
+    annotation: &'v str,
     policy: &'v Value,
 }
 
@@ -31,7 +32,9 @@ pub(super) fn collect<'v>(
             for (key, inner) in object {
                 match key.as_str() {
                     "metadata" if makes_pods => {}
-                    ANNOTATION => pods.push(Pod { name, policy: inner }),
+                    annotation if ANNOTATIONS.contains(&annotation) => {
+                        pods.push(Pod { name, annotation, policy: inner });
+                    }
                     key if KATA.contains(&key) => return Err(DeploymentError::Kata),
                     _ => collect(inner, name, pods)?,
                 }
@@ -60,9 +63,10 @@ pub(super) fn push(pods: &[Pod], found: &mut Vec<Found>) -> Result<(), Deploymen
                 format!("pod {number}")
             }
         };
+        let empty = |name| Err(DeploymentError::EmptyAnnotation(pod.annotation.to_owned(), name));
         match pod.policy {
-            Value::Null => return Err(DeploymentError::EmptyAnnotation(name)),
-            Value::String(policy) if policy.trim().is_empty() => return Err(DeploymentError::EmptyAnnotation(name)),
+            Value::Null => return empty(name),
+            Value::String(policy) if policy.trim().is_empty() => return empty(name),
             Value::String(policy) => policy::push(&name, policy, None, found)?,
             _ => return Err(DeploymentError::NotBase64(format!("the policy of {name}"))),
         }

@@ -18,6 +18,7 @@ fn workloads_of_every_kind_are_looked_through() {
         format!(r#"{{"kind":"Pod","metadata":{{"name":"w","annotations":{{"{ANNOTATION}":"{encoded}"}}}}}}"#),
     ] {
         assert_eq!(names(&file), ["w"], "{file}");
+        assert_eq!(names(&file.replace(ANNOTATION, ANNOTATIONS[1])), ["w"], "{file}");
     }
     let own = format!(
         "kind: Deployment\nmetadata: {{name: w, {annotations}}}\nspec:\n  template: {{spec: {{containers: []}}}}\n"

@@ -27,7 +27,46 @@ fn what_is_mistaken_for_a_policy_is_called_by_its_name() {
     let parameters = format!(
         r#"{{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#", "parameters": {{"p": {{"value": "{encoded}"}}}}}}"#
     );
-    assert!(matches!(find(parameters.as_bytes()), Err(DeploymentError::Parameters)));
+    assert_eq!(names(&parameters), ["p"]);
+}
+
+#[test]
+fn policies_among_the_values_of_parameters_are_found() {
+    let encoded = STANDARD.encode(REGO);
+    let json = |value: &str| {
+        format!(
+            r#"{{"$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentParameters.json#", "parameters": {{"tag": {{"value": "latest"}}, "ccePolicies": {{"value": {value}}}}}}}"#
+        )
+    };
+    let bicep = |value: &str| {
+        format!(
+            "// For tests\nusing './main.bicep'\n\nparam tag = 'it\\'s'\nparam count = 3\nparam id = az.getSecret('a', 'b') /* x */\n\
+             param list=[\n  'a'\n  max(1, 2)\n]\nparam ccePolicies={value}\n\nparam more={{ a: true, b: [] }}\n"
+        )
+    };
+    assert_eq!(names(&json(&format!(r#"{{"node": "{encoded}"}}"#))), ["ccePolicies.node"]);
+    assert_eq!(names(&json(&format!(r#""{encoded}""#))), ["ccePolicies"]);
+    let both = format!("{{\n  node: '{encoded}'\n  'the other': '{encoded}'\n}}");
+    assert_eq!(names(&bicep(&both)), ["ccePolicies.node", "ccePolicies.the other"]);
+    assert_eq!(names(&bicep(&format!("'{encoded}'"))), ["ccePolicies"]);
+    assert_eq!(names(&bicep(&format!("'''\n{encoded}'''"))), ["ccePolicies"]);
+    // One that is called otherwise is one all the same.
+    assert_eq!(names(&format!("using none\nparam rules = '{encoded}'\n")), ["rules"]);
+    let remark = find(bicep(&both).as_bytes()).unwrap()[0].remark.clone();
+    assert!(remark.is_some_and(|remark| remark.contains("parameter")));
+    for file in [json(r#""""#), bicep("''"), bicep("{ node: '' }")] {
+        assert!(matches!(find(file.as_bytes()), Err(DeploymentError::Empty(_))), "{file}");
+    }
+    for value in ["readEnvironmentVariable('POLICY')", "'${prefix}x'", "loadTextContent('policy')"] {
+        let refused = find(bicep(value).as_bytes());
+        let told = matches!(&refused, Err(DeploymentError::Unresolved { expression, .. }) if expression == value.trim_matches('\''));
+        assert!(told, "{value}: {refused:?}");
+    }
+    assert!(matches!(find(bicep("'no policy'").as_bytes()), Err(DeploymentError::NotBase64(_))));
+    let deep = format!("using none\nparam a = {}", "[".repeat(100));
+    assert!(matches!(find(deep.as_bytes()), Err(DeploymentError::Nested)));
+    let many = format!("using none\nparam a = [{}]", "'x'\n".repeat(20_000));
+    assert!(matches!(find(many.as_bytes()), Err(DeploymentError::LargeDeployment)));
 }
 
 #[test]
