@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// A manifest that was passed over, as it is no image for linux/amd64.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct PassedOver {
     /// The manifest's digest, as the archive writes it.
     pub digest: String,
