@@ -39,7 +39,10 @@ fn uvm(svn: &str, valid: bool) -> Evidence {
 #[test]
 fn a_version_newer_than_the_table_is_reported() {
     let proposal = Proposal::of(Vec::new());
-    let checks = |version: &str| verify(&proposal, &[], Some(version.parse().unwrap())).0;
+    let checks = |version: &str| {
+        let ccf = Some(version.parse().unwrap());
+        verify(&proposal, &[], &Terms { ccf, ..Terms::default() }).checks
+    };
     assert!(checks("7.0.25").get("ccf-version").is_none());
     assert_eq!(checks("7.0.26").get("ccf-version").unwrap().verdict, Verdict::Warn);
     assert_eq!(checks("8.0.0").get("ccf-version").unwrap().verdict, Verdict::Incomplete);

@@ -135,7 +135,7 @@ fn a_deployment_larger_than_any_is_refused() {
     };
     assert!(says(&template(vec!["{}"; MAX_VALUES as usize].join(","))).contains("more values"));
     assert!(says(&template(" ".repeat(MAX_DEPLOYMENT))).contains("larger than"));
-    assert!(says(format!("a: {}", "b".repeat(MAX_DEPLOYMENT)).as_bytes()).contains("neither"));
+    assert!(says(format!("a: {}", "b".repeat(MAX_DEPLOYMENT)).as_bytes()).contains("is not Rego"));
     let group = |policy: &str| {
         format!(
             "{{\"type\": \"Microsoft.ContainerInstance/containerGroups\", \"properties\": {{\"confidentialComputeProperties\": {{\"ccePolicy\": \"{}\"}}}}}}",

@@ -62,7 +62,7 @@ fn policies_among_the_values_of_parameters_are_found() {
         let told = matches!(&refused, Err(DeploymentError::Unresolved { expression, .. }) if expression == value.trim_matches('\''));
         assert!(told, "{value}: {refused:?}");
     }
-    assert!(matches!(find(bicep("'no policy'").as_bytes()), Err(DeploymentError::NotBase64(_))));
+    assert!(matches!(find(bicep("'no policy!'").as_bytes()), Err(DeploymentError::NotBase64(_))));
     let deep = format!("using none\nparam a = {}", "[".repeat(100));
     assert!(matches!(find(deep.as_bytes()), Err(DeploymentError::Nested)));
     let many = format!("using none\nparam a = [{}]", "'x'\n".repeat(20_000));
