@@ -10,6 +10,7 @@
 //! - [`cose`]: how it is signed.
 //! - [`signer`]: who signs.
 //! - [`service`]: the wire.
+//! - [`review`]: what is judged before something is signed.
 //! - [`upgrade`]: the walk of a code upgrade.
 //! - [`sandbox`]: a whole service in this process.
 //!
@@ -38,6 +39,8 @@ pub mod cose;
 pub mod signer;
 
 pub mod service;
+
+pub mod review;
 
 pub mod upgrade;
 

@@ -74,14 +74,42 @@ fn a_person_is_asked_before_anything_is_signed() {
     let mut arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     arguments.extend(["-o", "out.cose"]);
     let question = "Sign this? [y/N] ";
-    for (answer, code) in [("n", 1), ("", 1), ("yes", 0)] {
+    for (answer, code) in [("n", 7), ("", 7), ("yes", 0)] {
         let Some((status, shown)) = at_terminal(folder.path(), &arguments, &[(question, answer)]) else { return };
         assert_eq!(status, code, "{shown}");
         let to_be_signed = shown.find("remove_ca_cert_bundle").unwrap();
         assert!(to_be_signed < shown.find(question).unwrap(), "{shown}");
-        assert_eq!(shown.contains("nothing was signed"), code == 1, "{shown}");
+        assert_eq!(shown.contains("nothing was signed"), code == 7, "{shown}");
         assert_eq!(folder.path().join("out.cose").exists(), code == 0);
     }
+}
+
+#[test]
+fn with_json_output_what_is_signed_is_shown_at_the_terminal() {
+    let (folder, arguments) = folder();
+    let mut arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    arguments.extend(["-o", "out.cose", "--output", "json"]);
+    let question = "Sign this? [y/N] ";
+    let Some((status, shown)) = at_terminal(folder.path(), &arguments, &[(question, "n")]) else { return };
+    assert_eq!(status, 7, "{shown}");
+    assert!(shown.find("remove_ca_cert_bundle").unwrap() < shown.find(question).unwrap(), "{shown}");
+    assert!(shown.contains(r#""kind":"declined""#), "{shown}");
+}
+
+#[test]
+fn what_left_the_screen_is_repeated_in_brief() {
+    let (folder, arguments) = folder();
+    let mut arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+    arguments.extend(["-o", "out.cose"]);
+    let question = "Sign this? [y/N] ";
+    let Some((_, shown)) = at_terminal(folder.path(), &arguments, &[(question, "n")]) else { return };
+    assert!(!shown.contains("In brief"), "{shown}");
+    let actions: Vec<_> =
+        (0..60).map(|n| json!({"name": "remove_ca_cert_bundle", "args": {"name": n.to_string()}})).collect();
+    std::fs::write(folder.path().join("proposal.json"), json!({"actions": actions}).to_string()).unwrap();
+    let Some((_, shown)) = at_terminal(folder.path(), &arguments, &[(question, "n")]) else { return };
+    let brief = shown.split("In brief").nth(1).unwrap().split(question).next().unwrap();
+    assert!(brief.contains("actions     60") && brief.contains("SHA-256") && brief.lines().count() < 8, "{brief}");
 }
 
 #[test]

@@ -5,17 +5,18 @@ use std::path::PathBuf;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::{Value, json};
 
+use super::beside::show;
 use super::common::Context;
 use super::error::{CliError, Kind};
 use super::key::key_error;
-use ccf_gov::cose::{CreatedAt, Envelope, Message, MessageType, summary};
+use ccf_gov::cose::{Beside, CreatedAt, Envelope, Message, MessageType};
 use ccf_gov::files::Access;
 use ccf_gov::id::{ProposalId, TransactionId};
-use ccf_gov::service::{Proposal, Repeated, Service, ServiceError, Submission};
+use ccf_gov::service::{Answer, Proposal, Repeated, Service, ServiceError, Submission};
 use ccf_gov::signer::{self, Signer};
 use ccf_gov::text::visible;
 
-/// Shows `payload`, signs it when that is consented to, and submits it. If it is not known whether the service took it, the envelope is kept in a file.
+/// Shows `payload` and what is known beside it, signs it when that is consented to, and submits it. If it is not known whether the service took it, the envelope is kept in a file.
 pub async fn sign_and_submit(
     context: &Context,
     service: &Service,
@@ -23,11 +24,12 @@ pub async fn sign_and_submit(
     kind: MessageType,
     proposal: Option<ProposalId>,
     payload: Vec<u8>,
+    beside: &Beside,
 ) -> Result<Submission, CliError> {
     let created_at = CreatedAt::now().map_err(|e| CliError::failed("cannot tell the time", e))?;
     let message = Message::new(kind, created_at, proposal, payload)
         .map_err(|e| CliError::new(Kind::Usage, format!("cannot sign this {kind}"), e))?;
-    context.consent(&[summary(&message, signer.certificate().member_id(), signer.algorithm())])?;
+    context.consent(&[show(&message, signer.certificate().member_id(), signer.algorithm(), beside)])?;
     let envelope = signer::sign(signer, message)
         .await
         .map_err(|e| key_error(format!("cannot sign as member {}", signer.certificate().member_id()), e))?;
@@ -153,6 +155,18 @@ pub fn print(context: &Context, id: Option<ProposalId>, submission: &Submission)
         });
     };
     context.output.result(&taken(submission), || format!("{}{}\n", describe(proposal), committed(submission)))
+}
+
+/// Prints a proposal for which nothing was signed, because the service holds already what would have been.
+pub fn print_held(context: &Context, proposal: &Answer<Proposal>, repeated: &str, why: &str) -> Result<(), CliError> {
+    context.output.note(format!("Nothing was signed: {why}."));
+    let mut json = with_transaction(&proposal.raw, None);
+    if let Value::Object(object) = &mut json {
+        object.insert("transactionId".into(), Value::Null);
+        object.insert("repeated".into(), json!(repeated));
+        object.insert("seenAt".into(), json!(proposal.transaction));
+    }
+    context.output.result(&json, || describe(proposal))
 }
 
 /// What the service says in words, as it does of a recovery share.

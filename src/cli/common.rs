@@ -92,6 +92,8 @@ pub struct Context {
     pub passphrase_file: Option<PathBuf>,
     pub api_version: String,
     pub yes: bool,
+    /// Whether more is to be said.
+    pub verbose: bool,
     /// How the programs of `exec:` keys are run, by the program's name.
     pub exec: BTreeMap<String, Exec>,
     pub output: Output,
@@ -145,6 +147,7 @@ impl Context {
             passphrase_file: common.passphrase_file.or(config.passphrase_file),
             api_version: common.api_version.or(config.api_version).unwrap_or_else(|| "2024-07-01".into()),
             yes: common.yes || config.yes.unwrap_or(false),
+            verbose: common.verbose > 0,
             exec: config.exec,
             output: Output::new(format),
         })

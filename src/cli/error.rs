@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::exit::Exit;
 use ccf_gov::evidence::backing::EvidenceError;
+use ccf_gov::review::vain::Vain;
 
 /// What kind of failure it was; the exit code follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -18,10 +19,12 @@ pub enum Kind {
     Usage,
     /// A check said no.
     No,
-    /// The service refused.
+    /// The service refused, or would refuse.
     Refused,
     /// The service cannot be reached.
     Unreachable,
+    /// The person who was asked said no.
+    Declined,
 }
 
 impl Kind {
@@ -33,6 +36,7 @@ impl Kind {
             Self::No => Exit::No,
             Self::Refused => Exit::Refused,
             Self::Unreachable => Exit::Unreachable,
+            Self::Declined => Exit::Declined,
         }
     }
 }
@@ -88,6 +92,14 @@ impl From<EvidenceError> for CliError {
             EvidenceError::Folder { source, .. } => Self::new(Kind::Usage, message, source),
             EvidenceError::Igvm { source, .. } => Self::new(Kind::Usage, message, source),
         }
+    }
+}
+
+impl From<Vain> for CliError {
+    fn from(vain: Vain) -> Self {
+        let kind = if matches!(vain, Vain::Proposed { .. }) { Kind::No } else { Kind::Refused };
+        let message = format!("nothing was signed: {vain}");
+        CliError { kind, message, source: None, hint: Some(vain.advice()) }
     }
 }
 

@@ -20,6 +20,8 @@ pub enum Exit {
     Unreachable = 5,
     /// Waiting for somebody else.
     Waiting = 6,
+    /// The person who was asked said no.
+    Declined = 7,
 }
 
 impl From<Exit> for ExitCode {

@@ -1,6 +1,7 @@
 //! The commands: one file each, which reads flags, calls the library, and prints through [`output`].
 
 mod ballot;
+mod beside;
 mod carry;
 mod checks;
 mod common;

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::ballot::live;
 use super::common::Context;
 use super::envelopes;
 use super::error::CliError;
@@ -35,9 +34,11 @@ pub struct Prepare {
 impl Prepare {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let request = SigningRequest::new(self.message.message(context).await?, certificate(context)?);
-        live::check_before_signing(context, request.message()).await?;
         let access = envelopes::access(request.message());
-        context.output.note(format!("To be signed:\n  {}", request.summary().join("\n  ")));
+        let (message, certificate) = (request.message(), request.certificate());
+        let service = context.service_if_any([message]).await;
+        let shown = context.shown(service.as_ref(), message, certificate.member_id(), certificate.algorithm()).await?;
+        context.output.note(format!("To be signed:\n  {}", shown.lines.join("\n  ")));
         let text = serde_json::to_string_pretty(&request.to_json())
             .map_err(|e| CliError::failed("cannot write the request as JSON", e))?;
         context.output.file(&self.out, format!("{text}\n").as_bytes(), access, self.force)?;

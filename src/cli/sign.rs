@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::ballot::live;
 use super::common::Context;
 use super::envelopes;
 use super::error::{CliError, Kind};
@@ -12,7 +11,7 @@ use super::exit::Exit;
 use super::interrupt::interrupted;
 use super::key::key_error;
 use super::message_args::MessageArgs;
-use ccf_gov::cose::{Envelope, SigningRequest, summary};
+use ccf_gov::cose::{Envelope, SigningRequest};
 use ccf_gov::files::FileError;
 use ccf_gov::signer::{self, SignerError};
 
@@ -46,10 +45,10 @@ impl Sign {
         }
         self.out.check_file(context)?;
         let message = self.message.message(context).await?;
-        live::check_before_signing(context, &message).await?;
         let signer = context.signer().await?;
         let member = signer.certificate().member_id();
-        context.consent(&[summary(&message, member, signer.algorithm())])?;
+        let service = context.service_if_any([&message]).await;
+        context.consent(&[context.shown(service.as_ref(), &message, member, signer.algorithm()).await?])?;
         let envelope = signer::sign(&*signer, message)
             .await
             .map_err(|e| key_error(format!("cannot sign as member {member}"), e))?;
@@ -72,11 +71,13 @@ impl Sign {
             ));
         }
         self.out.check(context, requests.len())?;
-        for request in &requests {
-            live::check_before_signing(context, request.message()).await?;
-        }
         let signer = context.signer_for(Some(certificate)).await?;
-        context.consent(&requests.iter().map(SigningRequest::summary).collect::<Vec<_>>())?;
+        let service = context.service_if_any(requests.iter().map(SigningRequest::message)).await;
+        let mut shown = Vec::with_capacity(requests.len());
+        for request in &requests {
+            shown.push(context.shown(service.as_ref(), request.message(), member, signer.algorithm()).await?);
+        }
+        context.consent(&shown)?;
         let batch = self.out.batch(requests.len())?;
         let progress = context.output.progress(requests.len());
         let messages = requests.into_iter().map(|request| request.into_parts().0).collect();

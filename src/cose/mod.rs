@@ -26,4 +26,4 @@ pub use request::{RequestError, SigningRequest};
 pub(crate) use sign1::sig_structure;
 pub use sign1::{CoseError, Header, Sign1};
 pub use signature::{Signature, SignatureError};
-pub use summary::summary;
+pub use summary::{Beside, essence, summary, summary_with};

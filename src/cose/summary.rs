@@ -6,7 +6,7 @@ use super::{Algorithm, Message, MessageType};
 use crate::digest::sha256;
 use crate::id::MemberId;
 use crate::json;
-use crate::proposal;
+use crate::proposal::{self, ballot};
 use crate::text::visible;
 
 /// Longer texts in a payload are shown by their beginning, length and SHA-256.
@@ -14,48 +14,117 @@ const LONG_TEXT: usize = 300;
 /// Ballot scripts are shown whole up to this many characters: few are longer.
 const LONG_SCRIPT: usize = 10_000;
 
+/// What is known of a request beside its own words: of the proposal that it is about, and of the service.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// Lines below the proposal's id, each beginning with a word. Nothing in them may move a terminal's cursor or hide text.
+    pub lines: Vec<String>,
+    /// What the proposal would do, as [`proposal::annotated`] has it.
+    pub actions: Option<String>,
+    /// Whether the script of a ballot is shown although it is known what it does.
+    pub script: bool,
+}
+
 /// The request in lines, in the name of `member`. Nothing in it can move a terminal's cursor or hide text.
 pub fn summary(message: &Message, member: MemberId, algorithm: Algorithm) -> Vec<String> {
+    summary_with(message, member, algorithm, &Beside::default())
+}
+
+/// [`summary`], with what is known beside the request. What it is about comes last, next to the question.
+pub fn summary_with(message: &Message, member: MemberId, algorithm: Algorithm, beside: &Beside) -> Vec<String> {
     let mut lines = vec![
         format!("type        {}", message.kind()),
         format!("created at  {} ({})", message.created_at(), message.created_at().seconds()),
+        format!("member      {member}"),
+        format!("algorithm   {algorithm}"),
     ];
-    if let Some(id) = message.proposal_id() {
-        lines.push(format!("proposal    {id}"));
-    }
-    lines.push(format!("member      {member}"));
-    lines.push(format!("algorithm   {algorithm}"));
+    lines.extend(message.proposal_id().map(|id| format!("proposal    {id}")));
+    lines.extend(beside.lines.iter().cloned());
+    lines.push(size(message));
     let payload = message.payload();
-    if payload.is_empty() {
-        lines.push("content     empty".into());
-        return lines;
-    }
-    lines.push(format!("content     {} bytes, SHA-256 {}", payload.len(), hex::encode(sha256(payload))));
-    match (message.kind(), json::parse(payload)) {
-        (MessageType::RecoveryShare, _) => lines.push("  a recovery share, which is secret and not shown".into()),
-        (kind, Ok(value)) => {
-            lines.extend(content(kind, &value).lines().map(|l| format!("  {}", visible(l))));
-            if kind == MessageType::Proposal {
-                lines.extend(proposal::totals(&value, payload.len(), &sha256(payload)));
-            }
-        }
-        (_, Err(_)) => lines.push("  not JSON".into()),
-    }
+    let text = match (message.kind(), json::parse(payload)) {
+        (MessageType::Withdrawal, _) => beside.actions.as_ref().map(|a| format!("withdraws the proposal to\n{a}")),
+        _ if payload.is_empty() => None,
+        (MessageType::RecoveryShare, _) => Some("a recovery share, which is secret and not shown".into()),
+        (_, Ok(value)) => Some(content(message.kind(), &value, beside)),
+        (_, Err(_)) => Some("not JSON".into()),
+    };
+    let is_proposal = message.kind() == MessageType::Proposal;
+    let value = is_proposal.then(|| json::parse(payload).ok()).flatten();
+    let totals = value.and_then(|value| proposal::totals(&value, payload.len(), &sha256(payload)));
+    lines.extend(text.iter().flat_map(|text| text.lines()).map(|l| format!("  {}", visible(l))));
+    lines.extend(totals);
     lines
 }
 
-fn content(kind: MessageType, value: &Value) -> String {
-    if kind == MessageType::Proposal {
-        return proposal::summary(value);
+/// The few lines by which a request is known, to be repeated where the rest of it may have left the screen.
+pub fn essence(message: &Message) -> Vec<String> {
+    let mut lines = vec![format!("type        {}", message.kind())];
+    lines.extend(message.proposal_id().map(|id| format!("proposal    {id}")));
+    let value = json::parse(message.payload()).unwrap_or_default();
+    match message.kind() {
+        MessageType::Proposal => {
+            lines.push(format!("actions     {}", value.get("actions").and_then(Value::as_array).map_or(0, Vec::len)));
+        }
+        MessageType::Ballot => {
+            let script = value.get("ballot").and_then(Value::as_str).unwrap_or_default();
+            lines.push(format!("vote        {}", vote(script)));
+        }
+        _ => {}
     }
-    if kind == MessageType::Ballot
-        && let Some(script) = value.get("ballot").and_then(Value::as_str)
-    {
-        let surplus = value.as_object().into_iter().flatten().filter(|(name, _)| *name != "ballot");
-        let surplus = surplus.map(|(name, value)| format!("\n(not read by any service) {name}: {}", abridged(value)));
-        return shortened(script, LONG_SCRIPT) + &surplus.collect::<String>();
+    lines.push(size(message));
+    lines
+}
+
+fn size(message: &Message) -> String {
+    match message.payload() {
+        [] => "content     empty".into(),
+        payload => format!("content     {} bytes, SHA-256 {}", payload.len(), hex::encode(sha256(payload))),
     }
-    serde_json::to_string_pretty(&abridged(value)).unwrap_or_default()
+}
+
+fn content(kind: MessageType, value: &Value, beside: &Beside) -> String {
+    match (kind, value.get("ballot").and_then(Value::as_str)) {
+        (MessageType::Proposal, _) => beside.actions.clone().unwrap_or_else(|| proposal::summary(value)),
+        (MessageType::Ballot, Some(script)) => {
+            let surplus = value.as_object().into_iter().flatten().filter(|(name, _)| *name != "ballot");
+            let surplus =
+                surplus.map(|(name, value)| format!("(not read by any service) {name}: {}\n", abridged(value)));
+            surplus.collect::<String>() + &on_proposal(script, beside)
+        }
+        _ => serde_json::to_string_pretty(&abridged(value)).unwrap_or_default(),
+    }
+}
+
+/// What a ballot says, and then of what.
+fn on_proposal(script: &str, beside: &Beside) -> String {
+    let kind = ballot::kind(script);
+    let known = kind != ballot::Kind::Other;
+    let script_lines = format!("{}\n", shortened(script, LONG_SCRIPT).trim_end());
+    let mut text = if known && beside.script { script_lines.clone() } else { String::new() };
+    text += &format!("vote: {}\n", vote(script));
+    if !known {
+        text += &script_lines;
+    }
+    let exact = ballot::exact_proposal(script);
+    match (&beside.actions, exact) {
+        (Some(actions), Some(_)) => text += actions,
+        (None, Some(exact)) => text += &proposal::summary(exact.value()),
+        (Some(actions), None) => text += &format!("on the proposal to\n{actions}"),
+        (None, None) => {}
+    }
+    text
+}
+
+/// How a script votes, in a few words.
+fn vote(script: &str) -> String {
+    let count = |n: usize| if n == 1 { "this action".to_owned() } else { format!("these {n} actions") };
+    match (ballot::kind(script), ballot::exact_proposal(script)) {
+        (_, Some(exact)) => format!("yes on exactly {}, no on any others", count(exact.actions().len())),
+        (ballot::Kind::Accept, _) => "yes, whatever the proposal is".into(),
+        (ballot::Kind::Reject, _) => "no, whatever the proposal is".into(),
+        _ => "decided by this script".into(),
+    }
 }
 
 fn abridged(value: &Value) -> Value {
@@ -88,7 +157,41 @@ mod tests {
         let message =
             Message::new(MessageType::Ballot, CreatedAt::from_seconds(0).unwrap(), id, payload.to_vec()).unwrap();
         let lines = summary(&message, MemberId::from_bytes([0; 32]), Algorithm::ES384);
-        assert_eq!(lines.last().unwrap(), r#"  (not read by any service) evil: {"x":1}"#);
+        assert!(lines.contains(&r#"  (not read by any service) evil: {"x":1}"#.to_owned()), "{lines:?}");
+    }
+
+    /// A ballot, shown with what is known of the proposal.
+    fn shown(ballot: &ballot::Ballot, beside: &Beside) -> (String, Vec<String>) {
+        let (at, id) = (CreatedAt::from_seconds(0).unwrap(), "7".repeat(64).parse().ok());
+        let message = Message::new(MessageType::Ballot, at, id, ballot.payload()).unwrap();
+        let lines = summary_with(&message, MemberId::from_bytes([0; 32]), Algorithm::ES384, beside);
+        (lines.join("\n"), essence(&message))
+    }
+
+    #[test]
+    fn a_ballot_says_how_it_votes_and_on_what_and_the_content_comes_last() {
+        let proposal = br#"{"actions": [{"name": "remove_node", "args": {"node_id": "x"}}, {"name": "y"}]}"#;
+        let exact = ballot::exact(&proposal::Proposal::parse(proposal).unwrap()).unwrap();
+        let (text, essence) = shown(&exact, &Beside::default());
+        assert!(text.ends_with("  vote: yes on exactly these 2 actions, no on any others\n    1. remove_node\n         node_id: x\n    2. y"), "{text}");
+        assert!(!text.contains("function same") && text.find("algorithm") < text.find("vote"), "{text}");
+        assert_eq!(essence.len(), 4, "{essence:?}");
+        assert!(
+            essence[3].contains("SHA-256")
+                && essence[2] == "vote        yes on exactly these 2 actions, no on any others"
+        );
+        let (text, _) = shown(&exact, &Beside { script: true, ..Beside::default() });
+        assert!(text.find("function same") < text.find("vote: yes"), "{text}");
+
+        let known = Beside { lines: vec!["state       Open".into()], actions: Some("  1. z\n".into()), script: false };
+        let (text, _) = shown(&ballot::accept(), &known);
+        assert!(text.ends_with("  vote: yes, whatever the proposal is\n  on the proposal to\n    1. z"), "{text}");
+        assert!(text.find("state       Open") < text.find("content"), "{text}");
+        let (text, _) = shown(&ballot::reject(), &Beside::default());
+        assert!(text.ends_with("vote: no, whatever the proposal is"), "{text}");
+        let other = ballot::Ballot::parse(br#"{"ballot": "export function vote(p) { return !p; }"}"#).unwrap();
+        let (text, _) = shown(&other, &known);
+        assert!(text.find("decided by this script") < text.find("return !p") && text.ends_with("1. z"), "{text}");
     }
 
     #[test]

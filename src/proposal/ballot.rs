@@ -4,6 +4,8 @@
 //! signed and the proposer's id, at every later ballot again; only `true` is a yes. The scripts are those of
 //! `templates/ballots/`.
 
+use std::fmt;
+
 use serde_json::{Value, json};
 
 use super::{Proposal, ProposalError};
@@ -37,6 +39,17 @@ pub enum Kind {
     Exact,
     /// Something else: read it.
     Other,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Accept => "accept",
+            Self::Reject => "reject",
+            Self::Exact => "exact",
+            Self::Other => "other",
+        })
+    }
 }
 
 /// Why there is no ballot.

@@ -5,7 +5,7 @@
 //! - [`new`]: a proposal from a template and settings; [`value`], [`time`], [`bundle`] and [`pem_text`] read them.
 //! - [`merge`]: one proposal of several.
 //! - [`lint`]: what can be checked with nothing but the proposal.
-//! - [`summary`]: what a proposal says, for a person; [`title`]: the same in a line.
+//! - [`summary`](summary()) and [`annotated`]: what a proposal says, for a person; [`title`]: the same in a line.
 //! - [`difference`](difference()): where two proposals are not the same.
 //! - [`shown`]: a proposal as `proposal show` prints it.
 //! - [`ballot`]: votes, as scripts.
@@ -37,5 +37,5 @@ pub mod value;
 
 pub use difference::{Difference, difference};
 pub use document::{Action, MAX_PROPOSAL, Proposal, ProposalError};
-pub use summary::{summary, totals};
+pub use summary::{Note, annotated, summary, totals};
 pub use title::title;

@@ -22,13 +22,31 @@ const LONG_WORD: usize = 120;
 /// lines and SHA-256; certificates by subject and id; keys that no constitution reads, too, and whatever is no list of named
 /// actions. Nothing in it can move a terminal's cursor or hide text.
 pub fn summary(proposal: &Value) -> String {
+    annotated(proposal, &[])
+}
+
+/// What is known of an action beside its text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Note {
+    /// Lines that follow the action. Nothing in them may move a terminal's cursor or hide text.
+    pub lines: Vec<String>,
+    /// The argument of which the lines say what is new in it: of its text the size and the SHA-256 are shown.
+    pub replaces: Option<&'static str>,
+}
+
+/// [`summary`], with what is known of each action below it, marked with `|`; `notes` are in the order of the actions.
+pub fn annotated(proposal: &Value, notes: &[Note]) -> String {
+    let none = Note::default();
     let mut text = String::new();
     let Some(object) = proposal.as_object() else {
         show("not a proposal", proposal, 2, &mut text);
         return text;
     };
     match object.get("actions") {
-        Some(Value::Array(list)) => list.iter().enumerate().for_each(|(at, one)| action(at, one, &mut text)),
+        Some(Value::Array(list)) => {
+            let noted = list.iter().enumerate().map(|(at, one)| (at, one, notes.get(at).unwrap_or(&none)));
+            noted.for_each(|(at, one, note)| action(at, one, note, &mut text));
+        }
         Some(other) => show("not a list of actions", other, 2, &mut text),
         None => text += "  no actions\n",
     }
@@ -45,18 +63,22 @@ pub fn totals(proposal: &Value, bytes: usize, sha256: &[u8; 32]) -> Option<Strin
     is_long.then(|| format!("In all: {actions}, {bytes} bytes, SHA-256 {}", hex::encode(sha256)))
 }
 
-fn action(at: usize, action: &Value, text: &mut String) {
+fn action(at: usize, action: &Value, note: &Note, text: &mut String) {
     let Some(name) = action.get("name").and_then(Value::as_str) else {
         return show(&format!("{}. not an action with a name", at + 1), action, 2, text);
     };
     let drops = if catalogue::drops(name) { "  (drops every other open proposal)" } else { "" };
     *text += &format!("  {}. {}{drops}\n", at + 1, word(name));
     match action.get("args") {
-        Some(Value::Object(args)) => args.iter().for_each(|(name, value)| show(&word(name), value, 7, text)),
+        Some(Value::Object(args)) => args.iter().for_each(|(name, value)| match note.replaces {
+            Some(replaced) if replaced == name => *text += &format!("       {replaced}: {}\n", measure(value)),
+            _ => show(&word(name), value, 7, text),
+        }),
         Some(Value::Null) | None => {}
         Some(other) => show("args", other, 7, text),
     }
     surplus(action, &["name", "args"], 7, text);
+    note.lines.iter().for_each(|line| *text += &format!("     | {line}\n"));
 }
 
 fn surplus(value: &Value, known: &[&str], indent: usize, text: &mut String) {
@@ -98,6 +120,14 @@ fn word(text: &str) -> String {
             )
         }
     }
+}
+
+/// A text's size and digest; of other JSON, those of its compact form.
+fn measure(value: &Value) -> String {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let lines = text.lines().count();
+    let lines = if lines > 1 { format!(", {lines} lines") } else { String::new() };
+    format!("{} bytes{lines}, SHA-256 {}", text.len(), hex::encode(sha256(text.as_bytes())))
 }
 
 fn shown(text: &str) -> String {

@@ -1,5 +1,6 @@
 //! The binary against a sandbox: what each command that speaks with a service prints, and how it ends.
 
+mod consent;
 mod evidence;
 mod exact;
 mod ids;
@@ -84,7 +85,10 @@ impl Field {
     /// Runs a command that speaks with the service; JSON output, `--yes`.
     pub async fn run(&self, arguments: &[&str]) -> Ran {
         let mut all: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-        all.extend(["--output", "json", "--yes", "--service-cert", "service_cert.pem"].map(String::from));
+        if !arguments.contains(&"--output") {
+            all.extend(["--output", "json"].map(String::from));
+        }
+        all.extend(["--yes", "--service-cert", "service_cert.pem"].map(String::from));
         all.extend(self.urls.iter().flat_map(|url| ["--service".into(), url.clone()]));
         self.run_plain(all).await
     }
@@ -96,6 +100,11 @@ impl Field {
         let mut all = arguments.to_vec();
         all.extend(["--key", &key, "--cert", &certificate]);
         self.run(&all).await
+    }
+
+    /// The same, with output for people.
+    pub async fn run_for_people(&self, member: usize, arguments: &[&str]) -> Ran {
+        self.run_as(member, &[arguments, &["--output", "human"]].concat()).await
     }
 
     pub async fn run_plain(&self, arguments: Vec<String>) -> Ran {

@@ -53,7 +53,7 @@ async fn withdrawn_dropped_and_purged_proposals_are_told_apart() {
     let field = Field::start().await;
     let (first, second) = (field.node_data("1.json", 1), field.node_data("2.json", 2));
     let one = id(&field.run_as(0, &["proposal", "submit", &first]).await.done());
-    assert!(field.run_as(1, &["proposal", "withdraw", &one]).await.error(4).contains("AuthorizationFailed"));
+    assert!(field.run_as(1, &["proposal", "withdraw", &one]).await.error(4).contains("by its proposer only"));
     assert_eq!(field.run_as(0, &["proposal", "withdraw", &one]).await.done()["proposalState"], "Withdrawn");
     let withdrawn = field.run(&["proposal", "wait", &one]).await;
     assert_eq!((withdrawn.code, &withdrawn.json()["proposalState"]), (3, &"Withdrawn".into()));
@@ -77,9 +77,10 @@ async fn withdrawn_dropped_and_purged_proposals_are_told_apart() {
 async fn what_is_signed_and_what_is_voted_on_is_shown() {
     let field = Field::start().await;
     let file = field.node_data("p.json", 7);
-    let made = field.run_as(0, &["proposal", "submit", &file]).await;
+    let made = field.run_for_people(0, &["proposal", "submit", &file]).await;
     assert!(made.stderr.contains("set_node_data"), "{}", made.stderr);
-    let voted = field.run_as(1, &["ballot", "submit", &id(&made.done()), "--accept"]).await;
+    let list = field.run(&["proposal", "list"]).await.done();
+    let voted = field.run_for_people(1, &["ballot", "submit", &id(&list["value"][0]), "--accept"]).await;
     assert!(voted.stderr.contains("set_node_data") && voted.stderr.contains("yes"), "{}", voted.stderr);
 }
 
@@ -130,7 +131,7 @@ async fn a_proposal_that_the_constitution_refuses_and_a_stranger_are_refused() {
     assert_eq!(keys.code, 0, "{keys:?}");
     let good = field.node_data("p.json", 1);
     let arguments = ["proposal", "submit", &good, "--key", "stranger_privk.pem", "--cert", "stranger_cert.pem"];
-    assert!(field.run(&arguments).await.error(4).contains("must be a member"));
+    assert!(field.run(&arguments).await.error(4).contains("is not a member of this service"));
 }
 
 #[tokio::test]
@@ -143,11 +144,11 @@ async fn a_dying_primary_is_waited_out() {
     assert_eq!(voted["ballotCount"], 1);
     let view = voted["transactionId"].as_str().unwrap().split('.').next().unwrap().to_owned();
     assert_ne!(view, "2");
-    // The same vote, signed anew: it is there already, and this is not its transaction.
+    // The same vote is there already: nothing is signed.
     let again = field.run_as(0, &["ballot", "submit", &id, "--accept"]).await;
     let json = again.done();
     assert_eq!((&json["repeated"], &json["transactionId"]), (&"same-ballot".into(), &serde_json::Value::Null));
-    assert!(json["seenAt"].is_string() && again.stderr.contains("holds this ballot already"), "{again:?}");
+    assert!(json["seenAt"].is_string(), "{again:?}");
 }
 
 #[tokio::test]

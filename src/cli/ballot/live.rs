@@ -1,20 +1,13 @@
 //! A ballot against the proposal that the service holds under its id.
 
-use std::time::Duration;
-
 use serde_json::Value;
-use tokio::time::timeout;
 
-use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use ccf_gov::cose::{Message, MessageType};
 use ccf_gov::id::ProposalId;
 use ccf_gov::proposal::ballot::{self, Ballot};
 use ccf_gov::proposal::{Proposal, difference};
 use ccf_gov::service::Service;
-
-/// How long signing waits for a service that it can do without.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Refuses a ballot on what nobody can judge, and an exact ballot that would vote no on what the service holds under its id.
 /// Other requests, and ballots on what it does not hold, are left to the service.
@@ -24,22 +17,6 @@ pub async fn check(service: &Service, message: &Message) -> Result<(), CliError>
     let script = Ballot::parse(message.payload()).ok();
     let expected = script.and_then(|ballot| ballot::exact_proposal(ballot.script()));
     compare(id, expected.as_ref(), &actions.raw)
-}
-
-/// As [`check`], before signing, where a service is configured. Signing needs none: that nothing was compared is only said.
-pub async fn check_before_signing(context: &Context, message: &Message) -> Result<(), CliError> {
-    if message.kind() != MessageType::Ballot || context.service.is_empty() || context.service_cert.is_none() {
-        return Ok(());
-    }
-    let asked = async { check(&context.connect().await?, message).await };
-    let error = match timeout(PATIENCE, asked).await {
-        Ok(Err(error)) if error.kind == Kind::No => return Err(unsigned(error)),
-        Ok(Err(error)) => error.message,
-        Ok(Ok(())) => return Ok(()),
-        Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
-    };
-    context.output.warn(format!("this ballot was not compared with the proposal that the service holds: {error}"));
-    Ok(())
 }
 
 /// Refuses what is no list of named actions, and another proposal than the one expected.

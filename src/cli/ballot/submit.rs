@@ -13,8 +13,10 @@ use crate::cli::proposal::{ProposalSource, not_held};
 use ccf_gov::cose::MessageType;
 use ccf_gov::files;
 use ccf_gov::id::ProposalId;
+use ccf_gov::proposal::Proposal;
 use ccf_gov::proposal::ballot::{self, Ballot, MAX_BALLOT};
-use ccf_gov::proposal::{Proposal, summary, totals};
+use ccf_gov::review::Subject;
+use ccf_gov::review::vain::Effect;
 use ccf_gov::service::Reference;
 
 /// Sign a ballot on a proposal and send it, after showing what is voted on; prints the proposal
@@ -54,23 +56,21 @@ impl Submit {
         let signer = context.signer().await?;
         let service = context.connect().await?;
         let id = context.proposal_to_sign(&service, self.id.as_ref()).await?;
-        let Some(proposal) = service.find_proposal(id).await? else { return Err(not_held(id)) };
-        let Some(actions) = service.actions(id).await? else { return Err(not_held(id)) };
-        let mut shown = summary(&actions.raw);
-        shown += &totals(&actions.raw, actions.length, &actions.sha256).map_or_else(String::new, |t| format!("{t}\n"));
-        context.output.note(format!(
-            "Proposal {} by member {} ({}), which would do:\n{}Ballot of member {}: {}",
-            id,
-            proposal.proposer_id,
-            proposal.proposal_state,
-            shown,
-            signer.certificate().member_id(),
-            describe(&ballot),
-        ));
-        live::compare(id, expected.as_ref(), &actions.raw).map_err(live::unsigned)?;
-        let payload = ballot.payload();
-        let kind = MessageType::Ballot;
-        let submission = carry::sign_and_submit(context, &service, &*signer, kind, Some(id), payload).await?;
+        let read = async || Subject::read(&service, id).await?.ok_or_else(|| not_held(id));
+        let (subject, committed) = context.read(&service, read).await?;
+        live::compare(id, expected.as_ref(), &subject.content.raw).map_err(|error| {
+            context.output.note(format!("Proposal {id}:\n{}", context.subject_actions(&subject)));
+            live::unsigned(error)
+        })?;
+        let member = signer.certificate().member_id();
+        // What is not committed may still be undone: then the same ballot is signed once more, which is harmless.
+        if subject.ballot(member, ballot.script())? == Effect::Held && committed {
+            carry::print_held(context, &subject.proposal, "same-ballot", "you have voted this way already")?;
+            return Ok(Exit::Done);
+        }
+        let beside = context.beside_subject(&subject, member);
+        let (kind, payload) = (MessageType::Ballot, ballot.payload());
+        let submission = carry::sign_and_submit(context, &service, &*signer, kind, Some(id), payload, &beside).await?;
         carry::print(context, Some(id), &submission)?;
         Ok(Exit::Done)
     }
@@ -92,16 +92,5 @@ impl Vote {
             .map_err(|e| CliError::new(Kind::Usage, format!("{} is no ballot", path.display()), e))?;
         let expected = ballot::exact_proposal(ballot.script());
         Ok((ballot, expected))
-    }
-}
-
-fn describe(ballot: &Ballot) -> String {
-    match ballot.kind() {
-        ballot::Kind::Accept => "yes".into(),
-        ballot::Kind::Reject => "no".into(),
-        ballot::Kind::Exact => "yes, on exactly these actions".into(),
-        ballot::Kind::Other => {
-            format!("this script decides\n{}", ccf_gov::text::visible_lines(ballot.script().trim_end()))
-        }
     }
 }

@@ -7,7 +7,8 @@ use crate::cli::carry;
 use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
-use ccf_gov::cose::MessageType;
+use ccf_gov::cose::{Beside, MessageType};
+use ccf_gov::review::vain;
 
 /// Acknowledge the service's state, which makes an accepted member active
 ///
@@ -22,16 +23,18 @@ impl Activate {
         let signer = context.signer().await?;
         let service = context.connect().await?;
         let member = signer.certificate().member_id();
+        vain::listed(&service.members().await?, member)?;
+        let beside = Beside::default();
         let mut tries = 0;
         let transaction = loop {
             let kind = MessageType::StateDigest;
-            let asked = carry::sign_and_submit(context, &service, &*signer, kind, None, Vec::new()).await?;
+            let asked = carry::sign_and_submit(context, &service, &*signer, kind, None, Vec::new(), &beside).await?;
             let Some(digest) = asked.raw.get("stateDigest").and_then(|d| d.as_str()) else {
                 return Err(CliError::new(Kind::Failed, "the service gave no state digest", "its answer has none"));
             };
             let payload = json!({ "stateDigest": digest }).to_string().into_bytes();
             let kind = MessageType::Ack;
-            match carry::sign_and_submit(context, &service, &*signer, kind, None, payload).await {
+            match carry::sign_and_submit(context, &service, &*signer, kind, None, payload, &beside).await {
                 Ok(done) => break done.transaction,
                 // Somebody asked for a newer digest in between.
                 Err(e) if tries < 2 && e.message.contains("StateDigestMismatch") => tries += 1,

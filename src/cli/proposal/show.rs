@@ -13,7 +13,8 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::files::Access;
 use ccf_gov::id::{MemberId, ProposalId};
-use ccf_gov::proposal::{self, shown, summary};
+use ccf_gov::proposal::{self, shown};
+use ccf_gov::review::Standing;
 use ccf_gov::service::{Member, MemberStatus, Proposal, Reference, Service};
 
 /// Show a proposal: where it stands, what it would do, who voted
@@ -52,10 +53,14 @@ impl Show {
         let read = async || {
             let Some(proposal) = service.find_proposal(id).await? else { return Err(super::not_held(id)) };
             let actions = service.actions(id).await?;
+            let standing = match &actions {
+                Some(actions) => Standing::read(&service, &actions.raw).await?,
+                None => Standing::default(),
+            };
             let votes = if self.votes { Some(votes(&service, &proposal).await?) } else { None };
-            Ok((proposal, actions, votes))
+            Ok((proposal, actions, standing, votes))
         };
-        let ((proposal, actions, votes), committed) = context.read(&service, read).await?;
+        let ((proposal, actions, standing, votes), committed) = context.read(&service, read).await?;
         let mut json = with_committed(carry::with_transaction(&proposal.raw, proposal.transaction), committed);
         if let (Some(actions), Value::Object(object)) = (&actions, &mut json) {
             shown::insert(&actions.raw, object);
@@ -72,7 +77,7 @@ impl Show {
         context.output.result(&json, || {
             let mut text = carry::describe(&proposal);
             if let Some(actions) = &actions {
-                text += &format!("Actions\n{}", summary(&actions.raw));
+                text += &format!("Actions\n{}", context.actions(&actions.raw, &standing));
                 text += &proposal::totals(&actions.raw, actions.length, &actions.sha256)
                     .map_or_else(String::new, |t| format!("{t}\n"));
             }

@@ -10,10 +10,12 @@ use crate::cli::proposal::ProposalSource;
 use ccf_gov::cose::MessageType;
 use ccf_gov::evidence::check::Verdict;
 use ccf_gov::proposal::lint;
+use ccf_gov::review::{Standing, proposed, vain};
 
 /// Sign a proposal and send it; prints the proposal that the service made of it
 ///
-/// What `proposal lint` finds is shown first; the service's own constitution has the last word.
+/// What `proposal lint` finds is shown first; the service's own constitution has the last word. A proposal with the
+/// same actions that is open already, or was accepted, is not made a second time unless --again is given.
 #[derive(Args)]
 #[command(after_help = "Examples:
   ccf-gov proposal submit register.json --key alice_privk.pem --cert alice_cert.pem
@@ -22,6 +24,9 @@ pub struct Submit {
     /// The proposal: a file (- for standard input), what `proposal show --output json` printed, or an id, to propose it again
     #[arg(value_name = "FILE|ID")]
     file: ProposalSource,
+    /// Propose it although the service holds a proposal with the same actions that is open or was accepted
+    #[arg(long)]
+    again: bool,
 }
 
 impl Submit {
@@ -32,9 +37,13 @@ impl Submit {
         }
         let signer = context.signer().await?;
         let service = context.connect().await?;
-        let payload = proposal.bytes().to_vec();
-        let submission =
-            carry::sign_and_submit(context, &service, &*signer, MessageType::Proposal, None, payload).await?;
+        vain::active(&service.members().await?, signer.certificate().member_id())?;
+        if !self.again {
+            vain::proposal(proposal.value(), &proposed(&service).await?)?;
+        }
+        let beside = context.beside_proposal(proposal.value(), &Standing::read(&service, proposal.value()).await?);
+        let (kind, payload) = (MessageType::Proposal, proposal.bytes().to_vec());
+        let submission = carry::sign_and_submit(context, &service, &*signer, kind, None, payload, &beside).await?;
         carry::print(context, None, &submission)?;
         Ok(Exit::Done)
     }

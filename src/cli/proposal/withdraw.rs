@@ -8,7 +8,8 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::cose::MessageType;
 use ccf_gov::id::ProposalId;
-use ccf_gov::proposal::summary;
+use ccf_gov::review::Subject;
+use ccf_gov::review::vain::Effect;
 use ccf_gov::service::Reference;
 
 /// Take back a proposal that one made oneself
@@ -27,10 +28,17 @@ impl Withdraw {
         let signer = context.signer().await?;
         let service = context.connect().await?;
         let id = context.proposal_to_sign(&service, self.id.as_ref()).await?;
-        let Some(actions) = service.actions(id).await? else { return Err(super::not_held(id)) };
-        context.output.note(format!("Proposal {}, which would do:\n{}", id, summary(&actions.raw)));
+        let read = async || Subject::read(&service, id).await?.ok_or_else(|| super::not_held(id));
+        let (subject, committed) = context.read(&service, read).await?;
+        let member = signer.certificate().member_id();
+        if subject.withdrawal(member)? == Effect::Held && committed {
+            carry::print_held(context, &subject.proposal, "withdrawn", "the proposal is withdrawn already")?;
+            return Ok(Exit::Done);
+        }
+        let beside = context.beside_subject(&subject, member);
         let kind = MessageType::Withdrawal;
-        let submission = carry::sign_and_submit(context, &service, &*signer, kind, Some(id), Vec::new()).await?;
+        let submission =
+            carry::sign_and_submit(context, &service, &*signer, kind, Some(id), Vec::new(), &beside).await?;
         carry::print(context, Some(id), &submission)?;
         Ok(Exit::Done)
     }

@@ -1,0 +1,142 @@
+//! What is shown beside a request before it is signed: the proposal that it is about, in the service's terms.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::timeout;
+
+use super::ballot::live;
+use super::common::Context;
+use super::consent::Shown;
+use super::error::{CliError, Kind};
+use super::proposal::not_held;
+use ccf_gov::cose::{self, Algorithm, Beside, Message, MessageType};
+use ccf_gov::id::MemberId;
+use ccf_gov::json;
+use ccf_gov::proposal::{annotated, ballot, totals};
+use ccf_gov::review::vain::{self, Effect};
+use ccf_gov::review::{Standing, Subject, notes, proposed};
+use ccf_gov::service::Service;
+
+/// How long signing waits for a service that it can do without.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// So many changed lines of a text are shown unless -v is given.
+const FEW: usize = 40;
+/// And so many if it is.
+const MANY: usize = 100_000;
+
+impl Context {
+    /// What is known beside a ballot or a withdrawal.
+    pub fn beside_subject(&self, subject: &Subject, me: MemberId) -> Beside {
+        let actions = self.subject_actions(subject);
+        Beside { lines: subject.lines(me), actions: Some(actions), script: self.verbose }
+    }
+
+    /// What a proposal that the service holds would do.
+    pub fn subject_actions(&self, subject: &Subject) -> String {
+        let content = &subject.content;
+        let totals = totals(&content.raw, content.length, &content.sha256).map(|totals| totals + "\n");
+        self.actions(&content.raw, &subject.standing) + &totals.unwrap_or_default()
+    }
+
+    /// What is known beside a proposal that is not there yet.
+    pub fn beside_proposal(&self, content: &Value, standing: &Standing) -> Beside {
+        Beside { actions: Some(self.actions(content, standing)), ..Beside::default() }
+    }
+
+    /// What a proposal would do, in a service's terms.
+    pub fn actions(&self, content: &Value, standing: &Standing) -> String {
+        annotated(content, &notes(content, standing, if self.verbose { MANY } else { FEW }))
+    }
+
+    /// What a person sees of a request that is signed here and sent by somebody else; what can only be in vain is refused.
+    ///
+    /// `service` is the one to ask, if there is one: see [`Context::service_if_any`].
+    pub async fn shown(
+        &self,
+        service: Option<&Service>,
+        message: &Message,
+        member: MemberId,
+        algorithm: Algorithm,
+    ) -> Result<Shown, CliError> {
+        let asked = match service {
+            Some(service) => Some(timeout(PATIENCE, self.looked_up(service, message, member)).await),
+            None => None,
+        };
+        let beside = match asked {
+            Some(Ok(Ok(beside))) => beside,
+            Some(Ok(Err(error))) if !matches!(error.kind, Kind::Unreachable | Kind::Failed) => return Err(error),
+            Some(Ok(Err(error))) => self.not_looked_up(message, &error.message),
+            Some(Err(_)) => self.not_looked_up(message, &format!("no answer within {} s", PATIENCE.as_secs())),
+            None => self.beside_nothing(message),
+        };
+        Ok(show(message, member, algorithm, &beside))
+    }
+
+    /// Goes on without a service that was to be asked.
+    fn not_looked_up(&self, message: &Message, why: &str) -> Beside {
+        let why = why.lines().next().unwrap_or_default();
+        self.output.warn(format!("what is signed was not compared with the service: {why}"));
+        self.beside_nothing(message)
+    }
+
+    /// What is known without a service.
+    fn beside_nothing(&self, message: &Message) -> Beside {
+        let content = json::parse(message.payload()).ok().filter(|_| message.kind() == MessageType::Proposal);
+        let beside = content.map_or_else(Beside::default, |c| self.beside_proposal(&c, &Standing::default()));
+        let lines = message.proposal_id().map(|_| "state       not looked up".to_owned());
+        Beside { script: self.verbose, lines: lines.into_iter().collect(), ..beside }
+    }
+
+    async fn looked_up(&self, service: &Service, message: &Message, member: MemberId) -> Result<Beside, CliError> {
+        let content = json::parse(message.payload()).unwrap_or_default();
+        match (message.kind(), message.proposal_id()) {
+            (MessageType::Proposal, _) => {
+                vain::active(&service.members().await?, member)?;
+                if let Err(there) = vain::proposal(&content, &proposed(service).await?) {
+                    self.output.warn(there);
+                }
+                Ok(self.beside_proposal(&content, &Standing::read(service, &content).await?))
+            }
+            (MessageType::Ballot, Some(id)) => {
+                let subject = Subject::read(service, id).await?.ok_or_else(|| not_held(id))?;
+                let script = content.get("ballot").and_then(Value::as_str).unwrap_or_default();
+                let expected = ballot::exact_proposal(script);
+                live::compare(id, expected.as_ref(), &subject.content.raw).map_err(live::unsigned)?;
+                if subject.ballot(member, script)? == Effect::Held {
+                    self.output.warn("the service holds this ballot already: signing it again changes nothing");
+                }
+                Ok(self.beside_subject(&subject, member))
+            }
+            (MessageType::Withdrawal, Some(id)) => {
+                let subject = Subject::read(service, id).await?.ok_or_else(|| not_held(id))?;
+                if subject.withdrawal(member)? == Effect::Held {
+                    self.output.warn("the proposal is withdrawn already: signing this again changes nothing");
+                }
+                Ok(self.beside_subject(&subject, member))
+            }
+            _ => Ok(Beside { script: self.verbose, ..Beside::default() }),
+        }
+    }
+
+    /// The service, where one is configured and answers: signing needs none, and goes on without it.
+    pub async fn service_if_any(&self, messages: impl IntoIterator<Item = &Message>) -> Option<Service> {
+        let about = |m: &Message| m.kind() == MessageType::Proposal || m.kind().names_proposal();
+        if self.service.is_empty() || self.service_cert.is_none() || !messages.into_iter().any(about) {
+            return None;
+        }
+        let why = match timeout(PATIENCE, self.connect()).await {
+            Ok(Ok(service)) => return Some(service),
+            Ok(Err(error)) => error.message,
+            Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
+        };
+        let why = why.lines().next().unwrap_or_default();
+        self.output.warn(format!("what is signed was not compared with the service: {why}"));
+        None
+    }
+}
+
+/// A request as it is shown.
+pub fn show(message: &Message, member: MemberId, algorithm: Algorithm, beside: &Beside) -> Shown {
+    Shown { lines: cose::summary_with(message, member, algorithm, beside), essence: cose::essence(message) }
+}

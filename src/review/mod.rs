@@ -1,0 +1,19 @@
+//! What is judged before something is signed.
+//!
+//! - [`vain`]: signatures that the service would refuse, or holds already.
+//! - [`Subject`]: a proposal that the service holds, with the votes on it.
+//! - [`Standing`] and [`notes()`]: what the actions of a proposal mean to a service.
+//! - [`Diff`] and [`Application`]: what changes in its rules and in its application.
+
+mod application;
+mod diff;
+mod notes;
+mod standing;
+mod subject;
+pub mod vain;
+
+pub use application::Application;
+pub use diff::Diff;
+pub use notes::notes;
+pub use standing::Standing;
+pub use subject::{Subject, proposed};

@@ -1,0 +1,266 @@
+//! What each action of a proposal means to a service: the nodes and members that are meant, the values that are
+//! registered already, what would change in the rules and in the application.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::application::Application;
+use super::diff::Diff;
+use super::standing::Standing;
+use crate::id::MemberId;
+use crate::proposal::{Note, pem_text};
+use crate::service::{JoinPolicy, Node, NodeStatus};
+use crate::text::visible;
+
+/// A note for each action of `proposal`, in order; of each changed text at most `limit` lines.
+///
+/// With [`Standing::default`], nothing was read: then a new constitution or application is not compared, and that is said.
+pub fn notes(proposal: &Value, standing: &Standing, limit: usize) -> Vec<Note> {
+    let actions = proposal.get("actions").and_then(Value::as_array).into_iter().flatten();
+    let note = |action: &Value| {
+        let name = action.get("name").and_then(Value::as_str).unwrap_or_default();
+        let args = action.get("args").unwrap_or(&Value::Null);
+        let text = |key: &str| args.get(key).and_then(Value::as_str);
+        let mut note = Note::default();
+        if let Some(id) = text("node_id") {
+            note.lines.extend(node(name, id, standing));
+        }
+        if let Some(id) = text("member_id") {
+            note.lines.extend(member(id, standing));
+        }
+        match name {
+            "set_constitution" => constitution(args, standing, limit, &mut note),
+            "set_js_app" => application(args, standing, limit, &mut note),
+            "remove_js_app" => {
+                let changes = standing.application.as_ref().map(|app| app.changes(&Application::default(), limit));
+                note.lines.extend(changes.into_iter().flatten());
+            }
+            "set_member" => {
+                let id = text("cert").and_then(pem_text::id).and_then(|id| id.parse::<MemberId>().ok());
+                note.lines.extend(id.and_then(|id| new_member(id, standing)));
+            }
+            "set_recovery_threshold" => {
+                note.lines.extend(standing.recovery_threshold.map(|n| format!("the threshold is {n} now")));
+            }
+            _ => note.lines.extend(standing.join_policy.as_ref().and_then(|policy| registered(name, args, policy))),
+        }
+        note
+    };
+    actions.map(note).collect()
+}
+
+/// The node that an action is about.
+fn node(action: &str, id: &str, standing: &Standing) -> Option<String> {
+    let nodes = standing.nodes.as_ref()?;
+    let Some(node) = nodes.iter().find(|n| n.node_id.to_string() == id) else {
+        return Some("no such node in this service".into());
+    };
+    let mut parts: Vec<String> = node.rpc_interfaces.values().take(3).map(|i| visible(&i.published_address)).collect();
+    if parts.is_empty() {
+        parts.push("node without an address".into());
+    }
+    parts.push(node.status.to_string());
+    if node.retired_committed {
+        parts.push("its retirement is committed".into());
+    }
+    if standing.primary == Some(node.node_id) {
+        parts.push("the primary".into());
+    }
+    parts.extend(code(node, standing.join_policy.as_ref()));
+    match (action, node.status) {
+        ("transition_node_to_trusted", NodeStatus::Trusted) => parts.push("trusted already".into()),
+        ("transition_node_to_trusted", NodeStatus::Retired) => parts.push("removed before".into()),
+        ("remove_node", NodeStatus::Retired) => parts.push("removed already".into()),
+        _ => {}
+    }
+    Some(parts.join(", "))
+}
+
+/// What a node runs, as it attested when it joined, and whether that may join now.
+fn code(node: &Node, policy: Option<&JoinPolicy>) -> Option<String> {
+    let details = &node.quote_info.as_ref()?.details;
+    let detail = |name: &str| details.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let (kind, value) = match (detail("hostData"), detail("mrenclave"), detail("measurement")) {
+        (Some(value), _, _) => ("host data", value),
+        (_, Some(value), _) => ("MRENCLAVE", value),
+        (_, _, Some(value)) => ("measurement", value),
+        _ => return None,
+    };
+    let listed = policy.map(|policy| {
+        let all = policy.virtual_.host_data.iter().chain(policy.snp.host_data.keys());
+        let all = all.chain(&policy.sgx.measurements).chain(&policy.virtual_.measurements);
+        all.chain(&policy.snp.measurements).any(|v| v == value)
+    });
+    let listed = match listed {
+        Some(true) => " (registered)",
+        Some(false) => " (not registered)",
+        None => "",
+    };
+    Some(format!("{kind} {}{listed}", visible(value)))
+}
+
+fn member(id: &str, standing: &Standing) -> Option<String> {
+    let members = standing.members.as_ref()?;
+    Some(match members.iter().find(|m| m.member_id.to_string() == id) {
+        None => "no such member in this service".into(),
+        Some(member) => format!("{}, {:?}", name(&member.certificate), member.status),
+    })
+}
+
+fn new_member(id: MemberId, standing: &Standing) -> Option<String> {
+    let members = standing.members.as_ref()?;
+    Some(match members.iter().find(|m| m.member_id == id) {
+        None => "a new member".into(),
+        Some(member) => format!("a member already ({:?})", member.status),
+    })
+}
+
+/// Who a certificate is of, for a person.
+fn name(certificate: &str) -> String {
+    let described = pem_text::describe(certificate).and_then(|list| list.into_iter().next());
+    described.map_or_else(|| "a member whose certificate can't be read".into(), |text| visible(&text))
+}
+
+/// Whether the value that an action registers, or removes, is registered.
+fn registered(action: &str, args: &Value, policy: &JoinPolicy) -> Option<String> {
+    let text = |name: &str| args.get(name).and_then(Value::as_str);
+    let (removes, what) =
+        match (action.strip_prefix("add_").or(action.strip_prefix("set_")), action.strip_prefix("remove_")) {
+            (Some(what), _) => (false, what),
+            (_, Some(what)) => (true, what),
+            _ => return None,
+        };
+    let in_list = |list: &[String], name: &str| text(name).map(|value| list.iter().any(|v| v == value));
+    let in_map = |map: &BTreeMap<String, Value>, name: &str| text(name).map(|value| map.contains_key(value));
+    let is_there = match what {
+        "virtual_host_data" => in_list(&policy.virtual_.host_data, "host_data"),
+        "virtual_measurement" => in_list(&policy.virtual_.measurements, "measurement"),
+        "snp_host_data" => text("host_data").map(|value| policy.snp.host_data.contains_key(value)),
+        "snp_measurement" => in_list(&policy.snp.measurements, "measurement"),
+        "node_code" => in_list(&policy.sgx.measurements, "code_id"),
+        "snp_minimum_tcb_version" | "snp_minimum_tcb_version_hex" => in_map(&policy.snp.tcb_versions, "cpuid"),
+        "snp_uvm_endorsement" => text("did")
+            .zip(text("feed"))
+            .map(|(did, feed)| policy.snp.uvm_endorsements.get(did).is_some_and(|feeds| feeds.get(feed).is_some())),
+        _ => return None,
+    }?;
+    Some(match (removes, is_there) {
+        (false, true) if matches!(what, "snp_uvm_endorsement") => {
+            let svn =
+                text("did").zip(text("feed")).and_then(|(did, feed)| policy.snp.uvm_endorsements.get(did)?.get(feed));
+            format!("registered now, and replaced: {}", visible(&svn.map(Value::to_string).unwrap_or_default()))
+        }
+        (false, true) if what.starts_with("snp_minimum_tcb_version") => {
+            let now = text("cpuid").and_then(|cpuid| policy.snp.tcb_versions.get(cpuid));
+            format!("replaces the minimum that is set: {}", visible(&now.map(Value::to_string).unwrap_or_default()))
+        }
+        (false, true) => "registered already".into(),
+        (false, false) => "not registered yet".into(),
+        (true, true) => "registered now".into(),
+        (true, false) => "not registered".into(),
+    })
+}
+
+fn constitution(args: &Value, standing: &Standing, limit: usize, note: &mut Note) {
+    let Some(new) = args.get("constitution").and_then(Value::as_str) else { return };
+    let Some(old) = &standing.constitution else {
+        note.lines.push("not compared with the constitution in force".into());
+        return;
+    };
+    let diff = Diff::between(old, new);
+    note.replaces = Some("constitution");
+    match diff.is_empty() {
+        true => note.lines.push("identical to the constitution in force: no rule changes".into()),
+        false => note.lines.push(format!("compared with the constitution in force: {}", diff.title())),
+    }
+    note.lines.extend(diff.lines(limit));
+}
+
+fn application(args: &Value, standing: &Standing, limit: usize, note: &mut Note) {
+    let Some(bundle) = args.get("bundle") else { return };
+    match (&standing.application, Application::of_bundle(bundle)) {
+        (Some(old), Some(new)) => {
+            note.replaces = Some("bundle");
+            note.lines.extend(old.changes(&new, limit));
+        }
+        _ => note.lines.push("not compared with the application that runs".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::proposal::annotated;
+
+    fn standing() -> Standing {
+        let node = |n: &str, status: &str, port: u16| {
+            serde_json::from_value(json!({"nodeId": n.repeat(64), "status": status,
+                "rpcInterfaces": {"main": {"publishedAddress": format!("10.0.0.{port}:8000\u{1b}")}},
+                "quoteInfo": {"format": "Insecure_Virtual", "details": {"hostData": "cd".repeat(32)}}}))
+        };
+        let member = json!({"memberId": "a".repeat(64), "status": "Active", "certificate": "x"});
+        let policy = json!({"virtual": {"hostData": ["cd".repeat(32)], "measurements": []},
+            "snp": {"uvmEndorsements": {"did:x": {"feed": {"svn": "100"}}}}});
+        Standing {
+            nodes: Some(vec![node("1", "Trusted", 1).unwrap(), node("2", "Pending", 2).unwrap()]),
+            primary: "1".repeat(64).parse().ok(),
+            members: Some(vec![serde_json::from_value(member).unwrap()]),
+            join_policy: Some(serde_json::from_value(policy).unwrap()),
+            constitution: Some("a\nb\nc\n".into()),
+            application: None,
+            recovery_threshold: Some(2),
+        }
+    }
+
+    /// The lines on one action.
+    fn on(name: &str, args: Value, standing: &Standing) -> String {
+        let proposal = json!({"actions": [{"name": name, "args": args}]});
+        notes(&proposal, standing, 20).remove(0).lines.join("\n")
+    }
+
+    #[test]
+    fn nodes_are_resolved() {
+        let standing = standing();
+        let node = |name: &str, digit: &str| on(name, json!({"node_id": digit.repeat(64)}), &standing);
+        let host_data = "cd".repeat(32);
+        assert_eq!(
+            node("remove_node", "1"),
+            format!("10.0.0.1:8000\\u{{1b}}, Trusted, the primary, host data {host_data} (registered)")
+        );
+        assert!(node("transition_node_to_trusted", "1").ends_with("trusted already"));
+        assert!(node("transition_node_to_trusted", "2").contains("Pending"));
+        assert_eq!(node("remove_node", "0"), "no such node in this service");
+        assert_eq!(on("remove_node", json!({"node_id": "0"}), &Standing::default()), "");
+    }
+
+    #[test]
+    fn registered_values_and_members_are_known() {
+        let standing = standing();
+        let host = |action: &str, byte: &str| on(action, json!({"host_data": byte.repeat(32)}), &standing);
+        assert_eq!(host("add_virtual_host_data", "cd"), "registered already");
+        assert_eq!(host("add_virtual_host_data", "ef"), "not registered yet");
+        assert_eq!(host("remove_virtual_host_data", "cd"), "registered now");
+        assert_eq!(host("remove_virtual_host_data", "ef"), "not registered");
+        let uvm = json!({"did": "did:x", "feed": "feed", "svn": "101"});
+        assert!(on("add_snp_uvm_endorsement", uvm, &standing).contains(r#"replaced: {"svn":"100"}"#));
+        assert!(on("remove_member", json!({"member_id": "a".repeat(64)}), &standing).ends_with("Active"));
+        assert_eq!(
+            on("remove_member", json!({"member_id": "b".repeat(64)}), &standing),
+            "no such member in this service"
+        );
+        assert_eq!(on("set_recovery_threshold", json!({"recovery_threshold": 1}), &standing), "the threshold is 2 now");
+    }
+
+    #[test]
+    fn a_new_constitution_is_shown_as_what_changes() {
+        let proposal = json!({"actions": [{"name": "set_constitution", "args": {"constitution": "a\nB\nc\n"}}]});
+        let text = annotated(&proposal, &notes(&proposal, &standing(), 20));
+        assert!(text.contains("identical but for 1 line\n"), "{text}");
+        assert!(text.contains("2 - b\n") && text.contains("2 + B\n"), "{text}");
+        let text = annotated(&proposal, &notes(&proposal, &Standing::default(), 20));
+        assert!(text.contains("not compared with the constitution in force") && text.contains("a\\u{a}B"), "{text}");
+    }
+}
