@@ -8,6 +8,7 @@ use super::common::Context;
 use super::error::{CliError, Kind};
 use ccf_gov::cose::CreatedAt;
 use ccf_gov::files;
+use ccf_gov::id::TransactionId;
 use ccf_gov::service::{NodeAddress, Options, Refusal, Service, ServiceError, Settled};
 
 const MAX_CERTIFICATE: u64 = 64 << 10;
@@ -51,17 +52,45 @@ impl Context {
         service: &Service,
         read: impl AsyncFn() -> Result<T, CliError>,
     ) -> Result<(T, bool), CliError> {
-        let Settled { value, committed, transaction } = service.settled(read).await?;
-        if !committed {
-            self.output.warn(match transaction {
+        let Settled { value, committed, .. } = self.settled(service, read).await?;
+        Ok((value, committed))
+    }
+
+    /// As [`Self::read`], with the newest transaction that it shows.
+    pub async fn settled<T>(
+        &self,
+        service: &Service,
+        read: impl AsyncFn() -> Result<T, CliError>,
+    ) -> Result<Settled<T>, CliError> {
+        let settled = self.settled_quietly(service, read).await?;
+        if !settled.committed {
+            self.output.warn(match settled.transaction {
                 Some(id) => format!(
                     "this is the state at transaction {id}, which is not committed yet: an election may still undo it"
                 ),
                 None => "the service does not say at which transaction this is its state, so nobody can tell whether it is committed".into(),
             });
         }
-        Ok((value, committed))
+        Ok(settled)
     }
+
+    /// As [`Self::settled`], without a word about what is not committed.
+    pub async fn settled_quietly<T>(
+        &self,
+        service: &Service,
+        read: impl AsyncFn() -> Result<T, CliError>,
+    ) -> Result<Settled<T>, CliError> {
+        service.settled(read).await
+    }
+}
+
+/// The service's own object, with the transaction at which it was read (null if it named none), and whether that is committed.
+pub fn beside(json: Value, transaction: Option<TransactionId>, committed: bool) -> Value {
+    let mut json = with_committed(json, committed);
+    if let Value::Object(object) = &mut json {
+        object.insert("transactionId".into(), json!(transaction));
+    }
+    json
 }
 
 /// The service's own object, with whether it is committed.

@@ -35,6 +35,7 @@ mod shapes;
 mod shell;
 mod sign;
 mod submit;
+mod table;
 mod upgrade;
 mod verify;
 

@@ -18,6 +18,7 @@ mod names;
 mod node_api;
 mod nodes;
 mod outcome;
+mod own_word;
 mod reference;
 mod resolve;
 mod settle;
@@ -31,10 +32,11 @@ pub use error::{NodeFailure, Refusal, ServiceError};
 pub use model::{
     Ack, Configuration, Configured, Consensus, JoinPolicy, Member, MemberStatus, Network, NetworkNode, Node,
     NodeStatus, Proposal, ProposalState, QuoteInfo, RpcInterface, ServiceInfo, SgxPolicy, SnpPolicy, StateDigest,
-    VirtualPolicy, VoteFailure,
+    Validity, VirtualPolicy, VoteFailure,
 };
 pub use names::Names;
 pub use outcome::Outcome;
+pub use own_word::OwnWord;
 pub use reference::{Referable, Reference, ReferenceError, SHORTEST};
 pub use resolve::{Meant, ResolveError};
 pub use settle::Settled;

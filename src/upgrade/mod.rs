@@ -7,17 +7,21 @@
 mod code;
 mod consortium;
 mod error;
+mod goal;
 mod operator;
 mod phases;
 pub mod quorum;
 mod rehearsal;
+mod standing;
 mod step;
 mod walk;
 
 pub use code::Code;
 pub use consortium::{Consortium, Passed, Signing};
 pub use error::UpgradeError;
+pub use goal::{Distance, Goal};
 pub use operator::{Operator, OperatorError};
 pub use rehearsal::{Rehearsal, example_signers, rehearse};
+pub use standing::{More, RunningCode, Standing};
 pub use step::{NodeLine, Phase, Step};
 pub use walk::{Rules, Upgrade};

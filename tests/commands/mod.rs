@@ -5,6 +5,7 @@ mod evidence;
 mod exact;
 mod ids;
 mod measure;
+mod nodes;
 mod proposals;
 mod rehearse;
 mod state;

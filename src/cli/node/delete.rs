@@ -1,34 +1,49 @@
 //! `node delete`: forget a node that the members removed.
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
-use ccf_gov::id::NodeId;
+use ccf_gov::id::{NodeId, TransactionId};
 use ccf_gov::service::{NodeStatus, Reference, ServiceError};
+use ccf_gov::text::visible;
+use ccf_gov::upgrade::Standing;
 
-/// Delete a node whose retirement is committed, after its process was stopped
+/// Delete a node whose retirement is committed
 ///
-/// Nothing is signed for this: it is the operator's part. A node that is still needed is refused here,
-/// before the service is asked.
+/// Stop its process first: one that still answers is deleted with a warning, and goes on answering as if it were part of the
+/// service. Nothing is signed for this: it is the operator's part. A node that is still needed is refused here, before the
+/// service is asked.
 #[derive(Args)]
 #[command(after_help = "Exit codes: 0 deleted; 3 it is not to be deleted (yet); 4 no such node.
 
 Example:
-  ccf-gov node delete f6a46660146ab837cec4dfaa62cfaf2501582c4b1068effc276139b7de94466a")]
+  ccf-gov node delete f6a46660")]
 pub struct Delete {
     /// The node: its id, the first digits of it, or its address
     #[arg(value_name = "ID")]
     id: Reference<NodeId>,
 }
 
+/// The result as it is printed.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Deleted {
+    node_id: NodeId,
+    deleted: bool,
+    /// Whether its process still answered before it was deleted.
+    answers: bool,
+    transaction_id: Option<TransactionId>,
+}
+
 impl Delete {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let service = context.connect().await?;
         let id = context.node(&service, &self.id).await?;
-        let Some(node) = service.node(id).await? else { return Err(super::not_there(id)) };
+        let Some((_, standing)) = Standing::of(&service, id).await? else { return Err(super::not_there(id)) };
+        let node = &standing.node;
         let (why, hint) = match (node.status, node.retired_committed) {
             (NodeStatus::Retired, true) => ("", ""),
             (NodeStatus::Retired, false) => (
@@ -54,8 +69,15 @@ impl Delete {
             }
             error => error.into(),
         })?;
-        let json = json!({"nodeId": id, "deleted": true, "transactionId": transaction});
-        context.output.result(&json, || format!("Node {id} is deleted.\n"))?;
+        let answers = standing.more.answers == Some(true);
+        if answers {
+            context.output.warn(format!(
+                "node {id} still answers at {}: stop its process, which goes on as if it were part of the service",
+                visible(node.address().unwrap_or_default())
+            ));
+        }
+        let deleted = Deleted { node_id: id, deleted: true, answers, transaction_id: transaction };
+        context.output.result(&deleted, || format!("Node {id} is deleted.\n"))?;
         Ok(Exit::Done)
     }
 }

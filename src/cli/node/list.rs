@@ -1,16 +1,22 @@
 //! `node list`.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
-use serde_json::{Value, json};
 
 use crate::cli::common::Context;
-use crate::cli::connect::with_committed;
+use crate::cli::connect::beside;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use ccf_gov::service::Node;
+use crate::cli::table::{Table, abridged};
 use ccf_gov::text::visible;
+use ccf_gov::upgrade::{RunningCode, Standing};
 
-/// List the nodes: their standing, what they run, which one leads
+/// List the nodes: how each stands, what it runs, which one leads
+///
+/// Trusted nodes come first, the primary before the others, then Pending and Retired ones, by address. Ids and codes are
+/// shown by their first digits, which every command takes; -v shows them whole. The code is what stands in the node's
+/// attestation, which `ccf-gov verify node` checks; the version is what the node says of itself.
 #[derive(Args)]
 #[command(after_help = "Example:
   ccf-gov node list --service https://127.0.0.1:8000 --service-cert service_cert.pem")]
@@ -19,26 +25,120 @@ pub struct List {}
 impl List {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let service = context.connect().await?;
-        let (nodes, committed) = context.read(&service, async || Ok(service.nodes().await?)).await?;
-        // The node API may be closed to members; then nobody says which node leads.
-        let primary = service.network().await.ok().and_then(|n| n.primary_id);
-        let mut json = with_committed(nodes.raw.clone(), committed);
-        for node in json.get_mut("value").and_then(Value::as_array_mut).into_iter().flatten() {
-            let leads = primary.is_some_and(|p| node["nodeId"] == p.to_string());
-            if let Value::Object(node) = node {
-                node.insert("primary".into(), json!(leads));
-            }
-        }
-        context.output.result(&json, || {
-            let line = |n: &Node| {
-                let leads = if primary == Some(n.node_id) { "  primary" } else { "" };
-                let gone = if n.retired_committed { "  can be deleted" } else { "" };
-                let address = n.rpc_interfaces.values().next().map_or("", |i| i.published_address.as_str());
-                let status = n.status.to_string();
-                format!("{}  {status:8}  {}{leads}{gone}\n", n.node_id, visible(address))
-            };
-            nodes.iter().map(line).collect()
-        })?;
+        let settled = context.settled(&service, async || Ok(Standing::all(&service).await?)).await?;
+        let (answer, nodes) = &settled.value;
+        let mut json = beside(answer.raw.clone(), answer.transaction, settled.committed);
+        json["value"] = nodes.iter().map(Standing::json).collect();
+        context.output.result(&json, || table(nodes, context.verbose))?;
         Ok(Exit::Done)
+    }
+}
+
+fn table(nodes: &[Standing], whole: bool) -> String {
+    let of_node = abridged(nodes.iter().map(|n| n.node.node_id.to_string()), whole);
+    let codes = nodes.iter().filter_map(|n| n.more.code.as_ref());
+    let of_code = abridged(codes.clone().flat_map(|c| [label(c).to_owned(), c.measurement.clone()]), whole);
+    let name = |code: &RunningCode| {
+        let same = |other: &&RunningCode| label(other) == label(code) && *other != code;
+        let more =
+            if codes.clone().any(|c| same(&c)) { format!("/{}", of_code(&code.measurement)) } else { String::new() };
+        visible(&format!("{}{more}", of_code(label(code))))
+    };
+    let mut table = Table::new(["Node", "Address", "Status", "Code", ""]);
+    let mut groups: BTreeMap<&RunningCode, Vec<&Standing>> = BTreeMap::new();
+    for standing in nodes {
+        let code = standing.more.code.as_ref();
+        let describe = standing.describe();
+        let brief = matches!(describe.as_str(), "primary" | "caught up");
+        table.row([
+            of_node(&standing.node.node_id.to_string()),
+            visible(standing.node.address().unwrap_or_default()),
+            standing.node.status.to_string(),
+            code.map(name).unwrap_or_default(),
+            if brief { describe.clone() } else { String::new() },
+        ]);
+        if !brief {
+            table.note(describe);
+        }
+        if let Some(code) = code {
+            groups.entry(code).or_default().push(standing);
+        }
+    }
+    let mut text = table.text();
+    for (at, (code, nodes)) in groups.into_iter().enumerate() {
+        let count = if nodes.len() == 1 { "1 node".into() } else { format!("{} nodes", nodes.len()) };
+        text += &format!(
+            "{}Code {}: {count}, {}{}\n",
+            if at == 0 { "\n" } else { "" },
+            name(code),
+            code.platform,
+            versions(&nodes)
+        );
+        if code.platform == "snp" {
+            text += &format!("  measurement {}\n", of_code(&code.measurement));
+        }
+    }
+    text
+}
+
+/// What tells a platform's code apart.
+fn label(code: &RunningCode) -> &str {
+    code.host_data.as_deref().unwrap_or(&code.measurement)
+}
+
+/// The versions that nodes say they run.
+fn versions(nodes: &[&Standing]) -> String {
+    let mut versions: Vec<&str> = nodes.iter().filter_map(|n| n.more.ccf_version.as_deref()).collect();
+    versions.sort_unstable();
+    versions.dedup();
+    let said = |version: &&str| format!(", CCF {}", visible(version.trim_start_matches("ccf-")));
+    versions.iter().map(said).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use ccf_gov::upgrade::More;
+
+    fn standing(digit: char, status: &str, port: u16, more: More) -> Standing {
+        let raw: Value = json!({"nodeId": digit.to_string().repeat(64), "status": status,
+            "rpcInterfaces": {"main": {"publishedAddress": format!("127.0.0.1:{port}")}}});
+        Standing { node: serde_json::from_value(raw.clone()).unwrap(), raw, more }
+    }
+
+    #[test]
+    fn nodes_are_shown_with_the_code_that_each_runs() {
+        let code = |digit: char| {
+            let host_data = Some(digit.to_string().repeat(64));
+            Some(RunningCode { platform: "virtual", host_data, measurement: "constant".into() })
+        };
+        let version = Some("ccf-7.0.0-dev5".to_owned());
+        let leads = More { primary: true, code: code('c'), ccf_version: version.clone(), ..More::default() };
+        let behind = More { caught_up: Some(false), code: code('c'), ccf_version: version, ..More::default() };
+        let joined = More { code: code('d'), ..More::default() };
+        let nodes = [
+            standing('1', "Trusted", 19000, leads),
+            standing('2', "Trusted", 19002, behind),
+            standing('3', "Pending", 19010, joined),
+            standing('4', "Retired", 19004, More::default()),
+        ];
+        let text = "\
+Node      Address          Status   Code
+11111111  127.0.0.1:19000  Trusted  cccccccc  primary
+22222222  127.0.0.1:19002  Trusted  cccccccc
+  not caught up yet
+33333333  127.0.0.1:19010  Pending  dddddddd
+  not trusted yet
+44444444  127.0.0.1:19004  Retired
+  its retirement is not committed yet: keep it running
+
+Code cccccccc: 2 nodes, virtual, CCF 7.0.0-dev5
+Code dddddddd: 1 node, virtual
+";
+        assert_eq!(table(&nodes, false), text);
+        assert!(text.lines().all(|line| line.len() <= 60));
+        assert!(table(&nodes, true).contains(&"c".repeat(64)));
     }
 }

@@ -3,6 +3,7 @@
 mod delete;
 mod list;
 mod show;
+mod wait;
 
 use clap::{Args, Subcommand};
 
@@ -21,10 +22,12 @@ pub struct Node {
 #[derive(Subcommand)]
 #[command(defer = true)]
 enum Command {
-    /// List the nodes: their standing, what they run, which one leads
+    /// List the nodes: how each stands, what it runs, which one leads
     List(list::List),
     /// Show one node, with its attestation
     Show(show::Show),
+    /// Wait until a node is caught up, retired, or can be stopped
+    Wait(wait::Wait),
     /// Delete a node whose retirement is committed
     Delete(delete::Delete),
 }
@@ -34,6 +37,7 @@ impl Node {
         match self.command {
             Command::List(args) => args.run(context).await,
             Command::Show(args) => args.run(context).await,
+            Command::Wait(args) => args.run(context).await,
             Command::Delete(args) => args.run(context).await,
         }
     }
@@ -47,4 +51,9 @@ pub fn not_there(id: NodeId) -> CliError {
         source: None,
         hint: Some("`ccf-gov node list` shows those that it has; one that was deleted is gone".into()),
     }
+}
+
+/// `value` as JSON.
+fn to_json(value: &impl serde::Serialize) -> Result<serde_json::Value, CliError> {
+    serde_json::to_value(value).map_err(|e| CliError::failed("cannot write the result as JSON", e))
 }

@@ -1,5 +1,6 @@
 //! What a service says, typed: tolerant of new fields, strict about those that decide something.
 
+mod certificate;
 mod consensus;
 mod info;
 mod join_policy;
@@ -7,6 +8,7 @@ mod member;
 mod node;
 mod proposal;
 
+pub use certificate::Validity;
 pub use consensus::{Ack, Configuration, Configured, Consensus};
 pub use info::{Network, ServiceInfo};
 pub use join_policy::{JoinPolicy, SgxPolicy, SnpPolicy, VirtualPolicy};

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::Validity;
 use crate::id::NodeId;
 
 /// A node's standing in the service.
@@ -52,6 +53,11 @@ pub struct Node {
 }
 
 impl Node {
+    /// How long its certificate is valid, if it has one.
+    pub fn validity(&self) -> Option<Validity> {
+        Validity::of_pem(self.certificate.as_deref()?)
+    }
+
     /// Its first published address, `HOST:PORT`.
     pub fn address(&self) -> Option<&str> {
         self.rpc_interfaces.values().next().map(|i| i.published_address.as_str())

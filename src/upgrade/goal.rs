@@ -1,0 +1,86 @@
+//! What an operator waits for, and what is missing until then.
+
+use super::Standing;
+use crate::service::NodeStatus;
+
+/// How a node is to stand before the next step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// Trusted, heard of, and it has everything that is committed: the next node can be trusted.
+    CaughtUp,
+    /// Retired by the members, which does not yet mean that it may be stopped.
+    Retired,
+    /// Its retirement is committed: it can be stopped and deleted.
+    Removable,
+}
+
+/// How far away a goal is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Distance {
+    /// It is reached.
+    Reached,
+    /// This is missing.
+    Missing(String),
+    /// It can't be reached any more, and why.
+    Never(String),
+}
+
+impl Goal {
+    /// How far `node` is from it; without one, the service does not list it any more.
+    pub fn distance(self, node: Option<&Standing>) -> Distance {
+        let Some(standing) = node else {
+            return match self {
+                Self::CaughtUp => Distance::Never("the service does not list it any more".into()),
+                Self::Retired | Self::Removable => Distance::Reached,
+            };
+        };
+        let missing = |what: &str| Distance::Missing(what.into());
+        match (self, standing.node.status) {
+            (Self::CaughtUp, NodeStatus::Retired) => Distance::Never("it is Retired".into()),
+            (Self::CaughtUp, NodeStatus::Pending) => missing("it is Pending: the members have not trusted it yet"),
+            (Self::CaughtUp, NodeStatus::Trusted) => match standing.more.caught_up {
+                Some(true) => Distance::Reached,
+                Some(false) => Distance::Missing(standing.describe()),
+                None => missing("no primary says how far it is"),
+            },
+            (_, status @ (NodeStatus::Pending | NodeStatus::Trusted)) => {
+                Distance::Missing(format!("it is {status}: the members have not removed it yet"))
+            }
+            (Self::Retired, NodeStatus::Retired) => Distance::Reached,
+            (Self::Removable, NodeStatus::Retired) if standing.node.retired_committed => Distance::Reached,
+            (Self::Removable, NodeStatus::Retired) => Distance::Missing(standing.describe()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::upgrade::standing::More;
+
+    fn node(status: &str, retired_committed: bool, caught_up: Option<bool>) -> Standing {
+        let raw = json!({"nodeId": "ab".repeat(32), "status": status, "retiredCommitted": retired_committed});
+        let more = More { caught_up, ..More::default() };
+        Standing { node: serde_json::from_value(raw.clone()).unwrap(), raw, more }
+    }
+
+    #[test]
+    fn a_goal_is_reached_by_what_the_service_says_alone() {
+        use Distance::{Missing, Never, Reached};
+        let caught_up = |status, up| Goal::CaughtUp.distance(Some(&node(status, false, up)));
+        assert_eq!(caught_up("Trusted", Some(true)), Reached);
+        assert!(matches!(caught_up("Trusted", Some(false)), Missing(_)));
+        assert!(matches!(caught_up("Trusted", None), Missing(_)));
+        // What the primary says of a node that is not trusted counts for nothing.
+        assert!(matches!(caught_up("Pending", Some(true)), Missing(_)));
+        assert!(matches!(caught_up("Retired", Some(true)), Never(_)));
+        assert!(matches!(Goal::CaughtUp.distance(None), Never(_)));
+        assert_eq!(Goal::Retired.distance(Some(&node("Retired", false, None))), Reached);
+        assert!(matches!(Goal::Removable.distance(Some(&node("Retired", false, None))), Missing(_)));
+        assert_eq!(Goal::Removable.distance(Some(&node("Retired", true, None))), Reached);
+        assert!(matches!(Goal::Removable.distance(Some(&node("Trusted", true, None))), Missing(_)));
+        assert_eq!(Goal::Removable.distance(None), Reached);
+    }
+}
