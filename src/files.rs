@@ -1,9 +1,9 @@
 //! Files read with a bound, and written whole or not at all.
 
 mod folder;
+mod open;
 
 use std::borrow::Cow;
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,8 @@ use tempfile::{NamedTempFile, TempPath};
 use zeroize::Zeroizing;
 
 pub use folder::NewFolder;
+pub use open::open;
+pub(crate) use open::what;
 
 /// The largest file that is read whole into memory where nothing smaller is stated: 64 MiB.
 pub const MAX_FILE: u64 = 64 << 20;
@@ -26,6 +28,14 @@ pub enum FileError {
         /// Why.
         #[source]
         source: io::Error,
+    },
+    /// It is a folder, a named pipe, a socket or a device.
+    #[error("{} is {what}, and only regular files are read", shown(path))]
+    NotRegular {
+        /// What was to be read.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
     },
     /// It is larger than what such a file can be.
     #[error("{} is larger than {limit} bytes, more than such a file can hold", shown(path))]
@@ -82,7 +92,7 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
     if path == Path::new("-") {
         io::stdin().lock().take(limit + 1).read_to_end(&mut bytes)
     } else {
-        let file = File::open(path).map_err(failed)?;
+        let file = open(path)?;
         // A file says how long it is; what it says is a hint, and no more is believed than may be read.
         bytes.reserve_exact(file.metadata().map_or(0, |m| m.len().min(limit)) as usize + 1);
         file.take(limit + 1).read_to_end(&mut bytes)
@@ -100,7 +110,7 @@ pub fn read_secret(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, FileEr
     let capacity = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
     // One read into a buffer that never grows: a growing one would leave its old self in freed memory.
     let mut bytes = Zeroizing::new(vec![0; capacity]);
-    let mut file = File::open(path).map_err(failed)?;
+    let mut file = open(path)?;
     let mut length = 0;
     while length < bytes.len() {
         match file.read(&mut bytes[length..]) {

@@ -24,6 +24,13 @@ pub const MAX_VALUES: u32 = 2_000_000;
 #[error("not valid JSON")]
 pub struct JsonError(#[from] serde_json::Error);
 
+impl JsonError {
+    /// Whether the text is JSON that is refused: a key that appears twice, too many values.
+    pub fn is_fault_of_json(&self) -> bool {
+        self.0.is_data()
+    }
+}
+
 /// Reads one JSON value from `bytes`; refuses duplicate keys, trailing text, non-UTF-8, deep nesting and more
 /// than [`MAX_VALUES`] values. No digit of a number is changed, however many it has.
 pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {

@@ -9,6 +9,7 @@ use super::beside::show;
 use super::common::Context;
 use super::error::{CliError, Kind};
 use super::key::key_error;
+use super::private_keys;
 use ccf_gov::cose::{Beside, CreatedAt, Envelope, Message, MessageType};
 use ccf_gov::files::Access;
 use ccf_gov::id::{ProposalId, TransactionId};
@@ -26,6 +27,7 @@ pub async fn sign_and_submit(
     payload: Vec<u8>,
     beside: &Beside,
 ) -> Result<Submission, CliError> {
+    private_keys::refuse(format!("this {kind}"), kind, &payload)?;
     let created_at = CreatedAt::now().map_err(|e| CliError::failed("cannot tell the time", e))?;
     let message = Message::new(kind, created_at, proposal, payload)
         .map_err(|e| CliError::new(Kind::Usage, format!("cannot sign this {kind}"), e))?;

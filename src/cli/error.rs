@@ -112,6 +112,9 @@ impl From<ccf_gov::files::FileError> for CliError {
         };
         let hint = match error {
             E::Exists { .. } => Some("name another file, or give --force if it may be replaced"),
+            E::NotRegular { what: "a named pipe", .. } => {
+                Some("read the pipe as standard input: - in place of the file")
+            }
             E::NotAFile { .. } => Some("name another file, or - for standard output"),
             E::FolderExists { .. } => Some("name another folder"),
             _ => None,

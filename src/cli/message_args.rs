@@ -8,6 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::common::Context;
 use super::error::{CliError, Kind};
+use super::private_keys;
 use ccf_gov::cose::{CreatedAt, MAX_ENVELOPE, MemberCertificate, Message, MessageType};
 use ccf_gov::proposal::shown;
 use ccf_gov::{files, json};
@@ -74,6 +75,7 @@ impl MessageArgs {
             ))
             .hint("`ccf-gov proposal show ID -o FILE` writes the proposal alone"));
         }
+        private_keys::refuse(&name, kind, &payload)?;
         Message::new(kind, created_at, proposal_id, payload)
             .map_err(|e| CliError::new(Kind::Usage, format!("cannot sign {name} as type {kind}"), e))
     }

@@ -27,6 +27,7 @@ mod node;
 mod output;
 mod policy;
 mod prepare;
+mod private_keys;
 mod proposal;
 mod sandbox;
 mod service;

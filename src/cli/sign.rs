@@ -11,6 +11,7 @@ use super::exit::Exit;
 use super::interrupt::interrupted;
 use super::key::key_error;
 use super::message_args::MessageArgs;
+use super::private_keys;
 use ccf_gov::cose::{Envelope, SigningRequest};
 use ccf_gov::files::FileError;
 use ccf_gov::signer::{self, SignerError};
@@ -58,6 +59,13 @@ impl Sign {
 
     async fn requests(self, context: &Context) -> Result<Exit, CliError> {
         let requests = envelopes::read_requests(&self.request)?;
+        for message in requests.iter().map(SigningRequest::message) {
+            private_keys::refuse(
+                format!("a {} among the requests", message.kind()),
+                message.kind(),
+                message.payload(),
+            )?;
+        }
         let certificate = requests[0].certificate().clone();
         let member = certificate.member_id();
         if requests.iter().any(|r| *r.certificate() != certificate) {

@@ -10,6 +10,7 @@ use super::carry;
 use super::common::Context;
 use super::error::{CliError, Kind};
 use super::exit::Exit;
+use super::private_keys;
 use ccf_gov::cose::{Envelope, MAX_ENVELOPE};
 use ccf_gov::files;
 use ccf_gov::service::{Service, Submission};
@@ -40,6 +41,8 @@ impl Submit {
                     e,
                 )
             })?;
+            let message = envelope.message();
+            private_keys::refuse(files::shown(path), message.kind(), message.payload())?;
             envelopes.push(envelope);
         }
         let service = context.connect().await?;

@@ -91,7 +91,7 @@ impl Constitution {
         let checked = script::run(None, move |_, deadline| Ok(globals::check_constitution(&owned, deadline)));
         match checked {
             Ok(Ok(())) => Ok(Self { source: source.to_owned() }),
-            Ok(Err(reason)) => Err(ConstitutionError(reason)),
+            Ok(Err(fault)) => Err(ConstitutionError(fault.reason)),
             Err(error) => Err(ConstitutionError(error.reason)),
         }
     }

@@ -5,9 +5,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rquickjs::function::IntoArgs;
+use rquickjs::loader::{Loader, Resolver};
 use rquickjs::{Coerced, Context, Ctx, FromJs, Function, Module, Object, Runtime, Value};
 
 use super::Host;
+use super::check::ScriptFault;
 use super::engine::{ScriptError, Stage};
 
 /// CCF's default limits, which governance never lowers.
@@ -103,7 +105,7 @@ fn answer(host: &dyn Host, question: Question) -> Answer {
 pub(super) struct Deadline(Instant);
 
 impl Deadline {
-    fn passed(self) -> bool {
+    pub(super) fn passed(self) -> bool {
         Instant::now() >= self.0
     }
 }
@@ -113,13 +115,35 @@ pub(super) fn with_engine<T>(
     deadline: Deadline,
     body: impl FnOnce(&Ctx<'_>) -> Result<T, ScriptError>,
 ) -> Result<T, ScriptError> {
-    let failed = |error: rquickjs::Error| ScriptError::new(Stage::Load, format!("no script engine: {error}"));
-    let runtime = Runtime::new().map_err(failed)?;
+    within(&runtime(deadline)?, body)
+}
+
+/// As [`with_engine`], with modules that may import one another.
+pub(super) fn with_loader<T>(
+    deadline: Deadline,
+    resolver: impl Resolver + 'static,
+    loader: impl Loader + 'static,
+    body: impl FnOnce(&Ctx<'_>) -> Result<T, ScriptError>,
+) -> Result<T, ScriptError> {
+    let runtime = runtime(deadline)?;
+    runtime.set_loader(resolver, loader);
+    within(&runtime, body)
+}
+
+fn runtime(deadline: Deadline) -> Result<Runtime, ScriptError> {
+    let runtime = Runtime::new().map_err(no_engine)?;
     runtime.set_memory_limit(HEAP_BYTES);
     runtime.set_max_stack_size(STACK_BYTES);
     runtime.set_interrupt_handler(Some(Box::new(move || deadline.passed())));
-    let context = Context::full(&runtime).map_err(failed)?;
-    context.with(|ctx| body(&ctx))
+    Ok(runtime)
+}
+
+fn within<T>(runtime: &Runtime, body: impl FnOnce(&Ctx<'_>) -> Result<T, ScriptError>) -> Result<T, ScriptError> {
+    Context::full(runtime).map_err(no_engine)?.with(|ctx| body(&ctx))
+}
+
+fn no_engine(error: rquickjs::Error) -> ScriptError {
+    ScriptError::new(Stage::Load, format!("no script engine: {error}"))
 }
 
 /// Loads `source` as the module `path` and finds the function that it exports as `name`.
@@ -183,6 +207,14 @@ pub(super) fn text(ctx: &Ctx<'_>, value: &Value<'_>) -> Option<String> {
         let repaired: rquickjs::String<'_> = well_formed.call((rquickjs::function::This(object),)).ok()?;
         repaired.to_string().ok()
     })
+}
+
+/// What went wrong, and in which line: the first one of the trace.
+pub(super) fn fault(ctx: &Ctx<'_>, error: &rquickjs::Error) -> ScriptFault {
+    let (reason, trace) = describe(ctx, error);
+    let first = trace.as_deref().and_then(|trace| trace.lines().next()).unwrap_or_default();
+    let numbers = first.trim_end_matches(')').rsplit(':').map_while(|part| part.parse::<u32>().ok()).take(2);
+    ScriptFault { reason, line: numbers.last() }
 }
 
 /// The reason and the trace of a failed call: the message of an error, the JSON of another object that was thrown, the

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use aws_lc_rs::digest::{Context, SHA256};
 
+use crate::files::{self, FileError};
+
 /// How much is read at a time: small enough to stay in the processor's second-level cache.
 const PIECE: usize = 256 << 10;
 
@@ -37,17 +39,18 @@ pub fn sha256_file(path: &Path) -> io::Result<[u8; 32]> {
     if path == Path::new("-") { sha256_reader(io::stdin().lock()) } else { sha256_reader(open(path)?) }
 }
 
-/// Opens a file or a pipe; a device may never end.
+/// Opens a file, or a pipe that the process was handed open.
 ///
 /// # Errors
-/// It cannot be opened, or is a device.
+/// It cannot be opened, or is something else: reading that may never end.
 pub fn open(path: &Path) -> io::Result<File> {
-    let file = File::open(path)?;
-    #[cfg(unix)]
-    if std::os::unix::fs::FileTypeExt::is_char_device(&file.metadata()?.file_type()) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is a device, not a file"));
-    }
-    Ok(file)
+    files::open(path).map_err(|error| match error {
+        FileError::Read { source, .. } => source,
+        FileError::NotRegular { what, .. } => {
+            io::Error::new(io::ErrorKind::InvalidInput, format!("it is {what}, and only regular files are read"))
+        }
+        other => io::Error::other(other.to_string()),
+    })
 }
 
 #[cfg(test)]

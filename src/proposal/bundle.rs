@@ -1,19 +1,20 @@
 //! Application bundles: `app.json` beside `src/`, as CCF's documentation lays them out.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::catalogue::nearest;
+use super::application;
 use crate::files::{self, FileError};
 use crate::json::{self, JsonError};
 
 /// More modules than an application has, and few enough to hold.
 const MAX_MODULES: usize = 10_000;
-/// Folders within folders; also the end of a link that leads back to where it stands.
+/// Files and folders altogether, those that are no modules too.
+const MAX_ENTRIES: usize = 100_000;
+/// Folders within folders.
 const MAX_DEPTH: usize = 32;
 
 /// Why a folder or file is not an application bundle.
@@ -48,6 +49,14 @@ pub enum BundleError {
         /// What is wrong with it.
         what: &'static str,
     },
+    /// Something else than a file or a folder: what a link leads to may be anybody's.
+    #[error("{} is {what}; a bundle is made of regular files in its own folders", path.display())]
+    Foreign {
+        /// What is there.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
     /// Its parts do not fit together.
     #[error("the bundle does not fit together: {0}")]
     Problem(String),
@@ -59,12 +68,21 @@ pub enum BundleError {
 /// Hidden files and editors' copies (`.x`, `x~`) are no modules.
 ///
 /// # Errors
-/// Unreadable files, text that is not UTF-8, and anything that [`problems`] finds.
+/// Unreadable files, text that is not UTF-8, links and anything else that is no regular file, and what
+/// [`application::problems`] finds.
 pub fn read(path: &Path) -> Result<Value, BundleError> {
     let bundle = if path.is_dir() { read_folder(path)? } else { read_json(path)? };
-    match problems(&bundle).into_iter().next() {
+    check(&bundle).map(|()| bundle)
+}
+
+/// Checks that the parts of a bundle fit together.
+///
+/// # Errors
+/// The first thing that [`application::problems`] finds.
+pub fn check(bundle: &Value) -> Result<(), BundleError> {
+    match application::problems(bundle).into_iter().next() {
         Some(problem) => Err(BundleError::Problem(problem)),
-        None => Ok(bundle),
+        None => Ok(()),
     }
 }
 
@@ -74,10 +92,13 @@ fn read_json(path: &Path) -> Result<Value, BundleError> {
 }
 
 fn read_folder(folder: &Path) -> Result<Value, BundleError> {
-    let metadata = read_json(&folder.join("app.json"))?;
+    let metadata = folder.join("app.json");
+    refuse_foreign(&metadata)?;
+    let metadata = read_json(&metadata)?;
     let src = folder.join("src");
-    let mut paths = Vec::new();
-    list(&src, 0, &mut paths)?;
+    refuse_foreign(&src)?;
+    let (mut paths, mut entries) = (Vec::new(), 0);
+    list(&src, 0, &mut paths, &mut entries)?;
     paths.sort();
     let mut size = 0;
     let mut modules = Vec::new();
@@ -92,7 +113,7 @@ fn read_folder(folder: &Path) -> Result<Value, BundleError> {
     Ok(json!({ "metadata": metadata, "modules": modules }))
 }
 
-fn list(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), BundleError> {
+fn list(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>, entries: &mut usize) -> Result<(), BundleError> {
     let failed = |source| BundleError::List { path: folder.into(), source };
     let unfit = |what| BundleError::Unfit { path: folder.into(), what };
     if depth > MAX_DEPTH {
@@ -101,86 +122,27 @@ fn list(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), Bun
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        *entries += 1;
+        if *entries > MAX_ENTRIES || paths.len() > MAX_MODULES {
+            return Err(unfit("holds more files than an application has"));
+        }
         if name.starts_with('.') || name.ends_with('~') {
             continue;
         }
-        if path.is_dir() {
-            list(&path, depth + 1, paths)?;
-        } else {
-            paths.push(path);
-        }
-        if paths.len() > MAX_MODULES {
-            return Err(unfit("holds more modules than an application has"));
+        match refuse_foreign(&path)? {
+            true => list(&path, depth + 1, paths, entries)?,
+            false => paths.push(path),
         }
     }
     Ok(())
 }
 
-/// What is wrong with a bundle, by the rules of CCF's sample constitution; empty if nothing is.
-pub fn problems(bundle: &Value) -> Vec<String> {
-    let Some(modules) = bundle.get("modules").and_then(Value::as_array) else {
-        return vec![r#"it is an object with "metadata" and a list of "modules""#.into()];
-    };
-    let Some(endpoints) = bundle.get("metadata").and_then(|m| m.get("endpoints")).and_then(Value::as_object) else {
-        return vec![r#"its metadata has no object "endpoints""#.into()];
-    };
-    let mut problems = Vec::new();
-    let mut names = BTreeSet::new();
-    for (at, module) in modules.iter().enumerate() {
-        match (module.get("name").and_then(Value::as_str), module.get("module").and_then(Value::as_str)) {
-            (Some(name), Some(_)) if !names.insert(name) => problems.push(format!("there are two modules {name:?}")),
-            (Some(_), Some(_)) => {}
-            _ => problems.push(format!(r#"module {at} has no text "name" and "module""#)),
-        }
-    }
-    for (url, methods) in endpoints {
-        let Some(methods) = methods.as_object() else {
-            problems.push(format!("endpoint {url:?} is not an object of methods"));
-            continue;
-        };
-        for (method, endpoint) in methods {
-            let at = format!("{} {url}", method.to_uppercase());
-            match endpoint.as_object() {
-                Some(endpoint) => check_endpoint(&at, endpoint, &names, &mut problems),
-                None => problems.push(format!("{at} is not an object")),
-            }
-        }
-    }
-    problems
-}
-
-fn check_endpoint(at: &str, endpoint: &Map<String, Value>, modules: &BTreeSet<&str>, problems: &mut Vec<String>) {
-    let text = |name: &str| endpoint.get(name).and_then(Value::as_str);
-    match text("js_module") {
-        None => problems.push(format!("{at} has no text \"js_module\"")),
-        Some(module) if !modules.contains(module) => {
-            let near = nearest(module, modules.iter().copied()).map(|n| format!("; did you mean {n:?}?"));
-            problems.push(format!(
-                "{at} names the module {module:?}, which the bundle has not{}",
-                near.unwrap_or_default()
-            ));
-        }
-        Some(_) => {}
-    }
-    if text("js_function").is_none() {
-        problems.push(format!("{at} has no text \"js_function\""));
-    }
-    let choices = [
-        ("mode", &["readwrite", "readonly", "historical"][..], true),
-        ("forwarding_required", &["sometimes", "always", "never"], true),
-        ("redirection_strategy", &["none", "to_primary", "to_backup"], false),
-    ];
-    for (name, values, required) in choices {
-        let good = match endpoint.get(name) {
-            None => !required,
-            Some(value) => value.as_str().is_some_and(|v| values.contains(&v)),
-        };
-        if !good {
-            problems.push(format!("{at}: {name:?} is one of {}", values.join(", ")));
-        }
-    }
-    if !endpoint.get("authn_policies").is_some_and(Value::is_array) {
-        problems.push(format!("{at} has no list \"authn_policies\""));
+/// Refuses what is neither a file nor a folder by itself; returns whether it is a folder.
+fn refuse_foreign(path: &Path) -> Result<bool, BundleError> {
+    let there = path.symlink_metadata().map_err(|source| FileError::Read { path: path.into(), source })?;
+    match files::what(there.file_type()) {
+        Some(what) if !there.is_dir() => Err(BundleError::Foreign { path: path.into(), what }),
+        _ => Ok(there.is_dir()),
     }
 }
 
@@ -221,18 +183,43 @@ mod tests {
         assert!(read(&at("nowhere")).is_err());
     }
 
+    #[cfg(unix)]
     #[test]
-    fn bundles_that_the_service_would_refuse_or_misread_are_found() {
-        let with = |metadata: Value, modules: Value| problems(&json!({"metadata": metadata, "modules": modules}));
-        let one = json!([{"name": "main.js", "module": ""}]);
-        assert!(with(app("main.js"), one.clone()).is_empty());
-        assert!(!with(app("other.js"), one.clone()).is_empty());
-        assert!(with(app("/main.js"), json!([{"name": "/main.js", "module": ""}])).is_empty());
-        assert!(!with(app("main.js"), json!([{"name": "main.js"}])).is_empty());
-        assert!(!with(json!({}), one.clone()).is_empty());
-        let mut bad = app("main.js");
-        bad["endpoints"]["/x"]["get"]["mode"] = json!("write");
-        assert!(!with(bad, one).is_empty());
-        assert!(!problems(&json!([])).is_empty());
+    fn nothing_outside_of_the_folder_is_read_and_nothing_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let refused = |name: &str, is: &str| {
+            let error = read(&at("app")).unwrap_err();
+            assert!(
+                matches!(&error, BundleError::Foreign { path, what } if path.ends_with(name) && *what == is),
+                "{error}"
+            );
+            fs::remove_file(at("app").join(name)).unwrap();
+        };
+        let link = std::os::unix::fs::symlink::<PathBuf, PathBuf>;
+        fs::create_dir_all(at("app/src/lib")).unwrap();
+        fs::create_dir_all(at("other")).unwrap();
+        fs::write(at("secret"), "password").unwrap();
+        fs::write(at("app.json"), app("main.js").to_string()).unwrap();
+        link(at("app.json"), at("app/app.json")).unwrap();
+        refused("app.json", "a symbolic link");
+        fs::copy(at("app.json"), at("app/app.json")).unwrap();
+        fs::write(at("app/src/main.js"), "export function f() {}").unwrap();
+        link(at("secret"), at("app/src/lib/zz.js")).unwrap();
+        refused("src/lib/zz.js", "a symbolic link");
+        link(at("other"), at("app/src/other")).unwrap();
+        refused("src/other", "a symbolic link");
+        rustix::fs::mknodat(rustix::fs::CWD, at("app/src/pipe.js"), rustix::fs::FileType::Fifo, 0o600.into(), 0)
+            .unwrap();
+        refused("src/pipe.js", "a named pipe");
+        drop(std::os::unix::net::UnixListener::bind(at("app/src/socket.js")).unwrap());
+        refused("src/socket.js", "a socket");
+        assert!(read(&at("app")).is_ok());
+        // The folder itself is the caller's own word.
+        link(at("app"), at("named")).unwrap();
+        assert!(read(&at("named")).is_ok());
+        fs::rename(at("app/src"), at("moved")).unwrap();
+        link(at("moved"), at("app/src")).unwrap();
+        refused("src", "a symbolic link");
     }
 }

@@ -85,6 +85,13 @@ impl Template {
         self.name == "set_service_configuration"
     }
 
+    /// Whether it removes what was registered under a text that anybody may have written: a wrong entry is removed by its
+    /// exact text only.
+    pub(super) fn removes_by_text(&self) -> bool {
+        let is_id = matches!(self.name, "remove_member" | "remove_node" | "remove_user");
+        self.name.starts_with("remove_") && !is_id
+    }
+
     /// The example as an action.
     pub fn example(&self) -> Action {
         Action::new(self.name, self.args(self.example.clone()))

@@ -42,9 +42,23 @@ pub enum ProposalError {
     /// Not JSON, or JSON that two readers could read differently.
     #[error("a proposal is JSON")]
     Json(#[from] JsonError),
+    /// JSON of something else altogether.
+    #[error("a proposal is {{\"actions\": [{{\"name\": …, \"args\": …}}]}}: {0}")]
+    Other(&'static str),
     /// JSON of another shape.
     #[error("a proposal is {{\"actions\": [{{\"name\": …, \"args\": …}}]}}: {0}")]
     Shape(String),
+}
+
+impl ProposalError {
+    /// Whether it is no proposal at all, rather than one with a fault.
+    pub fn is_no_proposal(&self) -> bool {
+        match self {
+            Self::Json(error) => !error.is_fault_of_json(),
+            Self::Other(_) => true,
+            Self::Shape(_) => false,
+        }
+    }
 }
 
 impl Proposal {
@@ -65,8 +79,8 @@ impl Proposal {
 
     fn new(value: Value, bytes: Vec<u8>) -> Result<Self, ProposalError> {
         let shape = |text: String| ProposalError::Shape(text);
-        let list = value.get("actions").ok_or_else(|| shape("it has no \"actions\"".into()))?;
-        let list = list.as_array().ok_or_else(|| shape("\"actions\" is not a list".into()))?;
+        let list = value.get("actions").ok_or(ProposalError::Other("it has no \"actions\""))?;
+        let list = list.as_array().ok_or(ProposalError::Other("\"actions\" is not a list"))?;
         if list.is_empty() {
             return Err(shape("it has no action, and would do nothing".into()));
         }

@@ -18,6 +18,7 @@ use std::collections::{HashMap, HashSet};
 use super::catalogue::find;
 use super::parameter::Kind;
 use super::pem_text;
+use super::private_key::{self, PrivateKey};
 use super::{Action, Proposal};
 
 /// The known actions in the order in which they are applied; unknown ones go where [`UNKNOWN`] stands.
@@ -160,6 +161,14 @@ pub enum MergeError {
         /// What both decide.
         about: String,
     },
+    /// One of them holds a private key.
+    #[error("{key}")]
+    PrivateKey {
+        /// The proposal, from 0.
+        proposal: usize,
+        /// The key.
+        key: PrivateKey,
+    },
     /// Something beside the actions, which a merged proposal has no place for.
     #[error("it says {key:?}, which no constitution reads and no merged proposal can keep")]
     Surplus {
@@ -175,13 +184,16 @@ pub enum MergeError {
 /// Actions that are the same stand once.
 ///
 /// # Errors
-/// Actions that contradict each other, and keys beside the actions.
+/// Actions that contradict each other, keys beside the actions, and private keys.
 pub fn merge(proposals: &[Proposal]) -> Result<Proposal, MergeError> {
     let mut all: Vec<(usize, &Action)> = Vec::new();
     let mut known: HashSet<&Action> = HashSet::new();
     for (at, proposal) in proposals.iter().enumerate() {
         if let Some(key) = proposal.surplus().into_iter().next() {
             return Err(MergeError::Surplus { proposal: at, key });
+        }
+        if let Some(key) = private_key::find(proposal.value()).into_iter().next() {
+            return Err(MergeError::PrivateKey { proposal: at, key });
         }
         for action in proposal.actions() {
             if known.insert(action) {

@@ -3,6 +3,8 @@
 //! - [`Proposal`]: a list of [`Action`]s, read strictly, kept byte for byte.
 //! - [`catalogue`]: every action that CCF's constitutions know, with every [`parameter`] that it takes.
 //! - [`new`]: a proposal from a template and settings; [`value`], [`time`], [`bundle`] and [`pem_text`] read them.
+//! - [`application`] and [`jwks`]: what nodes refuse of a JavaScript application and of a token issuer's keys.
+//! - [`private_key`]: what no proposal may hold.
 //! - [`merge`]: one proposal of several.
 //! - [`lint`]: what can be checked with nothing but the proposal.
 //! - [`summary`](summary()) and [`annotated`]: what a proposal says, for a person; [`title`]: the same in a line.
@@ -19,17 +21,21 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod application;
 pub mod ballot;
 pub mod bundle;
 pub mod catalogue;
 mod difference;
 mod document;
+pub mod jwks;
 pub mod lint;
 pub mod merge;
 pub mod new;
 pub mod parameter;
 pub mod pem_text;
 pub mod shown;
+pub mod private_key;
+mod script;
 mod summary;
 pub mod time;
 mod title;
@@ -37,5 +43,6 @@ pub mod value;
 
 pub use difference::{Difference, difference};
 pub use document::{Action, MAX_PROPOSAL, Proposal, ProposalError};
+pub use script::{Script, ScriptRefusal};
 pub use summary::{Note, annotated, summary, totals};
 pub use title::title;

@@ -3,11 +3,12 @@
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
-use super::Proposal;
 use super::catalogue::{self, Template, UnknownTemplate, nearest};
 use super::parameter::{Default, Kind, Parameter};
+use super::private_key::{self, PrivateKey};
 use super::time::{TimeError, write};
 use super::value::{self, Source, ValueError};
+use super::{Proposal, Script};
 use crate::digest::HostData;
 use crate::evidence::snp::host_data;
 
@@ -70,6 +71,9 @@ pub enum NewError {
         /// The mistake, if it is a known one.
         reason: Option<String>,
     },
+    /// A private key: proposals are public.
+    #[error(transparent)]
+    PrivateKey(#[from] PrivateKey),
     /// The clock stands where no certificate can.
     #[error("this machine's clock gives no time that CCF takes")]
     Clock(#[from] TimeError),
@@ -109,7 +113,7 @@ pub fn proposal(template: &str, settings: &[Setting], now: OffsetDateTime) -> Re
     for parameter in &template.parameters {
         let sources: Vec<_> = settings.iter().filter(|s| s.name == parameter.name).map(|s| s.source.clone()).collect();
         if !sources.is_empty() {
-            let value = value::read(&parameter.kind, &sources, now)
+            let value = read(template, parameter, &sources, now)
                 .map_err(|source| NewError::Value { name: parameter.name.clone(), source })?;
             values.insert(parameter.name.clone(), value);
         }
@@ -125,7 +129,30 @@ pub fn proposal(template: &str, settings: &[Setting], now: OffsetDateTime) -> Re
         return Err(NewError::Missing { template: template.name, missing, known: known(template) });
     }
     let action = super::Action::new(template.name, template.args(values));
-    Ok(Proposal::of(vec![action]))
+    let proposal = Proposal::of(vec![action]);
+    match private_key::find(proposal.value()).into_iter().next() {
+        Some(key) => Err(key.into()),
+        None => Ok(proposal),
+    }
+}
+
+/// Reads a value as its parameter and its action ask.
+fn read(
+    template: &Template,
+    parameter: &Parameter,
+    sources: &[Source],
+    now: OffsetDateTime,
+) -> Result<Value, ValueError> {
+    match parameter.kind {
+        Kind::Script => {
+            let script = Script::read(sources)?;
+            script.check(template.name)?;
+            Ok(script.text.into())
+        }
+        // What is removed is named as it was written, even where it should not have been written so.
+        Kind::Hex { .. } if template.removes_by_text() => value::read(&Kind::Text, sources, now),
+        _ => value::read(&parameter.kind, sources, now),
+    }
 }
 
 /// Gives a parameter its default, or checks what was given against it.
@@ -221,6 +248,44 @@ mod tests {
     }
 
     #[test]
+    fn a_wrong_entry_is_removed_by_its_exact_text() {
+        for (template, name) in [
+            ("remove_snp_host_data", "host_data"),
+            ("remove_snp_measurement", "measurement"),
+            ("remove_snp_minimum_tcb_version", "cpuid"),
+            ("remove_virtual_host_data", "host_data"),
+            ("remove_virtual_measurement", "measurement"),
+            ("remove_node_code", "code_id"),
+            ("remove_executor_node_code", "executor_code_id"),
+        ] {
+            let text = "0xAB CD";
+            assert_eq!(new(template, &[&format!("{name}={text}")]).unwrap()["args"][name], text, "{template}");
+            assert!(new(template, &[&format!("{name}=")]).is_err());
+        }
+        assert!(new("remove_member", &["member_id=AB"]).is_err());
+    }
+
+    #[test]
+    fn no_private_key_is_written() {
+        let private =
+            |template: &str, settings: &[&str]| matches!(new(template, settings), Err(NewError::PrivateKey(_)));
+        let jwks = r#"jwks={"keys": [{"kid": "1", "kty": "RSA", "n": "AQAB", "e": "AQAB", "d": "AQAB"}]}"#;
+        assert!(private("set_jwt_public_signing_keys", &["issuer=https://x", jwks]));
+        let node = format!("node_id={}", "ab".repeat(32));
+        assert!(private("set_node_data", &[&node, r#"node_data={"key": {"kty": "oct", "k": "AQAB"}}"#]));
+        let pem = "-----BEGIN PRIVATE KEY-----\\nx\\n";
+        assert!(private("set_node_data", &[&node, &format!(r#"node_data={{"key": "{pem}"}}"#)]));
+    }
+
+    #[test]
+    fn scripts_with_which_a_service_could_not_go_on_are_not_written() {
+        let error = new("set_constitution", &["constitution=// export function validate resolve apply"]).unwrap_err();
+        assert!(std::error::Error::source(&error).unwrap().to_string().contains("does not export"), "{error}");
+        assert!(new("set_node_join_policy", &["policy=export function apply( {"]).is_err());
+        assert!(new("set_node_join_policy", &["policy=export function apply(s) { return true; }"]).is_ok());
+    }
+
+    #[test]
     fn settings_that_do_not_fit_are_named() {
         let error = |template: &str, settings: &[&str]| new(template, settings).unwrap_err().to_string();
         assert!(error("remove_nod", &[]).contains("did you mean remove_node?"));
@@ -235,6 +300,7 @@ mod tests {
         let empty = error("add_snp_host_data", &["security_policy="]);
         assert!(empty.starts_with("add_snp_host_data needs host_data;"), "{empty}");
         assert!(error("remove_node", &["node_id=x"]).contains("node_id"));
+        assert!(new("add_virtual_host_data", &["host_data=AB"]).is_err());
         assert!(Setting::parse("x").is_err());
     }
 }

@@ -1,7 +1,9 @@
 //! PEM in proposals: certificates and public keys, and never a private key.
 
 use x509_parser::prelude::{FromDer, SubjectPublicKeyInfo, X509Certificate};
+use x509_parser::public_key::PublicKey;
 
+use super::private_key;
 use crate::digest::sha256;
 
 /// Why a text is not the PEM that a parameter takes.
@@ -24,6 +26,9 @@ pub enum PemError {
     /// The block's content is malformed.
     #[error("{0} is malformed")]
     Malformed(&'static str),
+    /// Recovery shares are encrypted by RSA-OAEP with SHA-256.
+    #[error("this RSA key has {0} bits, and recovery shares are encrypted to keys of at least 2048")]
+    Weak(usize),
     /// Recovery shares are encrypted with RSA.
     #[error("this public key is not RSA, and recovery shares are encrypted to RSA keys")]
     NotRsa,
@@ -40,13 +45,35 @@ pub fn certificates(text: String) -> Result<String, PemError> {
     Ok(text)
 }
 
-/// Checks that `text` is one RSA public key; returns it as it is.
+/// Checks that `text` is one RSA public key of at least 2048 bits; returns it as it is.
 pub fn rsa_public_key(text: String) -> Result<String, PemError> {
     let keys = blocks(&text, "PUBLIC KEY", "a public key")?;
     let Ok((_, key)) = SubjectPublicKeyInfo::from_der(&keys[0]) else {
         return Err(PemError::Malformed("the public key"));
     };
-    if key.algorithm.algorithm.to_id_string() == "1.2.840.113549.1.1.1" { Ok(text) } else { Err(PemError::NotRsa) }
+    match key.parsed() {
+        Ok(PublicKey::RSA(rsa)) => {
+            let modulus = &rsa.modulus[rsa.modulus.iter().take_while(|byte| **byte == 0).count()..];
+            let bits = modulus.len() * 8 - modulus.first().map_or(0, |first| first.leading_zeros() as usize);
+            if modulus.len() < 256 { Err(PemError::Weak(bits)) } else { Ok(text) }
+        }
+        _ if key.algorithm.algorithm.to_id_string() != "1.2.840.113549.1.1.1" => Err(PemError::NotRsa),
+        _ => Err(PemError::Malformed("the public key")),
+    }
+}
+
+/// Whether anything but white space is outside of the PEM blocks of `text`.
+pub fn is_outside(text: &str) -> bool {
+    let mut inside = false;
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        match (line.starts_with("-----BEGIN "), line.starts_with("-----END ")) {
+            (true, _) => inside = true,
+            (_, true) if inside => inside = false,
+            _ if !inside => return true,
+            _ => {}
+        }
+    }
+    false
 }
 
 /// The id that CCF gives to whoever has this certificate: SHA-256 of the DER of the first one in `text`.
@@ -85,16 +112,14 @@ pub fn common_names(text: &str) -> Vec<String> {
     blocks(text, "CERTIFICATE", "").unwrap_or_default().into_iter().filter_map(name).collect()
 }
 
-/// Whether a private key stands somewhere in `text`.
-pub fn has_private_key(text: &str) -> bool {
-    text.contains("PRIVATE KEY-----")
-}
-
 fn blocks(text: &str, label: &'static str, wanted: &'static str) -> Result<Vec<Vec<u8>>, PemError> {
-    if has_private_key(text) {
+    if private_key::in_text(text) {
         return Err(PemError::PrivateKey);
     }
     let blocks = pem::parse_many(text).map_err(|_| PemError::None(wanted))?;
+    if !blocks.is_empty() && text.matches("-----BEGIN ").count() != blocks.len() {
+        return Err(PemError::Malformed("one of its blocks"));
+    }
     if blocks.is_empty() {
         return Err(PemError::None(wanted));
     }

@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use super::bundle::{self, BundleError};
 use super::parameter::Kind;
 use super::pem_text::{self, PemError};
+use super::script::{Script, ScriptRefusal};
 use super::time::{TimeError, valid_from};
 use crate::digest::{HexError, parse_hex};
 use crate::evidence::snp::host_data;
@@ -74,6 +75,12 @@ pub enum ValueError {
     /// A policy that no text can carry.
     #[error("the security policy is not UTF-8 text, so no proposal can carry it")]
     PolicyNotText,
+    /// A script with which the service could not go on.
+    #[error(transparent)]
+    Script(#[from] ScriptRefusal),
+    /// More than a proposal may be.
+    #[error("it is longer than any proposal may be")]
+    TooLong,
     /// Several sources for what has one.
     #[error("it is given {0} times; only scripts are joined from several files")]
     Several(usize),
@@ -84,9 +91,7 @@ pub enum ValueError {
 /// Several sources are joined for scripts, a newline between them, as CCF's own tools do.
 pub fn read(kind: &Kind, sources: &[Source], now: OffsetDateTime) -> Result<Value, ValueError> {
     if *kind == Kind::Script {
-        let parts: Result<Vec<_>, _> = sources.iter().map(text).collect();
-        let script = parts?.join("\n");
-        return if script.trim().is_empty() { Err(ValueError::Empty) } else { Ok(script.into()) };
+        return Ok(Script::read(sources)?.text.into());
     }
     match sources {
         [one] => read_one(kind, one, now),
@@ -160,10 +165,8 @@ pub(super) fn shaped(kind: &Kind, value: Value) -> Result<Value, ValueError> {
 }
 
 fn checked_bundle(bundle: Value) -> Result<Value, ValueError> {
-    match bundle::problems(&bundle).into_iter().next() {
-        Some(problem) => Err(BundleError::Problem(problem).into()),
-        None => Ok(bundle),
-    }
+    bundle::check(&bundle)?;
+    Ok(bundle)
 }
 
 fn policy(source: &Source) -> Result<Value, ValueError> {
@@ -176,7 +179,7 @@ fn policy(source: &Source) -> Result<Value, ValueError> {
 }
 
 /// The whole text.
-fn text(source: &Source) -> Result<String, ValueError> {
+pub(super) fn text(source: &Source) -> Result<String, ValueError> {
     Ok(match source {
         Source::Text(text) => text.clone(),
         Source::File(path) => files::read_text(path, super::MAX_PROPOSAL)?,

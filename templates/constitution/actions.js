@@ -179,12 +179,17 @@ function certificate(value, path) {
 }
 
 // Recovery shares are encrypted with this key, so anything else would break the next rekey.
+// OAEP with SHA-256 can't wrap a share in a key of 512 bits, and shorter keys than 2048 bits can be broken.
 function rsaPublicKey(value, path) {
+  let bytes = 0;
   try {
     nonEmptyString(value, path);
-    ccf.crypto.pubRsaPemToJwk(value);
+    bytes = Math.floor((ccf.crypto.pubRsaPemToJwk(value).n.length * 3) / 4);
   } catch (error) {
     refuse(path, "an RSA public key in PEM format", value);
+  }
+  if (bytes < 256) {
+    throw new Error(`${path} must be an RSA key of at least 2048 bits`);
   }
 }
 

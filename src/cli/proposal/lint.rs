@@ -2,6 +2,7 @@
 
 use clap::Args;
 use serde_json::json;
+use time::OffsetDateTime;
 
 use super::super::checks;
 use super::super::common::Context;
@@ -9,12 +10,12 @@ use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::ProposalSource;
 use ccf_gov::ccf_version::CcfVersion;
-use ccf_gov::proposal::lint;
+use ccf_gov::proposal::{Proposal, ProposalError, lint};
 
 /// Check a proposal for the mistakes that people make.
 ///
 /// Needs nothing but the proposal. Exit code 0 if all checks pass, else 3; a warning passes, and what could not be
-/// checked does not.
+/// checked does not. A file that is not a proposal at all gives exit code 2.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -32,7 +33,10 @@ pub struct Lint {
 impl Lint {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let bytes = self.file.bytes(context).await?;
-        let found = lint::lint(&bytes, self.ccf_version);
+        if let Some(error) = Proposal::parse(&bytes).err().filter(ProposalError::is_no_proposal) {
+            return Err(self.file.not_a_proposal(error));
+        }
+        let found = lint::lint(&bytes, self.ccf_version, OffsetDateTime::now_utc());
         let json = json!({ "verdict": found.verdict(), "checks": found });
         context.output.result(&json, || checks::lines(&found))?;
         Ok(checks::exit(&found))

@@ -57,6 +57,9 @@ impl Merge {
                 format!("{} and {} cannot be merged", file(first.0), file(second.0)),
                 "decide which of the two is meant, and leave the other out",
             ),
+            MergeError::PrivateKey { proposal, .. } => {
+                (format!("{} cannot be merged", file(*proposal)), super::super::private_keys::HINT)
+            }
             MergeError::Surplus { proposal, .. } => {
                 (format!("{} cannot be merged", file(*proposal)), "remove the key, or submit that proposal alone")
             }

@@ -60,6 +60,7 @@ fn refused(template: &str, settings: &[String], error: NewError) -> CliError {
             Some(format!("`ccf-gov proposal templates {template}` tells what each parameter takes"))
         }
         NewError::HostData { .. } => Some("leave host_data out: it is computed from the policy".into()),
+        NewError::PrivateKey(_) => Some(super::super::private_keys::HINT.into()),
         NewError::Clock(_) => Some("set the clock, or give valid_from".into()),
     };
     let mut doing = format!("cannot make a proposal from the template {template}");

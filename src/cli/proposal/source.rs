@@ -49,7 +49,12 @@ impl ProposalSource {
             Self::File(path) => shown::read(&files::read(path, MAX_PROPOSAL)?),
             Self::Id(id) => fetch(context, id).await?,
         };
-        read.map_err(|e| CliError::new(Kind::Usage, format!("{self} is not a proposal"), e))
+        read.map_err(|error| self.not_a_proposal(error))
+    }
+
+    /// The error for what is not a proposal.
+    pub fn not_a_proposal(&self, error: ProposalError) -> CliError {
+        CliError::new(Kind::Usage, format!("{self} is not a proposal"), error)
     }
 
     /// Its bytes, be they a proposal or not.

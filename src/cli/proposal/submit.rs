@@ -1,21 +1,25 @@
 //! `proposal submit`: sign a proposal and send it.
 
 use clap::Args;
+use time::OffsetDateTime;
 
 use crate::cli::carry;
 use crate::cli::common::Context;
-use crate::cli::error::CliError;
+use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
+use crate::cli::private_keys;
 use crate::cli::proposal::ProposalSource;
 use ccf_gov::cose::MessageType;
-use ccf_gov::evidence::check::Verdict;
+use ccf_gov::evidence::check::{Checks, Verdict};
 use ccf_gov::proposal::lint;
 use ccf_gov::review::{Standing, proposed, vain};
+use ccf_gov::text::visible;
 
 /// Sign a proposal and send it; prints the proposal that the service made of it
 ///
-/// What `proposal lint` finds is shown first; the service's own constitution has the last word. A proposal with the
-/// same actions that is open already, or was accepted, is not made a second time unless --again is given.
+/// What `proposal lint` finds is shown first, and a proposal that fails is not sent; the service's own constitution has
+/// the last word. A proposal with the same actions that is open already, or was accepted, is not made a second time unless
+/// --again is given.
 #[derive(Args)]
 #[command(after_help = "Examples:
   ccf-gov proposal submit register.json --key alice_privk.pem --cert alice_cert.pem
@@ -27,13 +31,21 @@ pub struct Submit {
     /// Propose it although the service holds a proposal with the same actions that is open or was accepted
     #[arg(long)]
     again: bool,
+    /// Send it although `proposal lint` fails; a private key is never sent
+    #[arg(long)]
+    although_lint_fails: bool,
 }
 
 impl Submit {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let proposal = self.file.read(context).await?;
-        for finding in lint::lint(proposal.bytes(), None).iter().filter(|c| c.verdict != Verdict::Pass) {
-            context.output.warn(format!("{} ({}): {}", finding.name, finding.verdict, finding.detail));
+        private_keys::refuse(&self.file, MessageType::Proposal, proposal.bytes())?;
+        let found = lint::lint_proposal(&proposal, None, OffsetDateTime::now_utc());
+        for finding in found.iter().filter(|c| c.verdict != Verdict::Pass) {
+            context.output.warn(format!("{} ({}): {}", finding.name, finding.verdict, visible(&finding.detail)));
+        }
+        if found.verdict() == "fail" && !self.although_lint_fails {
+            return Err(refused(&self.file, &found));
         }
         let signer = context.signer().await?;
         let service = context.connect().await?;
@@ -47,4 +59,13 @@ impl Submit {
         carry::print(context, None, &submission)?;
         Ok(Exit::Done)
     }
+}
+
+/// The error for a proposal that fails.
+fn refused(file: &ProposalSource, found: &Checks) -> CliError {
+    let first = found.iter().find(|check| check.verdict == Verdict::Fail);
+    let first = first.map(|check| format!("{}: {}", check.name, visible(&check.detail))).unwrap_or_default();
+    let doing = format!("{file} is neither signed nor sent: `ccf-gov proposal lint` fails");
+    CliError::new(Kind::No, doing, first)
+        .hint("mend it; if it is meant, and the service's constitution takes it, give --although-lint-fails")
 }

@@ -1,10 +1,12 @@
 //! What only `apply` can call: `ccf.node`, `ccf.network`, and the caches and keys of the application.
 
+use std::collections::BTreeSet;
+
 use rquickjs::{Ctx, Exception, IntoJs, Object, Result, Value};
 
 use super::{World, bytes, function, text, undefined};
-use crate::constitution::Effect;
 use crate::constitution::script::{Answer, Question};
+use crate::constitution::{Effect, modules, table};
 
 pub(super) fn install<'js>(ctx: &Ctx<'js>, ccf: &Object<'js>, world: &World) -> Result<()> {
     let node = Object::new(ctx.clone())?;
@@ -26,10 +28,7 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, ccf: &Object<'js>, world: &World) -> 
     set(ctx, &network, world, "generateNetworkCertificate", 2, network_certificate)?;
     ccf.set("network", network)?;
 
-    ccf.set(
-        "refreshAppBytecodeCache",
-        trigger(ctx, world, "refreshAppBytecodeCache", Effect::RefreshAppBytecodeCache)?,
-    )?;
+    set(ctx, ccf, world, "refreshAppBytecodeCache", 0, refresh_bytecode)?;
     set(ctx, ccf, world, "setJwtPublicSigningKeys", 3, set_jwt_keys)?;
     set(ctx, ccf, world, "removeJwtPublicSigningKeys", 1, remove_jwt_keys)
 }
@@ -47,6 +46,20 @@ fn trigger<'js>(ctx: &Ctx<'js>, world: &World, name: &str, effect: Effect) -> Re
         world.effect(ctx, effect.clone())?;
         Ok(undefined(ctx))
     })
+}
+
+/// Compiles every module that is in the tables now; one that does not compile is an error.
+fn refresh_bytecode<'js>(ctx: &Ctx<'js>, world: &World, _: &[Value<'js>]) -> Result<Value<'js>> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let name = |key: &[u8]| text(key.strip_prefix(b"/").unwrap_or(key));
+    let modules = world.0.tables.borrow().iter(table::MODULES).map(|(key, source)| (name(key), text(source))).collect();
+    let failed = |reason: String| Exception::throw_internal(ctx, &format!("Failed to refresh bytecode: {reason}"));
+    let faults = modules::compile(modules, &BTreeSet::new(), world.0.deadline).map_err(|error| failed(error.reason))?;
+    if let Some(fault) = faults.first() {
+        return Err(failed(format!("Failed to compile module '/{}': {}", fault.module, fault.fault)));
+    }
+    world.effect(ctx, Effect::RefreshAppBytecodeCache)?;
+    Ok(undefined(ctx))
 }
 
 fn transition_service_to_open<'js>(ctx: &Ctx<'js>, world: &World, arguments: &[Value<'js>]) -> Result<Value<'js>> {

@@ -3,6 +3,7 @@
 use rquickjs::{Ctx, Exception, Object, Result, Value};
 
 use super::{World, function, text};
+use crate::constitution::ScriptFault;
 use crate::constitution::script::{self, Deadline};
 
 pub(super) fn object<'js>(ctx: &Ctx<'js>, world: &World) -> Result<Object<'js>> {
@@ -14,7 +15,7 @@ pub(super) fn object<'js>(ctx: &Ctx<'js>, world: &World) -> Result<Object<'js>> 
         }
         match check_constitution(&text(ctx, &arguments[0])?, deadline) {
             Ok(()) => Ok(Value::new_bool(ctx.clone(), true)),
-            Err(reason) => Err(Exception::throw_type(ctx, &reason)),
+            Err(fault) => Err(Exception::throw_type(ctx, &fault.reason)),
         }
     };
     gov.set("validateConstitution", function(ctx, "validateConstitution", 1, 1, validate)?)?;
@@ -29,26 +30,34 @@ const EXPORTS: [(&str, usize, usize, &str); 3] = [
 ];
 
 /// Checks that `source` is a module with the three functions of a constitution, each with its number of parameters.
-pub(in crate::constitution) fn check_constitution(source: &str, deadline: Deadline) -> std::result::Result<(), String> {
+pub(in crate::constitution) fn check_constitution(
+    source: &str,
+    deadline: Deadline,
+) -> std::result::Result<(), ScriptFault> {
     const PATH: &str = "proposed constitution";
     if source.is_empty() {
-        return Err("constitution is empty".into());
+        return Err(ScriptFault { reason: "constitution is empty".into(), line: None });
     }
     for (name, least, most, names) in EXPORTS {
-        let missing = |reason: String| format!("{PATH} does not export a function named {name}: {reason}");
+        let missing = |reason: String| ScriptFault {
+            reason: format!("{PATH} does not export a function named {name}: {reason}"),
+            line: None,
+        };
         // A context of its own each time, as loading a module may change what is global.
-        let count = script::with_engine(deadline, |ctx| {
+        let (count, line) = script::with_engine(deadline, |ctx| {
             let function = script::exported_function(ctx, deadline, PATH, source, name)?;
-            Ok(function.get::<_, Value<'_>>("length").ok().and_then(|length| length.as_number()).unwrap_or(0.0))
+            let number = |of: &str| function.get::<_, Value<'_>>(of).ok().and_then(|number| number.as_number());
+            Ok((number("length").unwrap_or(0.0), number("lineNumber").map(|line| line as u32)))
         })
         .map_err(|error| missing(error.reason))?;
         if count < least as f64 || count > most as f64 {
             let expected = if least == most { most.to_string() } else { format!("between {least} and {most}") };
-            return Err(format!(
+            let reason = format!(
                 "{PATH} exports function {name} with {count} {}, expected {expected} {} ({names})",
                 if count == 1.0 { "arg" } else { "args" },
                 if most == 1 { "arg" } else { "args" },
-            ));
+            );
+            return Err(ScriptFault { reason, line });
         }
     }
     Ok(())

@@ -1,6 +1,5 @@
 //! Evidence files, recognised by what they hold.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -93,7 +92,7 @@ impl<'a> Gathered<'a> {
         let unreadable = |source| FileError::Read { path: path.into(), source };
         let mut start = [0; 4];
         let length = std::fs::metadata(path).map_err(unreadable)?.len();
-        let started = File::open(path).and_then(|file| file.take(4).read(&mut start)).map_err(unreadable)?;
+        let started = hash::open(path).and_then(|file| file.take(4).read(&mut start)).map_err(unreadable)?;
         let is_elf = started == 4 && &start == b"\x7fELF";
         let executable =
             || hash::sha256_file(path).map(|digest| Kind::Executable(HostData(digest))).map_err(unreadable);

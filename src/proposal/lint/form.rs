@@ -9,7 +9,7 @@ use crate::proposal::catalogue::{Template, nearest};
 use crate::proposal::parameter::{Kind, Parameter};
 use crate::proposal::time::{TimeError, misread_by_ccf, read};
 use crate::proposal::value::{MAX_SAFE_INTEGER, hex as check_hex, shaped};
-use crate::proposal::{Action, pem_text};
+use crate::proposal::{Action, pem_text, private_key};
 
 /// Nothing beside the actions: no constitution reads it, and who signs may not see it.
 pub fn shape(subject: &Subject<'_>) -> Option<Vec<Finding>> {
@@ -37,13 +37,8 @@ pub fn numbers(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 
 /// No private key: proposals are public for ever.
 pub fn no_private_key(subject: &Subject<'_>) -> Option<Vec<Finding>> {
-    let mut found = Vec::new();
-    walk(subject.proposal.value(), &mut |value| {
-        if value.as_str().is_some_and(pem_text::has_private_key) {
-            found.push((Fail, "a private key stands in it, and a proposal is public".into()));
-        }
-    });
-    Some(found)
+    let found = private_key::find(subject.proposal.value());
+    Some(found.into_iter().map(|key| (Fail, key.to_string())).collect())
 }
 
 fn walk(value: &Value, look: &mut impl FnMut(&Value)) {
@@ -143,13 +138,25 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// Every text of a parameter of some kind, with where it stands.
-fn texts<'a>(subject: &Subject<'a>, wanted: fn(&Kind) -> bool) -> Option<Vec<(String, &'static Kind, &'a str)>> {
+/// A text of a parameter.
+struct Text<'a> {
+    /// Where it is, for a person.
+    at: String,
+    parameter: &'static Parameter,
+    text: &'a str,
+    /// Whether it names what is removed, however it is written.
+    removes: bool,
+}
+
+/// Every text of a parameter of some kind.
+fn texts<'a>(subject: &Subject<'a>, wanted: fn(&Kind) -> bool) -> Option<Vec<Text<'a>>> {
     let mut texts = Vec::new();
     for (at, action, template) in subject.actions() {
-        for parameter in template.iter().flat_map(|t| &t.parameters).filter(|p| wanted(&p.kind)) {
+        let Some(template) = template else { continue };
+        for parameter in template.parameters.iter().filter(|p| wanted(&p.kind)) {
             if let Some(text) = action.text(&parameter.name) {
-                texts.push((format!("{at}: {}", parameter.name), &parameter.kind, text));
+                let at = format!("{at}: {}", parameter.name);
+                texts.push(Text { at, parameter, text, removes: template.removes_by_text() });
             }
         }
     }
@@ -159,12 +166,15 @@ fn texts<'a>(subject: &Subject<'a>, wanted: fn(&Kind) -> bool) -> Option<Vec<(St
 /// Lowercase digits, exactly as many as there must be.
 pub fn hex(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let texts = texts(subject, |kind| matches!(kind, Kind::Hex { .. }))?;
-    let check = |(at, kind, text): &(String, &Kind, &str)| {
-        let Kind::Hex { bytes } = kind else { return None };
+    let check = |Text { at, parameter, text, removes }: &Text<'_>| {
+        let Kind::Hex { bytes } = parameter.kind else { return None };
         let reason = match text.strip_prefix("0x") {
             Some(_) => "it begins with 0x, and CCF compares it as text: it would never match".into(),
-            None => check_hex(*bytes, text).err()?.to_string(),
+            None => check_hex(bytes, text).err()?.to_string(),
         };
+        if *removes {
+            return Some((Warn, format!("{at}: {reason}; only an entry that is written exactly so is removed")));
+        }
         Some((Fail, format!("{at}: {reason}")))
     };
     Some(texts.iter().filter_map(check).collect())
@@ -173,7 +183,7 @@ pub fn hex(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 /// Times that CCF reads, and reads as they are meant.
 pub fn times(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let texts = texts(subject, |kind| *kind == Kind::Time)?;
-    let check = |(at, _, text): &(String, &Kind, &str)| match read(text) {
+    let check = |Text { at, text, .. }: &Text<'_>| match read(text) {
         Ok(_) if misread_by_ccf(text) => {
             Some((Fail, format!("{at}: CCF adds the minutes of a negative offset; write it in UTC")))
         }
@@ -187,10 +197,12 @@ pub fn times(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 /// Certificates and keys that can be read.
 pub fn certificates(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let texts = texts(subject, |kind| matches!(kind, Kind::Certificate | Kind::PublicKey))?;
-    let check = |(at, kind, text): &(String, &Kind, &str)| {
+    let check = |Text { at, parameter, text, .. }: &Text<'_>| {
         let text = text.to_string();
-        let read =
-            if **kind == Kind::Certificate { pem_text::certificates(text) } else { pem_text::rsa_public_key(text) };
+        let read = match parameter.kind {
+            Kind::Certificate => pem_text::certificates(text),
+            _ => pem_text::rsa_public_key(text),
+        };
         read.err().map(|error| (Fail, format!("{at}: {error}")))
     };
     Some(texts.iter().filter_map(check).collect())

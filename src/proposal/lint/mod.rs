@@ -5,9 +5,12 @@
 mod form;
 mod meaning;
 mod platform;
+mod scripts;
 mod snp;
+mod tokens;
 
 use serde_json::Value;
+use time::OffsetDateTime;
 
 use super::catalogue::{self, Template};
 use super::{Action, Proposal, ProposalError};
@@ -19,6 +22,8 @@ struct Subject<'a> {
     proposal: &'a Proposal,
     /// The version of CCF that the service runs, if it is known.
     version: Option<CcfVersion>,
+    /// The time by which certificates are judged.
+    now: OffsetDateTime,
 }
 
 /// What a rule found.
@@ -54,11 +59,21 @@ const RULES: &[Rule] = &[
     Rule { name: "uvm-did", passes: "a did:x509 of a known issuer", check: snp::uvm_did },
     Rule { name: "uvm-feed", passes: "the feed and the issuer belong together", check: snp::uvm_feed },
     Rule { name: "snp-measurement", passes: "consulted for nodes without a UVM endorsement", check: snp::measurement },
-    Rule { name: "tcb", passes: "nodes of that processor can meet it", check: snp::tcb },
-    Rule { name: "constitution", passes: "exports validate, resolve and apply", check: meaning::constitution },
-    Rule { name: "join-policy-script", passes: "exports apply", check: meaning::join_policy },
-    Rule { name: "application", passes: "endpoints and modules fit together", check: meaning::application },
-    Rule { name: "token-issuer", passes: "its settings fit together", check: meaning::token_issuer },
+    Rule { name: "tcb", passes: "in form, and not beyond every firmware", check: snp::tcb },
+    Rule {
+        name: "constitution",
+        passes: "compiles, and exports validate, resolve and apply",
+        check: scripts::constitution,
+    },
+    Rule { name: "join-policy-script", passes: "compiles, and exports apply", check: scripts::join_policy },
+    Rule {
+        name: "application",
+        passes: "its modules compile, and its endpoints fit them",
+        check: scripts::application,
+    },
+    Rule { name: "token-issuer", passes: "its settings fit together", check: tokens::issuer },
+    Rule { name: "token-keys", passes: "nodes take every key, and verify tokens by it", check: tokens::keys },
+    Rule { name: "ca-bundle", passes: "certificates of root authorities, in date", check: tokens::ca_bundle },
     Rule {
         name: "members",
         passes: "no member is removed, and no threshold is lowered to one",
@@ -66,10 +81,11 @@ const RULES: &[Rule] = &[
     },
 ];
 
-/// Checks a proposal's bytes by every rule that concerns it; `version` is the service's, if it is known.
+/// Checks a proposal's bytes by every rule that concerns it; `version` is the service's, if it is known, and certificates are
+/// judged by the time `now`.
 ///
 /// What is not JSON, or not a proposal, fails; the other rules then have nothing to look at.
-pub fn lint(bytes: &[u8], version: Option<CcfVersion>) -> Checks {
+pub fn lint(bytes: &[u8], version: Option<CcfVersion>, now: OffsetDateTime) -> Checks {
     let mut checks = Checks::new();
     let json = "strict JSON: UTF-8, no key twice, nothing after it";
     let proposal = match Proposal::parse(bytes) {
@@ -86,14 +102,14 @@ pub fn lint(bytes: &[u8], version: Option<CcfVersion>) -> Checks {
         }
     };
     checks.pass("json", json);
-    checks.append(lint_proposal(&proposal, version));
+    checks.append(lint_proposal(&proposal, version, now));
     checks
 }
 
 /// Checks a proposal that has been read.
-pub fn lint_proposal(proposal: &Proposal, version: Option<CcfVersion>) -> Checks {
+pub fn lint_proposal(proposal: &Proposal, version: Option<CcfVersion>, now: OffsetDateTime) -> Checks {
     let mut checks = Checks::new();
-    let subject = Subject { proposal, version };
+    let subject = Subject { proposal, version, now };
     for rule in RULES {
         match (rule.check)(&subject) {
             None => {}
@@ -130,6 +146,19 @@ impl<'a> Subject<'a> {
             check(action, &mut |verdict, detail| found.push((verdict, format!("{at}: {detail}"))));
         }
         Some(found)
+    }
+}
+
+/// The version from which on CCF's sample constitution is strict about keys, certificates and issuers.
+const STRICT: CcfVersion = CcfVersion::new(7, 0, 5);
+
+impl Subject<'_> {
+    /// What constitutions refuse from [`STRICT`] on: a failure there, and a warning before and where the version is not known.
+    fn since_7_0_5(&self, text: String) -> Finding {
+        match self.version {
+            Some(version) if version >= STRICT => (Verdict::Fail, text),
+            _ => (Verdict::Warn, format!("{text}; CCF {STRICT} and later refuse it")),
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Finding, Subject};
 use crate::ccf_version::SvnOrder;
 use crate::digest::{HostData, sha256};
-use crate::evidence::check::Verdict::{Fail, Incomplete, Warn};
+use crate::evidence::check::Verdict::{self, Fail, Incomplete, Warn};
 use crate::evidence::policy::review::Review;
 use crate::evidence::snp::did_x509;
 use crate::evidence::snp::host_data::{decode, explain_mismatch, of_policy};
@@ -13,6 +13,7 @@ use crate::evidence::snp::minimum_tcb::MinimumTcb;
 use crate::evidence::snp::processor::{Cpuid, Product};
 use crate::evidence::snp::tcb::{Tcb, TcbVersion};
 use crate::evidence::snp::uvm::KNOWN_ISSUERS;
+use crate::proposal::Action;
 
 const ADD_HOST_DATA: &[&str] = &["add_snp_host_data"];
 const ADD_UVM: &[&str] = &["add_snp_uvm_endorsement"];
@@ -104,12 +105,17 @@ pub fn uvm_svn(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     })
 }
 
+/// What must not be registered may have been, and is removed by its exact text.
+fn grave(action: &Action) -> Verdict {
+    if action.name.starts_with("remove_") { Warn } else { Fail }
+}
+
 /// How the issuer is written, and whether it is known.
 pub fn uvm_did(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     subject.each(UVM, |action, found| {
         let Some(did) = action.text("did") else { return };
         if let Err(error) = did_x509::check_syntax(did) {
-            found(Fail, format!("did is no did:x509: {error}"));
+            found(grave(action), format!("did is not a did:x509: {error}"));
         } else if !KNOWN_ISSUERS.iter().any(|issuer| issuer.did == did) {
             found(Warn, "the issuer is none of those that Microsoft is known to use".into());
         }
@@ -127,13 +133,13 @@ pub fn uvm_feed(subject: &Subject<'_>) -> Option<Vec<Finding>> {
         match (of_did, of_feed) {
             (Some(issuer), _) if issuer.feed != feed => {
                 found(
-                    Fail,
+                    grave(action),
                     format!("the issuer's key usage is that of {}, and the feed is {:?}", issuer.feed, shorten(feed)),
                 );
             }
             (None, Some(issuer)) => {
                 found(
-                    Fail,
+                    grave(action),
                     format!("{feed} is signed with the key usage {}, which the did does not name", usage(issuer.did)),
                 );
             }
@@ -184,7 +190,7 @@ pub fn tcb(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     })
 }
 
-fn minimum(value: &Value, product: Product, found: &mut dyn FnMut(crate::evidence::check::Verdict, String)) {
+fn minimum(value: &Value, product: Product, found: &mut dyn FnMut(Verdict, String)) {
     let minimum = match MinimumTcb::from_json(value) {
         Ok(minimum) => minimum,
         Err(error) => return found(Fail, error.to_string()),
@@ -193,12 +199,37 @@ fn minimum(value: &Value, product: Product, found: &mut dyn FnMut(crate::evidenc
     for refusal in minimum.refusals(&newest) {
         found(Fail, format!("{product}: {refusal}"));
     }
-    if [minimum.boot_loader, minimum.tee, minimum.snp, minimum.microcode] == [Some(0); 4] {
+    let components = [
+        ("boot_loader", minimum.boot_loader),
+        ("tee", minimum.tee),
+        ("snp", minimum.snp),
+        ("microcode", minimum.microcode),
+        ("fmc", minimum.fmc.filter(|_| product.has_fmc())),
+    ];
+    if components[..4].iter().all(|(_, value)| *value == Some(0)) {
         found(Warn, "every component is 0: any firmware is admitted".into());
+    }
+    unreachable(components.into_iter().filter_map(|(name, value)| Some((name, value?))), product, found);
+}
+
+/// A component at the largest number that it can be: no firmware is known that has it.
+fn unreachable(
+    components: impl Iterator<Item = (&'static str, u8)>,
+    product: Product,
+    found: &mut dyn FnMut(Verdict, String),
+) {
+    let largest: Vec<_> = components.filter(|(_, value)| *value == u8::MAX).map(|(name, _)| name).collect();
+    if !largest.is_empty() {
+        let text = format!(
+            "{} at 255, and no firmware is known that has it: no {product} node could join any more, nor one that runs now after \
+             a restart, until the minimum is lowered",
+            largest.join(", ")
+        );
+        found(Warn, text);
     }
 }
 
-fn hex_version(version: TcbVersion, product: Product, found: &mut dyn FnMut(crate::evidence::check::Verdict, String)) {
+fn hex_version(version: TcbVersion, product: Product, found: &mut dyn FnMut(Verdict, String)) {
     let components = version.components(product);
     if let Some(meant) = version.meant(product) {
         found(
@@ -213,6 +244,9 @@ fn hex_version(version: TcbVersion, product: Product, found: &mut dyn FnMut(crat
     } else if version.0 == 0 {
         found(Warn, "every component is 0: any firmware is admitted".into());
     }
+    let Tcb { fmc, boot_loader, tee, snp, microcode } = components;
+    let named = [("boot_loader", boot_loader), ("tee", tee), ("snp", snp), ("microcode", microcode)];
+    unreachable(named.into_iter().chain(fmc.map(|fmc| ("fmc", fmc))), product, found);
 }
 
 fn shorten(text: &str) -> String {

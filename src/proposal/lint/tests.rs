@@ -1,3 +1,7 @@
+mod vectors;
+
+use time::macros::datetime;
+
 use super::*;
 use crate::evidence::policy::review::Review;
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -5,6 +9,7 @@ use serde_json::json;
 
 use crate::evidence::snp::host_data::of_policy;
 
+const NOW: OffsetDateTime = datetime!(2026-12-01 0:00 UTC);
 const DID: &str = "did:x509:0:sha256:I__iuL25oXEVFdTP_aBLx_eT1RPHbCQ_ECBQfYZpt9s::eku:1.3.6.1.4.1.311.76.59.1.2";
 const POLICY: &str = r#"package policy
 
@@ -29,7 +34,7 @@ load_fragment := data.framework.load_fragment
 
 fn check(name: &str, args: Value, version: Option<&str>) -> Checks {
     let proposal = Proposal::of(vec![Action::new(name, Some(args))]);
-    lint(proposal.bytes(), version.map(|v| v.parse().unwrap()))
+    lint(proposal.bytes(), version.map(|v| v.parse().unwrap()), NOW)
 }
 
 /// The verdict and the detail of the worst finding of one rule.
@@ -53,10 +58,10 @@ fn fails(name: &str, args: Value, rule: &str, because: &str) {
 fn every_example_lints_clean() {
     for template in catalogue::all() {
         let proposal = Proposal::of(vec![template.example()]);
-        let checks = lint(proposal.bytes(), None);
+        let checks = lint(proposal.bytes(), None, NOW);
         assert_eq!(checks.verdict(), "pass", "{}: {checks:#?}", template.name);
         // The example of a security policy is a part of one.
-        let known = ["drops", "platform", "ccf-version", "members", "security-policy"];
+        let known = ["drops", "platform", "ccf-version", "members", "security-policy", "application"];
         for warning in checks.iter().filter(|c| c.verdict == Verdict::Warn) {
             assert!(known.contains(&warning.name), "{}: {warning:?}", template.name);
         }
@@ -81,12 +86,12 @@ fn json_that_readers_could_read_differently_fails() {
         b"{\"actions\": [{\"name\": \"x\"}]} {}",
         b"",
     ] {
-        let checks = lint(bad, None);
+        let checks = lint(bad, None, NOW);
         assert_eq!(says(&checks, "json").0, Verdict::Fail, "{}", String::from_utf8_lossy(bad));
         assert_eq!(checks.verdict(), "fail");
     }
-    assert_eq!(says(&lint(b"{\"actions\": []}", None), "shape").0, Verdict::Fail);
-    let surplus = lint(b"{\"note\": 1, \"actions\": [{\"name\": \"trigger_snapshot\"}]}", None);
+    assert_eq!(says(&lint(b"{\"actions\": []}", None, NOW), "shape").0, Verdict::Fail);
+    let surplus = lint(b"{\"note\": 1, \"actions\": [{\"name\": \"trigger_snapshot\"}]}", None, NOW);
     assert_eq!(says(&surplus, "shape").0, Verdict::Warn);
 }
 
@@ -108,7 +113,7 @@ fn numbers_that_do_not_round_trip_are_found() {
         let text = format!(
             r#"{{"actions":[{{"name":"set_node_data","args":{{"node_id":"{node}","node_data":{{"n":{number}}}}}}}]}}"#
         );
-        assert_eq!(says(&lint(text.as_bytes(), None), "numbers").0, verdict, "{number}");
+        assert_eq!(says(&lint(text.as_bytes(), None, NOW), "numbers").0, verdict, "{number}");
     }
 }
 
@@ -118,8 +123,8 @@ fn digits_are_lowercase_and_as_many_as_they_must_be() {
     fails("remove_node", json!({ "node_id": upper }), "hex", "lowercase");
     fails("add_node_code", json!({ "code_id": format!("0x{}", &upper[2..]) }), "hex", "0x");
     fails("add_snp_measurement", json!({ "measurement": "ab".repeat(32) }), "hex", "96");
-    fails("remove_snp_minimum_tcb_version", json!({ "cpuid": "00a00f1" }), "hex", "8");
-    fails("remove_snp_host_data", json!({ "host_data": format!("{} ", "ab".repeat(32)) }), "hex", "' '");
+    fails("set_snp_minimum_tcb_version", json!({ "cpuid": "00a00f1" }), "hex", "8");
+    fails("add_snp_host_data", json!({ "host_data": format!("{} ", "ab".repeat(32)) }), "hex", "' '");
 }
 
 #[test]
@@ -138,7 +143,7 @@ fn arguments_are_held_against_the_catalogue() {
     assert!(verdict == Verdict::Warn && detail.contains("did you mean validity_period_days?"), "{detail}");
     assert_eq!(check("remove_js_app", json!({}), None).verdict(), "pass");
     let missing = Proposal::of(vec![Action::new("remove_node", None)]);
-    assert_eq!(says(&lint(missing.bytes(), None), "arguments").0, Verdict::Fail);
+    assert_eq!(says(&lint(missing.bytes(), None, NOW), "arguments").0, Verdict::Fail);
 }
 
 #[test]
@@ -304,7 +309,7 @@ fn platforms_and_versions_are_looked_at() {
 #[test]
 fn what_a_proposal_would_do_is_looked_at() {
     fails("set_constitution", json!({"constitution": "export function validate(i) {}"}), "constitution", "apply");
-    let listed = "function validate(){} function resolve(){} function f(){}\nexport { validate, resolve, f as apply };";
+    let listed = "function validate(i){} function resolve(p, i, v){} function f(p, i){}\nexport { validate, resolve, f as apply };";
     assert_eq!(check("set_constitution", json!({"constitution": listed}), None).verdict(), "pass");
     fails("set_js_app", json!({"bundle": {"metadata": {"endpoints": {}}}}), "application", "modules");
     let refresh = json!({"issuer": "http://x", "auto_refresh": true, "ca_cert_bundle_name": "x"});
@@ -313,9 +318,9 @@ fn what_a_proposal_would_do_is_looked_at() {
     fails("set_user", json!({ "cert": key }), "no-private-key", "private key");
     let remove = Action::new("remove_virtual_host_data", Some(json!({"host_data": "ab".repeat(32)})));
     let add = Action::new("add_virtual_host_data", Some(json!({"host_data": "ab".repeat(32)})));
-    let both = lint(Proposal::of(vec![add.clone(), remove]).bytes(), None);
+    let both = lint(Proposal::of(vec![add.clone(), remove]).bytes(), None, NOW);
     assert_eq!(says(&both, "contradictions").0, Verdict::Fail);
-    let twice = lint(Proposal::of(vec![add.clone(), add]).bytes(), None);
+    let twice = lint(Proposal::of(vec![add.clone(), add]).bytes(), None, NOW);
     assert_eq!(says(&twice, "contradictions").0, Verdict::Warn);
     assert_eq!(says(&twice, "drops").0, Verdict::Warn);
 }

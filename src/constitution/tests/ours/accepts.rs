@@ -80,6 +80,11 @@ fn what_fits_no_rule_is_refused_with_its_reason() {
         ("set_member", json!({"cert": format!("{CERT}{OTHER_CERT}")}), "cert must be exactly one certificate"),
         (
             "set_member",
+            json!({"cert": CERT, "encryption_pub_key": WEAK_KEY}),
+            "encryption_pub_key must be an RSA key of at least 2048 bits",
+        ),
+        (
+            "set_member",
             json!({"cert": CERT, "encryption_pub_key": CERT.replace('M', "N")}),
             "encryption_pub_key must be an RSA",
         ),
@@ -229,3 +234,6 @@ proptest! {
         prop_assert!(RULES.validate(&Tables::new(), &text).is_ok());
     }
 }
+
+/// An RSA key of 512 bits.
+const WEAK_KEY: &str = "-----BEGIN PUBLIC KEY-----\nMFwwDQYJKoZIhvcNAQEBBQADSwAwSAJBAMEo2jnnLYBCvQMg4RtX3pCjVxj+Ws0r\nXcoVi3hN8he0aq1C0TYOLpNFzVnMHrqS6c/yUZ5Qm891sN8PpqCxfYMCAwEAAQ==\n-----END PUBLIC KEY-----\n";

@@ -1,0 +1,106 @@
+//! Rules about who issues tokens: their URL, their keys, and the certificates by which their servers are trusted.
+
+use serde_json::Value;
+
+use super::{Finding, Subject};
+use crate::evidence::certificate;
+use crate::evidence::check::Verdict::{Fail, Incomplete, Warn};
+use crate::proposal::jwks::{self, Fate};
+use crate::proposal::pem_text;
+
+/// A token issuer whose settings fit together.
+pub fn issuer(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+    let mut strict = Vec::new();
+    let mut found = subject.each(&["set_jwt_issuer"], |action, found| {
+        let refreshes = action.arg("auto_refresh").and_then(Value::as_bool) == Some(true);
+        if refreshes && action.text("ca_cert_bundle_name").is_none_or(str::is_empty) {
+            found(Fail, "auto_refresh needs ca_cert_bundle_name".into());
+        }
+        match action.text("issuer").and_then(url_fault) {
+            Some(fault) if refreshes => {
+                found(Fail, format!("with auto_refresh the issuer must be an https:// URL: {fault}"))
+            }
+            Some(fault) => strict.push(subject.since_7_0_5(format!("the issuer must be an https:// URL: {fault}"))),
+            None => {}
+        }
+        if action.arg("key_filter").is_none() && subject.version.is_some_and(|v| v.major < 6) {
+            found(Fail, "key_filter is missing, and this version of CCF requires it".into());
+        }
+    })?;
+    found.append(&mut strict);
+    Some(found)
+}
+
+/// What is wrong with the URL of an issuer.
+fn url_fault(issuer: &str) -> Option<&'static str> {
+    match issuer.strip_prefix("https://") {
+        None => Some("it does not begin with https://"),
+        Some(rest) if rest.starts_with(['/', '?', '#', ':']) || rest.is_empty() => Some("it has no host"),
+        Some(rest) if rest.contains('?') => Some("it has a query"),
+        Some(rest) if rest.contains('#') => Some("it has a fragment"),
+        Some(_) => None,
+    }
+}
+
+/// Keys that nodes take, and verify tokens by.
+pub fn keys(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+    let actions = subject.named(&["set_jwt_issuer", "set_jwt_public_signing_keys"]);
+    let sets: Vec<_> = actions.filter_map(|(at, action)| Some((at, action, action.arg("jwks")?))).collect();
+    if sets.is_empty() {
+        return None;
+    }
+    let mut found = Vec::new();
+    for (at, action, jwks) in sets {
+        for fault in jwks::faults(jwks, action.text("issuer"), subject.now) {
+            let text = format!("{at}: jwks.{}", fault.text);
+            found.push(match fault.fate {
+                Fate::Refused => (Fail, text),
+                Fate::RefusedSince705 => subject.since_7_0_5(text),
+                Fate::RefusedUpToDev7 if subject.version.is_some_and(|v| v.major < 7) => (Fail, text),
+                Fate::RefusedUpToDev7 => {
+                    (Warn, format!("{text} up to CCF 7.0.0-dev7; whether later ones can is not known"))
+                }
+                Fate::Unused => (Warn, text),
+                Fate::Unchecked => (Incomplete, text),
+            });
+        }
+    }
+    Some(found)
+}
+
+/// Certificates by which a server can be trusted: of authorities, signed by their own keys, in date, and nothing else.
+pub fn ca_bundle(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+    let mut faults = Vec::new();
+    subject.each(&["set_ca_cert_bundle"], |action, _| {
+        let text = action.text("cert_bundle").unwrap_or_default();
+        if pem_text::is_outside(text) {
+            faults.push("cert_bundle has text outside of the certificates".to_owned());
+        }
+        // What cannot be read has a rule of its own.
+        for (at, der) in certificate::from_pem(text.as_bytes()).unwrap_or_default().iter().enumerate() {
+            let Ok(certificate) = certificate::parse(der) else { continue };
+            let subject_name: String = certificate.subject().to_string().chars().take(100).collect();
+            let mut add =
+                |what: String| faults.push(format!("certificate {} of cert_bundle ({subject_name}) {what}", at + 1));
+            let is_own = certificate.issuer().as_raw() == certificate.subject().as_raw();
+            let is_old = certificate.version() == x509_parser::x509::X509Version::V1 && is_own;
+            if !certificate.is_ca() && !is_old {
+                add("is not an authority's: no certificate can be verified by it".into());
+            }
+            if !is_own {
+                add("is not self-signed: it is an intermediate or a leaf, and the root is needed".into());
+            } else if let Err(certificate::CertificateError::Signature) =
+                certificate::check_issued(&certificate, &certificate)
+            {
+                add("is not signed by its own key, though it says so".into());
+            }
+            let (from, to) = certificate::dates(&certificate);
+            if subject.now > to {
+                add(format!("expired on {}: no server can be verified by it", to.date()));
+            } else if subject.now < from {
+                add(format!("is not valid before {}", from.date()));
+            }
+        }
+    })?;
+    Some(faults.into_iter().map(|fault| subject.since_7_0_5(fault)).collect())
+}

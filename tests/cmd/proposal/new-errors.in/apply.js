@@ -1,0 +1,2 @@
+
+export function apply(proposal, proposalId {}

@@ -1,0 +1,2 @@
+export function validate(input) {}
+export function resolve(proposal, proposerId, votes) {}
