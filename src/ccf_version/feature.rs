@@ -104,6 +104,7 @@ features! {
 
     // Rules of the sample constitution.
     Jwks: "strict rules for JSON Web Keys", Never, Never, Between(v7(0), v7(5));
+    P521Jwk: "JSON Web Keys on P-521 can be read", Never, Never, NotUntil(dev(7));
     HttpsIssuer: "token issuers are https URLs, also without auto_refresh", Never, Never, Between(v7(0), v7(5));
     RootCaBundle: "set_ca_cert_bundle takes root CA certificates only", Never, Never, Between(v7(0), v7(5));
     Rsa2048: "a member's encryption key has at least 2048 bits", Never, Never, Between(v7(0), v7(5));

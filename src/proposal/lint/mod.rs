@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 
 use super::catalogue::{self, Template};
 use super::{Action, Proposal, ProposalError};
-use crate::ccf_version::CcfVersion;
+use crate::ccf_version::{CcfVersion, Feature};
 use crate::evidence::check::{Checks, Verdict};
 
 /// What a rule looks at.
@@ -149,16 +149,14 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// The version from which on CCF's sample constitution is strict about keys, certificates and issuers.
-const STRICT: CcfVersion = CcfVersion::new(7, 0, 5);
-
 impl Subject<'_> {
-    /// What constitutions refuse from [`STRICT`] on: a failure there, and a warning before and where the version is not known.
-    fn since_7_0_5(&self, text: String) -> Finding {
-        match self.version {
-            Some(version) if version >= STRICT => (Verdict::Fail, text),
-            _ => (Verdict::Warn, format!("{text}; CCF {STRICT} and later refuse it")),
+    /// What constitutions refuse in versions that have `rule`: a failure there, and a warning where that is not known.
+    fn strict(&self, rule: Feature, text: String) -> Finding {
+        if self.version.is_some_and(|version| version.has(rule).is_yes()) {
+            return (Verdict::Fail, text);
         }
+        let since = rule.since().unwrap_or_default();
+        (Verdict::Warn, format!("{text}; CCF {} and later refuse it", since.trim_start_matches("≤ ")))
     }
 }
 

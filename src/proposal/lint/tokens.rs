@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{Finding, Subject};
+use crate::ccf_version::Feature;
 use crate::evidence::certificate;
 use crate::evidence::check::Verdict::{Fail, Incomplete, Warn};
 use crate::proposal::jwks::{self, Fate};
@@ -20,10 +21,12 @@ pub fn issuer(subject: &Subject<'_>) -> Option<Vec<Finding>> {
             Some(fault) if refreshes => {
                 found(Fail, format!("with auto_refresh the issuer must be an https:// URL: {fault}"))
             }
-            Some(fault) => strict.push(subject.since_7_0_5(format!("the issuer must be an https:// URL: {fault}"))),
+            Some(fault) => strict
+                .push(subject.strict(Feature::HttpsIssuer, format!("the issuer must be an https:// URL: {fault}"))),
             None => {}
         }
-        if action.arg("key_filter").is_none() && subject.version.is_some_and(|v| v.major < 6) {
+        if action.arg("key_filter").is_none() && subject.version.is_some_and(|v| v.has(Feature::JwtKeyFilter).is_yes())
+        {
             found(Fail, "key_filter is missing, and this version of CCF requires it".into());
         }
     })?;
@@ -55,8 +58,10 @@ pub fn keys(subject: &Subject<'_>) -> Option<Vec<Finding>> {
             let text = format!("{at}: jwks.{}", fault.text);
             found.push(match fault.fate {
                 Fate::Refused => (Fail, text),
-                Fate::RefusedSince705 => subject.since_7_0_5(text),
-                Fate::RefusedUpToDev7 if subject.version.is_some_and(|v| v.major < 7) => (Fail, text),
+                Fate::RefusedSince705 => subject.strict(Feature::Jwks, text),
+                Fate::RefusedUpToDev7 if subject.version.is_some_and(|v| v.has(Feature::P521Jwk).is_no()) => {
+                    (Fail, text)
+                }
                 Fate::RefusedUpToDev7 => {
                     (Warn, format!("{text} up to CCF 7.0.0-dev7; whether later ones can is not known"))
                 }
@@ -102,5 +107,5 @@ pub fn ca_bundle(subject: &Subject<'_>) -> Option<Vec<Finding>> {
             }
         }
     })?;
-    Some(faults.into_iter().map(|fault| subject.since_7_0_5(fault)).collect())
+    Some(faults.into_iter().map(|fault| subject.strict(Feature::RootCaBundle, fault)).collect())
 }
