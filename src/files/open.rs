@@ -8,7 +8,8 @@ use super::FileError;
 
 /// Opens a file to read. A folder, named pipe, socket or device is refused: reading it could wait for ever.
 ///
-/// What the process was handed open may be a pipe: `/dev/stdin`, and the shell's `<(…)`, which is under `/dev/fd`.
+/// What the process was handed open may be a pipe: `/dev/stdin`, and the shell's `<(…)`, which is under `/dev/fd`. And
+/// `/dev/null` is an empty file.
 ///
 /// # Errors
 /// [`FileError::NotRegular`] for anything else than a file, and [`FileError::Read`].
@@ -28,7 +29,7 @@ pub fn open(path: &Path) -> Result<File, FileError> {
 
 fn is_handed(path: &Path) -> bool {
     let process = ["/dev/fd", "/proc/self/fd"].iter().any(|folder| path.parent() == Some(Path::new(folder)));
-    process || path == Path::new("/dev/stdin")
+    process || ["/dev/stdin", "/dev/null"].iter().any(|known| path == Path::new(known))
 }
 
 /// Opens without waiting for a writer, should it be a named pipe after all.
@@ -74,6 +75,7 @@ mod tests {
         std::os::unix::fs::symlink(at("file"), at("link")).unwrap();
         rustix::fs::mknodat(rustix::fs::CWD, at("pipe"), rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
         let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+        assert_eq!(crate::files::read(Path::new("/dev/null"), 10).unwrap(), b"");
         assert!(open(&at("file")).is_ok() && open(&at("link")).is_ok());
         for (path, is) in [
             (at("pipe"), "a named pipe"),
