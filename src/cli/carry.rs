@@ -113,16 +113,22 @@ pub fn with_transaction(raw: &Value, transaction: Option<TransactionId>) -> Valu
 
 /// A proposal for people.
 pub fn describe(proposal: &Proposal) -> String {
-    let mut text = format!(
-        "Proposal  {}\nState     {}\nProposer  {}\nBallots   {}\n",
-        proposal.proposal_id, proposal.proposal_state, proposal.proposer_id, proposal.ballot_count
-    );
+    let mut text = head(proposal);
     for (member, vote) in proposal.final_votes.iter().flatten() {
         text += &format!("Vote      {member} {}\n", if *vote { "yes" } else { "no" });
     }
     for (member, failure) in proposal.vote_failures.iter().flatten() {
         text += &format!("Vote      {member} failed: {}\n", visible(&failure.reason));
     }
+    text
+}
+
+/// The same without the votes.
+pub fn head(proposal: &Proposal) -> String {
+    let mut text = format!(
+        "Proposal  {}\nState     {}\nProposer  {}\nBallots   {}\n",
+        proposal.proposal_id, proposal.proposal_state, proposal.proposer_id, proposal.ballot_count
+    );
     if let Some(failure) = &proposal.failure {
         text += &format!("Failure   {}\n", visible(&failure.reason));
     }

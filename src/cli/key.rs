@@ -11,6 +11,7 @@ use super::error::{CliError, Kind};
 use super::message_args::in_date;
 use ccf_gov::cose::MemberCertificate;
 use ccf_gov::files;
+use ccf_gov::id::MemberId;
 use ccf_gov::signer::{
     self, Access, AzureCredential, CommandOptions, KeyError, KeyUri, Passphrase, PassphraseError, PassphraseSource,
     PinSource, PinTries, Pkcs11Error, PrivateKey, Signer, SignerError, VaultError,
@@ -73,6 +74,15 @@ impl Context {
                 .hint("give --key FILE or --key KEY-URI, set CCF_GOV_KEY, or write key = \"…\" into ccf-gov.toml")
         })?;
         text.parse().map_err(|e| CliError::new(Kind::Usage, "cannot use the value of --key", e))
+    }
+
+    /// The member whose certificate `--cert` gives, in date or not.
+    pub fn member(&self) -> Result<MemberId, CliError> {
+        let certificate = self.certificate()?.ok_or_else(|| {
+            CliError::usage("there is no certificate that says who you are")
+                .hint("give the member's certificate with --cert FILE")
+        })?;
+        Ok(certificate.member_id())
     }
 
     /// The certificate that `--cert` names, if it is given.

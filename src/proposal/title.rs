@@ -1,6 +1,7 @@
 //! What a proposal would do, in a line.
 
 use serde_json::Value;
+use time::OffsetDateTime;
 
 use super::pem_text;
 use crate::text::visible;
@@ -43,6 +44,12 @@ pub fn title(proposal: &Value, name: impl Fn(&str) -> Option<String>) -> String 
         n => title.push(format!("{n} more actions")),
     }
     title.join("; ")
+}
+
+/// When what `proposal` would do begins: the earliest `valid_from` of its actions, which is the proposer's word.
+pub fn begins(proposal: &Value) -> Option<OffsetDateTime> {
+    let actions = proposal.get("actions").and_then(Value::as_array).into_iter().flatten();
+    actions.filter_map(|a| super::time::read(a.get("args")?.get("valid_from")?.as_str()?).ok()).min()
 }
 
 fn line((verb, objects, count): (String, Vec<String>, usize)) -> String {
@@ -153,6 +160,15 @@ mod tests {
         assert_eq!(of(json!([{"name": "a"}, {"name": "a"}])), "a (2 times)");
         assert_eq!(of(json!([])), "do nothing: the list of actions is empty");
         assert_eq!(title(&json!({"actions": {"name": "remove_member"}}), |_| None), "holds no list of actions");
+    }
+
+    #[test]
+    fn a_proposal_begins_when_its_first_action_does() {
+        let trust = |from: &str| json!({"name": "transition_node_to_trusted", "args": {"valid_from": from}});
+        let proposal =
+            json!({"actions": [trust("261125171741Z"), trust("261125171738Z"), trust("soon"), {"name": "x"}]});
+        assert_eq!(begins(&proposal), Some(time::macros::datetime!(2026-11-25 17:17:38 UTC)));
+        assert_eq!(begins(&json!({"actions": []})), None);
     }
 
     #[test]

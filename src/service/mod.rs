@@ -23,6 +23,7 @@ mod reference;
 mod resolve;
 mod settle;
 mod submit;
+mod votes;
 
 pub use address::{AddressError, NodeAddress};
 pub use answer::Answer;
@@ -41,3 +42,4 @@ pub use reference::{Referable, Reference, ReferenceError, SHORTEST};
 pub use resolve::{Meant, ResolveError};
 pub use settle::Settled;
 pub use submit::{Repeated, Submission};
+pub use votes::{Vote, Votes};

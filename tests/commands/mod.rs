@@ -4,6 +4,7 @@ mod consent;
 mod evidence;
 mod exact;
 mod ids;
+mod lists;
 mod measure;
 mod nodes;
 mod proposals;
@@ -90,6 +91,14 @@ impl Field {
             all.extend(["--output", "json"].map(String::from));
         }
         all.extend(["--yes", "--service-cert", "service_cert.pem"].map(String::from));
+        all.extend(self.urls.iter().flat_map(|url| ["--service".into(), url.clone()]));
+        self.run_plain(all).await
+    }
+
+    /// As [`Field::run`], for people.
+    pub async fn run_human(&self, arguments: &[&str]) -> Ran {
+        let mut all: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        all.extend(["--service-cert", "service_cert.pem"].map(String::from));
         all.extend(self.urls.iter().flat_map(|url| ["--service".into(), url.clone()]));
         self.run_plain(all).await
     }

@@ -8,6 +8,7 @@ mod show;
 mod source;
 mod submit;
 pub mod templates;
+mod votes;
 mod wait;
 mod withdraw;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::votes;
 use crate::cli::carry;
 use crate::cli::common::Context;
 use crate::cli::connect::with_committed;
@@ -14,6 +15,9 @@ use ccf_gov::id::ProposalId;
 use ccf_gov::service::{Outcome, ProposalState, Reference};
 
 /// Wait until a proposal is resolved
+///
+/// Says at once how many members have voted and who is missing, and again when the time is over: a minute, unless --timeout
+/// gives another.
 #[derive(Args)]
 #[command(
     after_help = "Exit codes: 0 Accepted; 3 Rejected, Dropped, Withdrawn, Failed, or purged (resolved, and no longer \
@@ -21,7 +25,7 @@ held, so that nobody but the ledger can say how); 6 still open, or resolved and 
 not committed yet, when the time is over; 4 no such proposal.
 
 Example:
-  ccf-gov proposal wait 71af4505250701568dae25e5f7b47ae51810ade7248446c2c18d4ed31cbff965 --timeout 3600"
+  ccf-gov proposal wait 71af4505 --timeout 3600"
 )]
 pub struct Wait {
     /// The proposal: its id, or the first digits of it; without it, the only open one
@@ -34,8 +38,14 @@ pub struct Wait {
 
 impl Wait {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let you = context.member().ok();
         let service = context.connect().await?;
         let id = context.proposal(&service, self.id.as_ref()).await?;
+        let Some(proposal) = service.find_proposal(id).await? else { return Err(super::not_held(id)) };
+        if self.timeout > 0 && !proposal.proposal_state.is_final() {
+            let votes = service.votes(&proposal).await?.describe();
+            context.output.note(format!("Waiting, at most {} s, for proposal {id}: {votes}.", self.timeout));
+        }
         let outcome = service.wait_proposal(id, Duration::from_secs(self.timeout)).await?;
         let Some(outcome) = outcome else { return Err(super::not_held(id)) };
         let (json, human, exit) = match outcome {
@@ -45,19 +55,21 @@ impl Wait {
             }
             Outcome::StillOpen(proposal) => {
                 let state = proposal.proposal_state;
-                context.output.note(match state.is_final() {
-                    true => format!(
-                        "{state}, but not committed yet after {} s: an election may still undo it.",
-                        self.timeout
-                    ),
-                    false => format!("Still open after {} s.", self.timeout),
-                });
-                let json = carry::with_transaction(&proposal.raw, proposal.transaction);
-                let json = if state.is_final() { with_committed(json, false) } else { json };
+                let mut json = carry::with_transaction(&proposal.raw, proposal.transaction);
+                if state.is_final() {
+                    let why = "but not committed yet: an election may still undo it";
+                    context.output.note(format!("{state} after {} s, {why}.", self.timeout));
+                    json = with_committed(json, false);
+                } else {
+                    let votes = service.votes(&proposal).await?;
+                    context.output.note(format!("Still open after {} s: {}.", self.timeout, votes.describe()));
+                    let missing: Vec<_> = votes.missing().map(|v| votes::Line::of(v, you)).collect();
+                    json["missing"] = json!(missing);
+                }
                 (json, carry::describe(&proposal), Exit::Waiting)
             }
             Outcome::Purged { last_seen } => {
-                let seen = last_seen.as_ref().map_or(Value::Null, |p| p.raw.clone());
+                let seen = last_seen.as_ref().map_or(Value::Null, |p| carry::with_transaction(&p.raw, p.transaction));
                 let json = json!({"proposalId": id, "proposalState": "Purged", "lastSeen": seen});
                 let human = format!(
                     "Proposal  {}\nState     purged: it was resolved or withdrawn, and then removed when another proposal was resolved.\n          The ledger alone says how it ended.\n",
