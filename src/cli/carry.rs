@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::beside::show;
 use super::common::Context;
 use super::error::{CliError, Kind};
+use super::interrupt::unless_interrupted;
 use super::key::key_error;
 use super::private_keys;
 use ccf_gov::cose::{Beside, CreatedAt, Envelope, Message, MessageType};
@@ -35,28 +36,40 @@ pub async fn sign_and_submit(
     let envelope = signer::sign(signer, message)
         .await
         .map_err(|e| key_error(format!("cannot sign as member {}", signer.certificate().member_id()), e))?;
-    match service.submit(&envelope).await {
-        Ok(submission) => Ok(submission),
-        Err(error @ ServiceError::Undecided { .. }) if matches!(kind, MessageType::StateDigest | MessageType::Ack) => {
-            // The digest is a new one each time, so these bytes are of no use later.
-            Err(CliError::from(error).hint("run `ccf-gov member activate` again, which is safe"))
+    submit(context, service, &envelope).await
+}
+
+/// Sends what was signed. If it is not known whether the service took it, or the command is interrupted, the envelope is kept in a file.
+pub async fn submit(context: &Context, service: &Service, envelope: &Envelope) -> Result<Submission, CliError> {
+    let result = unless_interrupted(service.submit(envelope)).await;
+    // The digest is a new one each time, so these bytes are of no use later.
+    let is_new_each_time = matches!(envelope.message().kind(), MessageType::StateDigest | MessageType::Ack);
+    match result {
+        None => {
+            let message = "interrupted while it was sent: the service may have taken it".to_owned();
+            let error = CliError { kind: Kind::Unreachable, message, source: None, hint: None };
+            Err(if is_new_each_time { error.hint(ACTIVATE) } else { keep(context, envelope, error) })
         }
-        Err(error @ ServiceError::Undecided { .. }) => Err(keep(context, &envelope, error)),
-        Err(error @ ServiceError::Unreachable { .. })
-            if !matches!(kind, MessageType::StateDigest | MessageType::Ack) =>
-        {
-            Err(keep(context, &envelope, error))
+        Some(Ok(submission)) => Ok(submission),
+        Some(Err(error @ ServiceError::Undecided { .. })) if is_new_each_time => {
+            Err(CliError::from(error).hint(ACTIVATE))
         }
-        Err(error) => Err(error.into()),
+        Some(Err(
+            error @ (ServiceError::Undecided { .. }
+            | ServiceError::Unreachable { .. }
+            | ServiceError::NotUnderstood { .. }),
+        )) if !is_new_each_time => Err(keep(context, envelope, error.into())),
+        Some(Err(error)) => Err(error.into()),
     }
 }
 
+const ACTIVATE: &str = "run `ccf-gov member activate` again, which is safe";
+
 /// Keeps what was signed, so that the same bytes can be sent again.
-fn keep(context: &Context, envelope: &Envelope, error: ServiceError) -> CliError {
+fn keep(context: &Context, envelope: &Envelope, error: CliError) -> CliError {
     let message = envelope.message();
     let member: String = envelope.member().to_string().chars().take(8).collect();
     let path = PathBuf::from(format!("{}-{member}-{}.cose", message.kind(), message.created_at().seconds()));
-    let error = CliError::from(error);
     match context.output.file(&path, &envelope.to_bytes(), Access::Shared, false) {
         Ok(()) => error.hint(format!(
             "what was signed is kept in {path}: send it again with `ccf-gov submit {path}`, which is safe however often; do not sign anew",
@@ -90,6 +103,7 @@ fn word(repeated: Repeated) -> &'static str {
         Repeated::AnswerLost => "answer-lost",
         Repeated::SameBytes => "same-bytes",
         Repeated::SameBallot => "same-ballot",
+        Repeated::Withdrawn => "withdrawn",
     }
 }
 
@@ -147,6 +161,9 @@ pub fn print(context: &Context, id: Option<ProposalId>, submission: &Submission)
         }
         Some(Repeated::SameBallot) => {
             context.output.note("The service holds this ballot already; this sending changed nothing.");
+        }
+        Some(Repeated::Withdrawn) => {
+            context.output.note("The proposal was withdrawn already; this sending changed nothing.");
         }
     }
     let Some(proposal) = &submission.proposal else {

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::error::CliError;
-use super::output::{Format, Output};
+use super::output::{self, Format, Output};
 use ccf_gov::files;
 
 /// Options that every command takes. Each has an environment variable and a key in ./ccf-gov.toml.
@@ -138,7 +138,7 @@ impl Context {
                 return Err(CliError::usage(format!("ccf-gov.toml: output is human or json, not {other:?}")));
             }
         };
-        start_log(common.verbose);
+        output::start_log(common.verbose);
         Ok(Self {
             service: if common.service.is_empty() { config.service } else { common.service },
             service_cert: common.service_cert.or(config.service_cert),
@@ -178,14 +178,4 @@ fn without_values(error: &toml::de::Error, text: &str) -> String {
         _ => message.to_owned(),
     };
     format!("line {line}: {said}")
-}
-
-fn start_log(verbose: u8) {
-    let level = match verbose {
-        0 => return,
-        1 => tracing::Level::INFO,
-        2 => tracing::Level::DEBUG,
-        _ => tracing::Level::TRACE,
-    };
-    let _ = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_ansi(false).try_init();
 }

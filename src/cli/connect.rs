@@ -9,7 +9,7 @@ use super::error::{CliError, Kind};
 use ccf_gov::cose::CreatedAt;
 use ccf_gov::files;
 use ccf_gov::id::TransactionId;
-use ccf_gov::service::{NodeAddress, Options, Refusal, Service, ServiceError, Settled};
+use ccf_gov::service::{NodeAddress, NodeFailure, Options, Refusal, Service, ServiceError, Settled, ShownCertificate};
 
 const MAX_CERTIFICATE: u64 = 64 << 10;
 
@@ -29,20 +29,61 @@ impl Context {
         let addresses =
             addresses.map_err(|e| CliError::usage(e).hint("for example --service https://127.0.0.1:8000"))?;
         let output = self.output;
+        let pem = files::read(certificate, MAX_CERTIFICATE)?;
+        let own = ShownCertificate::from_pem(&pem);
         let options = Options {
             api_version: self.api_version.clone(),
             progress: Some(Arc::new(move |text| output.note(text))),
-            ..Options::new(addresses, files::read(certificate, MAX_CERTIFICATE)?)
+            ..Options::new(addresses.clone(), pem)
         };
-        Service::connect(options).await.map_err(|error| {
+        let service = Service::connect(options).await.map_err(|error| {
             let wrong_file = matches!(error, ServiceError::Certificate(_));
+            let wrong_certificate = matches!(&error, ServiceError::Unreachable { nodes, .. }
+                if nodes.iter().any(|(_, failure)| failure.shown_certificate().is_some()));
             let mut error = CliError::from(error);
+            let file = files::shown(certificate);
             if wrong_file {
-                error.message = format!("cannot use {}: {}", certificate.display(), error.message);
+                error.message = format!("cannot use {file}: {}", error.message);
+            } else if let (true, Some(own)) = (wrong_certificate, own) {
+                error.hint = Some(format!(
+                    "{file} holds the certificate with {own}; compare it with the one shown above, and ask the service's operator \
+                     for the right file: every service has its own certificate, and a new one after a disaster recovery"
+                ));
             }
             error
-        })
+        })?;
+        self.warn_of_addresses(&service, &addresses);
+        Ok(service)
     }
+
+    /// Warns when given addresses go away, while one of them still tells where the other nodes are.
+    fn warn_of_addresses(&self, service: &Service, given: &[NodeAddress]) {
+        let published = service.published();
+        let gone = |address: &&NodeAddress| {
+            let failure = service.missing().iter().find(|(missing, _)| missing == *address).map(|(_, failure)| failure);
+            failure.is_some_and(|f| *f == NodeFailure::NotTrusted || !published.contains(address))
+        };
+        let gone: Vec<String> = given.iter().filter(gone).map(ToString::to_string).collect();
+        if gone.is_empty() || published.is_empty() {
+            return;
+        }
+        self.output.warn(format!(
+            "{} no trusted node of the service listens at {} any more; its trusted nodes listen at\n{}",
+            if gone.len() == given.len() {
+                "none of the addresses that were given is of use:"
+            } else {
+                "it is time to give other addresses:"
+            },
+            gone.join(", "),
+            paste(&published)
+        ));
+    }
+}
+
+/// The addresses as `ccf-gov.toml` has them.
+pub fn paste(addresses: &[NodeAddress]) -> String {
+    let quoted: Vec<String> = addresses.iter().map(|a| format!("\"{a}\"")).collect();
+    format!("service = [{}]", quoted.join(", "))
 }
 
 impl Context {
@@ -111,13 +152,25 @@ impl From<ServiceError> for CliError {
             ServiceError::NoAddress | ServiceError::NoSuchCall(_) => (Kind::Usage, None),
             ServiceError::Client(_) => (Kind::Failed, None),
             ServiceError::NotUnderstood { .. } => (Kind::Failed, Some("is this the address of a CCF node?".into())),
+            ServiceError::Unreachable { quorum: Some(_), .. } => (
+                Kind::Unreachable,
+                Some("nothing was done; the service goes on when enough of its trusted nodes run and reach each other again".into()),
+            ),
             ServiceError::Unreachable { .. } => (
                 Kind::Unreachable,
-                Some("nothing was done; name other nodes with --service, and look at the reasons above".into()),
+                Some("nothing was done; look at the reasons above, and give the addresses of other nodes with --service".into()),
             ),
             ServiceError::Undecided { .. } => {
                 (Kind::Unreachable, Some("send the same signed envelope again, which is safe; do not sign anew".into()))
             }
+            ServiceError::Contradiction { .. } => (
+                Kind::Unreachable,
+                Some("one of them does not speak for the service: find out which, and give only addresses of the others with --service".into()),
+            ),
+            ServiceError::AnotherProposal(_) => (
+                Kind::Failed,
+                Some("compare what was sent with `ccf-gov proposal show ID`; the node that answered is not to be trusted".into()),
+            ),
             ServiceError::Purged(_) => (Kind::Refused, None),
             ServiceError::Refused(refusal) => (Kind::Refused, hint(refusal)),
         };
@@ -146,6 +199,11 @@ fn hint(refusal: &Refusal) -> Option<String> {
             "it never was, or it was resolved and then removed when another proposal was resolved; the ledger alone has those".into()
         }
         "MissingApiVersionParameter" | "UnsupportedApiVersionValue" => "name one of these with --api-version".into(),
+        "RequestBodyTooLarge" => {
+            "the service's nodes take no request of this size: make it smaller (an application without what it does not need), or ask \
+             the operator to raise max_body_size in the http_configuration of the nodes' interfaces"
+                .into()
+        }
         "NodeNotRetiredCommitted" => "a node is deleted after the members have removed it and that is committed".into(),
         "InternalError" if refusal.message.starts_with("Failed to apply") => {
             "the proposal was accepted, but applying it failed, so the service took nothing of it: it stands as if this last request had not been sent".into()

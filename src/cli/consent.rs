@@ -7,6 +7,7 @@ use rustix::termios::{QueueSelector, tcflush, tcgetwinsize};
 
 use super::common::Context;
 use super::error::{CliError, Kind};
+use ccf_gov::text::harmless;
 
 /// What a person sees of a request before it is signed.
 #[derive(Clone, Debug)]
@@ -63,9 +64,9 @@ fn shown(requests: &[Shown]) -> String {
 /// Shows `text` at the terminal that this process belongs to, and asks. What was typed before the question is no answer to it.
 fn ask(text: &str, requests: &[Shown], question: &str) -> io::Result<Vec<u8>> {
     let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
-    writeln!(terminal, "{text}")?;
+    writeln!(terminal, "{}", harmless(text))?;
     if height(text, size(&terminal).1) + 1 > size(&terminal).0 {
-        writeln!(terminal, "{}", reminder(requests))?;
+        writeln!(terminal, "{}", harmless(&reminder(requests)))?;
     }
     tcflush(&terminal, QueueSelector::IFlush)?;
     write!(terminal, "{question} [y/N] ").and_then(|()| terminal.flush())?;

@@ -66,6 +66,18 @@ impl<T> Clone for Interruptible<T> {
     }
 }
 
+/// Does `work`, unless an interruption comes first: then `None`.
+pub async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
+    let [mut int, mut term, mut hup] =
+        [listen(SignalKind::interrupt()), listen(SignalKind::terminate()), listen(SignalKind::hangup())];
+    tokio::select! {
+        done = work => Some(done),
+        Some(()) = next(&mut int) => None,
+        Some(()) = next(&mut term) => None,
+        Some(()) = next(&mut hup) => None,
+    }
+}
+
 /// The error of an interrupted command.
 pub fn interrupted() -> CliError {
     CliError { kind: Kind::Failed, message: "interrupted: nothing was written".into(), source: None, hint: None }

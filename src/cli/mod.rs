@@ -135,7 +135,9 @@ pub fn main() -> std::process::ExitCode {
             .enable_all()
             .build()
             .map_err(|e| CliError::failed("the asynchronous runtime cannot start", e))?;
-        runtime.block_on(cli.command.run(&context))
+        let exit = runtime.block_on(cli.command.run(&context))?;
+        context.output.finish();
+        Ok(exit)
     });
     match result {
         Ok(exit) => exit.into(),

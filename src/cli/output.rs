@@ -2,8 +2,10 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressFinish};
@@ -12,7 +14,7 @@ use serde::Serialize;
 use super::error::CliError;
 use super::exit::Exit;
 use ccf_gov::files;
-use ccf_gov::text::visible_lines;
+use ccf_gov::text;
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -23,10 +25,34 @@ pub enum Format {
     Json,
 }
 
-/// Where a command's results and remarks go.
+/// Where a command's results and remarks go. Whatever is printed goes through [`text`], so that nothing that others wrote steers
+/// a terminal; what goes to standard error is indented after its first line, so that nothing there looks like a line of this program's.
 #[derive(Clone, Copy, Debug)]
 pub struct Output {
     format: Format,
+}
+
+/// What `--output json` prints as `warnings`, with the result or the error.
+static WARNINGS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// A result, and what there was to warn of.
+#[derive(Serialize)]
+struct Warned<'r, T> {
+    #[serde(flatten)]
+    result: &'r T,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}
+
+/// An error as JSON.
+#[derive(Serialize)]
+struct Failed<'e> {
+    kind: super::error::Kind,
+    message: &'e str,
+    causes: Vec<String>,
+    hint: Option<&'e str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 impl Output {
@@ -39,20 +65,25 @@ impl Output {
         self.format == Format::Json
     }
 
-    /// Prints a result: `json` as one object, or the text that `human` makes of it.
+    /// Prints a result: `json` as one object with the warnings so far, or the text that `human` makes of it.
     pub fn result(&self, json: &impl Serialize, human: impl FnOnce() -> String) -> Result<(), CliError> {
         let text = match self.format {
-            Format::Json => serde_json::to_string_pretty(json)
+            Format::Json => serde_json::to_string_pretty(&Warned { result: json, warnings: warnings() })
+                .map(|text| text::json(&text))
                 .map_err(|e| CliError::failed("cannot write the result as JSON", e))?,
-            Format::Human => human(),
+            Format::Human => text::harmless(&human()),
         };
         self.bytes(format!("{}\n", text.trim_end_matches('\n')).as_bytes())
     }
 
-    /// Writes `bytes` to standard output as they are.
+    /// Writes `bytes` to standard output as they are. At a terminal, text is made harmless first.
     pub fn bytes(&self, bytes: &[u8]) -> Result<(), CliError> {
+        let bytes = match std::str::from_utf8(bytes) {
+            Ok(text) if stdout_is_terminal() => Cow::Owned(text::harmless(text).into_bytes()),
+            _ => Cow::Borrowed(bytes),
+        };
         let mut out = io::stdout().lock();
-        match out.write_all(bytes).and_then(|()| out.flush()) {
+        match out.write_all(&bytes).and_then(|()| out.flush()) {
             Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
                 Err(CliError::failed("cannot write to standard output", e))
             }
@@ -68,22 +99,72 @@ impl Output {
         Ok(files::write(path, bytes, access, force)?)
     }
 
-    /// A line for people, on standard error.
+    /// A line for people, on standard error. Scripts that read JSON get none.
     pub fn note(&self, text: impl std::fmt::Display) {
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        if !self.is_json() {
+            let _ = write!(io::stderr().lock(), "{}", own_lines(&text.to_string()));
+        }
+    }
+
+    /// A warning: for people on standard error, for scripts in the `warnings` of the result or error.
+    pub fn warn(&self, text: impl std::fmt::Display) {
+        match self.format {
+            Format::Json => WARNINGS.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_string()),
+            Format::Human => {
+                let _ = write!(io::stderr().lock(), "{}", line("Warning", &text.to_string()));
+            }
+        }
     }
 
     /// A bar that counts to `length` on standard error, if that is a terminal.
     pub fn progress(&self, length: usize) -> ProgressBar {
-        if length < 2 {
+        if length < 2 || self.is_json() {
             return ProgressBar::hidden();
         }
         ProgressBar::new(length as u64).with_finish(ProgressFinish::Abandon)
     }
 
-    /// A warning for people, on standard error.
-    pub fn warn(&self, text: impl std::fmt::Display) {
-        let _ = writeln!(io::stderr().lock(), "Warning: {text}");
+    /// When a command is done: prints the warnings that no result took along, as one JSON object on standard error.
+    pub fn finish(&self) {
+        let warnings = warnings();
+        if !warnings.is_empty() {
+            let body = serde_json::json!({ "warnings": warnings }).to_string();
+            let _ = writeln!(io::stderr().lock(), "{}", text::json(&body));
+        }
+    }
+}
+
+fn warnings() -> Vec<String> {
+    std::mem::take(&mut WARNINGS.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Writes a log of this program's own events to standard error; those of the libraries below it are left out.
+pub fn start_log(verbose: u8) {
+    let level = match verbose {
+        0 => return,
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(format!("ccf_gov={level}"))
+        .with_writer(|| Log)
+        .with_ansi(false)
+        .try_init();
+}
+
+/// The log on standard error: an event is one line, whatever it quotes.
+struct Log;
+
+impl Write for Log {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        writeln!(io::stderr().lock(), "{}", text::visible(text.trim_end()))?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -116,10 +197,9 @@ pub fn error(error: &CliError, json: bool) -> Exit {
     let mut err = io::stderr().lock();
     let causes = error.causes();
     let _ = if json {
-        let body = serde_json::json!({"error": {
-            "kind": error.kind, "message": error.message, "causes": causes, "hint": error.hint,
-        }});
-        writeln!(err, "{body}")
+        let (message, hint) = (error.message.as_str(), error.hint.as_deref());
+        let body = Failed { kind: error.kind, message, causes, hint, warnings: warnings() };
+        writeln!(err, "{}", text::json(&serde_json::json!({ "error": body }).to_string()))
     } else {
         let mut text = line("Error", &error.message);
         for cause in &causes {
@@ -135,7 +215,15 @@ pub fn error(error: &CliError, json: bool) -> Exit {
 
 /// Errors quote files and services: nothing of them moves the cursor, hides, or looks like a line of this program's own.
 fn line(label: &str, text: &str) -> String {
-    format!("{label}: {}\n", visible_lines(text).replace('\n', "\n  ").replace("\n    ", "\n  "))
+    own_lines(&format!("{label}: {text}"))
+}
+
+/// `text` and a line break, with every line after the first indented by two blanks at least.
+fn own_lines(text: &str) -> String {
+    let mut lines = text.trim_end_matches('\n').split('\n').map(|l| text::harmless(l.trim_end_matches('\r')));
+    let first = lines.next().unwrap_or_default();
+    let more = lines.map(|l| if l.starts_with("  ") || l.is_empty() { l } else { format!("  {}", l.trim_start()) });
+    std::iter::once(first).chain(more).fold(String::new(), |all, l| all + &l + "\n")
 }
 
 #[cfg(test)]
@@ -148,5 +236,16 @@ mod tests {
             line("Error", "a\u{1b}[2J\u{202e}\nVerdict: pass"),
             "Error: a\\u{1b}[2J\\u{202e}\n  Verdict: pass\n"
         );
+        assert_eq!(own_lines("a\r\n b\n    c\n\nd\n"), "a\n  b\n    c\n\n  d\n");
+    }
+
+    #[test]
+    fn warnings_go_with_the_result() {
+        let text = |warnings: &[&str]| {
+            let warnings = warnings.iter().map(ToString::to_string).collect();
+            serde_json::to_string(&Warned { result: &serde_json::json!({"a": 1.5}), warnings }).unwrap()
+        };
+        assert_eq!(text(&[]), r#"{"a":1.5}"#);
+        assert_eq!(text(&["b"]), r#"{"a":1.5,"warnings":["b"]}"#);
     }
 }

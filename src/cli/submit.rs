@@ -10,6 +10,7 @@ use super::carry;
 use super::common::Context;
 use super::error::{CliError, Kind};
 use super::exit::Exit;
+use super::interrupt::unless_interrupted;
 use super::private_keys;
 use ccf_gov::cose::{Envelope, MAX_ENVELOPE};
 use ccf_gov::files;
@@ -51,7 +52,10 @@ impl Submit {
             let submission = send(&service, &envelope).await.map_err(|mut error| {
                 error.message = format!("{}: {}", path.display(), error.message);
                 if !done.is_empty() {
-                    let note = format!("the {} before it were taken", done.len());
+                    let note = match done.len() {
+                        1 => "1 earlier envelope was taken".to_owned(),
+                        n => format!("{n} earlier envelopes were taken"),
+                    };
                     error.hint = Some(error.hint.map_or(note.clone(), |h| format!("{note}; {h}")));
                 }
                 error
@@ -87,7 +91,16 @@ async fn send(service: &Service, envelope: &Envelope) -> Result<Submission, CliE
         error.message = format!("it was not sent: {}", error.message);
         error
     })?;
-    Ok(service.submit(envelope).await?)
+    match unless_interrupted(service.submit(envelope)).await {
+        Some(sent) => Ok(sent?),
+        None => Err(interrupted()),
+    }
+}
+
+fn interrupted() -> CliError {
+    let message = "interrupted while it was sent: the service may have taken it".to_owned();
+    CliError { kind: Kind::Unreachable, message, source: None, hint: None }
+        .hint("send the same file again, which is safe; do not sign anew")
 }
 
 fn object(envelope: &Envelope, submission: &Submission) -> Value {

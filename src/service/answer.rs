@@ -9,7 +9,6 @@ use super::error::ServiceError;
 use super::http::Reply;
 use crate::digest::sha256;
 use crate::id::TransactionId;
-use crate::json;
 
 /// An answer: its meaning, the JSON as the service wrote it, and the transaction whose state it shows.
 #[derive(Clone, Debug)]
@@ -43,8 +42,8 @@ impl<T> Answer<T> {
 }
 
 impl<T: DeserializeOwned> Answer<T> {
-    pub(super) fn read(what: &'static str, reply: &Reply) -> Result<Self, ServiceError> {
-        let raw = json::parse(&reply.body).map_err(|e| reply.not_understood(what, &e))?;
+    pub(super) fn read(what: &str, reply: &Reply) -> Result<Self, ServiceError> {
+        let raw = reply.json().map_err(|e| reply.not_understood(what, &e))?;
         let value = T::deserialize(&raw).map_err(|e| reply.not_understood(what, &e))?;
         Ok(Self { value, raw, transaction: reply.transaction, length: reply.body.len(), sha256: sha256(&reply.body) })
     }

@@ -1,18 +1,24 @@
-//! A service as a whole: every request goes to the node that can answer it best, and on to the next if it can't.
+//! A service as a whole: what is known of it, and who is asked.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::answer::Answer;
 use super::error::{NodeFailure, ServiceError};
-use super::http::{Http, Reply, Request};
-use super::{NodeAddress, nodes};
-use crate::id::TransactionId;
+use super::http::{Bounds, Http, Reply, Request};
+use super::nodes::{Belief, LostQuorum};
+use super::retry::SOON;
+use super::survey::{Survey, survey};
+use super::{NodeAddress, Refusal};
+use crate::id::{NodeId, TransactionId};
+
+/// How long the first look around may take.
+const FIRST_LOOK: Duration = Duration::from_secs(15);
 
 /// Told, in a sentence, why a request is waiting.
 pub type Progress = Arc<dyn Fn(&str) + Send + Sync>;
@@ -55,42 +61,75 @@ pub struct Service {
     pub(super) patience: Duration,
     progress: Option<Progress>,
     given: Vec<NodeAddress>,
-    order: Mutex<Vec<NodeAddress>>,
+    /// Those of the given that did not answer, or are not trusted, when the service was looked for.
+    missing: Vec<(NodeAddress, NodeFailure)>,
+    belief: Mutex<Belief>,
     committed: Mutex<Option<TransactionId>>,
-    /// The newest seqno of each view that a read showed.
-    pub(super) seen: Mutex<BTreeMap<u64, u64>>,
 }
 
 impl Service {
-    /// Looks for the service's nodes. Fails at once if none of the given ones answers.
+    /// Looks for the service's nodes. Fails at once if none of the given ones answers, or if they contradict each other.
     pub async fn connect(options: Options) -> Result<Self, ServiceError> {
         if options.addresses.is_empty() {
             return Err(ServiceError::NoAddress);
         }
         let http = Http::new(&options.certificate, options.timeout)?;
-        let survey = nodes::survey(&http, &options.addresses).await;
-        if survey.order.is_empty() {
-            return Err(ServiceError::Unreachable { doing: "tell the service's nodes".into(), nodes: survey.failures });
-        }
+        let Survey { belief, failures } = first_look(&http, &options).await;
+        let belief = match belief {
+            Ok(belief) if belief.order.is_empty() => {
+                let doing = "list the service's nodes".into();
+                return Err(ServiceError::Unreachable { doing, nodes: failures, quorum: None });
+            }
+            Ok(belief) => belief,
+            Err(contradiction) => {
+                let about = "which nodes are trusted".into();
+                return Err(ServiceError::Contradiction { about, sides: contradiction.sides });
+            }
+        };
+        let missing = failures.iter().filter(|(node, _)| options.addresses.contains(node)).cloned().collect();
         let service = Self {
             http,
             api_version: options.api_version,
             patience: options.patience,
             progress: options.progress,
             given: options.addresses,
-            order: Mutex::new(survey.order),
+            missing,
+            belief: Mutex::new(belief),
             committed: Mutex::new(None),
-            seen: Mutex::new(BTreeMap::new()),
         };
-        for (node, failure) in &survey.failures {
-            service.report(&format!("{node} is passed over: {failure}"));
+        for (node, failure) in &failures {
+            service.report(&format!("{node} is skipped: {failure}"));
         }
         Ok(service)
     }
 
     /// The nodes in the order in which they are asked now.
     pub fn addresses(&self) -> Vec<NodeAddress> {
-        self.order.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.belief().order.clone()
+    }
+
+    /// Where the trusted nodes listen, as the service publishes it; empty if it does not say.
+    pub fn published(&self) -> Vec<NodeAddress> {
+        self.belief().published.clone()
+    }
+
+    /// Those of the given addresses that did not answer, or whose nodes are not trusted, when the service was looked for.
+    pub fn missing(&self) -> &[(NodeAddress, NodeFailure)] {
+        &self.missing
+    }
+
+    /// If the service has no primary because too few of its nodes answer: how many do, as the last look around found.
+    pub fn lost_quorum(&self) -> Option<LostQuorum> {
+        self.belief().lost_quorum()
+    }
+
+    /// Whether a node may speak for the service.
+    pub(super) fn is_trusted(&self, peer: Option<NodeId>) -> bool {
+        self.belief().trusted.as_ref().is_none_or(|trusted| peer.is_some_and(|id| trusted.contains(&id)))
+    }
+
+    fn belief(&self) -> MutexGuard<'_, Belief> {
+        self.belief.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A path of the governance API, with the version.
@@ -103,14 +142,12 @@ impl Service {
     }
 
     pub(super) fn report(&self, text: &str) {
-        tracing::info!("{text}");
-        if let Some(progress) = &self.progress {
-            progress(text);
-        }
+        tell(self.progress.as_ref(), text);
     }
 
-    pub(super) fn deadline(&self) -> Deadline {
-        Deadline { end: Instant::now() + self.patience, pause: Duration::from_millis(50), told: false }
+    /// The newest transaction that is known to be committed.
+    pub(super) fn committed(&self) -> Option<TransactionId> {
+        *self.committed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Nothing older than `transaction` is believed from now on.
@@ -119,10 +156,10 @@ impl Service {
         *committed = (*committed).max(Some(transaction));
     }
 
-    /// Reads `path` from the first node that can answer; waits out elections.
-    pub(super) async fn read(&self, doing: &str, path: &str) -> Result<Reply, ServiceError> {
-        let reply = self.read_any(doing, &Request::get(path)).await?;
-        self.remember_seen(reply.transaction);
+    /// Reads `path` from a node that can answer; waits out elections.
+    pub(super) async fn read(&self, doing: &str, path: &str, bounds: Bounds) -> Result<Reply, ServiceError> {
+        let reply = self.persist(doing, &Request::get(path, bounds), &mut self.deadline()).await?;
+        super::settle::remember_seen(reply.transaction);
         match reply.status.is_success() {
             true => Ok(reply),
             false => Err(refused(doing, &reply)),
@@ -134,96 +171,70 @@ impl Service {
         &self,
         doing: &'static str,
         path: &str,
+        bounds: Bounds,
     ) -> Result<Answer<T>, ServiceError> {
-        Answer::read(doing, &self.read(doing, path).await?)
+        Answer::read(doing, &self.read(doing, path, bounds).await?)
     }
 
-    async fn read_any(&self, doing: &str, request: &Request) -> Result<Reply, ServiceError> {
-        let mut deadline = self.deadline();
-        loop {
-            let mut nodes = Vec::new();
-            if let Some(reply) = self.attempt(request, &mut nodes).await {
-                return Ok(reply);
-            }
-            if !self.pause(&mut deadline, &nodes).await {
-                return Err(ServiceError::Unreachable { doing: doing.into(), nodes });
-            }
-        }
-    }
-
-    /// Asks each node once until one answers; whoever does is asked first from then on. The others go into `failures`.
-    pub(super) async fn attempt(
-        &self,
-        request: &Request,
-        failures: &mut Vec<(NodeAddress, NodeFailure)>,
-    ) -> Option<Reply> {
-        for node in self.addresses() {
-            match self.ask(&node, request).await {
-                Ok(reply) => {
-                    self.prefer(&node);
-                    return Some(reply);
-                }
-                Err(failure) => {
-                    tracing::info!(%node, %failure, "passed over");
-                    failures.push((node, failure));
-                }
-            }
-        }
-        None
-    }
-
-    /// Asks one node; "not now" and answers from the past are failures.
-    async fn ask(&self, node: &NodeAddress, request: &Request) -> Result<Reply, NodeFailure> {
-        let reply = self.http.send(node, request).await?;
-        if let Some(failure) = not_now(&reply) {
-            return Err(failure);
-        }
-        let committed = *self.committed.lock().unwrap_or_else(PoisonError::into_inner);
-        match (reply.transaction, committed) {
-            (Some(shown), Some(committed)) if request.body.is_none() && shown < committed => {
-                Err(NodeFailure::Lags { shown, committed })
-            }
-            _ => Ok(reply),
-        }
-    }
-
-    fn prefer(&self, node: &NodeAddress) {
-        let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+    /// `node` is asked first from now on.
+    pub(super) fn prefer(&self, node: &NodeAddress) {
+        let order = &mut self.belief().order;
         if let Some(at) = order.iter().position(|n| n == node) {
             order[..=at].rotate_right(1);
         }
     }
 
-    /// Waits a little and looks around again; `false` when the time is over.
-    pub(super) async fn pause(&self, deadline: &mut Deadline, failures: &[(NodeAddress, NodeFailure)]) -> bool {
-        if Instant::now() + deadline.pause >= deadline.end {
-            return false;
-        }
-        if !deadline.told
-            && let Some((node, failure)) = failures.first()
-        {
-            self.report(&format!("{node}: {failure}; waiting, at most {} s", self.patience.as_secs()));
-            deadline.told = true;
-        }
-        tokio::time::sleep(deadline.pause).await;
-        deadline.pause = (deadline.pause * 2).min(Duration::from_secs(1));
-        self.look_around().await;
-        true
-    }
-
     /// Finds out again which nodes there are, when somebody knows that they have changed.
     pub async fn refresh(&self) {
-        self.look_around().await;
+        self.look_around(self.deadline().end).await;
     }
 
-    /// Finds out again which nodes there are and which of them leads.
-    pub(super) async fn look_around(&self) {
+    /// Finds out again which nodes there are and which of them leads. Whoever nobody vouches for who was trusted before changes
+    /// nothing, nor do nodes that contradict each other.
+    pub(super) async fn look_around(&self, end: Instant) {
         let mut known = self.addresses();
         known.extend(self.given.iter().filter(|g| !known.contains(g)).cloned().collect::<Vec<_>>());
-        let survey = nodes::survey(&self.http, &known).await;
-        if survey.answered && !survey.order.is_empty() {
-            *self.order.lock().unwrap_or_else(PoisonError::into_inner) = survey.order;
+        let Survey { belief, failures } = survey(&self.http, &known, end).await;
+        match belief {
+            Ok(new) => {
+                let mut belief = self.belief();
+                let before = belief.trusted.clone();
+                let strangers = |before: BTreeSet<NodeId>| new.trusted.as_ref().is_none_or(|t| t.is_disjoint(&before));
+                if new.order.is_empty() || before.is_some_and(strangers) {
+                    tracing::info!(?failures, "looked around in vain");
+                    belief.count.1 = if new.order.is_empty() { 0 } else { belief.count.1 };
+                    belief.has_primary &= !new.order.is_empty();
+                } else {
+                    *belief = new;
+                }
+            }
+            Err(contradiction) => {
+                for (node, claim) in contradiction.sides {
+                    self.report(&format!("nodes of the service contradict each other: {node} reports {claim}"));
+                }
+            }
         }
+    }
+}
+
+/// Looks at the given addresses; says so if that takes time.
+async fn first_look(http: &Http, options: &Options) -> Survey {
+    let end = Instant::now() + FIRST_LOOK.min(options.patience.max(SOON));
+    let mut look = std::pin::pin!(survey(http, &options.addresses, end));
+    if let Ok(survey) = timeout(SOON, &mut look).await {
+        return survey;
+    }
+    let seconds = end.saturating_duration_since(Instant::now()).as_secs();
+    let given = options.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let what = format!("looking for the nodes of the service at {given}; waiting, at most {seconds} s more");
+    tell(options.progress.as_ref(), &what);
+    look.await
+}
+
+fn tell(progress: Option<&Progress>, text: &str) {
+    tracing::info!("{text}");
+    if let Some(progress) = progress {
+        progress(text);
     }
 }
 
@@ -233,44 +244,26 @@ impl fmt::Debug for Service {
     }
 }
 
-/// Until when a request is worth repeating, and how long to wait before the next time.
-#[derive(Debug)]
-pub(super) struct Deadline {
-    pub end: Instant,
-    pause: Duration,
-    told: bool,
-}
-
-impl Deadline {
-    pub fn is_over(&self) -> bool {
-        Instant::now() >= self.end
-    }
-}
-
-/// The answers that mean "not now, or not on this connection": no primary, a primary that does not answer,
-/// too many requests, and a connection that an election made void.
-fn not_now(reply: &Reply) -> Option<NodeFailure> {
-    let status = reply.status.as_u16();
-    let refusal = reply.refusal();
-    let void = refusal.as_ref().is_some_and(|r| r.code == "SessionConsistencyLost");
-    if !matches!(status, 502..=504 | 429) && !void {
-        return None;
-    }
-    let message = match refusal {
-        Some(refusal) => format!("{} {}", refusal.code, refusal.message),
-        None => reply.excerpt(),
-    };
-    Some(NodeFailure::Unavailable { status, message: message.chars().take(300).collect() })
-}
-
 /// The error for an answer that is a refusal, or nothing known.
 pub(super) fn refused(doing: &str, reply: &Reply) -> ServiceError {
+    let status = reply.status.as_u16();
     match reply.refusal() {
         Some(refusal) => ServiceError::Refused(Box::new(refusal)),
+        // Whoever stands before the node may say so in its own words.
+        None if status == 413 => {
+            let (code, message) = ("RequestBodyTooLarge".into(), reply.excerpt());
+            ServiceError::Refused(Box::new(Refusal {
+                status,
+                code,
+                message,
+                details: Vec::new(),
+                after_silence: false,
+            }))
+        }
         None => ServiceError::NotUnderstood {
             node: reply.node.clone(),
             what: doing.into(),
-            reason: format!("status {} with {:?}", reply.status.as_u16(), reply.excerpt()),
+            reason: format!("status {status} with {:?}", reply.excerpt()),
         },
     }
 }

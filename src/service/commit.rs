@@ -1,13 +1,15 @@
-//! A 200 is not yet done: waiting until a transaction is committed.
+//! A 200 is not yet done: waiting until a transaction is committed, by the word of more than one node.
 
 use std::time::Duration;
 
 use serde::Deserialize;
-use tokio::time::Instant;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::client::{Service, refused};
 use super::error::ServiceError;
-use super::http::Request;
+use super::http::{Bounds, Reply, Request};
+use super::retry::{Deadline, Failures, SOON};
 use super::{Answer, NodeAddress};
 use crate::id::TransactionId;
 
@@ -40,14 +42,26 @@ pub(super) enum Fate {
     Open,
 }
 
+/// What a second node says of a commit.
+enum Second {
+    /// It knows of it as well, or no other node can be asked.
+    Confirms,
+    /// It does not, or not yet.
+    Contradicts(NodeAddress, TransactionStatus),
+}
+
+/// How long other nodes have to confirm a commit. If none can be asked by then, there is nobody who contradicts.
+const CONFIRM: Duration = Duration::from_secs(1);
+/// After how long the next one is asked as well.
+const NEXT: Duration = Duration::from_millis(200);
 /// How long a transaction that no node knows is waited for. Sending the same bytes again is safe, so this may be wrong.
 const UNKNOWN: Duration = Duration::from_secs(2);
 
 impl Service {
     /// What the first node that answers knows of a transaction.
     pub async fn transaction_status(&self, id: TransactionId) -> Result<Answer<TransactionStatus>, ServiceError> {
-        let path = self.gov(&format!("/service/transactions/{id}"));
-        let answer: Answer<Status> = self.read_json("tell a transaction's status", &path).await?;
+        let answer: Answer<Status> =
+            self.read_json("report a transaction's status", &self.path(id), Bounds::WORDS).await?;
         Ok(Answer { transaction: Some(id), ..answer.map(|status| status.status) })
     }
 
@@ -66,38 +80,100 @@ impl Service {
         tokio::time::timeout_at(end, self.fate(id, end)).await.unwrap_or(Ok(Fate::Open))
     }
 
+    /// Waits until `end`, unless it is known before what became of `id`. Committed is what a second node confirms.
     pub(super) async fn fate(&self, id: TransactionId, end: Instant) -> Result<Fate, ServiceError> {
-        let request = Request::get(self.gov(&format!("/service/transactions/{id}")));
+        let doing = "report a transaction's status";
+        let request = Request::get(self.path(id), Bounds::WORDS);
+        let mut deadline = Deadline::at(end);
         let began = Instant::now();
         let mut pause = Duration::from_millis(10);
         let mut pending_at: Option<NodeAddress> = None;
+        let mut contradiction = None;
         loop {
-            match self.attempt(&request, &mut Vec::new()).await {
-                Some(reply) if reply.status.is_success() => {
-                    let status = Answer::<Status>::read("a transaction's status", &reply)?.value.status;
-                    match status {
-                        TransactionStatus::Committed => {
+            let mut failures = Failures::new();
+            match self.attempt(doing, &request, &mut deadline, &mut failures).await {
+                Some(reply) if reply.status.is_success() => match status(&reply)? {
+                    TransactionStatus::Committed => match self.second(&reply, &request, end).await {
+                        Second::Confirms => {
                             self.remember_committed(id);
                             return Ok(Fate::Committed);
                         }
-                        TransactionStatus::Invalid => return Ok(Fate::Lost(status)),
-                        TransactionStatus::Pending => pending_at = Some(reply.node),
-                        // A node that had it and has it no longer lost it; another may just not have it yet.
-                        TransactionStatus::Unknown if pending_at.as_ref() == Some(&reply.node) => {
-                            return Ok(Fate::Lost(status));
-                        }
-                        TransactionStatus::Unknown if began.elapsed() > UNKNOWN => return Ok(Fate::Lost(status)),
-                        TransactionStatus::Unknown => {}
+                        Second::Contradicts(other, status) => contradiction = Some((reply.node, other, status)),
+                    },
+                    status @ TransactionStatus::Invalid => return Ok(Fate::Lost(status)),
+                    TransactionStatus::Pending => pending_at = Some(reply.node),
+                    // A node that had it and has it no longer lost it; another may just not have it yet.
+                    status @ TransactionStatus::Unknown if pending_at.as_ref() == Some(&reply.node) => {
+                        return Ok(Fate::Lost(status));
                     }
-                }
-                Some(reply) => return Err(refused("tell a transaction's status", &reply)),
-                None => self.look_around().await,
+                    status @ TransactionStatus::Unknown if began.elapsed() > UNKNOWN => return Ok(Fate::Lost(status)),
+                    TransactionStatus::Unknown => {}
+                },
+                Some(reply) => return Err(refused(doing, &reply)),
+                None => self.look_around(end).await,
             }
             if Instant::now() + pause >= end {
-                return Ok(Fate::Open);
+                return match contradiction {
+                    Some((node, other, status)) => Err(contradicted(id, node, other, status)),
+                    None => Ok(Fate::Open),
+                };
             }
-            tokio::time::sleep(pause).await;
+            if began.elapsed() > SOON {
+                let quorum = self.lost_quorum().map_or_else(String::new, |quorum| format!(" ({quorum})"));
+                self.say(&mut deadline, &format!("transaction {id} is not committed yet{quorum}"));
+            }
+            sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(250));
         }
     }
+
+    /// Asks the other nodes whether they know of the commit that `first` reports.
+    async fn second(&self, first: &Reply, request: &Request, end: Instant) -> Second {
+        let mut others = self.addresses().into_iter().filter(|node| *node != first.node);
+        let until = (Instant::now() + CONFIRM).min(end);
+        let mut asked = JoinSet::new();
+        let mut contradicts = None;
+        loop {
+            let next = others.next();
+            let more = next.is_some();
+            if let Some(node) = next {
+                let (http, request) = (self.http.hurried(CONFIRM), request.clone());
+                asked.spawn(async move { http.send(&node, &request).await });
+            }
+            let wake = if more { until.min(Instant::now() + NEXT) } else { until };
+            match timeout_at(wake, asked.join_next()).await {
+                Ok(Some(Ok(Ok(reply)))) if reply.status.is_success() => {
+                    let same = reply.peer.is_some() && reply.peer == first.peer;
+                    match status(&reply) {
+                        Ok(TransactionStatus::Committed) if !same && self.is_trusted(reply.peer) => {
+                            return Second::Confirms;
+                        }
+                        Ok(status) if !same && self.is_trusted(reply.peer) => contradicts = Some((reply.node, status)),
+                        _ => {}
+                    }
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(_) if Instant::now() >= until => break,
+                Err(_) => {}
+            }
+        }
+        match contradicts {
+            Some((node, status)) => Second::Contradicts(node, status),
+            None => Second::Confirms,
+        }
+    }
+
+    fn path(&self, id: TransactionId) -> String {
+        self.gov(&format!("/service/transactions/{id}"))
+    }
+}
+
+fn status(reply: &Reply) -> Result<TransactionStatus, ServiceError> {
+    Ok(Answer::<Status>::read("report a transaction's status", reply)?.value.status)
+}
+
+fn contradicted(id: TransactionId, node: NodeAddress, other: NodeAddress, status: TransactionStatus) -> ServiceError {
+    let sides = vec![(node, "that it is Committed".into()), (other, format!("that it is {status:?}"))];
+    ServiceError::Contradiction { about: format!("transaction {id}"), sides }
 }

@@ -4,7 +4,8 @@ use std::fmt;
 
 use crate::id::{ProposalId, TransactionId};
 
-use super::NodeAddress;
+use super::tls::WrongCertificate;
+use super::{LostQuorum, NodeAddress, ShownCertificate};
 
 /// Why a service did not do, or could not be asked to do, something.
 #[derive(Debug, thiserror::Error)]
@@ -19,15 +20,25 @@ pub enum ServiceError {
     #[error("the HTTP client cannot start: {0}")]
     Client(String),
     /// No node answered.
-    #[error("no node of the service could be asked to {doing}{}", list(nodes))]
+    #[error("no node of the service could be reached to {doing}{}{}", but(*quorum), list(nodes))]
     Unreachable {
         /// What was asked, for example `list the members`.
         doing: String,
         /// Every node that was tried, and why it did not answer.
         nodes: Vec<(NodeAddress, NodeFailure)>,
+        /// So few of the trusted nodes answer that the service cannot go on.
+        quorum: Option<LostQuorum>,
+    },
+    /// Nodes contradict each other, and nobody whom both sides trust decides.
+    #[error("the nodes of the service contradict each other about {about}:{}", claims(sides))]
+    Contradiction {
+        /// What it is about.
+        about: String,
+        /// Who reports what.
+        sides: Vec<(NodeAddress, String)>,
     },
     /// A write was sent, and nobody can say whether it took effect.
-    #[error("it was sent, but it is not known whether the service took it ({doing}): {reason}{}", list(nodes))]
+    #[error("the request to {doing} was sent, but no node confirmed it; the service may or may not have done so: {reason}{}{}", but(*quorum), list(nodes))]
     Undecided {
         /// What was asked.
         doing: String,
@@ -37,6 +48,8 @@ pub enum ServiceError {
         transaction: Option<TransactionId>,
         /// What the nodes did.
         nodes: Vec<(NodeAddress, NodeFailure)>,
+        /// So few of the trusted nodes answer that the service cannot go on.
+        quorum: Option<LostQuorum>,
     },
     /// The service answered no.
     #[error("{0}")]
@@ -46,8 +59,11 @@ pub enum ServiceError {
         "proposal {0} is no longer held by the service: it was resolved or withdrawn, and then removed when another proposal was resolved; only the ledger still has it"
     )]
     Purged(ProposalId),
+    /// The service holds what was sent as a proposal with other actions than those that were sent.
+    #[error("the service answers that the envelope is its proposal {0}, whose actions are not those that were sent")]
+    AnotherProposal(ProposalId),
     /// A node answered something that is not of this API.
-    #[error("{node} answered {what} with something that is not understood: {reason}")]
+    #[error("cannot understand the answer of {node} to the request to {what}: {reason}")]
     NotUnderstood {
         /// The node.
         node: NodeAddress,
@@ -96,8 +112,8 @@ pub enum NodeFailure {
     #[error("no connection: {0}")]
     Connect(String),
     /// It shows no certificate under the service's, for this host.
-    #[error("its certificate is not vouched for by the service certificate: {0}")]
-    Certificate(String),
+    #[error("its certificate does not prove that it is a node of the service: {0}")]
+    Certificate(Box<WrongCertificate>),
     /// No whole answer within this many seconds.
     #[error("no answer within {0} s")]
     Timeout(u64),
@@ -130,16 +146,29 @@ pub enum NodeFailure {
         committed: TransactionId,
     },
     /// It is no longer part of the network.
-    #[error("it is not a trusted node of the service (any more), by the other nodes' word")]
+    #[error("the other nodes report that it is not a trusted node, or no longer one")]
     NotTrusted,
 }
 
 impl NodeFailure {
+    /// The certificate that the node showed, if that was the reason.
+    pub fn shown_certificate(&self) -> Option<&ShownCertificate> {
+        match self {
+            Self::Certificate(wrong) => Some(&wrong.shown),
+            _ => None,
+        }
+    }
+
     /// Whether a request may have reached the service all the same.
     pub(super) fn may_have_arrived(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::Certificate(_) | Self::NotTrusted | Self::Lags { .. } => false,
-            Self::Timeout(_) | Self::Closed(_) | Self::NotHttp(_) | Self::TooLarge(_) | Self::Redirect(_) => true,
+            Self::Connect(_) | Self::Certificate(_) | Self::Lags { .. } => false,
+            Self::NotTrusted
+            | Self::Timeout(_)
+            | Self::Closed(_)
+            | Self::NotHttp(_)
+            | Self::TooLarge(_)
+            | Self::Redirect(_) => true,
             // 503 says that there was nobody to take it, but for this one code.
             Self::Unavailable { status, message } => *status != 503 || message.contains("TransactionReplicationFailed"),
         }
@@ -148,4 +177,12 @@ impl NodeFailure {
 
 fn list(nodes: &[(NodeAddress, NodeFailure)]) -> String {
     nodes.iter().map(|(node, failure)| format!("\n  {node}: {failure}")).collect()
+}
+
+fn claims(sides: &[(NodeAddress, String)]) -> String {
+    sides.iter().map(|(node, claim)| format!("\n  {node} reports {claim}")).collect()
+}
+
+fn but(quorum: Option<LostQuorum>) -> String {
+    quorum.map_or_else(String::new, |quorum| format!("; {quorum}"))
 }

@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use super::client::{Service, refused};
 use super::commit::Fate;
 use super::error::ServiceError;
+use super::http::Bounds;
 use super::model::List;
 use super::{Answer, JoinPolicy, Member, Node, Outcome, Proposal, ServiceInfo, StateDigest};
 use crate::id::{MemberId, NodeId, ProposalId};
@@ -38,43 +39,47 @@ const FIRST_LOOK: Duration = Duration::from_secs(5);
 /// How long the commit of what is resolved is asked for when the time is over already.
 const LAST_LOOK: Duration = Duration::from_secs(1);
 
+/// How often, while a proposal is waited for, it is looked whether the nodes are still the same.
+const LOOK_AROUND: Duration = Duration::from_secs(10);
+
 /// Longer than anybody waits, and no end of time that can be told.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 impl Service {
     /// `GET /gov/service/info`.
     pub async fn info(&self) -> Result<Answer<ServiceInfo>, ServiceError> {
-        self.read_json("describe the service", &self.gov("/service/info")).await
+        self.read_json("describe the service", &self.gov("/service/info"), Bounds::LIST).await
     }
 
     /// `GET /gov/service/constitution`: JavaScript.
     pub async fn constitution(&self) -> Result<String, ServiceError> {
-        self.text("give its constitution", &self.gov("/service/constitution")).await
+        self.text("show its constitution", &self.gov("/service/constitution")).await
     }
 
     /// `GET /gov/service/join-policy`.
     pub async fn join_policy(&self) -> Result<Answer<JoinPolicy>, ServiceError> {
-        self.read_json("give its join policy", &self.gov("/service/join-policy")).await
+        self.read_json("show its join policy", &self.gov("/service/join-policy"), Bounds::LIST).await
     }
 
     /// `GET /gov/service/members`.
     pub async fn members(&self) -> Result<Answer<Vec<Member>>, ServiceError> {
-        Ok(list(self.read_json("list the members", &self.gov("/service/members")).await?))
+        Ok(list(self.read_json("list the members", &self.gov("/service/members"), Bounds::LIST).await?))
     }
 
     /// `GET /gov/service/nodes`: with attestations, and whether a retirement is committed.
     pub async fn nodes(&self) -> Result<Answer<Vec<Node>>, ServiceError> {
-        Ok(list(self.read_json("list the nodes", &self.gov("/service/nodes")).await?))
+        Ok(list(self.read_json("list the nodes", &self.gov("/service/nodes"), Bounds::LIST).await?))
     }
 
     /// `GET /gov/service/nodes/{nodeId}`; `None` if there is no such node.
     pub async fn node(&self, id: NodeId) -> Result<Option<Answer<Node>>, ServiceError> {
-        self.find("show a node", &self.gov(&format!("/service/nodes/{id}"))).await
+        self.find("show a node", &self.gov(&format!("/service/nodes/{id}")), Bounds::LIST).await
     }
 
     /// `GET /gov/service/javascript-app?case=original`: the application's endpoints, named as in its bundle.
     pub async fn application(&self) -> Result<Answer<Value>, ServiceError> {
-        self.read_json("show the application", &self.gov("/service/javascript-app?case=original")).await
+        self.read_json("show the application", &self.gov("/service/javascript-app?case=original"), Bounds::DOCUMENT)
+            .await
     }
 
     /// `GET /gov/service/javascript-modules`: their names.
@@ -85,25 +90,25 @@ impl Service {
             module_name: String,
         }
         let path = self.gov("/service/javascript-modules");
-        let list: Answer<List<Named>> = self.read_json("list the application's modules", &path).await?;
+        let list: Answer<List<Named>> = self.read_json("list the application's modules", &path, Bounds::LIST).await?;
         Ok(list.value.value.into_iter().map(|m| m.module_name).collect())
     }
 
     /// `GET /gov/service/javascript-modules/{moduleName}`: JavaScript.
     pub async fn module(&self, name: &str) -> Result<String, ServiceError> {
         let path = format!("/service/javascript-modules/{}", utf8_percent_encode(name, SEGMENT));
-        self.text("give a module", &self.gov(&path)).await
+        self.text("show a module", &self.gov(&path)).await
     }
 
     /// `GET /gov/members/proposals`.
     pub async fn proposals(&self) -> Result<Answer<Vec<Proposal>>, ServiceError> {
-        Ok(list(self.read_json("list the proposals", &self.gov("/members/proposals")).await?))
+        Ok(list(self.read_json("list the proposals", &self.gov("/members/proposals"), Bounds::LIST).await?))
     }
 
     /// `GET /gov/members/proposals/{proposalId}`; `None` if the service holds no such proposal: it never was, or was purged.
     pub async fn find_proposal(&self, id: ProposalId) -> Result<Option<Answer<Proposal>>, ServiceError> {
         let doing = "show a proposal";
-        let reply = match self.read(doing, &self.gov(&format!("/members/proposals/{id}"))).await {
+        let reply = match self.read(doing, &self.gov(&format!("/members/proposals/{id}")), Bounds::LIST).await {
             Ok(reply) => reply,
             Err(ServiceError::Refused(refusal)) if refusal.status == 404 => return Ok(None),
             Err(error) => return Err(error),
@@ -118,13 +123,14 @@ impl Service {
 
     /// `GET /gov/members/proposals/{proposalId}/actions`: the proposal as its proposer wrote it.
     pub async fn actions(&self, id: ProposalId) -> Result<Option<Answer<Value>>, ServiceError> {
-        self.find("give a proposal's actions", &self.gov(&format!("/members/proposals/{id}/actions"))).await
+        self.find("show a proposal's actions", &self.gov(&format!("/members/proposals/{id}/actions")), Bounds::DOCUMENT)
+            .await
     }
 
     /// `GET /gov/members/proposals/{proposalId}/ballots/{memberId}`: the script, or `None` if there is no such ballot.
     pub async fn ballot(&self, id: ProposalId, member: MemberId) -> Result<Option<String>, ServiceError> {
         let path = self.gov(&format!("/members/proposals/{id}/ballots/{member}"));
-        match self.text("give a ballot", &path).await {
+        match self.text("show a ballot", &path).await {
             Ok(script) => Ok(Some(script)),
             Err(ServiceError::Refused(refusal)) if refusal.status == 404 => Ok(None),
             Err(error) => Err(error),
@@ -133,7 +139,8 @@ impl Service {
 
     /// `GET /gov/members/state-digests/{memberId}`.
     pub async fn state_digest(&self, member: MemberId) -> Result<Option<Answer<StateDigest>>, ServiceError> {
-        self.find("give a member's state digest", &self.gov(&format!("/members/state-digests/{member}"))).await
+        self.find("show a member's state digest", &self.gov(&format!("/members/state-digests/{member}")), Bounds::WORDS)
+            .await
     }
 
     /// Waits until proposal `id` is resolved and that is committed, at most `time` (and a year).
@@ -143,13 +150,18 @@ impl Service {
         let end = Instant::now() + time.min(LONGEST);
         let mut last: Option<Answer<Proposal>> = None;
         let mut pause = Duration::from_millis(100);
+        let mut looked = Instant::now();
         loop {
+            if looked.elapsed() > LOOK_AROUND {
+                self.look_around(end).await;
+                looked = Instant::now();
+            }
             let found = match &last {
                 None => match timeout_at(end.max(Instant::now() + FIRST_LOOK), self.find_proposal(id)).await {
                     Ok(found) => found?,
                     Err(_) => {
                         let doing = "show a proposal in that time".into();
-                        return Err(ServiceError::Unreachable { doing, nodes: Vec::new() });
+                        return Err(ServiceError::Unreachable { doing, nodes: Vec::new(), quorum: self.lost_quorum() });
                     }
                 },
                 Some(seen) => match timeout_at(end, self.find_proposal(id)).await {
@@ -183,7 +195,7 @@ impl Service {
     }
 
     async fn text(&self, doing: &'static str, path: &str) -> Result<String, ServiceError> {
-        let reply = self.read(doing, path).await?;
+        let reply = self.read(doing, path, Bounds::DOCUMENT).await?;
         String::from_utf8(reply.body.clone()).map_err(|e| reply.not_understood(doing, &e))
     }
 
@@ -192,8 +204,9 @@ impl Service {
         &self,
         doing: &'static str,
         path: &str,
+        bounds: Bounds,
     ) -> Result<Option<Answer<T>>, ServiceError> {
-        match self.read(doing, path).await {
+        match self.read(doing, path, bounds).await {
             Ok(reply) if reply.status.is_success() => Ok(Some(Answer::read(doing, &reply)?)),
             Ok(reply) => Err(refused(doing, &reply)),
             Err(ServiceError::Refused(refusal)) if refusal.status == 404 => Ok(None),

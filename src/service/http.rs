@@ -1,24 +1,37 @@
 //! One request to one node: TLS under the service certificate alone, bounded answers, redirects.
 
 use std::error::Error;
-use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION};
+use reqwest::tls::TlsInfo;
 use reqwest::{Client, Method, StatusCode, Url};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
 
 use super::error::{NodeFailure, ServiceError};
+use super::tls::{self, WrongCertificate};
 use super::{NodeAddress, Refusal};
-use crate::id::TransactionId;
-use crate::json;
+use crate::id::{NodeId, TransactionId};
+use crate::json::{self, JsonError};
+use crate::text::excerpt;
 
-/// The longest answer that is read: 64 MiB, more than any ledger-sized answer of the governance API.
-const MAX_ANSWER: usize = 64 << 20;
 const MAX_REDIRECTS: usize = 5;
 const CONNECT: Duration = Duration::from_secs(5);
+
+/// How large an answer may be: in bytes, and in JSON values, which take far more memory than their text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Bounds {
+    bytes: usize,
+    values: u32,
+}
+
+impl Bounds {
+    /// A few words, such as a status.
+    pub const WORDS: Self = Self { bytes: 256 << 10, values: 4000 };
+    /// Something of each member, node, or proposal; a policy.
+    pub const LIST: Self = Self { bytes: 16 << 20, values: 50_000 };
+    /// A proposal, a script, an application: what members wrote.
+    pub const DOCUMENT: Self = Self { bytes: 64 << 20, values: json::MAX_VALUES };
+}
 
 /// A request, the same for every node.
 #[derive(Clone, Debug)]
@@ -28,11 +41,18 @@ pub(super) struct Request {
     pub path: String,
     /// A COSE envelope.
     pub body: Option<Vec<u8>>,
+    /// How large the answer may be.
+    pub bounds: Bounds,
 }
 
 impl Request {
-    pub fn get(path: impl Into<String>) -> Self {
-        Self { method: Method::GET, path: path.into(), body: None }
+    pub fn get(path: impl Into<String>, bounds: Bounds) -> Self {
+        Self { method: Method::GET, path: path.into(), body: None, bounds }
+    }
+
+    /// Whether asking several nodes at once changes nothing.
+    pub fn is_read(&self) -> bool {
+        self.method == Method::GET
     }
 }
 
@@ -40,19 +60,26 @@ impl Request {
 #[derive(Clone, Debug)]
 pub(super) struct Reply {
     pub node: NodeAddress,
+    /// The node that answered, by the key of its certificate.
+    pub peer: Option<NodeId>,
     pub status: StatusCode,
     pub transaction: Option<TransactionId>,
     pub body: Vec<u8>,
+    pub bounds: Bounds,
 }
 
 impl Reply {
+    /// The body as JSON.
+    pub fn json(&self) -> Result<serde_json::Value, JsonError> {
+        json::parse_up_to(self.bounds.values, &self.body)
+    }
+
     /// The refusal in a body `{"error": {…}}`.
     pub fn refusal(&self) -> Option<Refusal> {
-        let body = json::parse(&self.body).ok()?;
+        let body = json::parse_up_to(Bounds::WORDS.values, &self.body).ok()?;
         let error = body.get("error")?;
         let details = error.get("details").and_then(|d| d.as_array()).into_iter().flatten();
-        // It is shown to people: bounded, and without what could steer a terminal.
-        let text = |v: &serde_json::Value| Some(printable(v.as_str()?, 4000));
+        let text = |v: &serde_json::Value| Some(excerpt(v.as_str()?.trim(), 4000));
         Some(Refusal {
             status: self.status.as_u16(),
             code: text(error.get("code")?)?,
@@ -67,19 +94,14 @@ impl Reply {
             Some(source) => format!("{reason}: {source}"),
             None => reason.to_string(),
         };
-        ServiceError::NotUnderstood { node: self.node.clone(), what: what.into(), reason }
+        ServiceError::NotUnderstood { node: self.node.clone(), what: what.into(), reason: excerpt(&reason, 1000) }
     }
 
-    /// The beginning of the body as printable text.
+    /// The beginning of the body, made fit to be read.
     pub fn excerpt(&self) -> String {
-        let start = &self.body[..self.body.len().min(300)];
-        printable(&String::from_utf8_lossy(start), 300)
+        let start = &self.body[..self.body.len().min(2000)];
+        excerpt(String::from_utf8_lossy(start).trim(), 300)
     }
-}
-
-fn printable(text: &str, limit: usize) -> String {
-    let plain = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
-    text.chars().map(plain).take(limit).collect::<String>().trim().to_owned()
 }
 
 /// The HTTP client: connections are kept and shared by its clones.
@@ -93,7 +115,8 @@ impl Http {
     /// A client that trusts the one certificate in `pem`, and waits at most `timeout` for an answer.
     pub fn new(pem: &[u8], timeout: Duration) -> Result<Self, ServiceError> {
         let client = Client::builder()
-            .tls_backend_preconfigured(tls(pem)?)
+            .tls_backend_preconfigured(tls::config(pem)?)
+            .tls_info(true)
             .https_only(true)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
@@ -112,7 +135,7 @@ impl Http {
 
     /// Sends `request` to `node`, and on to where it redirects, with the same method and body.
     pub async fn send(&self, node: &NodeAddress, request: &Request) -> Result<Reply, NodeFailure> {
-        let seconds = self.timeout.as_secs();
+        let seconds = self.timeout.as_secs_f32().ceil() as u64;
         match tokio::time::timeout(self.timeout, self.follow(node, request)).await {
             Ok(result) => result,
             Err(_) => Err(NodeFailure::Timeout(seconds)),
@@ -122,61 +145,43 @@ impl Http {
     async fn follow(&self, node: &NodeAddress, request: &Request) -> Result<Reply, NodeFailure> {
         let mut url = node.join(&request.path).map_err(|e| NodeFailure::Connect(e.to_string()))?;
         for hop in 0..=MAX_REDIRECTS {
-            let (status, headers, body) = self.once(&url, request).await.map_err(|failure| match (hop, failure) {
+            let (reply, headers) = self.once(node, &url, request).await.map_err(|failure| match (hop, failure) {
                 (0, failure) => failure,
-                (_, NodeFailure::Certificate(why)) => NodeFailure::Redirect(format!(
-                    "to {url}, which the service certificate does not vouch for ({why}); it is not followed"
-                )),
+                (_, NodeFailure::Certificate(why)) => {
+                    NodeFailure::Redirect(format!("to {url}, which is not a node of the service: {why}"))
+                }
                 (_, NodeFailure::Connect(why)) => {
                     NodeFailure::Redirect(format!("to {url}, which cannot be reached: {why}"))
                 }
                 (_, failure) => failure,
             })?;
-            tracing::debug!(%url, status = status.as_u16(), bytes = body.len(), "answered");
-            let moved = matches!(status.as_u16(), 303 | 307 | 308);
-            if !moved {
-                return Ok(Reply { node: node.clone(), status, transaction: transaction(&headers), body });
+            let (status, bytes) = (reply.status.as_u16(), reply.body.len());
+            tracing::info!(method = %request.method, %url, status, bytes, "answered");
+            match status {
+                303 | 307 | 308 => url = target(&url, &headers)?,
+                _ => return Ok(reply),
             }
-            url = target(&url, &headers)?;
         }
         Err(NodeFailure::Redirect(format!("more than {MAX_REDIRECTS} times")))
     }
 
-    async fn once(&self, url: &Url, request: &Request) -> Result<(StatusCode, HeaderMap, Vec<u8>), NodeFailure> {
+    async fn once(&self, node: &NodeAddress, url: &Url, request: &Request) -> Result<(Reply, HeaderMap), NodeFailure> {
         let mut builder = self.client.request(request.method.clone(), url.clone());
         if let Some(body) = &request.body {
             builder = builder.header(CONTENT_TYPE, "application/cose").body(body.clone());
         }
         let mut response = builder.send().await.map_err(|e| failure(&e))?;
-        let mut body = Vec::new();
+        let peer = response.extensions().get::<TlsInfo>().and_then(TlsInfo::peer_certificate).and_then(tls::node_id);
+        let (bounds, mut body) = (request.bounds, Vec::new());
         while let Some(chunk) = response.chunk().await.map_err(|e| failure(&e))? {
-            if body.len() + chunk.len() > MAX_ANSWER {
-                return Err(NodeFailure::TooLarge(MAX_ANSWER));
+            if body.len() + chunk.len() > bounds.bytes {
+                return Err(NodeFailure::TooLarge(bounds.bytes));
             }
             body.extend_from_slice(&chunk);
         }
-        Ok((response.status(), response.headers().clone(), body))
+        let (status, headers) = (response.status(), response.headers().clone());
+        Ok((Reply { node: node.clone(), peer, status, transaction: transaction(&headers), body, bounds }, headers))
     }
-}
-
-/// TLS 1.2 and 1.3 with the service certificate as the only root; host names and addresses are checked.
-fn tls(pem: &[u8]) -> Result<ClientConfig, ServiceError> {
-    let unusable = |e: &dyn std::fmt::Display| ServiceError::Certificate(e.to_string());
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let certificates = certificates.map_err(|_| unusable(&"the file is not PEM, or it is cut short"))?;
-    let [certificate] = <[_; 1]>::try_from(certificates).map_err(|all| {
-        let found = all.len();
-        unusable(&format!("the file holds {found} certificates, and a service has one"))
-    })?;
-    let mut roots = RootCertStore::empty();
-    roots.add(certificate).map_err(|e| unusable(&e))?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|e| unusable(&e))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(config)
 }
 
 fn target(from: &Url, headers: &HeaderMap) -> Result<Url, NodeFailure> {
@@ -184,7 +189,7 @@ fn target(from: &Url, headers: &HeaderMap) -> Result<Url, NodeFailure> {
     let location = location.ok_or_else(|| NodeFailure::Redirect("without saying where to".into()))?;
     let target = from.join(location).map_err(|_| NodeFailure::Redirect("to what is no address".into()))?;
     if target.scheme() != "https" || !target.username().is_empty() || target.password().is_some() {
-        return Err(NodeFailure::Redirect(format!("to {target}, which is not plain https; it is not followed")));
+        return Err(NodeFailure::Redirect(format!("to {target}; only https redirects are followed")));
     }
     Ok(target)
 }
@@ -198,7 +203,11 @@ fn failure(error: &reqwest::Error) -> NodeFailure {
     let tls = causes.iter().find_map(|e| e.downcast_ref::<rustls::Error>());
     let text = chain(error);
     match tls {
-        Some(rustls::Error::InvalidCertificate(_)) => return NodeFailure::Certificate(text),
+        Some(rustls::Error::InvalidCertificate(rustls::CertificateError::Other(other))) => {
+            if let Some(wrong) = other.0.downcast_ref::<WrongCertificate>() {
+                return NodeFailure::Certificate(Box::new(wrong.clone()));
+            }
+        }
         Some(_) if error.is_connect() => return NodeFailure::Connect(text),
         _ => {}
     }

@@ -1,8 +1,8 @@
 //! The wire: TLS, retries, redirects, the governance and node API.
 //!
 //! [`Service`] speaks with a whole service, not with one node: it knows several addresses, finds the
-//! others, asks the primary first, and passes over what is dead, removed or behind. A read is repeated on
-//! the next node; a write ([`Service::submit`]) sends the same bytes again until one of them is *committed*.
+//! others, asks the primary first, and passes over what is dead, removed or behind (`nodes` says whom it believes). A read is
+//! repeated on the next node (`retry`); a write ([`Service::submit`]) sends the same bytes again until one of them is *committed*.
 //!
 //! The service's certificate is the only root: whoever cannot show a certificate under it is not asked.
 
@@ -21,9 +21,12 @@ mod outcome;
 mod own_word;
 mod reference;
 mod resolve;
+mod retry;
 mod settle;
 mod submit;
 mod votes;
+mod survey;
+mod tls;
 
 pub use address::{AddressError, NodeAddress};
 pub use answer::Answer;
@@ -36,6 +39,7 @@ pub use model::{
     Validity, VirtualPolicy, VoteFailure,
 };
 pub use names::Names;
+pub use nodes::LostQuorum;
 pub use outcome::Outcome;
 pub use own_word::OwnWord;
 pub use reference::{Referable, Reference, ReferenceError, SHORTEST};
@@ -43,3 +47,4 @@ pub use resolve::{Meant, ResolveError};
 pub use settle::Settled;
 pub use submit::{Repeated, Submission};
 pub use votes::{Vote, Votes};
+pub use tls::{ShownCertificate, WrongCertificate};

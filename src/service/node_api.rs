@@ -3,38 +3,42 @@
 use std::time::Duration;
 
 use reqwest::Method;
+use tokio::time::Instant;
 
 use super::client::{Service, refused};
 use super::error::ServiceError;
-use super::http::Request;
+use super::http::{Bounds, Request};
 use super::model::{ConsensusDetails, NodeList};
+use super::retry::SOON;
 use super::submit::Sent;
 use super::{Answer, Consensus, Network, NetworkNode, NodeAddress};
 use crate::id::{NodeId, TransactionId};
-use crate::json;
 
+/// How long nodes that do not answer are given to come back before nobody waits for an election.
+const NO_QUORUM: Duration = Duration::from_secs(3);
 /// How long a node may take to speak of itself.
 const OWN_WORD: Duration = Duration::from_secs(3);
 
 impl Service {
     /// `GET /node/network`.
     pub async fn network(&self) -> Result<Answer<Network>, ServiceError> {
-        self.read_json("describe its network", "/node/network").await
+        self.read_json("describe its network", "/node/network", Bounds::LIST).await
     }
 
     /// `GET /node/network/nodes`: which of them is the primary, and where they listen.
     pub async fn network_nodes(&self) -> Result<Answer<Vec<NetworkNode>>, ServiceError> {
-        Ok(nodes(self.read_json("list the network's nodes", "/node/network/nodes").await?))
+        Ok(nodes(self.read_json("list the network's nodes", "/node/network/nodes", Bounds::LIST).await?))
     }
 
     /// `GET /node/network/removable_nodes`: retired, and safe to stop and delete.
     pub async fn removable_nodes(&self) -> Result<Answer<Vec<NetworkNode>>, ServiceError> {
-        Ok(nodes(self.read_json("list the removable nodes", "/node/network/removable_nodes").await?))
+        Ok(nodes(self.read_json("list the removable nodes", "/node/network/removable_nodes", Bounds::LIST).await?))
     }
 
     /// `GET /node/version`: the version of CCF that the first node runs, as it spells it.
     pub async fn version(&self) -> Result<String, ServiceError> {
-        let answer: Answer<serde_json::Value> = self.read_json("tell its version", "/node/version").await?;
+        let answer: Answer<serde_json::Value> =
+            self.read_json("report its version", "/node/version", Bounds::WORDS).await?;
         Ok(answer.value.get("ccf_version").and_then(|v| v.as_str()).unwrap_or_default().to_owned())
     }
 
@@ -43,12 +47,13 @@ impl Service {
     /// Of a service that does not have it, `GET /node/quotes`, as that was called before.
     pub async fn attestations(&self) -> Result<Vec<serde_json::Value>, ServiceError> {
         const DOING: &str = "show its nodes' attestations";
-        let (name, answer): (_, Answer<serde_json::Value>) = match self.read_json(DOING, "/node/attestations").await {
-            Err(ServiceError::Refused(refusal)) if refusal.status == 404 => {
-                ("quotes", self.read_json(DOING, "/node/quotes").await?)
-            }
-            answer => ("attestations", answer?),
-        };
+        let (name, answer): (_, Answer<serde_json::Value>) =
+            match self.read_json(DOING, "/node/attestations", Bounds::LIST).await {
+                Err(ServiceError::Refused(refusal)) if refusal.status == 404 => {
+                    ("quotes", self.read_json(DOING, "/node/quotes", Bounds::LIST).await?)
+                }
+                answer => ("attestations", answer?),
+            };
         Ok(answer.value.get(name).and_then(|list| list.as_array()).cloned().unwrap_or_default())
     }
 
@@ -56,7 +61,8 @@ impl Service {
     /// alone: what it says of itself. Waits for nothing.
     pub async fn own_attestation(&self, address: &NodeAddress) -> Result<serde_json::Value, String> {
         let http = self.http.hurried(OWN_WORD);
-        let ask = async |path: &str| http.send(address, &Request::get(path)).await.map_err(|e| e.to_string());
+        let ask =
+            async |path: &str| http.send(address, &Request::get(path, Bounds::LIST)).await.map_err(|e| e.to_string());
         let mut reply = ask("/node/attestations/self").await?;
         if reply.status.as_u16() == 404 {
             reply = ask("/node/quotes/self").await?;
@@ -64,22 +70,31 @@ impl Service {
         if !reply.status.is_success() {
             return Err(format!("it answered {}", reply.status.as_u16()));
         }
-        json::parse(&reply.body).map_err(|e| e.to_string())
+        reply.json().map_err(|e| e.to_string())
     }
 
-    /// `GET /node/consensus` of the primary, whose `acks` tell how far the others are. Waits out an election.
+    /// `GET /node/consensus` of the primary, whose `acks` tell how far the others are. Waits out an election, but not a service
+    /// that stands still because too few of its nodes answer.
     pub async fn consensus(&self) -> Result<Answer<Consensus>, ServiceError> {
+        let doing = "describe the consensus as its primary";
+        let request = Request::get("/node/consensus", Bounds::LIST);
         let mut deadline = self.deadline();
+        let began = Instant::now();
         loop {
-            let answer: Answer<ConsensusDetails> = self.read_json("describe its consensus", "/node/consensus").await?;
+            let reply = self.persist(doing, &request, &mut deadline).await?;
+            if !reply.status.is_success() {
+                return Err(refused(doing, &reply));
+            }
+            let answer = Answer::<ConsensusDetails>::read(doing, &reply)?;
             if answer.details.leads() {
                 return Ok(answer.map(|consensus| consensus.details));
             }
-            if !self.pause(&mut deadline, &[]).await {
-                return Err(ServiceError::Unreachable {
-                    doing: "describe the consensus as the primary: there is none".into(),
-                    nodes: Vec::new(),
-                });
+            if began.elapsed() > SOON {
+                self.say(&mut deadline, "the service has no primary");
+            }
+            let quorum = self.lost_quorum();
+            if quorum.is_some() && began.elapsed() > NO_QUORUM || !self.pause(&mut deadline, &[]).await {
+                return Err(ServiceError::Unreachable { doing: doing.into(), nodes: Vec::new(), quorum });
             }
         }
     }
@@ -90,7 +105,7 @@ impl Service {
         struct Commit {
             transaction_id: TransactionId,
         }
-        let answer: Answer<Commit> = self.read_json("tell what is committed", "/node/commit").await?;
+        let answer: Answer<Commit> = self.read_json("report what is committed", "/node/commit", Bounds::WORDS).await?;
         Ok(answer.value.transaction_id)
     }
 
@@ -99,7 +114,7 @@ impl Service {
     pub async fn delete_node(&self, id: NodeId) -> Result<Option<TransactionId>, ServiceError> {
         let doing = format!("delete node {id}");
         let path = format!("/node/network/nodes/{id}");
-        let request = Request { method: Method::DELETE, path, body: None };
+        let request = Request { method: Method::DELETE, path, body: None, bounds: Bounds::WORDS };
         match self.write(&doing, &request, &mut self.deadline()).await? {
             Sent::Committed(_, transaction, _) => Ok(Some(transaction)),
             Sent::Refused(reply, true) if reply.status.as_u16() == 404 => Ok(None),

@@ -1,7 +1,7 @@
 //! What was read is a fact once it is committed: until then an election can undo it.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -15,6 +15,11 @@ use crate::id::TransactionId;
 const COMMIT: Duration = Duration::from_secs(5);
 /// How long a new primary is given before what an election undid is read again.
 const AGAIN: Duration = Duration::from_millis(250);
+
+tokio::task_local! {
+    /// The newest seqno of each view that the read that is under way was shown: each read has its own.
+    static SEEN: RefCell<BTreeMap<u64, u64>>;
+}
 
 /// What was read, and whether it can still be undone.
 #[derive(Clone, Debug)]
@@ -30,47 +35,60 @@ pub struct Settled<T> {
 impl Service {
     /// Reads, and waits at most 5 s (and the patience) until what was read is committed. What an election undid is read again.
     ///
-    /// Costs one request for all that `read` asks for: the commit of a transaction is that of every earlier one
-    /// of its view.
+    /// Costs one request for all that `read` asks for (and its confirmation by a second node): the commit of a transaction is that
+    /// of every earlier one of its view.
     pub async fn settled<T, E: From<ServiceError>>(
         &self,
         read: impl AsyncFn() -> Result<T, E>,
     ) -> Result<Settled<T>, E> {
         let mut end = None;
         loop {
-            self.seen.lock().unwrap_or_else(PoisonError::into_inner).clear();
-            let value = read().await?;
+            let (value, seen) = SEEN
+                .scope(RefCell::default(), async {
+                    let value = read().await;
+                    (value, SEEN.with(RefCell::take))
+                })
+                .await;
+            let value = value?;
             let end = *end.get_or_insert_with(|| Instant::now() + COMMIT.min(self.patience));
-            let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let transaction = seen.last_key_value().map(|(view, seqno)| TransactionId { view: *view, seqno: *seqno });
             let fate = self.common_fate(&seen, end).await?;
             if matches!(fate, Fate::Lost(_)) && Instant::now() + AGAIN < end {
                 self.report("what was read was undone by an election; reading it again");
                 tokio::time::sleep(AGAIN).await;
-                self.look_around().await;
+                self.look_around(end).await;
                 continue;
             }
             return Ok(Settled { value, committed: fate == Fate::Committed, transaction });
         }
     }
 
-    /// Remembers what a read showed.
-    pub(super) fn remember_seen(&self, transaction: Option<TransactionId>) {
-        let Some(TransactionId { view, seqno }) = transaction else { return };
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let newest = seen.entry(view).or_insert(seqno);
-        *newest = seqno.max(*newest);
-    }
-
     /// Committed only if the newest of each view is. Where no transaction was named, nobody can tell.
     async fn common_fate(&self, seen: &BTreeMap<u64, u64>, end: Instant) -> Result<Fate, ServiceError> {
         for (view, seqno) in seen {
             let id = TransactionId { view: *view, seqno: *seqno };
-            let fate = self.fate_until(id, end).await?;
+            let fate = match self.fate_until(id, end).await {
+                // It is not called committed then, and that is said.
+                Err(contradiction @ ServiceError::Contradiction { .. }) => {
+                    self.report(&contradiction.to_string());
+                    Fate::Open
+                }
+                fate => fate?,
+            };
             if fate != Fate::Committed {
                 return Ok(fate);
             }
         }
         Ok(if seen.is_empty() { Fate::Open } else { Fate::Committed })
     }
+}
+
+/// Remembers what a read showed, if somebody wants to know whether it is committed.
+pub(super) fn remember_seen(transaction: Option<TransactionId>) {
+    let Some(TransactionId { view, seqno }) = transaction else { return };
+    let _ = SEEN.try_with(|seen| {
+        let mut seen = seen.borrow_mut();
+        let newest = seen.entry(view).or_insert(seqno);
+        *newest = seqno.max(*newest);
+    });
 }

@@ -4,13 +4,15 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::answer::Answer;
-use super::client::{Deadline, Service, refused};
+use super::client::{Service, refused};
 use super::commit::Fate;
 use super::error::ServiceError;
-use super::http::{Reply, Request};
-use super::{Proposal, Refusal, TransactionStatus};
+use super::http::{Bounds, Reply, Request};
+use super::retry::{Deadline, Failures};
+use super::{Proposal, ProposalState, Refusal, TransactionStatus};
 use crate::cose::{Envelope, MessageType};
 use crate::id::{ProposalId, TransactionId};
 use crate::json;
@@ -42,6 +44,8 @@ pub enum Repeated {
     SameBytes,
     /// The member's ballot on the proposal is this one; nobody can tell whether the same bytes brought it.
     SameBallot,
+    /// The proposal was withdrawn already; nobody can tell whether the same bytes did it.
+    Withdrawn,
 }
 
 /// How a write ended, short of errors.
@@ -52,6 +56,9 @@ pub(super) enum Sent {
     Refused(Reply, bool),
 }
 
+/// How long it is asked, before a ballot or withdrawal is sent, whether the service holds it already.
+const BEFORE: Duration = Duration::from_secs(10);
+
 impl Service {
     /// Sends a signed request to the call that its headers name, and waits until it is committed.
     ///
@@ -60,17 +67,18 @@ impl Service {
     pub async fn submit(&self, envelope: &Envelope) -> Result<Submission, ServiceError> {
         let kind = envelope.message().kind();
         let doing = format!("take the {kind}");
-        let request = Request { method: Method::POST, path: self.call(envelope)?, body: Some(envelope.to_bytes()) };
+        let (path, body) = (self.call(envelope)?, Some(envelope.to_bytes()));
+        let request = Request { method: Method::POST, path, body, bounds: Bounds::LIST };
         let mut deadline = self.deadline();
         let mut silence = false;
-        // A service takes the same ballot again, and answers with another transaction than that of the ballot.
-        let held = kind == MessageType::Ballot && self.holds_ballot(envelope).await;
+        // A service takes the same ballot or withdrawal again, and answers with another transaction than that which did it.
+        let held = self.held_before(envelope, &mut deadline).await;
         loop {
             let reply = match self.write(&doing, &request, &mut deadline).await? {
                 Sent::Committed(reply, transaction, unsure) => {
-                    let is_own = !held && (kind != MessageType::Ballot || !(silence || unsure));
-                    let repeated = held.then_some(Repeated::SameBallot);
-                    return submission(kind, &reply, Taken { transaction, is_own, repeated });
+                    let unsure = silence || unsure;
+                    let is_own = held.is_none() && (kind == MessageType::Proposal || !unsure);
+                    return submission(envelope, &reply, Taken { transaction, is_own, repeated: held });
                 }
                 Sent::Refused(reply, unsure) => {
                     silence |= unsure;
@@ -79,7 +87,7 @@ impl Service {
             };
             let Some(mut refusal) = reply.refusal() else { return Err(refused(&doing, &reply)) };
             let earlier = match (kind, refusal.code.as_str()) {
-                (MessageType::Proposal, "ProposalReplay") => self.replayed(&refusal, &mut deadline).await?,
+                (MessageType::Proposal, "ProposalReplay") => self.replayed(envelope, &refusal, &mut deadline).await?,
                 (MessageType::Ballot, "ProposalNotOpen") => self.voted_before(envelope).await?,
                 (MessageType::Ballot, "ProposalNotFound") if silence => match envelope.message().proposal_id() {
                     Some(id) => return Err(ServiceError::Purged(id)),
@@ -92,18 +100,18 @@ impl Service {
                 return Err(ServiceError::Refused(Box::new(refusal)));
             };
             let Some(transaction) = proposal.transaction else { return Err(no_transaction(&reply, &doing)) };
-            match self.fate(transaction, deadline.end).await? {
+            match self.fate_of_write(&doing, transaction, &deadline).await? {
                 Fate::Committed => {
                     let Answer { value, raw, .. } = proposal;
                     let repeated = Some(match kind {
-                        MessageType::Ballot if held || !silence => Repeated::SameBallot,
+                        MessageType::Ballot if held.is_some() || !silence => Repeated::SameBallot,
                         _ if silence => Repeated::AnswerLost,
                         _ => Repeated::SameBytes,
                     });
                     return Ok(Submission { kind, proposal: Some(value), raw, transaction, is_own: false, repeated });
                 }
                 Fate::Lost(_) => {}
-                Fate::Open => return Err(undecided(&doing, Some(transaction))),
+                Fate::Open => return Err(self.undecided(&doing, transaction)),
             }
         }
     }
@@ -117,36 +125,58 @@ impl Service {
     ) -> Result<Sent, ServiceError> {
         let mut silence = false;
         loop {
-            let mut nodes = Vec::new();
-            let reply = self.attempt(request, &mut nodes).await;
+            let mut nodes = Failures::new();
+            let reply = self.attempt(doing, request, deadline, &mut nodes).await;
             silence |= nodes.iter().any(|(_, failure)| failure.may_have_arrived());
             let Some(reply) = reply else {
                 if self.pause(deadline, &nodes).await {
                     continue;
                 }
-                let doing = doing.to_owned();
+                let (doing, quorum) = (doing.to_owned(), self.lost_quorum());
                 let reason = "no node gave an answer to it in time".into();
                 return Err(match silence {
-                    true => ServiceError::Undecided { doing, reason, transaction: None, nodes },
-                    false => ServiceError::Unreachable { doing, nodes },
+                    true => ServiceError::Undecided { doing, reason, transaction: None, nodes, quorum },
+                    false => ServiceError::Unreachable { doing, nodes, quorum },
                 });
             };
             if !reply.status.is_success() {
                 return Ok(Sent::Refused(reply, silence));
             }
             let Some(transaction) = reply.transaction else { return Err(no_transaction(&reply, doing)) };
-            match self.fate(transaction, deadline.end).await? {
+            match self.fate_of_write(doing, transaction, deadline).await? {
                 Fate::Committed => return Ok(Sent::Committed(reply, transaction, silence)),
                 Fate::Lost(status) if !deadline.is_over() => {
                     silence |= status != TransactionStatus::Invalid;
                     self.report(&format!(
                         "transaction {transaction} was lost in an election ({status:?}); sending the same bytes again"
                     ));
-                    self.look_around().await;
+                    self.look_around(deadline.end).await;
                 }
-                Fate::Lost(_) | Fate::Open => return Err(undecided(doing, Some(transaction))),
+                Fate::Lost(_) | Fate::Open => return Err(self.undecided(doing, transaction)),
             }
         }
+    }
+
+    /// What became of the transaction of a write. Whatever goes wrong then, the write may have been done.
+    async fn fate_of_write(
+        &self,
+        doing: &str,
+        transaction: TransactionId,
+        deadline: &Deadline,
+    ) -> Result<Fate, ServiceError> {
+        self.fate(transaction, deadline.end).await.map_err(|error| ServiceError::Undecided {
+            doing: doing.to_owned(),
+            reason: error.to_string(),
+            transaction: Some(transaction),
+            nodes: Vec::new(),
+            quorum: self.lost_quorum(),
+        })
+    }
+
+    fn undecided(&self, doing: &str, transaction: TransactionId) -> ServiceError {
+        let reason = format!("its transaction {transaction} was not committed in time");
+        let (doing, quorum) = (doing.to_owned(), self.lost_quorum());
+        ServiceError::Undecided { doing, reason, transaction: Some(transaction), nodes: Vec::new(), quorum }
     }
 
     fn call(&self, envelope: &Envelope) -> Result<String, ServiceError> {
@@ -164,17 +194,22 @@ impl Service {
         }))
     }
 
-    /// The proposal that a `ProposalReplay` names. A node that lags may not have it yet.
+    /// The proposal that a `ProposalReplay` names, if its actions are those that were sent. A node that lags may not have it yet.
     async fn replayed(
         &self,
+        envelope: &Envelope,
         refusal: &Refusal,
         deadline: &mut Deadline,
     ) -> Result<Option<Answer<Proposal>>, ServiceError> {
         let words = refusal.message.split(|c: char| !c.is_ascii_alphanumeric());
         let Some(id) = words.filter_map(|w| w.parse::<ProposalId>().ok()).next_back() else { return Ok(None) };
         for _ in 0..8 {
-            if let Some(proposal) = self.find_proposal(id).await? {
-                return Ok(Some(proposal));
+            if let (Some(proposal), Some(actions)) = (self.find_proposal(id).await?, self.actions(id).await?) {
+                let sent = json::parse(envelope.message().payload()).ok();
+                return match sent.is_some_and(|sent| json::same(&sent, &actions.raw)) {
+                    true => Ok(Some(proposal)),
+                    false => Err(ServiceError::AnotherProposal(id)),
+                };
             }
             if deadline.is_over() {
                 break;
@@ -194,12 +229,28 @@ impl Service {
         self.find_proposal(id).await
     }
 
-    /// Whether the service holds this very ballot of this member, as far as one question tells.
-    async fn holds_ballot(&self, envelope: &Envelope) -> bool {
-        let Some(id) = envelope.message().proposal_id() else { return false };
-        let path = self.gov(&format!("/members/proposals/{id}/ballots/{}", envelope.member()));
-        let reply = self.attempt(&Request::get(path), &mut Vec::new()).await.filter(|r| r.status.is_success());
-        reply.is_some_and(|reply| script(envelope).is_some_and(|script| script.as_bytes() == reply.body))
+    /// Whether the service holds this very ballot of this member, or the proposal is withdrawn, as far as one round of questions tells.
+    async fn held_before(&self, envelope: &Envelope, deadline: &mut Deadline) -> Option<Repeated> {
+        let id = envelope.message().proposal_id()?;
+        let (path, repeated) = match envelope.message().kind() {
+            MessageType::Ballot => {
+                (format!("/members/proposals/{id}/ballots/{}", envelope.member()), Repeated::SameBallot)
+            }
+            MessageType::Withdrawal => (format!("/members/proposals/{id}"), Repeated::Withdrawn),
+            _ => return None,
+        };
+        let doing = "show what it holds already";
+        // It is of use, but not worth all the patience.
+        let mut brief = Deadline::at(deadline.end.min(Instant::now() + BEFORE));
+        let request = Request::get(self.gov(&path), Bounds::DOCUMENT);
+        let reply = self.attempt(doing, &request, &mut brief, &mut Failures::new()).await?;
+        let holds = reply.status.is_success()
+            && match repeated {
+                Repeated::SameBallot => script(envelope).is_some_and(|script| script.as_bytes() == reply.body),
+                _ => Answer::<Proposal>::read(doing, &reply)
+                    .is_ok_and(|p| p.proposal_id == id && p.proposal_state == ProposalState::Withdrawn),
+            };
+        holds.then_some(repeated)
     }
 }
 
@@ -216,16 +267,24 @@ struct Taken {
     repeated: Option<Repeated>,
 }
 
-fn submission(kind: MessageType, reply: &Reply, taken: Taken) -> Result<Submission, ServiceError> {
+fn submission(envelope: &Envelope, reply: &Reply, taken: Taken) -> Result<Submission, ServiceError> {
     let Taken { transaction, is_own, repeated } = taken;
+    let kind = envelope.message().kind();
     let about_proposal = matches!(kind, MessageType::Proposal | MessageType::Ballot | MessageType::Withdrawal);
     let (proposal, raw) = if reply.body.is_empty() {
         (None, Value::Null)
     } else if about_proposal {
-        let Answer { value, raw, .. } = Answer::<Proposal>::read("what became of the proposal", reply)?;
+        let doing = format!("take the {kind}");
+        let Answer { value, raw, .. } = Answer::<Proposal>::read(&doing, reply)?;
+        if let Some(id) = envelope.message().proposal_id()
+            && id != value.proposal_id
+        {
+            let reason = format!("it was about proposal {id}, and the answer is about {}", value.proposal_id);
+            return Err(ServiceError::NotUnderstood { node: reply.node.clone(), what: doing, reason });
+        }
         (Some(value), raw)
     } else {
-        (None, json::parse(&reply.body).map_err(|e| reply.not_understood(kind.name(), &e))?)
+        (None, reply.json().map_err(|e| reply.not_understood(kind.name(), &e))?)
     };
     Ok(Submission { kind, proposal, raw, transaction, is_own, repeated })
 }
@@ -236,12 +295,4 @@ fn no_transaction(reply: &Reply, doing: &str) -> ServiceError {
         what: doing.into(),
         reason: "it named no transaction, so nobody can tell when it is committed".into(),
     }
-}
-
-fn undecided(doing: &str, transaction: Option<TransactionId>) -> ServiceError {
-    let reason = match transaction {
-        Some(id) => format!("its transaction {id} was not committed in time"),
-        None => "it was not committed in time".into(),
-    };
-    ServiceError::Undecided { doing: doing.into(), reason, transaction, nodes: Vec::new() }
 }

@@ -57,7 +57,9 @@ async fn what_is_not_committed_is_said_to_be_so_and_verifies_nothing() {
     };
     let (list, verified) = tokio::join!(ask(&["member", "list"]), ask(&["verify", "service", "--evidence", "program"]));
     assert_eq!(list.done()["committed"], false);
-    assert!(list.stderr.contains("transaction 2.5, which is not committed yet"), "{}", list.stderr);
+    let warning = list.json()["warnings"][0].as_str().unwrap().to_owned();
+    assert!(warning.contains("transaction 2.5, which is not committed yet"), "{warning}");
+    assert_eq!(list.stderr, "");
     assert_eq!((verified.code, &verified.json()["verdict"]), (3, &"incomplete".into()));
     assert_eq!(verified.json()["checks"][0]["name"], "committed");
 }
@@ -109,7 +111,7 @@ async fn a_service_that_is_not_there_or_not_one_has_its_own_exit_code() {
         run(folder.path(), arguments.map(String::from).to_vec()).await
     };
     let stranger = Server::start(&other, |_| Reply::close()).await;
-    assert!(ask(&stranger).await.error(5).contains("not vouched for by the service certificate"));
+    assert!(ask(&stranger).await.error(5).contains("it is not signed by the service certificate (it shows subject "));
     let hasty = Server::start(&authority, |_| Reply::close()).await;
     assert!(ask(&hasty).await.error(5).contains("the connection ended before the answer did"));
     let mail = Server::start(&authority, |_| Reply::raw(b"220 mail.example ESMTP\r\n")).await;
@@ -118,9 +120,14 @@ async fn a_service_that_is_not_there_or_not_one_has_its_own_exit_code() {
     assert!(ask(&mute).await.error(5).contains("no answer within"));
     let elsewhere = stranger.url();
     let away = Server::start(&authority, move |_| Reply::redirect(307, &elsewhere)).await;
-    assert!(ask(&away).await.error(5).contains("does not vouch for"));
+    assert!(
+        ask(&away)
+            .await
+            .error(5)
+            .contains("which is not a node of the service: it is not signed by the service certificate")
+    );
     let web = Server::start(&authority, |_| Reply::text(200, "<html>It works!</html>")).await;
-    assert!(ask(&web).await.error(1).contains("not understood"));
+    assert!(ask(&web).await.error(1).contains("cannot understand the answer of"));
     let refusing = Server::start(&authority, |_| Reply::error(400, "UnsupportedApiVersionValue", "no")).await;
     assert!(ask(&refusing).await.error(4).contains("--api-version"));
 }

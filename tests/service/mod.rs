@@ -1,6 +1,7 @@
 //! The service client against servers that misbehave in every way that is known.
 
 mod reads;
+mod trust;
 mod writes;
 
 use std::sync::Arc;

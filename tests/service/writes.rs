@@ -10,7 +10,7 @@ const KEY: &str = include_str!("../../keys-example/member0_privk.pem");
 const CERTIFICATE: &str = include_str!("../../keys-example/member0_cert.pem");
 const BALLOT: &str = "export function vote (proposal, proposerId) { return true; }";
 
-async fn envelope(kind: MessageType) -> Envelope {
+pub async fn envelope(kind: MessageType) -> Envelope {
     let signer = PemSigner::new(KEY, MemberCertificate::from_pem(CERTIFICATE.as_bytes()).unwrap()).unwrap();
     let payload = match kind {
         MessageType::Proposal => r#"{"actions": [{"name": "remove_node", "args": {}}]}"#.into(),
@@ -22,7 +22,7 @@ async fn envelope(kind: MessageType) -> Envelope {
     signer::sign(&signer, message).await.unwrap()
 }
 
-fn proposal(state: &str) -> Value {
+pub fn proposal(state: &str) -> Value {
     json!({"proposalId": hex('1'), "proposerId": hex('a'), "proposalState": state, "ballotCount": 1})
 }
 
@@ -88,8 +88,8 @@ async fn each_kind_goes_to_its_own_call_as_cose_and_is_waited_for() {
         assert_eq!(sent[0].target, format!("{path}{VERSION}"));
         assert_eq!(sent[0].content_type.as_deref(), Some("application/cose"));
         assert_eq!(sent[0].body, envelope_bytes_without_signature(&sent[0].body, kind).await);
-        // Before a ballot it is asked whether it is held already.
-        let asked = if kind == MessageType::Ballot { 5 } else { 4 };
+        // Before a ballot or a withdrawal it is asked whether it is held already.
+        let asked = if kind.names_proposal() { 5 } else { 4 };
         assert_eq!(server.asked().len(), asked);
     }
 }
@@ -146,11 +146,60 @@ async fn a_proposal_that_is_there_already_is_success_for_that_proposal() {
             Reply::error(400, "ProposalReplay", &message)
         }),
     ];
-    let read = |asked: &Asked| asked.path().ends_with(&hex('1')).then(|| Reply::at("2.9", &proposal("Accepted")));
+    let read = |asked: &Asked| held(asked, "Accepted");
     let server = server(&authority, writes, &["Committed"], read).await;
     let submission = submit(&server, &authority, MessageType::Proposal).await.unwrap();
     assert_eq!((submission.repeated, submission.is_own), (Some(Repeated::AnswerLost), false));
     assert_eq!(submission.proposal.unwrap().proposal_id.to_string(), hex('1'));
+}
+
+/// The service holds the proposal of [`envelope`], in this state.
+fn held(asked: &Asked, state: &str) -> Option<Reply> {
+    match asked.path() {
+        p if p.ends_with(&format!("{}/actions", hex('1'))) => {
+            Some(Reply::at("2.9", &json!({"actions": [{"args": {}, "name": "remove_node"}]})))
+        }
+        p if p.ends_with(&hex('1')) => Some(Reply::at("2.9", &proposal(state))),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn a_replay_of_another_proposal_is_not_believed() {
+    let authority = Authority::new();
+    let writes: Replies =
+        vec![Box::new(|| Reply::error(400, "ProposalReplay", &format!("already exists as proposal {}", hex('1'))))];
+    let read = |asked: &Asked| match asked.path() {
+        p if p.ends_with("/actions") => {
+            Some(Reply::at("2.9", &json!({"actions": [{"args": {}, "name": "remove_member"}]})))
+        }
+        _ => held(asked, "Open"),
+    };
+    let server = server(&authority, writes, &["Committed"], read).await;
+    let result = submit(&server, &authority, MessageType::Proposal).await;
+    assert!(matches!(result, Err(ServiceError::AnotherProposal(id)) if id.to_string() == hex('1')), "{result:?}");
+}
+
+#[tokio::test]
+async fn an_answer_about_another_proposal_is_not_taken() {
+    let authority = Authority::new();
+    let other =
+        || json!({"proposalId": hex('d'), "proposerId": hex('a'), "proposalState": "Accepted", "ballotCount": 1});
+    for kind in [MessageType::Ballot, MessageType::Withdrawal] {
+        let writes: Replies = vec![Box::new(move || Reply::at("2.9", &other()))];
+        let server = server(&authority, writes, &["Committed"], |_| None).await;
+        let result = submit(&server, &authority, kind).await;
+        assert!(matches!(result, Err(ServiceError::NotUnderstood { .. })), "{result:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_withdrawal_names_no_transaction_as_its_own() {
+    let authority = Authority::new();
+    let writes: Replies = vec![Box::new(|| Reply::at("2.54", &proposal("Withdrawn")))];
+    let server = server(&authority, writes, &["Committed"], |asked| held(asked, "Withdrawn")).await;
+    let submission = submit(&server, &authority, MessageType::Withdrawal).await.unwrap();
+    assert_eq!((submission.repeated, submission.is_own), (Some(Repeated::Withdrawn), false));
 }
 
 #[tokio::test]
@@ -158,7 +207,7 @@ async fn a_proposal_or_a_ballot_from_before_is_not_this_sendings() {
     let authority = Authority::new();
     let writes: Replies =
         vec![Box::new(|| Reply::error(400, "ProposalReplay", &format!("already exists as proposal {}", hex('1'))))];
-    let read = |asked: &Asked| asked.path().ends_with(&hex('1')).then(|| Reply::at("2.9", &proposal("Open")));
+    let read = |asked: &Asked| held(asked, "Open");
     let replayed = server(&authority, writes, &["Committed"], read).await;
     let submission = submit(&replayed, &authority, MessageType::Proposal).await.unwrap();
     assert_eq!((submission.repeated, submission.is_own), (Some(Repeated::SameBytes), false));

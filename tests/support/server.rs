@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PublicKeyData};
 use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
@@ -29,10 +29,9 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), pem }
     }
 
-    fn acceptor(&self, host: &str) -> TlsAcceptor {
-        let key = KeyPair::generate().unwrap();
+    fn acceptor(&self, host: &str, key: &KeyPair) -> TlsAcceptor {
         let params = CertificateParams::new([host.to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let certificate = params.signed_by(key, &self.issuer).unwrap();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
@@ -41,6 +40,20 @@ impl Authority {
             .with_single_cert(vec![certificate.der().clone()], key)
             .unwrap();
         TlsAcceptor::from(Arc::new(config))
+    }
+}
+
+/// A node's key, which proves who it is.
+pub struct NodeKey(KeyPair);
+
+impl NodeKey {
+    pub fn new() -> Self {
+        Self(KeyPair::generate().unwrap())
+    }
+
+    /// The id of the node.
+    pub fn id(&self) -> String {
+        hex::encode(ccf_gov::digest::sha256(&self.0.subject_public_key_info()))
     }
 }
 
@@ -162,10 +175,23 @@ impl Server {
         host: &str,
         answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
     ) -> Self {
+        Self::with(authority.acceptor(host, &NodeKey::new().0), answer).await
+    }
+
+    /// With this key.
+    pub async fn start_node(
+        authority: &Authority,
+        key: &NodeKey,
+        answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(authority.acceptor("127.0.0.1", &key.0), answer).await
+    }
+
+    async fn with(acceptor: TlsAcceptor, answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let (log, acceptor, answer) = (asked.clone(), authority.acceptor(host), Arc::new(answer));
+        let (log, answer) = (asked.clone(), Arc::new(answer));
         let task = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             for connection in 0.. {

@@ -59,12 +59,34 @@ async fn info(context: &Context) -> Result<Exit, CliError> {
         object.insert("primaryId".into(), serde_json::json!(network.primary_id));
         object.insert("currentView".into(), serde_json::json!(network.current_view));
     }
+    let addresses = service.published();
+    let standing_still = match &network {
+        Some(network) if network.primary_id.is_none() => {
+            service.refresh().await;
+            service.lost_quorum()
+        }
+        _ => None,
+    };
+    if let Some(object) = json.as_object_mut() {
+        let urls: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        object.insert("addresses".into(), serde_json::json!(urls));
+        if let Some(quorum) = standing_still {
+            let quorum = serde_json::json!({"trusted": quorum.trusted, "answering": quorum.answering, "needed": quorum.needed()});
+            object.insert("lostQuorum".into(), quorum);
+        }
+    }
     context.output.result(&json, || {
         let mut text = format!("Status         {}\n", visible(&info.status));
         if let Some(network) = &network {
-            let primary =
-                network.primary_id.map_or_else(|| "none (an election is under way)".into(), |p| p.to_string());
+            let none = || match standing_still {
+                Some(quorum) => format!("none: {quorum}"),
+                None => "none (an election is under way)".into(),
+            };
+            let primary = network.primary_id.map_or_else(none, |p| p.to_string());
             text += &format!("Primary        {primary}\n");
+        }
+        for (at, address) in addresses.iter().enumerate() {
+            text += &format!("{:14} {address}\n", if at == 0 { "Nodes" } else { "" });
         }
         text += &format!("Recoveries     {}\n", info.recovery_count.unwrap_or(0));
         for (name, value) in info.configuration.as_object().into_iter().flatten() {
