@@ -7,10 +7,9 @@ use serde::Deserialize;
 use tokio::task::JoinSet;
 
 use super::client::Service;
-use super::http::{Http, Reply, Request};
+use super::http::{Bounds, Http, Reply, Request};
 use super::{NodeAddress, NodeFailure};
 use crate::id::NodeId;
-use crate::json;
 
 /// How long a node may take.
 const WORD: Duration = Duration::from_millis(1500);
@@ -47,8 +46,8 @@ async fn own_word(http: &Http, address: &NodeAddress) -> Result<OwnWord, NodeFai
     struct Version {
         ccf_version: String,
     }
-    let state = http.send(address, &Request::get("/node/state")).await?;
-    let version = http.send(address, &Request::get("/node/version")).await?;
+    let state = http.send(address, &Request::get("/node/state", Bounds::WORDS)).await?;
+    let version = http.send(address, &Request::get("/node/version", Bounds::WORDS)).await?;
     Ok(OwnWord {
         node_id: read::<State>(&state).map(|s| s.node_id),
         version: read::<Version>(&version).map(|v| v.ccf_version.chars().take(100).collect()),
@@ -56,6 +55,6 @@ async fn own_word(http: &Http, address: &NodeAddress) -> Result<OwnWord, NodeFai
 }
 
 fn read<T: serde::de::DeserializeOwned>(reply: &Reply) -> Option<T> {
-    let value = json::parse(&reply.body).ok().filter(|_| reply.status.is_success())?;
+    let value = reply.json().ok().filter(|_| reply.status.is_success())?;
     serde_json::from_value(value).ok()
 }
