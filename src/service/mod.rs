@@ -24,9 +24,9 @@ mod resolve;
 mod retry;
 mod settle;
 mod submit;
-mod votes;
 mod survey;
 mod tls;
+mod votes;
 
 pub use address::{AddressError, NodeAddress};
 pub use answer::Answer;
@@ -46,5 +46,5 @@ pub use reference::{Referable, Reference, ReferenceError, SHORTEST};
 pub use resolve::{Meant, ResolveError};
 pub use settle::Settled;
 pub use submit::{Repeated, Submission};
-pub use votes::{Vote, Votes};
 pub use tls::{ShownCertificate, WrongCertificate};
+pub use votes::{Vote, Votes};

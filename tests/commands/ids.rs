@@ -83,7 +83,7 @@ async fn proposals_are_written_with_addresses_and_names_for_ids() {
     let made = field.run(&["proposal", "new", "remove_node", "--set", &node_id]).await;
     assert_eq!(made.done()["actions"][0]["args"]["node_id"], *node);
     assert_eq!(made.stderr, "");
-    let told = field.told(&["proposal", "new", "remove_node", "--set", &node_id]).await;
+    let told = field.run_human(&["proposal", "new", "remove_node", "--set", &node_id]).await.stderr;
     assert!(told.contains(&node) && told.contains("Trusted"), "{told}");
     for given in [&name, &alice[..10]] {
         let made = field.run(&["proposal", "new", "remove_member", "--set", &format!("member_id={given}")]).await;

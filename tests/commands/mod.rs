@@ -102,14 +102,6 @@ impl Field {
         all.extend(["--service-cert", "service_cert.pem"].map(String::from));
         all.extend(self.urls.iter().flat_map(|url| ["--service".into(), url.clone()]));
         self.run_plain(all).await
-    /// The same for people: what it prints on standard error.
-    pub async fn told(&self, arguments: &[&str]) -> String {
-        let mut all: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-        all.extend(["--yes", "--service-cert", "service_cert.pem"].map(String::from));
-        all.extend(self.urls.iter().flat_map(|url| ["--service".into(), url.clone()]));
-        let ran = self.run_plain(all).await;
-        assert_eq!(ran.code, 0, "{ran:?}");
-        ran.stderr
     }
 
     /// Runs it as one of the example members.
