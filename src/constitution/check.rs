@@ -65,7 +65,7 @@ fn compile(source: &str, deadline: Deadline) -> Result<(), ScriptFault> {
 
 /// Evaluates the module with CCF's globals, for what it does while it is loaded.
 fn load(source: &str, deadline: Deadline) -> Result<(), ScriptFault> {
-    let world = World::new(Tables::new(), Access::ReadOnly, Box::new(|_| None), deadline);
+    let world = World::new(Tables::new(), Access::ReadOnly, Box::new(|_| None), deadline, None);
     in_engine(deadline, |ctx| {
         let fault = |error| script::fault(ctx, &error);
         globals::install(ctx, &world).map_err(fault)?;

@@ -20,6 +20,9 @@ pub enum Effect {
     TriggerLedgerChunk,
     /// `ccf.node.triggerSnapshot()`.
     TriggerSnapshot,
+    /// `ccf.node.shuffleSealedShares()`: shares of the ledger secret for nodes that can recover without members. No
+    /// public table shows them unless sealing is configured.
+    ShuffleSealedShares,
     /// `ccf.refreshAppBytecodeCache()`.
     RefreshAppBytecodeCache,
     /// `ccf.setJwtPublicSigningKeys(issuer, metadata, jwks)`.

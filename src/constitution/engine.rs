@@ -5,6 +5,7 @@ use rquickjs::{Ctx, Object, Value};
 use super::globals::{self, Access, World};
 use super::script::{self, Deadline};
 use super::{Effect, Host, Tables, table};
+use crate::ccf_version::CcfVersion;
 use crate::id::{MemberId, ProposalId};
 
 /// A constitution whose source was checked: a module that exports `validate`, `resolve` and `apply`.
@@ -14,6 +15,7 @@ use crate::id::{MemberId, ProposalId};
 #[derive(Clone, Debug)]
 pub struct Constitution {
     source: String,
+    version: Option<CcfVersion>,
 }
 
 /// Why a source is not a constitution.
@@ -62,6 +64,8 @@ pub enum Stage {
     Call,
     /// The function returned something that is no answer: `validate` no object, `resolve` an unknown state.
     Answer,
+    /// It called something that a node may have and this engine does not: what a node would have answered is not known.
+    Engine,
 }
 
 /// What `validate` answered.
@@ -90,10 +94,16 @@ impl Constitution {
         let owned = source.to_owned();
         let checked = script::run(None, move |_, deadline| Ok(globals::check_constitution(&owned, deadline)));
         match checked {
-            Ok(Ok(())) => Ok(Self { source: source.to_owned() }),
+            Ok(Ok(())) => Ok(Self { source: source.to_owned(), version: None }),
             Ok(Err(fault)) => Err(ConstitutionError(fault.reason)),
             Err(error) => Err(ConstitutionError(error.reason)),
         }
+    }
+
+    /// The same constitution on nodes of `version`, with the functions that they have. Without this, with those of the newest version
+    /// that is known.
+    pub fn on(self, version: CcfVersion) -> Self {
+        Self { version: Some(version), ..self }
     }
 
     /// The source, as it stands in the constitution table.
@@ -104,8 +114,9 @@ impl Constitution {
     /// Calls `validate(proposal)`. The proposal is any text: it need not be JSON.
     pub fn validate(&self, tables: &Tables, proposal: &str) -> Result<Validation, ScriptError> {
         let (source, tables, proposal) = (self.source.clone(), tables.clone(), proposal.to_owned());
+        let version = self.version;
         script::run(None, move |_, deadline| {
-            read_only(tables, deadline, |ctx| {
+            read_only(tables, deadline, version, |ctx, world| {
                 let function = script::exported_function(ctx, deadline, &path(), &source, "validate")?;
                 let answer = script::call(ctx, deadline, &function, (proposal,))?;
                 let Some(answer) = answer.into_object() else {
@@ -113,10 +124,12 @@ impl Constitution {
                 };
                 let field = |name: &str| answer.get::<_, Value<'_>>(name).ok();
                 let description = field("description").filter(Value::is_string);
-                Ok(Validation {
-                    valid: field("valid").and_then(|valid| valid.as_bool()) == Some(true),
-                    description: description.and_then(|text| script::text(ctx, &text)).unwrap_or_default(),
-                })
+                let description = description.and_then(|text| script::text(ctx, &text)).unwrap_or_default();
+                let valid = field("valid").and_then(|valid| valid.as_bool()) == Some(true);
+                match world.missing(&description).filter(|_| !valid) {
+                    Some(names) => Err(lacking(&names, Some(&description))),
+                    None => Ok(Validation { valid, description }),
+                }
             })
         })
     }
@@ -131,10 +144,10 @@ impl Constitution {
         ballot: &str,
     ) -> Result<bool, ScriptError> {
         let path = format!("{}[{}].ballots[{voter}]", table::PROPOSALS_INFO, proposal.id);
-        let (tables, ballot) = (tables.clone(), ballot.to_owned());
+        let (tables, ballot, version) = (tables.clone(), ballot.to_owned(), self.version);
         let arguments = (proposal.text.to_owned(), proposal.proposer.to_string());
         script::run(None, move |_, deadline| {
-            read_only(tables, deadline, |ctx| {
+            read_only(tables, deadline, version, |ctx, _| {
                 let function = script::exported_function(ctx, deadline, &path, &ballot, "vote")?;
                 let answer = script::call(ctx, deadline, &function, arguments)?;
                 Ok(answer.as_bool() == Some(true))
@@ -153,8 +166,9 @@ impl Constitution {
         let (id, proposer) = (proposal.id.to_string(), proposal.proposer.to_string());
         let mut votes = votes.to_vec();
         votes.sort();
+        let version = self.version;
         script::run(None, move |_, deadline| {
-            read_only(tables, deadline, |ctx| {
+            read_only(tables, deadline, version, |ctx, _| {
                 let function = script::exported_function(ctx, deadline, &path(), &source, "resolve")?;
                 let votes = votes.into_iter().map(|vote| as_object(ctx, vote)).collect::<Result<Vec<_>, _>>();
                 let votes = votes.map_err(|error| ScriptError::new(Stage::Call, error.to_string()))?;
@@ -180,12 +194,11 @@ impl Constitution {
         proposal: &Proposal<'_>,
         host: &dyn Host,
     ) -> Result<Vec<Effect>, ScriptError> {
-        let (source, before) = (self.source.clone(), tables.clone());
+        let (source, before, version) = (self.source.clone(), tables.clone(), self.version);
         let arguments = (proposal.text.to_owned(), proposal.id.to_string());
         let (after, effects) = script::run(Some(host), move |ask, deadline| {
-            let world = World::new(before, Access::ReadWrite, ask, deadline);
-            script::with_engine(deadline, |ctx| {
-                install(ctx, &world)?;
+            let world = World::new(before, Access::ReadWrite, ask, deadline, version);
+            in_world(&world, deadline, |ctx| {
                 let function = script::exported_function(ctx, deadline, &path(), &source, "apply")?;
                 script::call(ctx, deadline, &function, arguments)?;
                 Ok(())
@@ -204,13 +217,38 @@ fn path() -> String {
 fn read_only<T>(
     tables: Tables,
     deadline: Deadline,
+    version: Option<CcfVersion>,
+    body: impl FnOnce(&Ctx<'_>, &World) -> Result<T, ScriptError>,
+) -> Result<T, ScriptError> {
+    let world = World::new(tables, Access::ReadOnly, Box::new(|_| None), deadline, version);
+    in_world(&world, deadline, |ctx| body(ctx, &world))
+}
+
+/// Runs `body` in an engine with the globals of `world`. Whatever came of it, what this engine lacks is the reason if it was called.
+fn in_world<T>(
+    world: &World,
+    deadline: Deadline,
     body: impl FnOnce(&Ctx<'_>) -> Result<T, ScriptError>,
 ) -> Result<T, ScriptError> {
-    let world = World::new(tables, Access::ReadOnly, Box::new(|_| None), deadline);
-    script::with_engine(deadline, |ctx| {
-        install(ctx, &world)?;
+    let result = script::with_engine(deadline, |ctx| {
+        install(ctx, world)?;
         body(ctx)
+    });
+    if let Some(name) = world.lacking() {
+        return Err(lacking(&name, None));
+    }
+    result.map_err(|error| match world.missing(&error.reason) {
+        Some(names) => lacking(&names, Some(&error.reason)),
+        None => error,
     })
+}
+
+fn lacking(names: &str, complaint: Option<&str>) -> ScriptError {
+    let complaint = complaint.map(|text| format!(" ({text})")).unwrap_or_default();
+    let reason = format!(
+        "this engine does not have {names}, which the script uses{complaint}: what a node would answer is not known"
+    );
+    ScriptError::new(Stage::Engine, reason)
 }
 
 fn install(ctx: &Ctx<'_>, world: &World) -> Result<(), ScriptError> {

@@ -152,6 +152,7 @@ const SOURCES: &[(&str, &str)] = embedded! {
     "add_virtual_host_data"
     "add_virtual_measurement"
     "assert_service_identity"
+    "cleanup_legacy_jwt_records"
     "refresh_js_app_bytecode_cache"
     "remove_ca_cert_bundle"
     "remove_executor_node_code"

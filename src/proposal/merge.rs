@@ -33,6 +33,7 @@ const ORDER: &[&str] = &[
     "set_jwt_issuer",
     "set_jwt_public_signing_keys",
     "remove_jwt_issuer",
+    "cleanup_legacy_jwt_records",
     "remove_ca_cert_bundle",
     "set_service_configuration",
     "set_recovery_threshold",

@@ -19,8 +19,11 @@ pub(super) fn put(tables: &mut Tables, effect: Effect) -> Result<(), String> {
         Effect::RefreshAppBytecodeCache => compile(tables),
         Effect::SetJwtPublicSigningKeys { issuer, jwks, .. } => set_jwt_keys(tables, &issuer, &jwks)?,
         Effect::RemoveJwtPublicSigningKeys { issuer } => remove_jwt_keys(tables, &issuer),
-        // There are no ledger files here.
-        Effect::TriggerLedgerRekey | Effect::TriggerLedgerChunk | Effect::TriggerSnapshot => {}
+        // There are no ledger files here, and nothing is sealed.
+        Effect::TriggerLedgerRekey
+        | Effect::TriggerLedgerChunk
+        | Effect::TriggerSnapshot
+        | Effect::ShuffleSealedShares => {}
     }
     Ok(())
 }

@@ -178,17 +178,42 @@ function certificate(value, path) {
   }
 }
 
+// Certificates of authorities and nothing else: whoever holds the key of one of them is trusted.
+function rootCertificates(value, path) {
+  certificates(value, path);
+  const blocks = value.match(/-----BEGIN CERTIFICATE-----[\w+/=\s]+-----END CERTIFICATE-----/g) ?? [];
+  const others = blocks.reduce((text, block) => text.replace(block, ""), value);
+  if (others.trim() !== "") {
+    throw new Error(`${path} must have certificates and white space only, not ${short(JSON.stringify(others.trim()))}`);
+  }
+  blocks.forEach((block, index) => {
+    const at = `${path}, certificate ${index + 1},`;
+    certificates(block, at);
+    // Older nodes can't tell.
+    if (ccf.crypto.isValidX509RootCACert !== undefined && !ccf.crypto.isValidX509RootCACert(block)) {
+      throw new Error(`${at} must be the self-signed certificate of an authority`);
+    }
+  });
+}
+
+// How many bytes a base64url text without padding stands for.
+function byteLength(text) {
+  return Math.floor((text.length * 3) / 4);
+}
+
+const leastRsaBytes = 2048 / 8;
+
 // Recovery shares are encrypted with this key, so anything else would break the next rekey.
 // OAEP with SHA-256 can't wrap a share in a key of 512 bits, and shorter keys than 2048 bits can be broken.
 function rsaPublicKey(value, path) {
   let bytes = 0;
   try {
     nonEmptyString(value, path);
-    bytes = Math.floor((ccf.crypto.pubRsaPemToJwk(value).n.length * 3) / 4);
+    bytes = byteLength(ccf.crypto.pubRsaPemToJwk(value).n);
   } catch (error) {
     refuse(path, "an RSA public key in PEM format", value);
   }
-  if (bytes < 256) {
+  if (bytes < leastRsaBytes) {
     throw new Error(`${path} must be an RSA key of at least 2048 bits`);
   }
 }
@@ -243,6 +268,21 @@ function dropOtherOpenProposals(exceptId) {
   });
 }
 
+// --- Recovery ------------------------------------------------------------------------------------------------------
+
+// While a service recovers, its members give the shares that they hold: nothing may change who holds one, or how many
+// are needed. Checked when it is proposed, and again when it is applied.
+function notWhileRecovering(what) {
+  const info = readJson("service.info", onlyKey());
+  if (info !== undefined && ["Recovering", "WaitingForRecoveryShares"].includes(info.status)) {
+    throw new Error(`${what} can't change while the service is ${info.status}`);
+  }
+}
+
+function holdsRecoveryKey(memberId) {
+  return table("members.encryption_public_keys").has(ccf.strToBuf(memberId));
+}
+
 // --- Members and users ---------------------------------------------------------------------------------------------
 
 // The greatest recovery threshold that the Active members can meet, one of them left out: participants each hold one
@@ -264,6 +304,13 @@ function recoveryCapacity(exceptId) {
   return participants === 0 && owners > 0 ? 1 : participants;
 }
 
+// A member that is set again without a key loses the one that it has.
+function checkRecoveryMember(args) {
+  if (given(args.encryption_pub_key) || holdsRecoveryKey(ccf.pemToId(args.cert))) {
+    notWhileRecovering("a recovery member");
+  }
+}
+
 action(
   "set_member",
   {
@@ -273,6 +320,7 @@ action(
     recovery_role: optional(oneOf(["NonParticipant", "Participant", "Owner"])),
   },
   (args) => {
+    checkRecoveryMember(args);
     const key = ccf.strToBuf(ccf.pemToId(args.cert));
     writeText("members.certs", key, args.cert);
     if (given(args.encryption_pub_key)) {
@@ -300,17 +348,25 @@ action(
       if (given(args.recovery_role) && !given(args.encryption_pub_key)) {
         throw new Error("recovery_role must not be given without encryption_pub_key");
       }
+      checkRecoveryMember(args);
     },
   },
 );
 
-action("remove_member", { member_id: id }, (args) => {
+function checkRemovedMember(args) {
+  if (holdsRecoveryKey(args.member_id)) {
+    notWhileRecovering("a recovery member");
+  }
+}
+
+function removeMember(args) {
+  checkRemovedMember(args);
   const key = ccf.strToBuf(args.member_id);
   const info = readJson("members.info", key);
   if (info === undefined) {
     return;
   }
-  const recovers = table("members.encryption_public_keys").has(key) && info.recovery_role !== "NonParticipant";
+  const recovers = holdsRecoveryKey(args.member_id) && info.recovery_role !== "NonParticipant";
   const holdsShares = info.status === "Active" && recovers;
   if (holdsShares) {
     const left = recoveryCapacity(args.member_id);
@@ -327,7 +383,9 @@ action("remove_member", { member_id: id }, (args) => {
     // The ledger from here on must not be readable with the shares that this member has.
     ccf.node.triggerLedgerRekey();
   }
-});
+}
+
+action("remove_member", { member_id: id }, removeMember, { also: checkRemovedMember });
 
 action("set_member_data", { member_id: id, member_data: object }, (args) => {
   const key = ccf.strToBuf(args.member_id);
@@ -365,16 +423,19 @@ action("set_user_data", { user_id: id, user_data: optional(object) }, (args) => 
 
 // --- Recovery and the service --------------------------------------------------------------------------------------
 
+function checkThreshold(change) {
+  if (given(change.recovery_threshold)) {
+    notWhileRecovering("the recovery threshold");
+  }
+}
+
 function changeConfiguration(change) {
+  checkThreshold(change);
   const config = serviceConfiguration();
   const refreshShares = given(change.recovery_threshold) && change.recovery_threshold !== config.recovery_threshold;
   if (refreshShares) {
-    const status = serviceInfo().status;
-    if (status === "WaitingForRecoveryShares") {
-      throw new Error("the recovery threshold can't change while the service waits for recovery shares");
-    }
     const most = recoveryCapacity();
-    if (status === "Open" && change.recovery_threshold > most) {
+    if (serviceInfo().status === "Open" && change.recovery_threshold > most) {
       throw new Error(`the recovery threshold can't be ${change.recovery_threshold}: the members can meet ${most}`);
     }
   }
@@ -389,7 +450,7 @@ function changeConfiguration(change) {
   }
 }
 
-action("set_recovery_threshold", { recovery_threshold: integer(1, 254) }, changeConfiguration);
+action("set_recovery_threshold", { recovery_threshold: integer(1, 254) }, changeConfiguration, { also: checkThreshold });
 
 action(
   "set_service_configuration",
@@ -399,11 +460,22 @@ action(
     recent_cose_proposals_window_size: optional(integer(1, 10000)),
   },
   changeConfiguration,
+  { also: checkThreshold },
 );
 
-action("trigger_recovery_shares_refresh", {}, () => ccf.node.triggerRecoverySharesRefresh());
+// New shares or a new ledger secret, but not while the old shares are asked for.
+function renewal(name, what, trigger) {
+  const check = () => notWhileRecovering(what);
+  const run = () => {
+    check();
+    trigger();
+  };
+  action(name, {}, run, { also: check });
+}
 
-action("trigger_ledger_rekey", {}, () => ccf.node.triggerLedgerRekey());
+renewal("trigger_recovery_shares_refresh", "recovery shares", () => ccf.node.triggerRecoverySharesRefresh());
+
+renewal("trigger_ledger_rekey", "the ledger secret", () => ccf.node.triggerLedgerRekey());
 
 action("trigger_ledger_chunk", {}, () => ccf.node.triggerLedgerChunk());
 
@@ -508,7 +580,7 @@ action("set_service_certificate_validity", { valid_from: moment, validity_period
   writeJson("service.info", onlyKey(), info);
 });
 
-action("set_ca_cert_bundle", { name: nonEmptyString, cert_bundle: certificates }, (args) =>
+action("set_ca_cert_bundle", { name: nonEmptyString, cert_bundle: rootCertificates }, (args) =>
   writeJson("tls.ca_cert_bundles", ccf.strToBuf(args.name), args.cert_bundle),
 );
 
@@ -537,6 +609,10 @@ action("transition_node_to_trusted", { node_id: id, valid_from: moment, validity
   node.status = "Trusted";
   node.ledger_secret_seqno = ccf.network.getLatestLedgerSecretSeqno();
   writeJson("nodes.info", ccf.strToBuf(args.node_id), node);
+  // A node that can recover by itself gets its share of the ledger secret; older CCF has no such nodes.
+  if (ccf.node.shuffleSealedShares !== undefined) {
+    ccf.node.shuffleSealedShares();
+  }
   if (given(node.certificate_signing_request)) {
     endorseNode(args.node_id, node, args);
   }
@@ -576,8 +652,7 @@ function forget(name, argument) {
   return (args) => table(name).delete(ccf.strToBuf(args[argument]));
 }
 
-action("add_node_code", { code_id: hex(64) }, allowToJoin("nodes.code_ids", "code_id"), { drops: true });
-
+// SGX nodes joined services up to CCF 5: what is left of them can only be removed.
 action("remove_node_code", { code_id: string }, forget("nodes.code_ids", "code_id"));
 
 action("add_snp_measurement", { measurement: hex(96) }, allowToJoin("nodes.snp.measurements", "measurement"), {
@@ -824,27 +899,101 @@ action(
 
 // --- Tokens that the application accepts ---------------------------------------------------------------------------
 
+// A key that is proposed is public for ever.
+const privateMembers = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+const coordinateBytes = { "P-256": 32, "P-384": 48, "P-521": 66 };
+const algorithms = { "P-256": "ES256", "P-384": "ES384", "P-521": "ES512" };
+
+function base64url(value, path) {
+  if (typeof value !== "string" || !/^[A-Za-z0-9_-]+$/.test(value) || value.length % 4 === 1) {
+    refuse(path, "base64url without padding", value);
+  }
+}
+
+// A node reads the key as it would for a token.
+function readable(key, convert, kind, path) {
+  try {
+    convert(key);
+  } catch (error) {
+    throw new Error(`${path} must be a valid ${kind} public key (${error.message})`);
+  }
+}
+
+function rsaKey(key, path) {
+  base64url(key.n, `${path}.n`);
+  base64url(key.e, `${path}.e`);
+  if (byteLength(key.n) < leastRsaBytes) {
+    throw new Error(`${path}.n must be of at least 2048 bits`);
+  }
+  readable(key, ccf.crypto.pubRsaJwkToPem, "RSA", path);
+}
+
+function ecKey(key, path) {
+  oneOf(Object.keys(coordinateBytes))(key.crv, `${path}.crv`);
+  for (const name of ["x", "y"]) {
+    base64url(key[name], `${path}.${name}`);
+    if (byteLength(key[name]) !== coordinateBytes[key.crv]) {
+      throw new Error(`${path}.${name} must be of ${coordinateBytes[key.crv]} bytes, as its curve is`);
+    }
+  }
+  readable(key, ccf.crypto.pubJwkToPem, "EC", path);
+}
+
+// Certificates, standard base64 of DER: the key's own first, each issued by the next, the last one trusted as the root.
+function certificateChain(value, path) {
+  const blocks = [];
+  listOf((der, at) => {
+    matching(/^[A-Za-z0-9+/]+={0,2}$/, "base64")(der, at);
+    const block = `-----BEGIN CERTIFICATE-----\n${der.replace(/.{64}/g, "$&\n").trim()}\n-----END CERTIFICATE-----\n`;
+    certificates(block, at);
+    blocks.push(block);
+  })(value, path);
+  if (blocks.length === 0) {
+    throw new Error(`${path} must have a certificate, and is empty`);
+  }
+  if (!ccf.crypto.isValidX509CertChain(blocks.join(""), blocks[blocks.length - 1])) {
+    throw new Error(`${path} must be a chain of certificates in date, which ends in that of an authority`);
+  }
+}
+
+function publicKey(key, path) {
+  object(key, path);
+  nonEmptyString(key.kid, `${path}.kid`);
+  const secret = privateMembers.find((name) => given(key[name]));
+  if (secret !== undefined) {
+    throw new Error(`${path}.${secret} is part of a private key, and must not be given: proposals are public`);
+  }
+  oneOf(["RSA", "EC"])(key.kty, `${path}.kty`);
+  optional(oneOf(["sig"]))(key.use, `${path}.use`);
+  const known = algorithms[key.crv];
+  const fitting = key.kty === "RSA" ? ["RS256"] : known === undefined ? Object.values(algorithms) : [known];
+  optional(oneOf(fitting))(key.alg, `${path}.alg`);
+  if (given(key.x5c)) {
+    certificateChain(key.x5c, `${path}.x5c`);
+  }
+  const rsa = given(key.n) || given(key.e);
+  const ec = given(key.x) || given(key.y);
+  if (rsa ? key.kty !== "RSA" || ec : ec && key.kty !== "EC") {
+    throw new Error(`${path}.kty must be RSA for n and e, and EC for x and y`);
+  }
+  if (rsa) {
+    rsaKey(key, path);
+  } else if (ec) {
+    ecKey(key, path);
+  } else if (!given(key.x5c)) {
+    throw new Error(`${path} must have x5c, or n and e (RSA), or x, y and crv (elliptic curve)`);
+  }
+}
+
 function keySet(value, path) {
   object(value, path);
+  const kids = new Set();
   listOf((key, at) => {
-    object(key, at);
-    nonEmptyString(key.kid, `${at}.kid`);
-    nonEmptyString(key.kty, `${at}.kty`);
-    if (given(key.x5c)) {
-      listOf((der, certificateAt) => {
-        string(der, certificateAt);
-        certificates(`-----BEGIN CERTIFICATE-----\n${der}\n-----END CERTIFICATE-----`, certificateAt);
-      })(key.x5c, `${at}.x5c`);
-      if (key.x5c.length === 0) {
-        throw new Error(`${at}.x5c must have a certificate, and is empty`);
-      }
-      return;
+    publicKey(key, at);
+    if (kids.has(key.kid)) {
+      throw new Error(`${at}.kid must not be that of another key, ${shown(key.kid)}`);
     }
-    const fields = given(key.n) ? ["n", "e"] : given(key.x) ? ["x", "y", "crv"] : undefined;
-    if (fields === undefined) {
-      throw new Error(`${at} must have x5c, or n and e (RSA), or x, y and crv (elliptic curve)`);
-    }
-    fields.forEach((field) => nonEmptyString(key[field], `${at}.${field}`));
+    kids.add(key.kid);
   })(value.keys, `${path}.keys`);
   // Nodes fail to apply an empty set.
   if (value.keys.length === 0) {
@@ -852,10 +1001,12 @@ function keySet(value, path) {
   }
 }
 
+const issuerUrl = matching(/^https:\/\/[^/?#]+[^?#]*$/, "an https:// URL without query and fragment");
+
 action(
   "set_jwt_issuer",
   {
-    issuer: nonEmptyString,
+    issuer: issuerUrl,
     auto_refresh: optional(boolean),
     ca_cert_bundle_name: optional(nonEmptyString),
     jwks: optional(keySet),
@@ -875,14 +1026,8 @@ action(
   },
   {
     also: (args) => {
-      if (!args.auto_refresh) {
-        return;
-      }
-      if (!given(args.ca_cert_bundle_name)) {
+      if (args.auto_refresh && !given(args.ca_cert_bundle_name)) {
         throw new Error("ca_cert_bundle_name must be given when auto_refresh is true");
-      }
-      if (!/^https:\/\/[^/?#]+[^?#]*$/.test(args.issuer)) {
-        refuse("issuer", "an https:// URL without query and fragment when auto_refresh is true", args.issuer);
       }
     },
   },
@@ -901,5 +1046,15 @@ action("remove_jwt_issuer", { issuer: string }, (args) => {
   if (table("jwt.issuers").has(key)) {
     table("jwt.issuers").delete(key);
     ccf.removeJwtPublicSigningKeys(args.issuer);
+  }
+});
+
+// Nodes of today read the tables of version 2 only.
+action("cleanup_legacy_jwt_records", { ensure_new_records_exist: optional(boolean) }, (args) => {
+  if (args.ensure_new_records_exist && table("jwt.public_signing_keys_metadata_v2").size === 0) {
+    throw new Error("there are no keys in the new table (jwt.public_signing_keys_metadata_v2) yet");
+  }
+  for (const name of ["public_signing_keys", "public_signing_keys_metadata", "public_signing_key_issuer"]) {
+    table("jwt." + name).clear();
   }
 });

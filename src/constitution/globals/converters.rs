@@ -2,14 +2,15 @@
 
 use rquickjs::{Ctx, Exception, IntoJs, Object, Result, Value};
 
-use super::{buffer, bytes, function, text};
+use super::{World, buffer, bytes, function, text};
+use crate::ccf_version::Feature;
 use crate::digest::sha256;
 use crate::evidence::snp::processor::Cpuid;
 use crate::evidence::snp::tcb::TcbVersion;
 
 const NOT_A_BUFFER: &str = "Argument must be an ArrayBuffer";
 
-pub(super) fn install<'js>(ctx: &Ctx<'js>, ccf: &Object<'js>) -> Result<()> {
+pub(super) fn install<'js>(ctx: &Ctx<'js>, ccf: &Object<'js>, world: &World) -> Result<()> {
     let set = |name: &str, arity, body: Body| {
         ccf.set(name, function(ctx, name, arity, arity, move |ctx, _, arguments| body(ctx, arguments))?)
     };
@@ -18,7 +19,9 @@ pub(super) fn install<'js>(ctx: &Ctx<'js>, ccf: &Object<'js>) -> Result<()> {
     set("jsonCompatibleToBuf", 1, json_compatible_to_buf)?;
     set("bufToJsonCompatible", 1, buf_to_json_compatible)?;
     set("pemToId", 1, pem_to_id)?;
-    set("tcbHexToPolicy", 2, tcb_hex_to_policy)?;
+    if world.has(Feature::SnpMinimumTcbHex) {
+        set("tcbHexToPolicy", 2, tcb_hex_to_policy)?;
+    }
     set("enableUntrustedDateTime", 1, |_, arguments| Ok(arguments[0].clone()))?;
     set("enableMetricsLogging", 1, |_, arguments| Ok(arguments[0].clone()))
 }
@@ -51,7 +54,7 @@ fn buf_to_json_compatible<'js>(ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Resu
 /// The member or user id of a certificate: SHA-256 of its DER.
 fn pem_to_id<'js>(ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
     let text = text(ctx, &arguments[0])?;
-    match super::crypto::first_certificate(&text) {
+    match super::x509::first_certificate(&text) {
         Some(der) => hex::encode(sha256(&der)).into_js(ctx),
         None => Err(Exception::throw_internal(ctx, "Failed to parse PEM: not an X.509 certificate")),
     }

@@ -4,28 +4,39 @@ use std::collections::BTreeSet;
 
 use rquickjs::{Ctx, Exception, IntoJs, Object, Result, Value};
 
+use super::lacking::{stub, watch};
 use super::{World, bytes, function, text, undefined};
+use crate::ccf_version::Feature;
 use crate::constitution::script::{Answer, Question};
 use crate::constitution::{Effect, modules, table};
 
 pub(super) fn install<'js>(ctx: &Ctx<'js>, ccf: &Object<'js>, world: &World) -> Result<()> {
     let node = Object::new(ctx.clone())?;
     let plain = [
-        ("triggerLedgerRekey", Effect::TriggerLedgerRekey),
-        ("triggerRecoverySharesRefresh", Effect::TriggerRecoverySharesRefresh),
-        ("triggerLedgerChunk", Effect::TriggerLedgerChunk),
-        ("triggerSnapshot", Effect::TriggerSnapshot),
+        ("triggerLedgerRekey", 0, Effect::TriggerLedgerRekey),
+        ("triggerRecoverySharesRefresh", 0, Effect::TriggerRecoverySharesRefresh),
+        // A node does not count the arguments of these two.
+        ("triggerLedgerChunk", usize::MAX, Effect::TriggerLedgerChunk),
+        ("triggerSnapshot", usize::MAX, Effect::TriggerSnapshot),
     ];
-    for (name, effect) in plain {
-        node.set(name, trigger(ctx, world, name, effect)?)?;
+    for (name, most, effect) in plain {
+        node.set(name, trigger(ctx, world, name, most, effect)?)?;
+    }
+    if world.has(Feature::ShuffleSealedShares) {
+        node.set("shuffleSealedShares", trigger(ctx, world, "shuffleSealedShares", 0, Effect::ShuffleSealedShares)?)?;
+    }
+    if world.has(Feature::AcmeFunction) {
+        node.set("triggerACMERefresh", stub(ctx, world, "ccf.node", "triggerACMERefresh")?)?;
     }
     set(ctx, &node, world, "transitionServiceToOpen", 2, transition_service_to_open)?;
+    watch(ctx, world, "ccf.node", &node)?;
     ccf.set("node", node)?;
 
     let network = Object::new(ctx.clone())?;
     set(ctx, &network, world, "getLatestLedgerSecretSeqno", 0, latest_ledger_secret_seqno)?;
     set(ctx, &network, world, "generateEndorsedCertificate", 3, endorsed_certificate)?;
     set(ctx, &network, world, "generateNetworkCertificate", 2, network_certificate)?;
+    watch(ctx, world, "ccf.network", &network)?;
     ccf.set("network", network)?;
 
     set(ctx, ccf, world, "refreshAppBytecodeCache", 0, refresh_bytecode)?;
@@ -40,9 +51,15 @@ fn set<'js>(ctx: &Ctx<'js>, object: &Object<'js>, world: &World, name: &str, ari
     object.set(name, function(ctx, name, arity, arity, move |ctx, _, arguments| body(ctx, &world, arguments))?)
 }
 
-fn trigger<'js>(ctx: &Ctx<'js>, world: &World, name: &str, effect: Effect) -> Result<rquickjs::Function<'js>> {
+fn trigger<'js>(
+    ctx: &Ctx<'js>,
+    world: &World,
+    name: &str,
+    most: usize,
+    effect: Effect,
+) -> Result<rquickjs::Function<'js>> {
     let world = world.clone();
-    function(ctx, name, 0, 0, move |ctx, _, _| {
+    function(ctx, name, 0, most, move |ctx, _, _| {
         world.effect(ctx, effect.clone())?;
         Ok(undefined(ctx))
     })

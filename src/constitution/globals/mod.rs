@@ -2,9 +2,13 @@
 
 mod converters;
 mod crypto;
+mod der;
 mod effects;
 mod gov;
+mod jwk;
 mod kv;
+mod lacking;
+mod x509;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -18,6 +22,7 @@ pub(super) use gov::check_constitution;
 
 use super::script::{Ask, Deadline};
 use super::{Effect, Tables};
+use crate::ccf_version::{CcfVersion, Feature};
 
 /// Which tables a script may read and write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,13 +45,22 @@ pub(super) struct State {
     written: Cell<usize>,
     ask: Ask,
     deadline: Deadline,
+    version: Option<CcfVersion>,
+    wanted: lacking::Wanted,
 }
 
 /// What one script may write to the tables. A node has no such limit of its own, but takes no proposal nearly as large.
 const MOST_WRITTEN_BYTES: usize = 32 * 1024 * 1024;
 
 impl World {
-    pub(super) fn new(tables: Tables, access: Access, ask: Ask, deadline: Deadline) -> Self {
+    /// Of which version of CCF the functions are: without one, the newest that is known.
+    pub(super) fn new(
+        tables: Tables,
+        access: Access,
+        ask: Ask,
+        deadline: Deadline,
+        version: Option<CcfVersion>,
+    ) -> Self {
         Self(Rc::new(State {
             access,
             before: tables.clone(),
@@ -55,7 +69,17 @@ impl World {
             written: Cell::new(0),
             ask,
             deadline,
+            version,
+            wanted: lacking::Wanted::default(),
         }))
+    }
+
+    /// Whether a node has `feature`, or may have it.
+    fn has(&self, feature: Feature) -> bool {
+        match self.0.version {
+            Some(version) => !version.has(feature).is_no(),
+            None => feature.removed().is_none(),
+        }
     }
 
     /// The tables and the effects when the script has ended.
@@ -84,13 +108,25 @@ impl World {
 pub(super) fn install(ctx: &Ctx<'_>, world: &World) -> Result<()> {
     let ccf = Object::new(ctx.clone())?;
     ccf.set("kv", kv::tables(ctx, world)?)?;
-    converters::install(ctx, &ccf)?;
-    ccf.set("crypto", crypto::object(ctx)?)?;
-    ccf.set("gov", gov::object(ctx, world)?)?;
+    converters::install(ctx, &ccf, world)?;
+    let crypto = crypto::object(ctx, world)?;
+    lacking::watch(ctx, world, "ccf.crypto", &crypto)?;
+    ccf.set("crypto", crypto)?;
+    if world.has(Feature::ValidateConstitution) {
+        let gov = gov::object(ctx, world)?;
+        lacking::watch(ctx, world, "ccf.gov", &gov)?;
+        ccf.set("gov", gov)?;
+    }
     if world.0.access == Access::ReadWrite {
         effects::install(ctx, &ccf, world)?;
     }
+    lacking::watch(ctx, world, "ccf", &ccf)?;
     ctx.globals().set("ccf", ccf)?;
+
+    let attestation = Object::new(ctx.clone())?;
+    let verify = lacking::stub(ctx, world, "snp_attestation", "verifySnpAttestation")?;
+    attestation.set("verifySnpAttestation", verify)?;
+    ctx.globals().set("snp_attestation", attestation)?;
 
     // What a script prints goes to the node's log, which nobody here reads.
     let console = Object::new(ctx.clone())?;
@@ -124,7 +160,7 @@ where
         };
         body(&ctx, &this, &arguments.0)
     };
-    Function::new(ctx.clone(), wrapped)?.with_name(name)?.with_length(most)
+    Function::new(ctx.clone(), wrapped)?.with_name(name)?.with_length(if most == usize::MAX { least } else { most })
 }
 
 fn undefined<'js>(ctx: &Ctx<'js>) -> Value<'js> {

@@ -1,5 +1,6 @@
 //! What the engine lets a script do, and what it does not.
 
+mod functions;
 mod ours;
 
 use super::*;

@@ -106,7 +106,9 @@ pub(super) fn resolve(
         let Some(member) = member_id(member) else { continue };
         match constitution.vote(tables, &proposal, member, ballot) {
             Ok(vote) => votes.push((member, vote)),
-            Err(error) if error.stage == Stage::Load => return Err(Fault::internal(error.reason)),
+            Err(error) if matches!(error.stage, Stage::Load | Stage::Engine) => {
+                return Err(Fault::internal(error.reason));
+            }
             Err(error) => {
                 failures.insert(member.to_string(), Failure::new("", error));
             }
@@ -114,6 +116,7 @@ pub(super) fn resolve(
     }
     let resolution = match constitution.resolve(tables, &proposal, &votes) {
         Ok(resolution) => resolution,
+        Err(error) if error.stage == Stage::Engine => return Err(Fault::internal(error.reason)),
         Err(error) => {
             info.failure = Some(Failure::new("Failed to resolve(): ", error));
             return Ok(());
@@ -137,6 +140,9 @@ pub(super) fn resolve(
         let applied = constitution.apply(tables, &proposal, &host);
         let applied = applied.and_then(|effects| effects.into_iter().try_for_each(|effect| put(tables, effect)));
         if let Err(error) = applied {
+            if error.stage == Stage::Engine {
+                return Err(Fault::internal(error.reason));
+            }
             info.failure = Some(Failure::new("Failed to apply(): ", error));
         }
     }

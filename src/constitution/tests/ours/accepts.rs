@@ -20,6 +20,7 @@ const OPTIONAL: &[&str] = &[
     "max_cached_interpreters",
     "auto_refresh",
     "jwks",
+    "ensure_new_records_exist",
 ];
 
 #[test]
@@ -78,11 +79,6 @@ fn what_fits_no_rule_is_refused_with_its_reason() {
     for (name, args, says) in [
         ("set_member", json!({"cert": ""}), "cert must be X.509 certificates in PEM format, not \"\""),
         ("set_member", json!({"cert": format!("{CERT}{OTHER_CERT}")}), "cert must be exactly one certificate"),
-        (
-            "set_member",
-            json!({"cert": CERT, "encryption_pub_key": WEAK_KEY}),
-            "encryption_pub_key must be an RSA key of at least 2048 bits",
-        ),
         (
             "set_member",
             json!({"cert": CERT, "encryption_pub_key": CERT.replace('M', "N")}),
@@ -146,23 +142,124 @@ fn what_fits_no_rule_is_refused_with_its_reason() {
             json!({"bundle": {"modules": [{"name": "a"}], "metadata": {"endpoints": {}}}}),
             "bundle.modules[0].module must be a string, and is missing",
         ),
+        ("set_jwt_issuer", json!({"issuer": "http://a"}), "issuer must be an https:// URL"),
+        ("set_jwt_issuer", json!({"issuer": "https://a", "auto_refresh": true}), "ca_cert_bundle_name must be given"),
         (
             "set_jwt_issuer",
-            json!({"issuer": "http://a", "auto_refresh": true, "ca_cert_bundle_name": "c"}),
-            "issuer must be an https:// URL",
+            json!({"issuer": "https://i", "jwks": {"keys": []}}),
+            "jwks.keys must have a key, and is empty",
         ),
-        ("set_jwt_issuer", json!({"issuer": "https://a", "auto_refresh": true}), "ca_cert_bundle_name must be given"),
-        ("set_jwt_issuer", json!({"issuer": "i", "jwks": {"keys": []}}), "jwks.keys must have a key, and is empty"),
         (
             "set_jwt_public_signing_keys",
             json!({"issuer": "i", "jwks": {"keys": [{"kid": "a", "kty": "RSA"}]}}),
             "jwks.keys[0] must have x5c",
         ),
+        (
+            "set_member",
+            json!({"cert": CERT, "encryption_pub_key": WEAK_KEY}),
+            "encryption_pub_key must be an RSA key of at least 2048 bits",
+        ),
+        (
+            "set_ca_cert_bundle",
+            json!({"name": "ca", "cert_bundle": format!("{}{CERT}", *ROOT)}),
+            "cert_bundle, certificate 2, must be the self-signed certificate of an authority",
+        ),
+        (
+            "set_ca_cert_bundle",
+            json!({"name": "ca", "cert_bundle": format!("# Roots\n{}", *ROOT)}),
+            "cert_bundle must have certificates and white space only, not \"# Roots\"",
+        ),
+        ("add_node_code", json!({"code_id": HEX64}), "there is no such action"),
         ("no_such_action", json!({}), "there is no such action"),
     ] {
         let said = validate(name, &args);
         assert!(!said.valid, "{name} {args}");
         assert!(said.description.starts_with(&format!("action 1, {name}: {says}")), "{}", said.description);
+    }
+}
+
+#[test]
+fn keys_of_tokens_are_public_keys_that_a_node_can_read() {
+    let keys = |keys: &[Value]| {
+        validate("set_jwt_public_signing_keys", &json!({"issuer": "https://i", "jwks": {"keys": keys}})).description
+    };
+    let [rsa, ec, certified] = [0, 1, 2].map(|at| jwks()["keys"][at].clone());
+    let changed = |key: &Value, name: &str, value: Value| {
+        let mut key = key.clone();
+        key[name] = value;
+        keys(&[key])
+    };
+    assert_eq!(keys(&[rsa.clone(), ec.clone(), certified.clone()]), "");
+    let mut both = certified.clone();
+    both.as_object_mut().unwrap().extend(ec.as_object().unwrap().clone());
+    assert_eq!(keys(&[both]), "");
+    let expired = {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+        base64_of(&params.self_signed(&KeyPair::generate().unwrap()).unwrap().pem())
+    };
+    for (said, rule) in [
+        (keys(&[rsa.clone(), rsa.clone()]), "[1].kid must not be that of another key"),
+        (changed(&rsa, "kid", json!(5)), ".kid must be a string"),
+        (changed(&rsa, "kty", json!("oct")), ".kty must be one of"),
+        (changed(&rsa, "kty", json!("EC")), ".kty must be RSA for n and e"),
+        (changed(&ec, "kty", json!("RSA")), ".alg must be one of \"RS256\""),
+        (changed(&rsa, "use", json!("enc")), ".use must be one of \"sig\""),
+        (changed(&rsa, "alg", json!("none")), ".alg must be one of"),
+        (changed(&rsa, "alg", json!("PS256")), ".alg must be one of"),
+        (changed(&ec, "alg", json!("ES384")), ".alg must be one of \"ES256\""),
+        (changed(&rsa, "n", json!("AQAB")), ".n must be of at least 2048 bits"),
+        (changed(&rsa, "n", json!("AQAB=")), ".n must be base64url"),
+        (changed(&rsa, "e", Value::Null), ".e must be base64url"),
+        (changed(&rsa, "x", json!("AQAB")), ".kty must be RSA for n and e, and EC for x and y"),
+        (changed(&rsa, "d", json!("AQAB")), ".d is part of a private key"),
+        (changed(&ec, "d", json!("AQAB")), ".d is part of a private key"),
+        (changed(&ec, "x", json!("AQAB")), ".x must be of 32 bytes"),
+        (changed(&ec, "x", ec["y"].clone()), " must be a valid EC public key"),
+        (changed(&ec, "crv", json!("secp256k1")), ".crv must be one of"),
+        (changed(&certified, "x5c", json!([])), ".x5c must have a certificate"),
+        (changed(&certified, "x5c", json!(["AQAB"])), ".x5c[0] must be X.509 certificates"),
+        (changed(&certified, "x5c", json!(["a b"])), ".x5c[0] must be base64"),
+        (changed(&certified, "x5c", json!([base64_of(CERT)])), ".x5c must be a chain of certificates in date"),
+        (changed(&certified, "x5c", json!([expired])), ".x5c must be a chain of certificates in date"),
+    ] {
+        assert!(said.contains(rule) && said.contains("jwks.keys["), "{rule}: {said}");
+    }
+}
+
+#[test]
+fn nothing_changes_who_can_recover_while_a_service_recovers() {
+    let mut recovering = service();
+    let proposed = |tables: &Tables, name: &str, args: &Value| RULES.validate(tables, &proposing(name, args)).unwrap();
+    let refused = [
+        ("set_member", json!({"cert": CERT, "encryption_pub_key": ENCRYPTION_KEY})),
+        ("remove_member", json!({"member_id": member(2).to_string()})),
+        ("set_recovery_threshold", json!({"recovery_threshold": 1})),
+        ("set_service_configuration", json!({"recovery_threshold": 1})),
+        ("trigger_recovery_shares_refresh", Value::Null),
+        ("trigger_ledger_rekey", Value::Null),
+    ];
+    let allowed = [
+        ("set_member", json!({"cert": CERT})),
+        ("remove_member", json!({"member_id": member(9).to_string()})),
+        ("set_service_configuration", json!({"recent_cose_proposals_window_size": 50})),
+        ("remove_node", json!({"node_id": NODE})),
+    ];
+    for status in ["Recovering", "WaitingForRecoveryShares"] {
+        recovering.put(table::SERVICE_INFO, &SINGLETON, json!({"cert": CERT, "status": status}).to_string());
+        for (name, args) in &refused {
+            let said = proposed(&recovering, name, args);
+            assert!(said.description.contains(&format!("can't change while the service is {status}")), "{said:?}");
+            assert!(apply(&mut recovering.clone(), name, args).is_err(), "{name}");
+        }
+        for (name, args) in &allowed {
+            assert!(proposed(&recovering, name, args).valid, "{name}");
+            assert!(apply(&mut recovering.clone(), name, args).is_ok(), "{name}");
+        }
+    }
+    for (name, args) in &refused {
+        assert!(proposed(&service(), name, args).valid, "{name}");
     }
 }
 

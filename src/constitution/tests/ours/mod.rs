@@ -5,6 +5,9 @@ mod writes;
 
 use std::sync::LazyLock;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
 use serde_json::{Value, json};
 
 use super::{Desk, member};
@@ -92,8 +95,24 @@ fn bundle() -> Value {
     })
 }
 
+/// The certificate of an authority, in date.
+static ROOT: LazyLock<String> = LazyLock::new(|| {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.self_signed(&KeyPair::generate().unwrap()).unwrap().pem()
+});
+
+fn base64_of(pem_text: &str) -> String {
+    STANDARD.encode(pem::parse(pem_text).unwrap().contents())
+}
+
 fn jwks() -> Value {
-    json!({"keys": [{"kid": "k", "kty": "RSA", "n": "AQAB", "e": "AQAB"}, {"kid": "c", "kty": "EC", "x": "a", "y": "b", "crv": "P-256"}]})
+    let ec = json!({
+        "kid": "c", "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256",
+        "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
+    });
+    let rsa = crate::proposal::catalogue::find("set_jwt_issuer").unwrap().example["jwks"]["keys"][0].clone();
+    json!({"keys": [rsa, ec, {"kid": "x", "kty": "EC", "x5c": [base64_of(&ROOT)]}]})
 }
 
 /// An example of every action: its name and valid arguments.
@@ -128,12 +147,11 @@ fn examples() -> Vec<(&'static str, Value)> {
         ("set_node_certificate_validity", node_time.clone()),
         ("set_all_nodes_certificate_validity", certificate_time.clone()),
         ("set_service_certificate_validity", certificate_time),
-        ("set_ca_cert_bundle", json!({"name": "ca", "cert_bundle": format!("{CERT}{OTHER_CERT}")})),
+        ("set_ca_cert_bundle", json!({"name": "ca", "cert_bundle": format!("{}\n{}", *ROOT, *ROOT)})),
         ("remove_ca_cert_bundle", json!({"name": "ca"})),
         ("transition_node_to_trusted", node_time),
         ("remove_node", json!({"node_id": NODE})),
         ("set_node_data", json!({"node_id": NODE, "node_data": null})),
-        ("add_node_code", json!({"code_id": HEX64})),
         ("remove_node_code", json!({"code_id": "anything"})),
         ("add_snp_measurement", json!({"measurement": HEX96})),
         ("remove_snp_measurement", json!({"measurement": "anything"})),
@@ -163,5 +181,6 @@ fn examples() -> Vec<(&'static str, Value)> {
         ),
         ("set_jwt_public_signing_keys", json!({"issuer": "i", "jwks": jwks()})),
         ("remove_jwt_issuer", json!({"issuer": "i"})),
+        ("cleanup_legacy_jwt_records", json!({"ensure_new_records_exist": true})),
     ]
 }
