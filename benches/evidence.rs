@@ -71,7 +71,7 @@ fn attestation(c: &mut Criterion) {
             let evidence = Evidence {
                 report: &report,
                 endorsements: Some(&endorsements),
-                uvm: Some(&uvm),
+                uvm: std::slice::from_ref(&uvm),
                 endorsed_tcb: None,
                 revocations: &[],
             };

@@ -82,9 +82,11 @@ features! {
     SnpMinimumTcb: "a minimum TCB version for each processor", Never, Always, Always;
     SnpTurin: "SNP nodes on Turin", Never, Since(v6(25)), Since(dev(6));
     SnpTurinCpuid: "a starting Turin node registers its own CPUID, 00b00f21", Never, Since(v6(25)), Since(dev(13));
-    UvmSvnInteger: "UVM svn compared as a number; an integer in the endorsement", Until(v5(5)), Since(v6(14)), Since(dev(3));
+    UvmSvnInteger: "UVM svn compared as a number", Until(v5(5)), Since(v6(14)), Since(dev(3));
+    UvmSvnIntegerEndorsed: "UVM endorsements with an integer svn in JSON", Never, Since(v6(14)), Since(dev(3));
     UvmSvnIntegerArgument: "add_snp_uvm_endorsement takes svn as an integer", Until(v5(5)), Never, Never;
-    UvmHashEnvelope: "UVM endorsements as hash envelopes with CWT claims", Never, NotUntil(v6(18)), Since(dev(6));
+    UvmHashEnvelope: "UVM endorsements as hash envelopes with CWT claims of application/octet-stream", Never, NotUntil(v6(18)), Since(dev(8));
+    UvmHashEnvelopeJson: "UVM endorsements as hash envelopes with CWT claims of application/json", Never, NotUntil(v6(18)), Span(dev(6), dev(8));
     UvmSvnLowered: "a recovering node lowers the minimum UVM svn to its own", Never, Unknown, Since(dev(12));
     NodeJoinPolicy: "join policy scripts and transparent statements", Never, Never, Since(dev(12));
     StatementNeedsPolicy: "a transparent statement without a join policy script is refused", Never, Never, Between(dev(11), rc(2));

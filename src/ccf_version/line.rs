@@ -26,6 +26,8 @@ pub(super) enum Line {
     NotUntil(CcfVersion),
     /// Up to, and without, exactly this version.
     Until(CcfVersion),
+    /// From exactly the first version on, up to and without the second.
+    Span(CcfVersion, CcfVersion),
     /// Gone in this version; before it, unknown.
     GoneBy(CcfVersion),
     /// It went after the first version and is gone in the second.
@@ -50,6 +52,7 @@ impl Line {
             Self::SinceTag(first) if version == first => State::Unknown,
             Self::Since(first) | Self::SinceTag(first) => certain(version >= first),
             Self::Until(end) => certain(version < end),
+            Self::Span(first, end) => certain(version >= first && version < end),
             Self::By(seen) if version < seen => State::Unknown,
             Self::GoneBy(gone) if version < gone => State::Unknown,
             Self::By(_) => State::Yes,
@@ -67,7 +70,7 @@ impl Line {
     /// The first version that is known to have it, unless that is every version.
     pub(super) fn first(self) -> Option<String> {
         match self {
-            Self::Since(first) | Self::SinceTag(first) => Some(first.to_string()),
+            Self::Since(first) | Self::SinceTag(first) | Self::Span(first, _) => Some(first.to_string()),
             Self::By(seen) | Self::Between(_, seen) => Some(format!("≤ {seen}")),
             _ => None,
         }
@@ -76,7 +79,7 @@ impl Line {
     /// The first version that is known not to have it any longer.
     pub(super) fn end(self) -> Option<String> {
         match self {
-            Self::Until(end) => Some(end.to_string()),
+            Self::Until(end) | Self::Span(_, end) => Some(end.to_string()),
             Self::GoneBy(gone) | Self::GoneBetween(_, gone) => Some(format!("≤ {gone}")),
             _ => None,
         }
@@ -104,6 +107,7 @@ impl fmt::Display for Line {
             Self::Between(last, seen) => write!(f, "> {last}, ≤ {seen}"),
             Self::NotUntil(last) => write!(f, "not up to {last}, then ?"),
             Self::Until(end) => write!(f, "before {end}"),
+            Self::Span(first, end) => write!(f, "{first}, before {end}"),
             Self::GoneBy(gone) => write!(f, "not since {gone}, before ?"),
             Self::GoneBetween(last, gone) => write!(f, "until {last}, gone ≤ {gone}"),
         }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::exit::Exit;
 use ccf_gov::evidence::backing::EvidenceError;
+use ccf_gov::evidence::node::PathError;
 use ccf_gov::review::vain::Vain;
 
 /// What kind of failure it was; the exit code follows from it.
@@ -100,6 +101,18 @@ impl From<Vain> for CliError {
         let kind = if matches!(vain, Vain::Proposed { .. }) { Kind::No } else { Kind::Refused };
         let message = format!("nothing was signed: {vain}");
         CliError { kind, message, source: None, hint: Some(vain.advice()) }
+    }
+}
+
+impl From<PathError> for CliError {
+    fn from(error: PathError) -> Self {
+        let message = error.to_string();
+        match error {
+            PathError::File(error) => error.into(),
+            PathError::Folder { source, .. } => Self::new(Kind::Usage, message, source),
+            PathError::Part { source, .. } => Self::new(Kind::Usage, message, source),
+            PathError::Empty { .. } => Self::usage(message),
+        }
     }
 }
 

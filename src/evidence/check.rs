@@ -100,6 +100,14 @@ impl Checks {
         self.0.append(&mut other.0);
     }
 
+    /// These checks, each of which says what it is about.
+    pub fn about(mut self, what: &str) -> Self {
+        for check in &mut self.0 {
+            check.detail = format!("{what}: {}", check.detail);
+        }
+        self
+    }
+
     /// These checks, a failure of this name being a warning: why a value must not be added may be why it is removed.
     pub fn excusing(mut self, name: &str) -> Self {
         for check in self.0.iter_mut().filter(|check| check.name == name && check.verdict == Verdict::Fail) {

@@ -77,8 +77,10 @@ async fn a_virtual_node_passes_with_its_program_and_with_no_other() {
     let wrong = field.run(&["verify", "node", &id, "--evidence", "new"]).await;
     assert_eq!((wrong.code, &wrong.json()["verdict"]), (3, &"fail".into()));
     assert_eq!(failed(&wrong.json()), ["artefact-host-data"]);
-    let without = field.run(&["verify", "node", &id]).await.done();
-    assert_eq!(without["verdict"], "pass");
+    // What the service has looked at itself is no second opinion.
+    let without = field.run(&["verify", "node", &id]).await;
+    assert_eq!((without.code, &without.json()["verdict"]), (3, &"incomplete".into()));
+    assert_eq!(verdict(&without.json(), "artefacts"), "incomplete");
 }
 
 #[tokio::test]
@@ -241,7 +243,7 @@ async fn a_minimum_tcb_that_no_node_is_held_against_is_stale() {
 async fn a_node_that_cannot_be_asked_itself_and_what_its_checks_warn_of_are_named() {
     let field = Field::start().await;
     let program = field.file("program", "x").display().to_string();
-    let asked = field.run(&["verify", "node", &field.first()]).await.done();
+    let asked = field.run(&["verify", "node", &field.first()]).await.json();
     let of = |json: &Value, name: &str| -> Vec<Value> {
         json["checks"].as_array().unwrap().iter().filter(|c| c["name"] == name).cloned().collect()
     };
@@ -256,6 +258,25 @@ async fn a_node_that_cannot_be_asked_itself_and_what_its_checks_warn_of_are_name
     let detail = itself[0]["detail"].as_str().unwrap();
     assert!(detail.contains(&dead.to_string()) && detail.contains("/node/attestations/self"), "{detail}");
     assert_eq!(of(&service, "virtual-platform").len(), 1, "{service}");
-    let node = field.run(&["verify", "node", &dead.to_string()]).await.done();
+    let node = field.run(&["verify", "node", &dead.to_string()]).await.json();
     assert_eq!(of(&node, "node-itself")[0]["verdict"], "warn");
+}
+
+#[tokio::test]
+async fn a_dead_node_is_not_called_verified() {
+    let field = Field::with_programs(&[OLD, OLD, OLD]).await;
+    let command = ["verify", "service", "--evidence", "old"];
+    let alive = field.run(&command).await.done();
+    assert_eq!(alive["verdict"], "pass");
+    let primary = field.sandbox.primary().unwrap();
+    let dead = field.sandbox.nodes().into_iter().map(|n| n.id).find(|id| *id != primary).unwrap();
+    field.sandbox.stop(dead).unwrap();
+    let found = field.run(&command).await;
+    let json = found.json();
+    assert_eq!((found.code, &json["verdict"]), (3, &"incomplete".into()), "{json}");
+    let nodes = json["checks"].as_array().unwrap().iter().filter(|check| check["name"] == "node");
+    let silent: Vec<_> = nodes.filter(|check| check["verdict"] == "incomplete").collect();
+    assert_eq!(silent.len(), 1, "{json}");
+    let detail = silent[0]["detail"].as_str().unwrap();
+    assert!(detail.contains(&dead.to_string()) && !detail.contains(": verified"), "{detail}");
 }

@@ -31,7 +31,7 @@ fn three_nodes_are_upgraded_one_by_one() {
     }
     for _ in 0..2 {
         let id = network.join(&old);
-        network.trust(&id);
+        network.trust(&id, &old);
     }
     network.open();
 
@@ -39,7 +39,7 @@ fn three_nodes_are_upgraded_one_by_one() {
     network.refuses_unregistered(&old.with_other_host_data(&folder.path().join("stranger")));
     let joined: Vec<String> = (0..3).map(|_| network.join(&new)).collect();
     for id in &joined {
-        network.trust(id);
+        network.trust(id, &new);
         network.caught_up(id);
     }
 

@@ -71,8 +71,8 @@ impl Network {
         assert_eq!(self.ids(), before);
     }
 
-    pub fn trust(&mut self, id: &str) {
-        self.run(None, &["verify", "node", id]);
+    pub fn trust(&mut self, id: &str, code: &Code) {
+        self.run(None, &["verify", "node", id, "--evidence", text(code.package())]);
         self.pass(&["transition_node_to_trusted", "--set", &format!("node_id={id}")]);
         let trusted = wait_for(PATIENCE, || self.trusted().contains(&id.to_string()).then_some(()));
         assert!(trusted.is_some(), "{id} is not Trusted");

@@ -317,7 +317,22 @@ impl Lab {
 
     /// An endorsement with CWT claims of the raw measurement.
     pub fn uvm_cwt(&self, did: &str, feed: &str, svn: u64, chain: &[Vec<u8>], measurement: &[u8]) -> Vec<u8> {
-        let claims = [head(5, 3), head(0, 1), text(did), head(0, 2), text(feed), text("svn"), head(0, svn)].concat();
+        self.uvm_hash_envelope(did, feed, svn, chain, measurement, "application/octet-stream", 1_790_000_000)
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    pub fn uvm_hash_envelope(
+        &self,
+        did: &str,
+        feed: &str,
+        svn: u64,
+        chain: &[Vec<u8>],
+        measurement: &[u8],
+        content_type: &str,
+        signed_at: u64,
+    ) -> Vec<u8> {
+        let claims = [head(5, 4), head(0, 1), text(did), head(0, 2), text(feed), head(0, 6), head(0, signed_at)];
+        let claims = [claims.concat(), text("svn"), head(0, svn)].concat();
         self.cose(
             &[
                 head(0, 1),
@@ -327,7 +342,7 @@ impl Lab {
                 head(0, 33),
                 [vec![head(4, chain.len() as u64)], chain.iter().map(|c| bytes(c)).collect()].concat().concat(),
                 head(0, 259),
-                text("application/octet-stream"),
+                text(content_type),
             ],
             measurement,
         )

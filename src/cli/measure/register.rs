@@ -16,7 +16,7 @@ pub struct Register {
     /// Also write the one proposal that registers these values
     #[arg(long, value_name = "FILE")]
     proposal: Option<PathBuf>,
-    /// Let that proposal deregister them instead
+    /// Let that proposal deregister them instead (but never the virtual measurement, which all virtual nodes share)
     #[arg(long, requires = "proposal")]
     pub remove: bool,
     /// Replace FILE if it exists

@@ -32,15 +32,17 @@ use ccf_gov::files;
   ccf-gov measure snp --context /security-context-…
   ccf-gov measure snp --ovmf OVMF.fd --kernel vmlinuz --initrd initrd --append console=ttyS0 \\
     --vcpus 4 --vcpu-type EPYC-Milan
-  ccf-gov measure snp --igvm guest.igvm")]
+  ccf-gov measure snp --igvm guest.igvm
+
+Exit code 3 if a check fails or cannot be made. A launch digest alone has none: its verdict is incomplete, and its exit code 0.")]
 pub struct Snp {
-    /// A security policy: Rego, its base64, an ARM template, a container group's YAML, a Kubernetes manifest
+    /// A security policy: Rego, its base64, an ARM template or its parameters, a container group's YAML, a Kubernetes manifest
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
-    /// A UVM endorsement: reference-info-base64, as it is or decoded
+    /// A UVM endorsement: reference-info-base64 or hash-envelope-reference-info-base64, as it is or decoded
     #[arg(long, value_name = "FILE")]
     uvm: Option<PathBuf>,
-    /// A security context directory: policy, UVM endorsement and AMD's certificates, checked together
+    /// A security context directory: policy, UVM endorsements and AMD's certificates, checked together
     #[arg(long, value_name = "DIR", conflicts_with_all = ["policy", "uvm"])]
     context: Option<PathBuf>,
     #[command(flatten)]
@@ -84,9 +86,10 @@ impl Snp {
             results.values.push(Registration::SnpMeasurement(measured.measurement));
             results.checks.append(measured.checks);
         }
+        let verdict = results.checks.verdict();
+        // What a guest is launched with is measured, and there is nothing to check it against.
         let nothing_checked = results.checks.iter().next().is_none();
-        let verdict = if nothing_checked { "pass" } else { results.checks.verdict() };
-        let passed = verdict == "pass";
+        let passed = nothing_checked || verdict == "pass";
         if !passed {
             results.refusal.get_or_insert("not every check passed".into());
         }
@@ -167,8 +170,9 @@ impl Results {
         if let Some(policy) = &context.policy {
             self.policy_bytes(&folder.join(context::POLICY_FILE), BASE64_STANDARD.encode(&policy.bytes).as_bytes())?;
         }
-        if let Some(uvm) = context.uvm {
-            self.uvm_values(uvm);
+        for (name, uvm) in context.uvm {
+            let key = if name == context::HASH_ENVELOPE_FILE { "uvm_hash_envelope" } else { "uvm" };
+            self.uvm_values(key, uvm);
         }
         std::mem::swap(&mut self.checks, &mut checks);
         self.checks.append(checks);
@@ -182,15 +186,15 @@ impl Results {
         })?;
         uvm.check_signature(OffsetDateTime::now_utc(), &mut self.checks);
         uvm.check_contents(&mut self.checks);
-        self.uvm_values(uvm);
+        self.uvm_values("uvm", uvm);
         Ok(())
     }
 
-    fn uvm_values(&mut self, uvm: UvmEndorsement) {
+    fn uvm_values(&mut self, key: &str, uvm: UvmEndorsement) {
         let date = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_default();
         let dates = uvm.chain.first().and_then(|leaf| certificate::parse(leaf).ok()).map(|c| certificate::dates(&c));
         self.json.insert(
-            "uvm".into(),
+            key.into(),
             json!({
                 "did": uvm.did, "feed": uvm.feed, "svn": uvm.svn, "measurement": uvm.measurement, "form": uvm.form,
                 "not_before": dates.map(|d| date(d.0)), "not_after": dates.map(|d| date(d.1)),
@@ -204,6 +208,19 @@ impl Results {
         ]);
         if let Some((from, to)) = dates {
             self.rows.push(("UVM certificate", format!("{} to {}", date(from), date(to))));
+        }
+        // One entry admits both forms of an endorsement, so the lower svn is the one to register.
+        let integer = |svn: &str| svn.parse::<u64>().unwrap_or(u64::MAX);
+        for known in &mut self.values {
+            match known {
+                Registration::SnpUvm { did, feed, svn } if *did == uvm.did && *feed == uvm.feed => {
+                    if integer(&uvm.svn) < integer(svn) {
+                        *svn = uvm.svn;
+                    }
+                    return;
+                }
+                _ => {}
+            }
         }
         self.values.push(Registration::SnpUvm { did: uvm.did, feed: uvm.feed, svn: uvm.svn });
     }

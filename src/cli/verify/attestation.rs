@@ -13,22 +13,22 @@ use crate::cli::exit::Exit;
 use crate::cli::measure::table;
 use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::digest::{HostData, MrSigner};
-use ccf_gov::evidence::check::Verdict;
+use ccf_gov::evidence::check::{Checks, Verdict};
 use ccf_gov::evidence::node::{self, Expected, Trust};
 use ccf_gov::evidence::snp::tcb::TcbVersion;
-use ccf_gov::files;
 use ccf_gov::id::NodeId;
 
 /// Verify a node's attestation from its files, against AMD's and Intel's pinned roots. No network is used
 #[derive(Args)]
 #[command(after_help = "Examples:
   ccf-gov verify attestation report.bin host-amd-cert-base64 reference-info-base64 --node-id ID
+  ccf-gov verify attestation report.bin /security-context-… --ccf-version 7.0.21
   ccf-gov verify attestation quote.bin endorsements.bin --measurement MRENCLAVE
 
 The kind of each file is recognised by its contents. Exit code 3 unless every rule holds and could be checked; \
 a warning (stale collateral, for instance) is no failure.")]
 pub struct Attestation {
-    /// Report or quote, endorsements, UVM endorsement; or JSON of the service that holds them
+    /// Report or quote, endorsements, UVM endorsement; JSON that holds them; or folders of these
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// The measurement that it must have
@@ -64,12 +64,7 @@ pub fn parse_tcb(text: &str) -> Result<TcbVersion, String> {
 impl Attestation {
     pub fn run(self, context: &Context) -> Result<Exit, CliError> {
         let mut attestation = node::Attestation::of(self.node_id);
-        for path in &self.files {
-            let bytes = files::read(path, node::MAX_FILE)?;
-            attestation
-                .add(&bytes)
-                .map_err(|e| CliError::new(Kind::Usage, format!("cannot use {}", path.display()), e))?;
-        }
+        let passed_over = add(&mut attestation, &self.files)?;
         let expected = Expected {
             node_id: self.node_id,
             measurement: self.measurement,
@@ -87,9 +82,21 @@ impl Attestation {
         if let Some(uncompared) = uncompared(&expected, &outcome) {
             outcome.checks.warn("not-compared", uncompared);
         }
+        outcome.checks.append(passed_over);
         show(context, &outcome)?;
         Ok(checks::exit(&outcome.checks))
     }
+}
+
+/// Adds files, and folders of them; says what of a folder was passed over.
+pub fn add(attestation: &mut node::Attestation, paths: &[PathBuf]) -> Result<Checks, CliError> {
+    let mut passed_over = Checks::new();
+    for path in paths {
+        for file in attestation.add_path(path)? {
+            passed_over.warn("not-used", format!("{} is not part of an attestation", file.display()));
+        }
+    }
+    Ok(passed_over)
 }
 
 /// What the attestation says and nobody said what it should be: a genuine attestation may be of anybody's code.

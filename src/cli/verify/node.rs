@@ -8,18 +8,17 @@ use time::OffsetDateTime;
 
 use crate::cli::checks;
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::evidence;
 use crate::cli::exit::Exit;
 use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::digest::sha256;
 use ccf_gov::evidence::backing::{self, Evidence, Kind as EvidenceKind};
 use ccf_gov::evidence::check::Checks;
-use ccf_gov::evidence::node::{self, Attestation, Expected, Outcome, Trust};
+use ccf_gov::evidence::node::{Attestation, Expected, Outcome, Trust};
 use ccf_gov::evidence::snp::join_policy::JoinPolicy as SnpPolicy;
 use ccf_gov::evidence::snp::minimum_tcb::MinimumTcb;
 use ccf_gov::evidence::snp::uvm::TrustedUvm;
-use ccf_gov::files;
 use ccf_gov::id::NodeId;
 use ccf_gov::service::{JoinPolicy, Node as ServiceNode, NodeAddress, NodeStatus, Reference, Service as ServiceClient};
 use ccf_gov::text::visible;
@@ -31,19 +30,19 @@ use ccf_gov::text::visible;
 #[derive(Args)]
 #[command(after_help = "Examples:
   ccf-gov verify node ID --service https://HOST:PORT --service-cert service_cert.pem --evidence js_generic
-  ccf-gov verify node ID --report report.bin --report host-amd-cert-base64 --report reference-info-base64
+  ccf-gov verify node ID --report report.bin --report /security-context-… --evidence template.json
 
 The service gives no report of an SNP node that is pending: its operator does. Exit code 3 unless every rule holds \
-and could be checked. A trusted node that cannot be asked for /node/attestations/self is a warning (node-itself): the \
+and could be checked, and the node runs what --evidence is. A trusted node that cannot be asked for /node/attestations/self is a warning (node-itself): the \
 rules are then checked on what the service tells of it.")]
 pub struct Node {
     /// The node: its id, the first digits of it, or its address
     #[arg(value_name = "ID")]
     id: Reference<NodeId>,
-    /// What the operator gave: a report, its endorsements, a UVM endorsement; repeat
+    /// What the operator gave: a report, its endorsements, a UVM endorsement, or folders of these; repeat
     #[arg(long, value_name = "FILE")]
     report: Vec<PathBuf>,
-    /// The artefacts that the node should run; repeat, or give several
+    /// The artefacts that the node should run, without which the answer is not a yes; repeat, or give several
     #[arg(long, num_args = 1.., value_name = "FILE")]
     evidence: Vec<PathBuf>,
     /// The version of CCF whose rules count; by default the one that the service runs
@@ -57,10 +56,7 @@ impl Node {
         let service = context.connect().await?;
         let id = context.node(&service, &self.id).await?;
         let mut given = Attestation::of(Some(id));
-        for path in &self.report {
-            let bytes = files::read(path, node::MAX_FILE)?;
-            given.add(&bytes).map_err(|e| CliError::new(Kind::Usage, format!("cannot use {}", path.display()), e))?;
-        }
+        let passed_over = super::attestation::add(&mut given, &self.report)?;
         let ccf = running_version(self.ccf_version, &service).await?;
         let read = async || {
             let answer = service.node(id).await?.ok_or_else(|| crate::cli::node::not_there(id))?;
@@ -78,7 +74,14 @@ impl Node {
             None => return without_attestation(context, id, &answer.value, problems),
         };
         outcome.checks.append(problems);
-        if !evidence.is_empty() {
+        outcome.checks.append(passed_over);
+        if evidence.is_empty() {
+            // What a join policy admits, the service has looked at already.
+            outcome.checks.incomplete(
+                "artefacts",
+                "nothing was compared with an artefact: give what the node should run with --evidence",
+            );
+        } else {
             let mut further = backing::judge(&evidence);
             check_artefacts(&outcome, &evidence, &mut further);
             outcome.checks.append(further);

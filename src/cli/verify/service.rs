@@ -27,7 +27,7 @@ use ccf_gov::text::visible;
   ccf-gov verify service --evidence js_generic --service https://HOST:PORT --service-cert service_cert.pem
 
 A value is backed if an artefact has it, and stale if no node runs it. Exit code 3 unless every value is backed, \
-every node was verified, and none runs code that is not registered. What the nodes' own checks warn of is told once; \
+every node was verified and every trusted one was heard, and none runs code that is not registered. What the nodes' own checks warn of is told once; \
 node-itself names a trusted node that could not be asked for /node/attestations/self.")]
 pub struct Service {
     /// The artefacts that should be registered and running; repeat, or give several
@@ -251,15 +251,23 @@ fn check_node(node: &Running, found: &mut Checks) {
         name.starts_with("join-policy") || matches!(name, "policy-host-data" | "policy-measurement" | "uvm-trusted")
     };
     let unregistered = outcome.checks.iter().any(|c| about_policy(c.name) && c.verdict == Verdict::Fail);
-    match outcome.checks.verdict() {
-        "pass" => found.pass("node", format!("{who}: verified")),
-        "fail" if unregistered => {
+    let silent = outcome.checks.get("node-itself").filter(|check| check.verdict == Verdict::Warn);
+    match (outcome.checks.verdict(), silent) {
+        ("pass", Some(silent)) => {
+            // Its attestation is that of a node which joined; whether it is still there, nobody has said.
+            found.incomplete(
+                "node",
+                format!("{who}: its attestation is verified, and it was not heard: {}", silent.detail),
+            );
+        }
+        ("pass", None) => found.pass("node", format!("{who}: verified")),
+        ("fail", _) if unregistered => {
             found.fail(
                 "not-registered",
                 format!("{who} runs code that is no longer registered ({})", failed.join("; ")),
             );
         }
-        "fail" => found.fail("node", format!("{who}: {}", failed.join("; "))),
+        ("fail", _) => found.fail("node", format!("{who}: {}", failed.join("; "))),
         _ => {
             let open = outcome.checks.iter().filter(|c| c.verdict == Verdict::Incomplete);
             let open: Vec<String> = open.map(|c| format!("{}: {}", c.name, c.detail)).collect();

@@ -24,6 +24,10 @@ const MAX_TEXT: u64 = 16 << 20;
 /// The largest IGVM file that is read: 256 MiB.
 const MAX_IGVM: u64 = 256 << 20;
 
+/// What is evidence.
+const FORMS: &str = "Evidence is: an executable; an enclave, an SGXS stream or a SIGSTRUCT; a security policy, or a deployment with \
+     one; a UVM endorsement; an IGVM file; an SNP report with AMD's certificates";
+
 /// Why evidence cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum EvidenceError {
@@ -148,7 +152,7 @@ impl<'a> Gathered<'a> {
                 let valid = uvm.check_signature(self.trust.intel.at, &mut Checks::new());
                 Kind::Uvm { uvm, valid }
             }
-            Part::Other(what) => Kind::Unusable(format!("it is {what}, and no artefact")),
+            Part::Other(what) => Kind::Unusable(format!("it is {what}, and no artefact. {FORMS}")),
         };
         self.found.push(Evidence { name: name.to_owned(), kind, digest: Some(sha256(bytes)) });
     }
@@ -212,12 +216,13 @@ fn other(bytes: &[u8]) -> Kind {
         Kind::Unusable(format!("{error}{cause}"))
     };
     if Proposal::parse(bytes).is_ok() {
-        return Kind::Unusable("it is a proposal".into());
+        return Kind::Unusable(format!("it is a proposal. {FORMS}"));
     }
     match deployment::find(bytes) {
         Ok(policies) => Kind::policies(policies),
         // Any bytes may be a program; what is text with a structure is none.
         Err(DeploymentError::Unknown | DeploymentError::Yaml(_) | DeploymentError::TooLarge) => executable(bytes),
+        Err(error @ DeploymentError::NoPolicy) => Kind::Unusable(format!("{error}. {FORMS}")),
         Err(DeploymentError::Utf16) if !bytes.starts_with(b"\xff\xfe") => executable(bytes),
         Err(error) => unusable(&error),
     }

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::Kind;
 use super::comparison::Comparison;
+use crate::ccf_version::{Answer, Feature};
 use crate::evidence::snp::minimum_tcb::MinimumTcb;
 use crate::evidence::snp::processor::{Cpuid, Product};
 use crate::evidence::snp::report::Report;
@@ -114,7 +115,10 @@ impl Comparison<'_> {
                 _ => {}
             }
         }
-        let mistake = if backed.is_empty() { mistake } else { None };
+        let unreachable = minimum.unreachable();
+        let beyond = (!unreachable.is_empty())
+            .then(|| format!("{} at 255, which no firmware has: no {product} node could join", unreachable.join(", ")));
+        let mistake = if backed.is_empty() { mistake.or(beyond) } else { None };
         (backed, mistake)
     }
 
@@ -143,7 +147,19 @@ impl Comparison<'_> {
 
     fn tcb_contents(&mut self, cpuid: Cpuid, product: Product, minimum: &MinimumTcb) {
         if product == Product::Turin {
-            self.warn_once("tcb-product", format!("{cpuid}: CCF trusts no root for Turin, so no such node can join"));
+            let since = Feature::SnpTurin.since().unwrap_or_default();
+            match self.ccf.map(|ccf| (ccf, ccf.has(Feature::SnpTurin))) {
+                _ if !cpuid.is_turin_of_ccf() => self.checks.fail(
+                    "tcb-product",
+                    format!("{cpuid}: no node matches it, for CCF knows Turin as 00b00f21 (nodes of CCF before 7.0.0-dev13 registered this)"),
+                ),
+                Some((_, Answer::Yes)) => {}
+                Some((ccf, Answer::No)) => {
+                    self.checks.fail("tcb-product", format!("{cpuid}: CCF {ccf} trusts no root for Turin: no such node can join"));
+                }
+                Some((_, Answer::Unknown(doubt))) => self.checks.incomplete("tcb-product", format!("{cpuid}: {doubt}")),
+                None => self.warn_once("tcb-product", format!("{cpuid}: nodes on Turin can join from CCF {since} on")),
+            }
         }
         let Some(version) = minimum.version(product) else { return };
         if version.0 == 0 {

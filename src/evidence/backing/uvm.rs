@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::comparison::Comparison;
 use super::{Evidence, Kind};
-use crate::ccf_version::{CcfVersion, SvnOrder};
+use crate::ccf_version::{Answer, CcfVersion, SvnOrder};
 use crate::evidence::snp::did_x509;
 use crate::evidence::snp::uvm::{KNOWN_ISSUERS, UvmEndorsement};
 use crate::proposal::Action;
@@ -35,7 +35,11 @@ impl Comparison<'_> {
         }
         let Some(svn) = self.svn(action) else { return };
         let order = self.ccf.map_or(SvnOrder::Integer, CcfVersion::svn_order);
-        let backs = |uvm: &UvmEndorsement| uvm.did == did && uvm.feed == feed && order.compare(&svn, &uvm.svn).is_le();
+        let (known, unreadable) = self.readable(known, did, feed);
+        let can_read = |uvm: &UvmEndorsement| self.ccf.is_none_or(|ccf| !uvm.is_readable_by(ccf).is_no());
+        let backs = |uvm: &UvmEndorsement| {
+            can_read(uvm) && uvm.did == did && uvm.feed == feed && order.compare(&svn, &uvm.svn).is_le()
+        };
         let mistake = known.iter().find_map(|uvm| {
             if let Some(mistake) = wrong_pair(uvm, did, feed) {
                 Some(mistake)
@@ -46,11 +50,20 @@ impl Comparison<'_> {
                 None
             }
         });
-        let mistake = mistake.or_else(|| self.unproved_uvm(did, feed));
+        let mistake = mistake.or(unreadable).or_else(|| self.unproved_uvm(did, feed));
+        let mut doubts = Vec::new();
         let same = |uvm: &UvmEndorsement| SvnOrder::Integer.compare(&svn, &uvm.svn).is_eq();
+        for uvm in known.iter().filter(|uvm| backs(uvm)) {
+            if let Some(Answer::Unknown(doubt)) = self.ccf.map(|ccf| uvm.is_readable_by(ccf)) {
+                doubts.push(format!("the endorsement is {}: {doubt}", uvm.describe()));
+            }
+        }
         let lower = known.iter().any(|uvm| backs(uvm)) && known.iter().all(|uvm| !backs(uvm) || !same(uvm));
         let backed = self.backing(|kind| matches!(kind, Kind::Uvm { uvm, valid: true } if backs(uvm)));
         self.settle(action, format!("{feed} svn {svn} of {did}"), backed, mistake);
+        for doubt in doubts {
+            self.checks.incomplete("uvm-form", doubt);
+        }
         if lower {
             self.checks.warn(
                 "uvm-svn",
@@ -58,6 +71,23 @@ impl Comparison<'_> {
             );
         }
         self.uvm_contents(did, feed, &svn, order);
+    }
+
+    /// The endorsements that the service can read, and why others of this pair admit nobody there. Of one of which that
+    /// is not known, nothing is passed.
+    fn readable<'e>(
+        &self,
+        known: Vec<&'e UvmEndorsement>,
+        did: &str,
+        feed: &str,
+    ) -> (Vec<&'e UvmEndorsement>, Option<String>) {
+        let Some(ccf) = self.ccf else { return (known, None) };
+        let (readable, others): (Vec<_>, Vec<_>) = known.into_iter().partition(|uvm| !uvm.is_readable_by(ccf).is_no());
+        let other = others.into_iter().find(|uvm| uvm.did == did && uvm.feed == feed);
+        let why = other.map(|uvm| {
+            format!("the endorsement is {}, which CCF {ccf} can't read: no node can join by it", uvm.describe())
+        });
+        (readable, why)
     }
 
     /// An endorsement that has the pair, and is not to be believed.

@@ -9,8 +9,11 @@ use crate::id::NodeId;
 pub enum NodeError {
     /// A file of another kind.
     #[error(
-        "this is no part of an attestation: neither an SNP report (1184 bytes), nor its certificates, nor a UVM \
-         endorsement, nor an SGX quote, nor its endorsements, nor a virtual attestation, nor a revocation list"
+        "this is not part of an attestation. These are read, raw, in hexadecimal or base64: an SNP report (1184 bytes); AMD's \
+         certificates (PEM, DER, host-amd-cert-base64, a certificate table of the GHCB protocol); a UVM endorsement \
+         (reference-info-base64, hash-envelope-reference-info-base64); a revocation list; an SGX quote and its endorsements; a \
+         virtual attestation. And JSON with these: of a service (/node/attestations, /node/quotes) or its ledger (quote_info), \
+         of the attestation sidecar (/attest/raw, /attest/combined), of key management applications and clean rooms"
     )]
     Unknown,
     /// Evidence of a kind that CCF has no use for.
@@ -34,7 +37,7 @@ pub enum NodeError {
     #[error("it is about node {0}, and {1} is the one that is asked for, or that another file is about")]
     OtherNode(NodeId, NodeId),
     /// A list of nodes, and none is asked for.
-    #[error("it is about several nodes: say which one is meant")]
+    #[error("the file describes several nodes; choose one with --node-id")]
     Several,
     /// A list of other nodes.
     #[error("it is about other nodes than the one that is asked for")]

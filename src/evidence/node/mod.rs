@@ -2,7 +2,9 @@
 
 mod error;
 mod expected;
+mod files;
 mod foreign;
+mod ghcb;
 mod part;
 mod pieces;
 
@@ -11,6 +13,7 @@ use time::OffsetDateTime;
 
 pub use self::error::NodeError;
 pub use self::expected::Expected;
+pub use self::files::PathError;
 pub use self::part::{Part, parts};
 use self::pieces::{Piece, pieces};
 use super::check::Checks;
@@ -39,7 +42,7 @@ const MAX_LISTS: usize = 8;
 pub struct Attestation {
     report: Option<Box<Report>>,
     endorsements: Option<Endorsements>,
-    uvm: Option<Box<UvmEndorsement>>,
+    uvm: Vec<UvmEndorsement>,
     endorsed_tcb: Option<TcbVersion>,
     quote: Option<Vec<u8>>,
     sgx_endorsements: Option<Vec<u8>>,
@@ -106,9 +109,10 @@ impl Attestation {
     /// [`NodeError`]
     pub fn complete(&mut self, file: &[u8]) -> Result<(), NodeError> {
         let had = self.endorsements.is_some();
+        let had_uvm = !self.uvm.is_empty();
         for piece in pieces(file, self.node)? {
             // A chain that is there is whole, or its giver's mistake: certificates of others don't mend it.
-            if had && matches!(piece, Piece::SnpEndorsements(_)) {
+            if had && matches!(piece, Piece::SnpEndorsements(_)) || had_uvm && matches!(piece, Piece::Uvm(_)) {
                 continue;
             }
             match self.place(piece) {
@@ -128,6 +132,7 @@ impl Attestation {
             Ok(())
         }
         match piece {
+            Piece::SnpReport(report) if self.report.as_ref() == Some(&report) => Ok(()),
             Piece::SnpReport(report) => put(&mut self.report, "SNP report", report),
             Piece::SnpEndorsements(chain) => {
                 let joined = match self.endorsements.take() {
@@ -142,7 +147,14 @@ impl Attestation {
                 };
                 put(&mut self.endorsements, "chain of AMD certificates", joined)
             }
-            Piece::Uvm(uvm) => put(&mut self.uvm, "UVM endorsement", uvm),
+            Piece::Uvm(uvm) => match self.uvm.iter().find(|known| known.form == uvm.form) {
+                Some(known) if known.is_same(&uvm) => Ok(()),
+                Some(_) => Err(NodeError::Twice("UVM endorsement")),
+                None => {
+                    self.uvm.push(*uvm);
+                    Ok(())
+                }
+            },
             Piece::EndorsedTcb(tcb) => put(&mut self.endorsed_tcb, "endorsed TCB", tcb),
             Piece::Revocations(lists) if self.revocations.len() + lists.len() <= MAX_LISTS => {
                 self.revocations.extend(lists);
@@ -168,7 +180,7 @@ impl Attestation {
     pub fn verify(&self, expected: &Expected, trust: &Trust) -> Result<Outcome, NodeError> {
         // What a service says whose attestation it is must be true as well.
         let expected = &Expected { node_id: expected.node_id.or(self.node), ..expected.clone() };
-        let snp = self.endorsements.is_some() || self.uvm.is_some() || self.endorsed_tcb.is_some();
+        let snp = self.endorsements.is_some() || !self.uvm.is_empty() || self.endorsed_tcb.is_some();
         let sgx = self.sgx_endorsements.is_some();
         let lists = !self.revocations.is_empty();
         let mut outcome = match (&self.report, &self.quote, &self.claim) {
@@ -209,7 +221,7 @@ impl Attestation {
         let evidence = snp::Evidence {
             report,
             endorsements: self.endorsements.as_ref(),
-            uvm: self.uvm.as_deref(),
+            uvm: &self.uvm,
             endorsed_tcb: self.endorsed_tcb,
             revocations: &self.revocations,
         };
@@ -219,7 +231,7 @@ impl Attestation {
             Value::Object(map) => map,
             _ => Map::new(),
         };
-        if let Some(uvm) = &self.uvm {
+        if let Some(uvm) = self.uvm.first() {
             let uvm = json!({"did": uvm.did, "feed": uvm.feed, "svn": uvm.svn, "measurement": uvm.measurement});
             map.insert("uvm".into(), uvm);
         }

@@ -1,10 +1,12 @@
 //! What files hold of an attestation: raw, in hexadecimal or base64, or in JSON that a service or its ledger gave.
 
 use base64::Engine;
+use base64::alphabet;
 use base64::engine::general_purpose::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 
-use super::{NodeError, foreign};
+use super::{NodeError, foreign, ghcb};
 use crate::evidence::certificate;
 use crate::evidence::revocation::RevocationList;
 use crate::evidence::snp::endorsements::Endorsements;
@@ -16,7 +18,13 @@ use crate::id::NodeId;
 use crate::json;
 
 /// How often something may be wrapped in something else.
-const MAX_DEPTH: u8 = 4;
+const MAX_DEPTH: u8 = 8;
+
+/// Base64 as tokens and requests to attestation services have it.
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// What an SGX quote of version 3 with an ECDSA key begins with.
 const QUOTE: [u8; 4] = [3, 0, 2, 0];
@@ -24,20 +32,31 @@ const QUOTE: [u8; 4] = [3, 0, 2, 0];
 /// What Open Enclave's containers begin with: version 1, and type 2, which is SGX.
 const OPEN_ENCLAVE: [u8; 8] = [1, 0, 0, 0, 2, 0, 0, 0];
 
-/// Where services and their ledgers have parts of an attestation.
-const MEMBERS: [&str; 12] = [
-    "quote_info",
-    "quoteInfo",
-    "attestations",
-    "quotes",
+/// Members that hold other ones, or a list of nodes.
+const HOLDERS: [&str; 8] =
+    ["quote_info", "quoteInfo", "attestations", "quotes", "value", "report", "attestation", "snpCACI"];
+
+/// Members that hold a part as text, in any form in which it may be a file.
+const TEXTS: [&str; 15] = [
+    // Services, their ledgers, and applications that take what a node shows: `endorsed_tcb` is beside them.
     "raw",
     "quote",
     "rawQuote",
+    "evidence",
     "endorsements",
     "uvm_endorsements",
     "uvmEndorsements",
-    "endorsed_tcb",
-    "endorsedTcb",
+    // The attestation sidecar.
+    "report",
+    "combined_report",
+    // Clean rooms; `uvmEndorsements` is the third.
+    "attestation",
+    "platformCertificates",
+    // Requests to Microsoft Azure Attestation.
+    "SnpReport",
+    "VcekCertChain",
+    "Endorsements",
+    "Uvm",
 ];
 
 /// A part of an attestation.
@@ -93,7 +112,8 @@ fn pieces_at(file: &[u8], node: Option<NodeId>, depth: u8) -> Result<Vec<Piece>,
     }
     let bare: Vec<u8> = text.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
     // Hexadecimal first: its digits are base64's too, which would make other bytes of them.
-    for decoded in [hex::decode(&bare).ok(), STANDARD.decode(&bare).ok()].into_iter().flatten() {
+    let decodings = [hex::decode(&bare).ok(), STANDARD.decode(&bare).ok().or_else(|| URL_SAFE.decode(&bare).ok())];
+    for decoded in decodings.into_iter().flatten() {
         let found = pieces_at(&decoded, node, depth + 1)?;
         if !found.is_empty() {
             return Ok(found);
@@ -123,6 +143,10 @@ fn piece(bytes: &[u8]) -> Result<Option<Piece>, NodeError> {
     }
     if let Some(kind) = foreign::kind(bytes) {
         return Err(NodeError::Foreign(kind));
+    }
+    if let Some(table) = ghcb::certificates(bytes) {
+        let certificates = table.map_err(|why| NodeError::Damaged { what: "certificate table", why })?;
+        return Ok(Some(Piece::SnpEndorsements(Endorsements::new(certificates, None))));
     }
     if let Ok(claim) = virt::Attestation::parse(bytes) {
         return Ok(Some(Piece::Virtual(claim)));
@@ -170,20 +194,18 @@ fn service_pieces(value: &Value, node: Option<NodeId>, depth: u8) -> Result<Vec<
             // What is empty is not there.
             (_, Value::Null) => {}
             (_, Value::String(text)) if text.is_empty() => {}
-            ("quote_info" | "quoteInfo" | "attestations" | "quotes" | "value", Value::Object(_) | Value::Array(_))
-                if depth < MAX_DEPTH =>
-            {
+            ("snpCvm", _) => return Err(NodeError::Foreign(foreign::VIRTUAL_MACHINE)),
+            // Requests have a list of endorsements.
+            ("Uvm", Value::Array(list)) => {
+                for inner in list {
+                    found.extend(text_pieces(name, inner.as_str().unwrap_or_default(), node, depth)?);
+                }
+            }
+            (name, Value::Object(_) | Value::Array(_)) if HOLDERS.contains(&name) && depth < MAX_DEPTH => {
                 found.extend(service_pieces(inner, node, depth + 1)?);
             }
-            (
-                "raw" | "quote" | "rawQuote" | "endorsements" | "uvm_endorsements" | "uvmEndorsements",
-                Value::String(text),
-            ) => {
-                let inside = pieces_at(text.as_bytes(), node, depth + 1)?;
-                if inside.is_empty() {
-                    return Err(NodeError::Member(name.clone()));
-                }
-                found.extend(inside);
+            (name, Value::String(text)) if TEXTS.contains(&name) => {
+                found.extend(text_pieces(name, text, node, depth)?);
             }
             ("endorsed_tcb" | "endorsedTcb", Value::String(text)) => {
                 // The governance API writes the bytes of the digits, in their order, as base64.
@@ -192,7 +214,11 @@ fn service_pieces(value: &Value, node: Option<NodeId>, depth: u8) -> Result<Vec<
                 let tcb = tcb.ok_or_else(|| NodeError::Member(name.clone()))?;
                 found.push(Piece::EndorsedTcb(tcb));
             }
-            (name, _) if MEMBERS.contains(&name) => return Err(NodeError::Member(name.to_owned())),
+            ("endorsed_tcb" | "endorsedTcb", _) => return Err(NodeError::Member(name.to_owned())),
+            ("value", _) => {}
+            (name, _) if HOLDERS.contains(&name) || TEXTS.contains(&name) => {
+                return Err(NodeError::Member(name.to_owned()));
+            }
             _ => {}
         }
     }
@@ -206,6 +232,12 @@ fn service_pieces(value: &Value, node: Option<NodeId>, depth: u8) -> Result<Vec<
         found.push(Piece::Node(id));
     }
     Ok(found)
+}
+
+/// The parts in a text that a member has.
+fn text_pieces(name: &str, text: &str, node: Option<NodeId>, depth: u8) -> Result<Vec<Piece>, NodeError> {
+    let inside = pieces_at(text.as_bytes(), node, depth + 1)?;
+    if inside.is_empty() { Err(NodeError::Member(name.to_owned())) } else { Ok(inside) }
 }
 
 /// The entry about `node`, or the only one.

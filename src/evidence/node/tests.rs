@@ -1,5 +1,5 @@
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::json;
 use time::macros::datetime;
 
@@ -85,6 +85,171 @@ fn an_attestation_is_taken_in_every_form_that_people_have() {
     assert!(matches!(verdict(&[others.as_bytes()]), Err(NodeError::NotListed)));
 }
 
+/// A UVM endorsement of the lab's report: legacy with this svn in JSON, or a hash envelope of this content type.
+fn uvm(svn: Result<&str, &str>) -> Vec<u8> {
+    let chain = lab().uvm_chain(IN_DATE);
+    let did = lab().uvm_did(&URL_SAFE_NO_PAD.encode(sha256(&chain[1])));
+    let feed = "ContainerPlat-AMD-UVM";
+    match svn {
+        Ok(svn) => {
+            let payload = format!(
+                r#"{{"x-ms-sevsnpvm-launchmeasurement":"{}","x-ms-sevsnpvm-guestsvn":{svn}}}"#,
+                "22".repeat(48)
+            );
+            lab().uvm_legacy(&did, feed, &chain, &payload)
+        }
+        Err(kind) => lab().uvm_hash_envelope(&did, feed, 101, &chain, &[0x22; 48], kind, 1_790_000_000),
+    }
+}
+
+#[test]
+fn json_of_sidecars_applications_and_clean_rooms_is_taken() {
+    let (report, all, uvm) = (lab().report(|_| {}), pem(&lab().chain()), uvm(Ok("\"101\"")));
+    let base64 = |bytes: &[u8]| STANDARD.encode(bytes);
+    let application = json!({
+        "evidence": base64(&report), "endorsements": base64(&all), "uvm_endorsements": base64(&uvm),
+        "endorsed_tcb": "db18000000000004",
+    });
+    let clean_room = json!({
+        "attestation": base64(&report), "platformCertificates": base64(&all), "uvmEndorsements": base64(&uvm),
+    });
+    let url = |text: String| URL_SAFE_NO_PAD.encode(text);
+    let endorsements = url(json!({"Uvm": [URL_SAFE_NO_PAD.encode(&uvm)]}).to_string());
+    let bundle = json!({
+        "SnpReport": URL_SAFE_NO_PAD.encode(&report), "VcekCertChain": URL_SAFE_NO_PAD.encode(&all), "Endorsements": endorsements,
+    });
+    for answer in [
+        application.clone(),
+        json!({"attestation": application, "wrappingKey": "x"}),
+        json!({"combined_report": application.to_string()}),
+        clean_room.clone(),
+        json!({"report": {"snpCACI": clean_room}}),
+        json!({"report": url(bundle.to_string()), "runtimeData": {"data": "x", "dataType": "JSON"}, "nonce": 7}),
+    ] {
+        let mut attestation = Attestation::default();
+        attestation.add(answer.to_string().as_bytes()).unwrap_or_else(|e| panic!("{e}: {answer}"));
+        let outcome = attestation.verify(&Expected::default(), &trust()).unwrap();
+        assert_eq!(outcome.checks.verdict(), "pass", "{answer}: {:#?}", outcome.checks);
+        assert!(outcome.checks.get("uvm-signature").is_some(), "{answer}");
+    }
+    let raw = json!({"report": hex::encode(&report)}).to_string();
+    assert_eq!(verdict(&[raw.as_bytes(), &all]).unwrap(), "pass");
+    let machine = json!({"report": {"snpCvm": {"evidence": {"snpReport": base64(&report)}}}}).to_string();
+    assert!(matches!(verdict(&[machine.as_bytes()]), Err(NodeError::Foreign(_))));
+    for other in [json!({"report": "all is well"}), json!({"evidence": 7}), json!({"Uvm": [7]})] {
+        assert!(matches!(verdict(&[other.to_string().as_bytes()]), Err(NodeError::Member(_))), "{other}");
+    }
+    assert!(matches!(verdict(&[br#"{"value": 7}"#]), Err(NodeError::Unknown)));
+}
+
+#[test]
+fn a_folder_gives_its_parts_and_what_is_none_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+    let mut attestation = Attestation::default();
+    assert!(matches!(attestation.add_path(folder.path()), Err(PathError::Empty { .. })));
+    let chain = lab().chain();
+    for (name, der) in ["vcek.der", "ask.pem", "ark.pem"].iter().zip(&chain) {
+        write(name, &if name.ends_with("der") { der.clone() } else { pem(std::slice::from_ref(der)) });
+    }
+    write("chain.pem", &pem(&chain[1..]));
+    write("report.bin", &lab().report(|_| {}));
+    write("security-policy-base64", STANDARD.encode("package policy\n").as_bytes());
+    write("reference-info-base64", STANDARD.encode(uvm(Ok("\"101\""))).as_bytes());
+    write("hash-envelope-reference-info-base64", STANDARD.encode(uvm(Err("application/octet-stream"))).as_bytes());
+    assert_eq!(attestation.add_path(folder.path()).unwrap(), [folder.path().join("security-policy-base64")]);
+    let outcome = attestation.verify(&Expected::default(), &trust()).unwrap();
+    assert_eq!(outcome.checks.verdict(), "pass", "{:#?}", outcome.checks);
+    assert_eq!(outcome.checks.iter().filter(|c| c.name == "uvm-signature").count(), 2);
+    write("broken.pem", b"-----BEGIN CERTIFICATE-----\n");
+    assert!(matches!(Attestation::default().add_path(folder.path()), Err(PathError::Part { .. })));
+}
+
+#[test]
+fn a_version_passes_only_what_it_can_read() {
+    let found = |version: &str, endorsements: &[Vec<u8>]| {
+        let mut attestation = Attestation::default();
+        attestation.add(&lab().report(|_| {})).unwrap();
+        attestation.add(&pem(&lab().chain())).unwrap();
+        endorsements.iter().for_each(|endorsement| attestation.add(endorsement).unwrap());
+        let expected = Expected { ccf: version.parse().ok(), ..Expected::default() };
+        attestation.verify(&expected, &trust()).unwrap().checks
+    };
+    let text = || uvm(Ok("\"101\""));
+    let number = || uvm(Ok("101"));
+    let (octets, json) = (|| uvm(Err("application/octet-stream")), || uvm(Err("application/json")));
+    for (version, endorsement, verdict) in [
+        ("6.0.12", text(), "pass"),
+        ("7.0.25", text(), "pass"),
+        ("6.0.13", number(), "fail"),
+        ("6.0.14", number(), "pass"),
+        ("7.0.0-dev3", number(), "pass"),
+        ("6.0.18", octets(), "fail"),
+        ("6.0.18", json(), "fail"),
+        // Not known.
+        ("6.0.25", octets(), "incomplete"),
+        ("7.0.0-dev5", octets(), "fail"),
+        ("7.0.0-dev7", octets(), "fail"),
+        ("7.0.0-dev7-4-gabcdef", octets(), "incomplete"),
+        ("7.0.0-dev8", octets(), "pass"),
+        ("7.0.21", octets(), "pass"),
+        ("7.0.0-dev6", json(), "pass"),
+        ("7.0.0", json(), "fail"),
+        ("unknown", octets(), "pass"),
+    ] {
+        let checks = found(version, &[endorsement]);
+        assert_eq!(checks.verdict(), verdict, "{version}: {checks:#?}");
+        let warned = checks.get("uvm-form").map(|check| check.verdict) == Some(Verdict::Warn);
+        assert_eq!(warned, version == "unknown", "{version}");
+    }
+    // With both, the node can show the one that can be read.
+    let both = found("6.0.18", &[text(), octets()]);
+    assert_eq!(both.verdict(), "pass", "{both:#?}");
+    assert!(both.iter().any(|check| check.name == "uvm-form" && check.verdict == Verdict::Warn));
+    assert_eq!(found("6.0.13", &[number(), octets()]).verdict(), "fail");
+}
+
+#[test]
+fn reports_of_every_version_are_read() {
+    let found = |report: u8, version: Option<&str>| {
+        let mut attestation = Attestation::default();
+        attestation.add(&lab().report(|bytes| bytes[0] = report)).unwrap();
+        attestation.add(&pem(&lab().chain())).unwrap();
+        let ccf = version.map(|version| version.parse().unwrap());
+        attestation.verify(&Expected { ccf, ..Expected::default() }, &trust()).unwrap().checks.verdict()
+    };
+    for report in [3, 4, 5] {
+        assert_eq!(
+            (found(report, None), found(report, Some("6.0.12")), found(report, Some("5.0.3"))),
+            ("pass", "pass", "fail")
+        );
+    }
+    assert_eq!((found(2, None), found(2, Some("4.0.1"))), ("fail", "pass"));
+    assert_eq!(found(6, Some("7.0.25")), "incomplete");
+}
+
+#[test]
+fn turin_joins_where_its_root_is_trusted() {
+    let found = |model: u8, version: Option<&str>| {
+        let mut attestation = Attestation::default();
+        attestation.add(&lab().report(|bytes| bytes[0x188..0x18b].copy_from_slice(&[0x1a, model, 1]))).unwrap();
+        let ccf = version.map(|version| version.parse().unwrap());
+        let checks = attestation.verify(&Expected { ccf, ..Expected::default() }, &trust()).unwrap().checks;
+        checks.get("product").unwrap().verdict
+    };
+    for (version, verdict) in [
+        (None, Verdict::Warn),
+        (Some("6.0.24"), Verdict::Fail),
+        (Some("6.0.25"), Verdict::Pass),
+        (Some("7.0.0-dev5"), Verdict::Fail),
+        (Some("7.0.0-dev6"), Verdict::Pass),
+        (Some("7.0.21"), Verdict::Pass),
+    ] {
+        assert_eq!(found(2, version), verdict, "{version:?}");
+        assert_eq!(found(1, version), Verdict::Fail, "{version:?}");
+    }
+}
+
 #[test]
 fn what_a_service_says_whose_attestation_it_is_must_be_true() {
     let entry = |id: NodeId| {
@@ -132,7 +297,7 @@ fn what_is_damaged_is_not_taken_for_absent() {
     let text = String::from_utf8(pem(&chain)).unwrap();
     let vcek = String::from_utf8(pem(&chain[..1])).unwrap();
     let mut version = report.clone();
-    version[0] = 7;
+    version[0] = 1;
     for (bad, what) in [
         (longer.clone(), "SNP report"),
         (report[..1183].to_vec(), "SNP report"),
@@ -161,8 +326,12 @@ fn what_is_damaged_is_not_taken_for_absent() {
 #[test]
 fn parts_are_given_once_and_lists_of_revoked_ones_several_times() {
     let (report, chain) = (lab().report(|_| {}), lab().chain());
-    assert!(matches!(verdict(&[&report, &report]), Err(NodeError::Twice(_))));
-    assert!(matches!(verdict(&[&pem(&chain), &pem(&chain)]), Err(NodeError::Twice(_))));
+    let other = lab().report(|report| report[0x90] = 1);
+    assert!(matches!(verdict(&[&report, &other]), Err(NodeError::Twice(_))));
+    let others = pem(&lab().uvm_chain(IN_DATE));
+    assert!(matches!(verdict(&[&pem(&chain), &others]), Err(NodeError::Twice(_))));
+    // What is there already adds nothing.
+    assert_eq!(verdict(&[&report, &report, &pem(&chain), &pem(&chain[1..]), &chain[2]]).unwrap(), "pass");
     let good = revocation_list(("ARK-Milan", &lab().ark), IN_DATE, &[9]);
     let revoking = revocation_list(("ARK-Milan", &lab().ark), IN_DATE, &[1]);
     assert_eq!(verdict(&[&report, &pem(&chain), &good]).unwrap(), "pass");

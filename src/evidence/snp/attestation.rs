@@ -6,13 +6,13 @@ use time::OffsetDateTime;
 use super::endorsements::Endorsements;
 use super::join_policy::JoinPolicy;
 use super::minimum_tcb::MinimumTcb;
-use super::processor::Product;
-use super::report::Report;
+use super::processor::{Cpuid, Product};
+use super::report::{NEWEST_VERSION, Report};
 use super::roots::Roots;
 use super::tcb::{Tcb, TcbVersion};
 use super::uvm::UvmEndorsement;
 use super::vcek::Vcek;
-use crate::ccf_version::{Answer, CcfVersion};
+use crate::ccf_version::{Answer, CcfVersion, Feature};
 use crate::digest::{HostData, SnpMeasurement};
 use crate::evidence::check::Checks;
 use crate::evidence::revocation::RevocationList;
@@ -25,8 +25,8 @@ pub struct Evidence<'a> {
     pub report: &'a Report,
     /// The certificates that endorse it; without them nothing about it is proved.
     pub endorsements: Option<&'a Endorsements>,
-    /// The UVM endorsement, if it comes with one.
-    pub uvm: Option<&'a UvmEndorsement>,
+    /// The UVM endorsements: a node shows one, and its host has it in two forms.
+    pub uvm: &'a [UvmEndorsement],
     /// The `endorsed_tcb` that the node sent along, if it did.
     pub endorsed_tcb: Option<TcbVersion>,
     /// Lists of what AMD revoked, if any were given; no node shows one.
@@ -92,14 +92,10 @@ pub fn verify(evidence: &Evidence<'_>, expected: &Expected, roots: &Roots, now: 
     check_contents(report, &mut checks);
     check_tcb(evidence, vcek.as_ref(), &mut checks);
     let product = report.product().or(vcek.as_ref().map(|v| v.product));
-    if let Some(uvm) = evidence.uvm {
-        uvm.check_signature(now, &mut checks);
-        uvm.check_contents(&mut checks);
-        uvm.check_measurement(&report.measurement(), &mut checks);
-    }
+    let shown = check_uvm(evidence, expected.ccf, now, &mut checks);
     check_expected(evidence, expected, product, &mut checks);
     if let Some(policy) = &expected.policy {
-        policy.check(report, evidence.uvm, product, expected.ccf, &mut checks);
+        policy.check(report, &shown, product, expected.ccf, &mut checks);
     }
     let values = Values {
         report_version: report.version(),
@@ -113,6 +109,34 @@ pub fn verify(evidence: &Evidence<'_>, expected: &Expected, roots: &Roots, now: 
         debug: report.policy().debug(),
     };
     (checks, values)
+}
+
+/// Checks every UVM endorsement; those that the service can read, or may, are what the node can show it.
+fn check_uvm<'a>(
+    evidence: &Evidence<'a>,
+    ccf: Option<CcfVersion>,
+    now: OffsetDateTime,
+    checks: &mut Checks,
+) -> Vec<&'a UvmEndorsement> {
+    let readable = |uvm: &UvmEndorsement| uvm.check_form(ccf, &mut Checks::new()).is_yes();
+    let any = evidence.uvm.iter().any(readable);
+    let mut shown = Vec::new();
+    for uvm in evidence.uvm {
+        let mut own = Checks::new();
+        if any && !readable(uvm) {
+            let detail =
+                format!("{}: the service can't read this one, and the node can show the other", uvm.describe());
+            own.warn("uvm-form", detail);
+        } else {
+            uvm.check_form(ccf, &mut own);
+            shown.push(uvm);
+        }
+        uvm.check_signature(now, &mut own);
+        uvm.check_contents(&mut own);
+        uvm.check_measurement(&evidence.report.measurement(), &mut own);
+        checks.append(if evidence.uvm.len() > 1 { own.about(uvm.describe()) } else { own });
+    }
+    shown
 }
 
 fn check_version(report: &Report, ccf: Option<CcfVersion>, checks: &mut Checks) {
@@ -129,15 +153,33 @@ fn check_version(report: &Report, ccf: Option<CcfVersion>, checks: &mut Checks) 
             format!("version {version}; which versions {service} accepts depends on its patch level"),
         ),
     }
+    if version > NEWEST_VERSION {
+        let detail = format!("version {version} is newer than {NEWEST_VERSION}: what it has added is not looked at");
+        checks.incomplete("report-version", detail);
+    }
     if version < 3 {
         return;
     }
-    match (report.product(), report.cpuid()) {
-        (Some(product), Some(cpuid)) if product == Product::Turin => {
-            checks.warn("product", format!("{product} (cpuid {cpuid}); CCF trusts no Turin root yet: it can't join"));
+    match report.product().zip(report.cpuid()) {
+        Some((Product::Turin, cpuid)) => check_turin(cpuid, ccf, checks),
+        Some((product, cpuid)) => checks.pass("product", format!("{product} (cpuid {cpuid})")),
+        None => checks.fail("product", "the report's family and model are of no processor that CCF knows"),
+    }
+}
+
+fn check_turin(cpuid: Cpuid, ccf: Option<CcfVersion>, checks: &mut Checks) {
+    const NAME: &str = "product";
+    let turin = format!("Turin (cpuid {cpuid})");
+    let since = Feature::SnpTurin.since().unwrap_or_default();
+    let answer = ccf.map(|ccf| (ccf, ccf.has(Feature::SnpTurin)));
+    match answer {
+        _ if !cpuid.is_turin_of_ccf() => checks.fail(NAME, format!("{turin}; CCF knows Turin by 00b00f2x alone")),
+        Some((_, Answer::Yes)) => checks.pass(NAME, turin),
+        Some((ccf, Answer::No)) => {
+            checks.fail(NAME, format!("{turin}; CCF {ccf} trusts no root for Turin, so it can't join"));
         }
-        (Some(product), Some(cpuid)) => checks.pass("product", format!("{product} (cpuid {cpuid})")),
-        _ => checks.fail("product", "the report's family and model are of no processor that CCF knows"),
+        Some((_, Answer::Unknown(doubt))) => checks.incomplete(NAME, format!("{turin}: {doubt}")),
+        None => checks.warn(NAME, format!("{turin}; it can join from CCF {since} on: give the service's version")),
     }
 }
 

@@ -16,6 +16,8 @@ use crate::files::{self, FileError};
 pub const POLICY_FILE: &str = "security-policy-base64";
 /// The file with the UVM endorsement, base64.
 pub const UVM_FILE: &str = "reference-info-base64";
+/// The file with the UVM endorsement as a hash envelope, base64; newer hosts give both.
+pub const HASH_ENVELOPE_FILE: &str = "hash-envelope-reference-info-base64";
 /// The file with AMD's certificates, base64 of JSON.
 pub const AMD_FILE: &str = "host-amd-cert-base64";
 
@@ -31,15 +33,18 @@ pub enum ContextError {
     /// A file of it.
     #[error(transparent)]
     File(#[from] FileError),
-    /// None of the three files is there.
-    #[error("{0} has none of {POLICY_FILE}, {UVM_FILE} and {AMD_FILE}: it is no security context directory")]
+    /// None of the files is there.
+    #[error(
+        "{0} has none of {POLICY_FILE}, {UVM_FILE}, {HASH_ENVELOPE_FILE} and {AMD_FILE}: it is not a security context \
+         directory"
+    )]
     Empty(String),
     /// The policy is not base64.
     #[error("{POLICY_FILE} is not base64 text")]
     Policy,
     /// The UVM endorsement.
-    #[error("cannot read {UVM_FILE}")]
-    Uvm(#[from] UvmError),
+    #[error("cannot read {0}")]
+    Uvm(&'static str, #[source] UvmError),
     /// AMD's certificates.
     #[error("cannot read {AMD_FILE}")]
     Amd(#[from] EndorsementsError),
@@ -50,8 +55,8 @@ pub enum ContextError {
 pub struct SecurityContext {
     /// The security policy.
     pub policy: Option<SecurityPolicy>,
-    /// The UVM endorsement.
-    pub uvm: Option<UvmEndorsement>,
+    /// The UVM endorsements, each with its file's name: in one of its forms, or in both.
+    pub uvm: Vec<(&'static str, UvmEndorsement)>,
     /// AMD's certificates.
     pub amd: Option<Endorsements>,
 }
@@ -70,15 +75,20 @@ impl SecurityContext {
             }
             files::read(&path, MAX_FILE).map(Some)
         };
-        let (policy, uvm, amd) = (read(POLICY_FILE)?, read(UVM_FILE)?, read(AMD_FILE)?);
-        if policy.is_none() && uvm.is_none() && amd.is_none() {
+        let (policy, amd) = (read(POLICY_FILE)?, read(AMD_FILE)?);
+        let mut uvm = Vec::new();
+        for name in [UVM_FILE, HASH_ENVELOPE_FILE] {
+            if let Some(bytes) = read(name)? {
+                uvm.push((name, UvmEndorsement::parse(&bytes).map_err(|source| ContextError::Uvm(name, source))?));
+            }
+        }
+        if policy.is_none() && uvm.is_empty() && amd.is_none() {
             return Err(ContextError::Empty(folder.display().to_string()));
         }
         let policy = policy
             .map(|text| host_data::decode(&text).ok_or(ContextError::Policy))
             .transpose()?
             .map(|bytes| SecurityPolicy { bytes, was_base64: true });
-        let uvm = uvm.map(|bytes| UvmEndorsement::parse(&bytes)).transpose()?;
         let amd = amd.map(|bytes| Endorsements::parse(&bytes)).transpose()?;
         Ok(Self { policy, uvm, amd })
     }
@@ -90,7 +100,7 @@ impl SecurityContext {
 
     /// The measurement of the group's nodes, as far as the endorsement can be trusted.
     pub fn measurement(&self) -> Option<SnpMeasurement> {
-        self.uvm.as_ref().map(|uvm| uvm.measurement)
+        self.uvm.first().map(|(_, uvm)| uvm.measurement)
     }
 
     /// Checks every part by itself, and against the others; a part that is not there is incomplete.
@@ -104,12 +114,17 @@ impl SecurityContext {
                 Err(_) => checks.fail("security-policy", "the policy is not UTF-8: no proposal can carry it"),
             },
         }
-        match &self.uvm {
-            None => checks.incomplete("uvm-signature", format!("{UVM_FILE} is not there")),
-            Some(uvm) => {
-                uvm.check_signature(now, &mut checks);
-                uvm.check_contents(&mut checks);
-            }
+        if self.uvm.is_empty() {
+            checks.incomplete("uvm-signature", format!("{UVM_FILE} is not there"));
+        }
+        for (name, uvm) in &self.uvm {
+            let mut own = Checks::new();
+            uvm.check_signature(now, &mut own);
+            uvm.check_contents(&mut own);
+            checks.append(if self.uvm.len() > 1 { own.about(name) } else { own });
+        }
+        if let [(_, one), (_, other)] = &self.uvm[..] {
+            one.check_same(other, &mut checks);
         }
         match &self.amd {
             None => checks.incomplete("certificate-count", format!("{AMD_FILE} is not there")),
@@ -194,6 +209,29 @@ mod tests {
     }
 
     #[test]
+    fn both_forms_of_the_endorsement_are_looked_at() {
+        let (folder, roots) = made_up("DB18000000000004");
+        let chain = lab().uvm_chain(IN_DATE);
+        let did = lab().uvm_did(&BASE64_URL_SAFE_NO_PAD.encode(sha256(&chain[1])));
+        let write = |measurement: u8, svn: u64| {
+            let envelope = lab().uvm_cwt(&did, "ContainerPlat-AMD-UVM", svn, &chain, &[measurement; 48]);
+            std::fs::write(folder.path().join(HASH_ENVELOPE_FILE), BASE64_STANDARD.encode(envelope)).unwrap();
+            SecurityContext::read(folder.path()).unwrap().check(&roots, NOW)
+        };
+        let both = write(0x22, 101);
+        assert_eq!(both.verdict(), "pass", "{both:#?}");
+        assert_eq!(both.iter().filter(|check| check.name == "uvm-signature").count(), 2);
+        assert!(write(0x22, 104).get("uvm-forms").is_some());
+        assert_eq!(write(0x23, 101).verdict(), "fail");
+        std::fs::write(folder.path().join(HASH_ENVELOPE_FILE), "AAAA").unwrap();
+        let refused = SecurityContext::read(folder.path());
+        assert!(matches!(refused, Err(ContextError::Uvm(HASH_ENVELOPE_FILE, _))));
+        // One by itself is enough.
+        std::fs::rename(folder.path().join(UVM_FILE), folder.path().join(HASH_ENVELOPE_FILE)).unwrap();
+        assert_eq!(SecurityContext::read(folder.path()).unwrap().check(&roots, NOW).verdict(), "pass");
+    }
+
+    #[test]
     fn a_tcb_that_is_not_the_certificates_fails() {
         for (tcbm, why) in [
             ("DB18000000000005", "boot_loader 5"),
@@ -216,6 +254,6 @@ mod tests {
         assert_eq!(checks.verdict(), "pass", "{checks:#?}");
         assert!(context.host_data().unwrap().to_string().starts_with("4f4448c6"));
         assert!(context.measurement().unwrap().to_string().starts_with("03fea028"));
-        assert_eq!(context.uvm.unwrap().svn, "100");
+        assert_eq!(context.uvm[0].1.svn, "100");
     }
 }

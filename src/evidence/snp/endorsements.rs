@@ -94,12 +94,19 @@ impl Endorsements {
     }
 
     /// These and `other` together, where neither is a chain by itself: the certificates of one chain out of several
-    /// files, which are then put in order. `None` if they are more than a chain.
+    /// files, which are then put in order. What is there already adds nothing. `None` if they are more than a chain.
     pub fn joined(&self, other: &Self) -> Option<Self> {
-        if self.tcbm.is_some() || other.tcbm.is_some() || self.certificates.len() + other.certificates.len() > 3 {
+        let more: Vec<_> = other.certificates.iter().filter(|der| !self.certificates.contains(der)).cloned().collect();
+        if more.is_empty() && (other.tcbm.is_none() || other.tcbm == self.tcbm) {
+            return Some(self.clone());
+        }
+        if self.certificates.iter().all(|der| other.certificates.contains(der)) && self.tcbm.is_none() {
+            return Some(other.clone());
+        }
+        if self.tcbm.is_some() || other.tcbm.is_some() || self.certificates.len() + more.len() > 3 {
             return None;
         }
-        let mut certificates = [self.certificates.as_slice(), &other.certificates].concat();
+        let mut certificates = [self.certificates.as_slice(), &more].concat();
         certificates.sort_by_key(|der| place(der));
         Some(Self { certificates, tcbm: None })
     }

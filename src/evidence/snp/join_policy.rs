@@ -26,7 +26,7 @@ impl JoinPolicy {
     pub fn check(
         &self,
         report: &Report,
-        uvm: Option<&UvmEndorsement>,
+        uvm: &[&UvmEndorsement],
         product: Option<Product>,
         ccf: Option<CcfVersion>,
         checks: &mut Checks,
@@ -37,15 +37,15 @@ impl JoinPolicy {
         let detail = format!("{host_data} is {} by the service", if admitted { "admitted" } else { "not admitted" });
         checks.require("policy-host-data", admitted, detail);
         let measurement = report.measurement();
-        match uvm {
-            // A node that shows an endorsement is admitted through it alone.
-            Some(uvm) => uvm.check_trusted(&self.uvm, order, checks),
-            None => {
-                let admitted = self.measurements.contains(&measurement);
-                let detail =
-                    format!("{measurement} is {} by the service", if admitted { "admitted" } else { "not admitted" });
-                checks.require("policy-measurement", admitted, detail);
-            }
+        // A node that shows an endorsement is admitted through it alone; of two, nobody can tell which it shows.
+        for uvm in uvm {
+            uvm.check_trusted(&self.uvm, order, checks);
+        }
+        if uvm.is_empty() {
+            let admitted = self.measurements.contains(&measurement);
+            let detail =
+                format!("{measurement} is {} by the service", if admitted { "admitted" } else { "not admitted" });
+            checks.require("policy-measurement", admitted, detail);
         }
         if ccf.is_none_or(CcfVersion::wants_minimum_tcb) || !self.minimum_tcb.is_empty() {
             self.check_minimum_tcb(report, product, ccf, checks);

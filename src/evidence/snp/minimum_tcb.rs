@@ -95,6 +95,18 @@ impl MinimumTcb {
         (self.fmc.is_some() == product.has_fmc()).then(|| TcbVersion(u64::from_le_bytes(bytes)))
     }
 
+    /// The components at 255, which no firmware has.
+    pub fn unreachable(&self) -> Vec<&'static str> {
+        let components = [
+            ("fmc", self.fmc),
+            ("boot_loader", self.boot_loader),
+            ("tee", self.tee),
+            ("snp", self.snp),
+            ("microcode", self.microcode),
+        ];
+        components.into_iter().filter(|(_, least)| *least == Some(u8::MAX)).map(|(name, _)| name).collect()
+    }
+
     /// Checks, as the rule `name`, that a node that reports `tcb` is admitted.
     pub fn check(&self, name: &'static str, tcb: &Tcb, checks: &mut Checks) {
         let refusals = self.refusals(tcb);

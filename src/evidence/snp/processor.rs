@@ -86,6 +86,11 @@ impl Cpuid {
         (self.0 & 0xf) as u8
     }
 
+    /// Whether this is a Turin as CCF knows it: model 02. Before CCF knew any, nodes called theirs `00b00f11`.
+    pub fn is_turin_of_ccf(self) -> bool {
+        (self.family(), self.model()) == (0x1a, 0x02)
+    }
+
     /// The product, if CCF knows it.
     pub fn product(self) -> Option<Product> {
         Product::of(self.family(), self.model())

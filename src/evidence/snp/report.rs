@@ -10,6 +10,9 @@ use crate::id::NodeId;
 /// The length of every report, in bytes.
 pub const REPORT_LENGTH: usize = 1184;
 
+/// The newest version whose fields are all known.
+pub const NEWEST_VERSION: u32 = 5;
+
 /// The signed part: everything before the signature.
 const SIGNED_LENGTH: usize = 0x2a0;
 
@@ -22,8 +25,8 @@ pub enum ReportError {
     /// Another length.
     #[error("an SEV-SNP report is {REPORT_LENGTH} bytes long, and this is {0}")]
     Length(usize),
-    /// A version whose layout is not known.
-    #[error("report version {0} is not one that is known: 2, 3 or 5")]
+    /// A version of before there were reports of this length.
+    #[error("report version {0} is not one that is read: 2 and above")]
     Version(u32),
 }
 
@@ -51,13 +54,14 @@ impl Report {
     /// Takes a report's bytes.
     ///
     /// # Errors
-    /// Another length than 1184, or a version other than 2, 3 and 5.
+    /// Another length than 1184, or a version below 2.
     pub fn parse(bytes: &[u8]) -> Result<Self, ReportError> {
         let bytes: [u8; REPORT_LENGTH] = bytes.try_into().map_err(|_| ReportError::Length(bytes.len()))?;
         let report = Self { bytes: Box::new(bytes) };
         match report.version() {
-            2 | 3 | 5 => Ok(report),
-            other => Err(ReportError::Version(other)),
+            version @ (0 | 1) => Err(ReportError::Version(version)),
+            // Every version leaves the fields of those before it where they were.
+            _ => Ok(report),
         }
     }
 

@@ -12,7 +12,7 @@ use time::format_description::well_known::Rfc3339;
 use super::did_x509;
 use super::host_data;
 use crate::cbor::{CborError, Value};
-use crate::ccf_version::SvnOrder;
+use crate::ccf_version::{Answer, CcfVersion, Feature, NEWEST, SvnOrder};
 use crate::cose::sig_structure;
 use crate::digest::SnpMeasurement;
 use crate::evidence::certificate::{self, Scheme};
@@ -71,11 +71,22 @@ pub enum SvnType {
     Integer,
 }
 
+/// What a hash envelope says that its payload is the digest of: programs want one or the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContentType {
+    /// `application/json`.
+    Json,
+    /// `application/octet-stream`.
+    OctetStream,
+}
+
 /// A UVM endorsement. What it says is trusted only after [`UvmEndorsement::check_signature`].
 #[derive(Clone, Debug)]
 pub struct UvmEndorsement {
     /// How it is written.
     pub form: Form,
+    /// The content type: of a legacy endorsement always JSON.
+    pub content_type: ContentType,
     /// COSE algorithm number.
     pub algorithm: i64,
     /// The issuer, a did:x509.
@@ -139,6 +150,7 @@ impl UvmEndorsement {
         };
         Ok(Self {
             form: says.form,
+            content_type: says.content_type,
             algorithm: algorithm.ok_or(UvmError::Header("1 (alg)"))?,
             did: says.did.to_owned(),
             feed: says.feed.to_owned(),
@@ -151,6 +163,51 @@ impl UvmEndorsement {
             signed: sig_structure(protected, payload),
             signature: signature.to_vec(),
         })
+    }
+
+    /// Whether these are the same endorsement.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.signed == other.signed && self.signature == other.signature
+    }
+
+    /// Whether a service of version `ccf` can read it: its form, and the type of its svn.
+    pub fn is_readable_by(&self, ccf: CcfVersion) -> Answer {
+        match (self.form, self.content_type, self.svn_type) {
+            (Form::Cwt, ContentType::OctetStream, _) => ccf.has(Feature::UvmHashEnvelope),
+            (Form::Cwt, ContentType::Json, _) => ccf.has(Feature::UvmHashEnvelopeJson),
+            (Form::Legacy, _, SvnType::Integer) => ccf.has(Feature::UvmSvnIntegerEndorsed),
+            (Form::Legacy, _, SvnType::Text) => Answer::Yes,
+        }
+    }
+
+    /// Checks that a service of version `ccf` (the newest, if that is not known) can read it.
+    pub fn check_form(&self, ccf: Option<CcfVersion>, checks: &mut Checks) -> Answer {
+        const NAME: &str = "uvm-form";
+        let form = self.describe();
+        let [_, newest] = NEWEST;
+        let answer = self.is_readable_by(ccf.unwrap_or(newest));
+        match (&answer, ccf) {
+            (Answer::Yes, None) if self.form == Form::Cwt => {
+                let since = Feature::UvmHashEnvelope.since().unwrap_or_default();
+                checks.warn(NAME, format!("{form}: CCF before {since} can't read it; give the service's version"));
+            }
+            (Answer::Yes, _) => checks.pass(NAME, form),
+            (Answer::No, ccf) => {
+                checks.fail(NAME, format!("{form}, which CCF {} can't read: it refuses it", ccf.unwrap_or(newest)));
+            }
+            (Answer::Unknown(doubt), _) => checks.incomplete(NAME, format!("{form}: {doubt}")),
+        }
+        answer
+    }
+
+    /// Its form, in words.
+    pub fn describe(&self) -> &'static str {
+        match (self.form, self.content_type, self.svn_type) {
+            (Form::Legacy, _, SvnType::Text) => "the legacy form, with svn as text",
+            (Form::Legacy, _, SvnType::Integer) => "the legacy form, with svn as a number",
+            (Form::Cwt, ContentType::OctetStream, _) => "a hash envelope (application/octet-stream) with CWT claims",
+            (Form::Cwt, ContentType::Json, _) => "a hash envelope (application/json) with CWT claims",
+        }
     }
 
     /// Checks the issuer (did:x509 against the certificates; dates only reported) and the signature.
@@ -183,7 +240,11 @@ impl UvmEndorsement {
         let (from, to) = certificate::dates(leaf);
         let text = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_else(|_| time.to_string());
         let detail = format!("the signer's certificate is valid from {} to {}", text(from), text(to));
-        if (from..=to).contains(&now) {
+        let signed_at = self.signed_at.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
+        if let Some(at) = signed_at.filter(|at| self.form == Form::Cwt && !(from..=to).contains(at)) {
+            let detail = format!("{detail}, and it was signed at {}: newer versions of CCF refuse that", text(at));
+            checks.fail("uvm-certificate-dates", detail);
+        } else if (from..=to).contains(&now) {
             checks.pass("uvm-certificate-dates", detail);
         } else {
             checks.warn("uvm-certificate-dates", format!("{detail}: not now; CCF does not look at these dates"));
@@ -213,6 +274,17 @@ impl UvmEndorsement {
                 }
                 _ => checks.pass("uvm-svn", format!("svn {}", self.svn)),
             },
+        }
+    }
+
+    /// Checks that `other`, which stands beside it in another form, is about the same.
+    pub fn check_same(&self, other: &Self, checks: &mut Checks) {
+        let same = self.measurement == other.measurement;
+        let detail = format!("both forms are to endorse one measurement: {}, {}", self.measurement, other.measurement);
+        checks.require("uvm-measurement", same, detail);
+        if (&self.did, &self.feed, &self.svn) != (&other.did, &other.feed, &other.svn) {
+            let says = |uvm: &Self| format!("{} svn {} of {}", uvm.feed, uvm.svn, uvm.did);
+            checks.warn("uvm-forms", format!("the two forms differ: {}; {}", says(self), says(other)));
         }
     }
 

@@ -23,7 +23,7 @@ fn failures(checks: &Checks) -> Vec<&'static str> {
 
 /// A report with its endorsements, and nothing else.
 fn signed<'a>(report: &'a Report, endorsements: &'a Endorsements) -> Evidence<'a> {
-    Evidence { report, endorsements: Some(endorsements), uvm: None, endorsed_tcb: None, revocations: &[] }
+    Evidence { report, endorsements: Some(endorsements), uvm: &[], endorsed_tcb: None, revocations: &[] }
 }
 
 fn check(report: &[u8], chain: Vec<Vec<u8>>, expected: &Expected) -> Checks {
@@ -222,7 +222,7 @@ fn real_reports_give_their_values() {
             Endorsements::parse(&read(&format!("sidecar-attest/uvm_host_amd_certificate.{name}"))).unwrap();
         let uvm = UvmEndorsement::parse(&read("sidecar-attest/body.uvm_reference_info.bin")).unwrap();
         let policy = host_data::from_file(&read("sidecar-attest/uvm_security_policy.base64"));
-        let evidence = Evidence { uvm: Some(&uvm), ..signed(&report, &endorsements) };
+        let evidence = Evidence { uvm: std::slice::from_ref(&uvm), ..signed(&report, &endorsements) };
         let expected = Expected {
             ccf: Some(CcfVersion::new(5, 0, 0)),
             host_data: Some(policy.host_data()),
@@ -317,7 +317,7 @@ fn holds(report: &[u8], chain: &[Vec<u8>], uvm: &[u8]) -> bool {
     let Ok(report) = Report::parse(report) else { return false };
     let Ok(uvm) = UvmEndorsement::parse(uvm) else { return false };
     let endorsements = Endorsements::new(chain.to_vec(), None);
-    let evidence = Evidence { uvm: Some(&uvm), ..signed(&report, &endorsements) };
+    let evidence = Evidence { uvm: std::slice::from_ref(&uvm), ..signed(&report, &endorsements) };
     let did = DID.get_or_init(trusted_did).clone();
     let trusted = TrustedUvm { did, feed: "ContainerPlat-AMD-UVM".into(), svn: "100".into() };
     let policy = JoinPolicy { host_data: vec![report.host_data()], uvm: vec![trusted], ..JoinPolicy::default() };

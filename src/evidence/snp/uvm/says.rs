@@ -1,6 +1,6 @@
 //! What an endorsement says, in either of its two forms.
 
-use super::{Form, SvnType, UvmError, is_decimal};
+use super::{ContentType, Form, SvnType, UvmError, is_decimal};
 use crate::cbor::Value;
 use crate::digest::SnpMeasurement;
 use crate::json;
@@ -8,6 +8,7 @@ use crate::json;
 /// What an endorsement says, whichever way it is written.
 pub(super) struct Says<'a> {
     pub(super) form: Form,
+    pub(super) content_type: ContentType,
     pub(super) did: &'a str,
     pub(super) feed: &'a str,
     pub(super) svn: String,
@@ -19,12 +20,15 @@ pub(super) struct Says<'a> {
 
 impl<'a> Says<'a> {
     pub(super) fn of_claims(headers: &Value<'a>, claims: &Value<'a>, payload: &[u8]) -> Result<Self, UvmError> {
-        if headers.get(259).and_then(Value::as_text) != Some("application/octet-stream") {
-            return Err(UvmError::Header("259 (application/octet-stream)"));
-        }
+        let content_type = match headers.get(259).and_then(Value::as_text) {
+            Some("application/octet-stream") => ContentType::OctetStream,
+            Some("application/json") => ContentType::Json,
+            _ => return Err(UvmError::Header("259 (application/octet-stream or application/json)")),
+        };
         let svn = claims.get_text("svn").and_then(Value::as_integer).and_then(|n| u64::try_from(n).ok());
         Ok(Self {
             form: Form::Cwt,
+            content_type,
             did: claims.get(1).and_then(Value::as_text).ok_or(UvmError::Header("15/1 (iss)"))?,
             feed: claims.get(2).and_then(Value::as_text).ok_or(UvmError::Header("15/2 (sub)"))?,
             svn: svn.ok_or(UvmError::Header("15/svn"))?.to_string(),
@@ -52,6 +56,7 @@ impl<'a> Says<'a> {
             payload.get(SVN_INT).map(|number| number.as_u64().ok_or(UvmError::Payload(SVN_INT))).transpose()?;
         Ok(Self {
             form: Form::Legacy,
+            content_type: ContentType::Json,
             did: text("iss", "iss")?,
             feed: text("feed", "feed")?,
             svn,

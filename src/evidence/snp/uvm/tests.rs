@@ -127,6 +127,23 @@ fn what_is_no_endorsement_is_refused() {
 }
 
 #[test]
+fn a_hash_envelope_says_of_what_and_when() {
+    let (chain, did) = issuer(IN_DATE);
+    let made = |kind: &str, at: u64| lab().uvm_hash_envelope(&did, FEED, 101, &chain, &[0x22; 48], kind, at);
+    let read = |kind: &str, at: u64| UvmEndorsement::parse(&made(kind, at));
+    let octets = read("application/octet-stream", 1_790_000_000).unwrap();
+    assert_eq!(
+        (octets.content_type, octets.svn.as_str(), octets.signed_at),
+        (ContentType::OctetStream, "101", Some(1_790_000_000))
+    );
+    assert_eq!(checks(&octets).verdict(), "pass");
+    assert_eq!(read("application/json", 1_790_000_000).unwrap().content_type, ContentType::Json);
+    assert!(matches!(read("text/plain", 0), Err(UvmError::Header(_))));
+    let early = checks(&read("application/octet-stream", 0).unwrap());
+    assert_eq!(early.get("uvm-certificate-dates").unwrap().verdict, Verdict::Fail);
+}
+
+#[test]
 fn real_endorsements_give_their_values() {
     let Some(folder) = fixtures() else { return };
     let folder = folder.join("snp");
