@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use time::OffsetDateTime;
 use tokio::time::timeout;
 
 use super::ballot::live;
@@ -59,6 +60,9 @@ impl Context {
         member: MemberId,
         algorithm: Algorithm,
     ) -> Result<Shown, CliError> {
+        if let Some(ahead) = message.created_at().ahead(OffsetDateTime::now_utc()) {
+            self.output.warn(ahead);
+        }
         let asked = match service {
             Some(service) => Some(timeout(PATIENCE, self.looked_up(service, message, member)).await),
             None => None,
@@ -67,16 +71,33 @@ impl Context {
             Some(Ok(Ok(beside))) => beside,
             Some(Ok(Err(error))) if !matches!(error.kind, Kind::Unreachable | Kind::Failed) => return Err(error),
             Some(Ok(Err(error))) => self.not_looked_up(message, &error.message),
-            Some(Err(_)) => self.not_looked_up(message, &format!("no answer within {} s", PATIENCE.as_secs())),
+            Some(Err(_)) => self.not_looked_up(message, &late()),
             None => self.beside_nothing(message),
         };
         Ok(show(message, member, algorithm, &beside))
     }
 
+    /// What is known beside a request that is signed already: refuses nothing.
+    pub async fn beside_signed(&self, message: &Message, member: MemberId) -> Beside {
+        let Some(id) = message.proposal_id() else { return self.beside_nothing(message) };
+        let Some(service) = self.service_if_any([message]).await else {
+            return Beside { lines: Vec::new(), ..self.beside_nothing(message) };
+        };
+        match timeout(PATIENCE, Subject::read(&service, id)).await {
+            Ok(Ok(Some(subject))) => self.beside_subject(&subject, member),
+            Ok(Ok(None)) => {
+                let lines = vec!["state       the service holds no such proposal".into()];
+                Beside { lines, ..self.beside_nothing(message) }
+            }
+            Ok(Err(error)) => self.not_looked_up(message, &error.to_string()),
+            Err(_) => self.not_looked_up(message, &late()),
+        }
+    }
+
     /// Goes on without a service that was to be asked.
     fn not_looked_up(&self, message: &Message, why: &str) -> Beside {
         let why = why.lines().next().unwrap_or_default();
-        self.output.warn(format!("what is signed was not compared with the service: {why}"));
+        self.output.warn(format!("this was not compared with what the service holds: {why}"));
         self.beside_nothing(message)
     }
 
@@ -128,12 +149,16 @@ impl Context {
         let why = match timeout(PATIENCE, self.connect()).await {
             Ok(Ok(service)) => return Some(service),
             Ok(Err(error)) => error.message,
-            Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
+            Err(_) => late(),
         };
         let why = why.lines().next().unwrap_or_default();
-        self.output.warn(format!("what is signed was not compared with the service: {why}"));
+        self.output.warn(format!("this was not compared with what the service holds: {why}"));
         None
     }
+}
+
+fn late() -> String {
+    format!("no answer within {} s", PATIENCE.as_secs())
 }
 
 /// A request as it is shown.

@@ -84,7 +84,7 @@ impl Finish {
             return Ok(vec![SigningRequest::new(self.message.message(context).await?, certificate(context)?)]);
         };
         let requests = envelopes::read_requests(std::slice::from_ref(path))?;
-        requests.iter().try_for_each(|request| in_date(request.certificate()))?;
+        requests.iter().try_for_each(|request| in_date(context, request.certificate()))?;
         match context.certificate()? {
             Some(given) if requests.iter().any(|r| *r.certificate() != given) => {
                 Err(CliError::new(Kind::No, "cannot finish the request", "it is for another member than --cert"))

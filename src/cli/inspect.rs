@@ -10,7 +10,9 @@ use time::OffsetDateTime;
 use super::common::Context;
 use super::error::{CliError, Kind};
 use super::exit::Exit;
-use ccf_gov::cose::{Algorithm, CreatedAt, Envelope, MAX_ENVELOPE, MemberCertificate, MessageType, Sign1, Signature};
+use ccf_gov::cose::{
+    Algorithm, CreatedAt, Envelope, MAX_ENVELOPE, MemberCertificate, MessageType, Sign1, Signature, content_with,
+};
 use ccf_gov::text::visible;
 use ccf_gov::{files, json};
 
@@ -36,7 +38,8 @@ impl Inspect {
         })?;
         let certificate = context.certificate()?;
         let report = Report::new(cose, certificate.as_ref());
-        context.output.result(&report.json(), || report.text())?;
+        let about = report.vote(context).await;
+        context.output.result(&report.json(), || report.text() + &about)?;
         Ok(if report.valid() == Some(false) { Exit::No } else { Exit::Done })
     }
 }
@@ -80,6 +83,8 @@ impl Report {
         if let Some(Err(e)) = certificate.map(|c| c.check_in_date(OffsetDateTime::now_utc())) {
             remarks.push(e.to_string());
         }
+        let created_at = cose.header.created_at.and_then(|s| CreatedAt::from_seconds(u64::try_from(s).ok()?).ok());
+        remarks.extend(created_at.and_then(|time| time.ahead(OffsetDateTime::now_utc())));
         let signature = certificate.map(|certificate| check(&cose, kid.as_deref(), certificate));
         Self { kid, algorithm, payload, problems, signature, remarks, cose }
     }
@@ -134,6 +139,9 @@ impl Report {
         for remark in &self.remarks {
             text += &format!("Note: {}\n", visible(remark));
         }
+        if self.request().is_some() {
+            return text;
+        }
         let payload = match &self.payload {
             Value::Null if self.cose.payload.is_empty() => "(empty)".to_owned(),
             Value::Null => "(a recovery share, which is secret and not shown)".to_owned(),
@@ -143,6 +151,27 @@ impl Report {
         text += "Payload\n";
         payload.lines().for_each(|line| text += &format!("  {}\n", visible(line)));
         text
+    }
+}
+
+impl Report {
+    /// The ballot or withdrawal in it, which is shown by what it means.
+    fn request(&self) -> Option<Envelope> {
+        let envelope = Envelope::from_sign1(self.cose.clone()).ok()?;
+        envelope.message().kind().names_proposal().then_some(envelope)
+    }
+
+    /// What that says, and of which proposal, for people.
+    async fn vote(&self, context: &Context) -> String {
+        let Some(envelope) = self.request().filter(|_| !context.output.is_json()) else { return String::new() };
+        let beside = context.beside_signed(envelope.message(), envelope.member()).await;
+        let line = |line: &String| format!("  {line}\n");
+        let content = content_with(envelope.message(), &beside);
+        let content =
+            if content.is_empty() { "  (empty)\n".into() } else { content.iter().map(line).collect::<String>() };
+        let about = beside.lines.iter().map(line).collect::<String>();
+        let about = if about.is_empty() { about } else { format!("On the proposal\n{about}") };
+        format!("{about}Payload\n{content}")
     }
 }
 

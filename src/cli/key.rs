@@ -34,7 +34,7 @@ impl Context {
         let uri = self.key_uri()?;
         let signer =
             self.open(&uri, certificate).await.map_err(|e| key_error(format!("cannot use the key {uri}"), e))?;
-        in_date(signer.certificate())?;
+        in_date(self, signer.certificate())?;
         Ok(signer)
     }
 

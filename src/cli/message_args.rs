@@ -9,7 +9,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use super::common::Context;
 use super::error::{CliError, Kind};
 use super::private_keys;
-use ccf_gov::cose::{CreatedAt, MAX_ENVELOPE, MemberCertificate, Message, MessageType};
+use ccf_gov::cose::{CertificateError, CreatedAt, MAX_ENVELOPE, MemberCertificate, Message, MessageType};
+use ccf_gov::id::MemberId;
 use ccf_gov::proposal::shown;
 use ccf_gov::{files, json};
 
@@ -86,13 +87,33 @@ pub fn certificate(context: &Context) -> Result<MemberCertificate, CliError> {
     let certificate = context.certificate()?.ok_or_else(|| {
         CliError::usage("there is no certificate").hint("give the member's certificate with --cert FILE")
     })?;
-    in_date(&certificate)?;
+    in_date(context, &certificate)?;
     Ok(certificate)
 }
 
-/// Refuses a certificate by which nothing should be signed any more, or not yet.
-pub fn in_date(certificate: &MemberCertificate) -> Result<(), CliError> {
-    certificate
-        .check_in_date(OffsetDateTime::now_utc())
-        .map_err(|e| CliError::new(Kind::Usage, "cannot sign with the member's certificate", e))
+/// Refuses a certificate by which nothing should be signed any more, or not yet; warns of one that soon will be.
+pub fn in_date(context: &Context, certificate: &MemberCertificate) -> Result<(), CliError> {
+    let (now, member) = (OffsetDateTime::now_utc(), certificate.member_id());
+    if let Some(days) = certificate.expires_soon(now) {
+        let days = if days == 1 { "1 day".into() } else { format!("{days} days") };
+        context.output.warn(format!("the certificate of member {member} expires in {days}; {}", replacement(member)));
+    }
+    certificate.check_in_date(now).map_err(|e| {
+        let hint = match &e {
+            CertificateError::NotYetValid(_) => {
+                "see whether this machine's clock is right; otherwise sign once it is valid".to_owned()
+            }
+            _ => format!("another member has to act, for {}", replacement(member)),
+        };
+        CliError::new(Kind::Usage, "cannot sign with the member's certificate", e).hint(hint)
+    })
+}
+
+/// How a member's certificate is replaced.
+fn replacement(member: MemberId) -> String {
+    format!(
+        "a new certificate is a new member: make one with `ccf-gov keys generate NAME`; an active member adds it with \
+         `ccf-gov proposal new set_member --set cert=@NAME_cert.pem`; `ccf-gov member activate` makes it active; then an active member \
+         removes the old one with `ccf-gov proposal new remove_member --set member_id={member}` (docs/certificates.md)"
+    )
 }

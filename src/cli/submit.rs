@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use super::ballot::live;
 use super::carry;
@@ -49,7 +50,7 @@ impl Submit {
         let service = context.connect().await?;
         let mut done: Vec<(Envelope, Submission)> = Vec::new();
         for (path, envelope) in self.envelopes.iter().zip(envelopes) {
-            let submission = send(&service, &envelope).await.map_err(|mut error| {
+            let submission = send(context, &service, &envelope).await.map_err(|mut error| {
                 error.message = format!("{}: {}", path.display(), error.message);
                 if !done.is_empty() {
                     let note = match done.len() {
@@ -86,7 +87,10 @@ impl Submit {
 }
 
 /// Sends it; not an exact ballot that would vote no.
-async fn send(service: &Service, envelope: &Envelope) -> Result<Submission, CliError> {
+async fn send(context: &Context, service: &Service, envelope: &Envelope) -> Result<Submission, CliError> {
+    if let Some(ahead) = envelope.message().created_at().ahead(OffsetDateTime::now_utc()) {
+        context.output.warn(ahead);
+    }
     live::check(service, envelope.message()).await.map_err(|mut error| {
         error.message = format!("it was not sent: {}", error.message);
         error

@@ -21,6 +21,9 @@ pub struct MemberCertificate {
     not_after: OffsetDateTime,
 }
 
+/// A member's certificate is replaced by proposals and votes, so it is thought of this many days before it expires.
+pub const RENEW_DAYS: i64 = 30;
+
 /// Why a file is not a usable member certificate.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
@@ -147,6 +150,12 @@ impl MemberCertificate {
         } else {
             Ok(())
         }
+    }
+
+    /// How many whole days it is still valid at `now`, if they are few enough to see to a new one: at most [`RENEW_DAYS`].
+    pub fn expires_soon(&self, now: OffsetDateTime) -> Option<i64> {
+        let days = (self.not_after - now).whole_days();
+        (days <= RENEW_DAYS && self.check_in_date(now).is_ok()).then_some(days)
     }
 
     /// Checks that `signature` is by this certificate's key over `message` (unhashed).

@@ -41,6 +41,23 @@ impl CreatedAt {
         if seconds > Self::MAX { Err(CreatedAtError::OutOfRange(seconds.to_string())) } else { Ok(Self(seconds)) }
     }
 
+    /// What is wrong with a time that is further ahead of `now` than clocks differ, for a person.
+    ///
+    /// A service takes it all the same, and counts it among the recent proposals that later ones must not be older than.
+    pub fn ahead(self, now: OffsetDateTime) -> Option<String> {
+        let now = u64::try_from(now.unix_timestamp()).unwrap_or(0);
+        let ahead = self.0.checked_sub(now).filter(|ahead| *ahead > CLOCKS)?;
+        let ahead = match ahead / 3600 {
+            0 => format!("{} minutes", ahead / 60),
+            hours @ 1..48 => format!("{hours} hours"),
+            hours => format!("{} days", hours / 24),
+        };
+        Some(format!(
+            "created_at {self} is {ahead} in the future: a service takes that, and once half of its recent proposals are as far ahead, it \
+             refuses every proposal of the present as too old"
+        ))
+    }
+
     /// Seconds since the epoch.
     pub const fn seconds(self) -> u64 {
         self.0
@@ -66,6 +83,9 @@ impl FromStr for CreatedAt {
     }
 }
 
+/// So many seconds the clocks of two machines may differ.
+const CLOCKS: u64 = 600;
+
 /// RFC 3339, where a space may stand for the T (section 5.6), and ISO 8601, whose offset needs no colon: what
 /// `date --rfc-3339=seconds` and `date +%FT%T%z` write.
 fn parse(text: &str) -> Result<OffsetDateTime, time::error::Parse> {
@@ -86,6 +106,18 @@ impl fmt::Display for CreatedAt {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_in_the_future_is_reported_and_a_clock_that_is_a_little_ahead_is_not() {
+        let now = OffsetDateTime::from_unix_timestamp(1_795_356_000).unwrap();
+        let ahead = |seconds: u64| CreatedAt::from_seconds(1_795_356_000 + seconds).unwrap().ahead(now);
+        assert_eq!(ahead(0), None);
+        assert_eq!(ahead(600), None);
+        assert!(ahead(1800).unwrap().contains("2026-11-22T14:30:00Z is 30 minutes in the future"));
+        assert!(ahead(7200).unwrap().contains("2 hours"));
+        assert!(CreatedAt::from_seconds(CreatedAt::MAX).unwrap().ahead(now).unwrap().contains("94961 days"));
+        assert_eq!(CreatedAt::from_seconds(0).unwrap().ahead(now), None);
+    }
 
     #[test]
     fn times_with_an_offset_and_seconds_are_read_and_nothing_is_guessed() {

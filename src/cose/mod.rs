@@ -17,7 +17,7 @@ mod summary;
 
 pub use crate::cbor::CborError;
 pub use algorithm::Algorithm;
-pub use certificate::{CertificateError, MemberCertificate};
+pub use certificate::{CertificateError, MemberCertificate, RENEW_DAYS};
 pub use created_at::{CreatedAt, CreatedAtError};
 pub use envelope::{Envelope, EnvelopeError, MAX_ENVELOPE};
 pub use message::{Message, MessageError, MessageType};
@@ -26,4 +26,4 @@ pub use request::{RequestError, SigningRequest};
 pub(crate) use sign1::sig_structure;
 pub use sign1::{CoseError, Header, Sign1};
 pub use signature::{Signature, SignatureError};
-pub use summary::{Beside, essence, summary, summary_with};
+pub use summary::{Beside, content_with, essence, summary, summary_with};

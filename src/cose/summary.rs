@@ -41,20 +41,27 @@ pub fn summary_with(message: &Message, member: MemberId, algorithm: Algorithm, b
     lines.extend(message.proposal_id().map(|id| format!("proposal    {id}")));
     lines.extend(beside.lines.iter().cloned());
     lines.push(size(message));
+    lines.extend(content_with(message, beside).iter().map(|line| format!("  {line}")));
+    lines
+}
+
+/// What a request carries, in lines, with what is known beside it.
+pub fn content_with(message: &Message, beside: &Beside) -> Vec<String> {
     let payload = message.payload();
+    let mut totals = None;
     let text = match (message.kind(), json::parse(payload)) {
         (MessageType::Withdrawal, _) => beside.actions.as_ref().map(|a| format!("withdraws the proposal to\n{a}")),
         _ if payload.is_empty() => None,
         (MessageType::RecoveryShare, _) => Some("a recovery share, which is secret and not shown".into()),
-        (_, Ok(value)) => Some(content(message.kind(), &value, beside)),
+        (kind, Ok(value)) => {
+            if kind == MessageType::Proposal {
+                totals = proposal::totals(&value, payload.len(), &sha256(payload));
+            }
+            Some(content(kind, &value, beside))
+        }
         (_, Err(_)) => Some("not JSON".into()),
     };
-    let is_proposal = message.kind() == MessageType::Proposal;
-    let value = is_proposal.then(|| json::parse(payload).ok()).flatten();
-    let totals = value.and_then(|value| proposal::totals(&value, payload.len(), &sha256(payload)));
-    lines.extend(text.iter().flat_map(|text| text.lines()).map(|l| format!("  {}", visible(l))));
-    lines.extend(totals);
-    lines
+    text.iter().flat_map(|text| text.lines()).map(visible).chain(totals).collect()
 }
 
 /// The few lines by which a request is known, to be repeated where the rest of it may have left the screen.
@@ -205,7 +212,7 @@ mod tests {
             (summary(&message, MemberId::from_bytes([0; 32]), Algorithm::ES384).pop().unwrap(), digest)
         };
         let (last, digest) = lines(20);
-        assert!(last.starts_with("In all: 20 actions, ") && last.ends_with(&digest), "{last}");
+        assert!(last.trim_start().starts_with("In all: 20 actions, ") && last.ends_with(&digest), "{last}");
         assert_eq!(lines(2).0, "         n: 1");
     }
 

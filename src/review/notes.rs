@@ -104,7 +104,10 @@ fn member(id: &str, standing: &Standing) -> Option<String> {
     let members = standing.members.as_ref()?;
     Some(match members.iter().find(|m| m.member_id.to_string() == id) {
         None => "no such member in this service".into(),
-        Some(member) => format!("{}, {:?}", name(&member.certificate), member.status),
+        Some(member) => match member.name() {
+            Some(name) => format!("{}, {:?}", visible(&name), member.status),
+            None => format!("{:?}", member.status),
+        },
     })
 }
 
@@ -114,12 +117,6 @@ fn new_member(id: MemberId, standing: &Standing) -> Option<String> {
         None => "a new member".into(),
         Some(member) => format!("a member already ({:?})", member.status),
     })
-}
-
-/// Who a certificate is of, for a person.
-fn name(certificate: &str) -> String {
-    let described = pem_text::describe(certificate).and_then(|list| list.into_iter().next());
-    described.map_or_else(|| "a member whose certificate can't be read".into(), |text| visible(&text))
 }
 
 /// Whether the value that an action registers, or removes, is registered.

@@ -10,6 +10,7 @@ use crate::id::{MemberId, ProposalId};
 use crate::json;
 use crate::proposal::ballot;
 use crate::service::{Answer, Member, MemberStatus, Proposal, Service, ServiceError};
+use crate::text::visible;
 
 /// A proposal, the votes on it, and how the service stands.
 #[derive(Clone, Debug)]
@@ -68,17 +69,21 @@ impl Subject {
 
     /// Where it stands, who made it, and who voted how, in lines that begin with a word; `me` is who asks.
     pub fn lines(&self, me: MemberId) -> Vec<String> {
-        let you = |member| if member == me { " (you)" } else { "" };
+        let who = |member: MemberId| {
+            let name = self.members.iter().find(|m| m.member_id == member).and_then(Member::name);
+            let words = [name.map(|name| visible(&name)), (member == me).then(|| "you".to_owned())];
+            let words: Vec<_> = words.into_iter().flatten().collect();
+            if words.is_empty() { member.to_string() } else { format!("{member} ({})", words.join(", ")) }
+        };
         let proposer = self.proposal.proposer_id;
         let active = self.members.iter().filter(|m| m.status == MemberStatus::Active).count();
         let mut lines = vec![
             format!("state       {}", self.proposal.proposal_state),
-            format!("proposer    {proposer}{}", you(proposer)),
+            format!("proposer    {}", who(proposer)),
             format!("votes       {} so far, of {active} active members", self.proposal.ballot_count),
         ];
-        let vote = |(member, script): (&MemberId, &String)| {
-            format!("            {member}{} {}", you(*member), self.vote(script))
-        };
+        let vote =
+            |(member, script): (&MemberId, &String)| format!("            {} {}", who(*member), self.vote(script));
         lines.extend(self.ballots.iter().map(vote));
         let others = self.proposal.ballot_count.saturating_sub(self.ballots.len() as u64);
         if others > 0 {

@@ -121,7 +121,9 @@ async fn nodes_and_votes_are_shown_next_to_the_question() {
     let shown = shown.stderr.split("To be signed").nth(1).unwrap().to_owned();
     let at = |text: &str| shown.find(text).unwrap_or_else(|| panic!("{text}: {shown}"));
     assert!(at("algorithm") < at("votes       1 so far, of 3 active members"));
-    assert!(at(&format!("{} yes, on exactly these actions", member(0))) < at("vote: yes on exactly this action"));
+    assert!(
+        at(&format!("{} (member0) yes, on exactly these actions", member(0))) < at("vote: yes on exactly this action")
+    );
     assert!(at("vote: yes") < at("1. remove_node") && at("1. remove_node") < at("Trusted, the primary"));
     assert!(!shown.contains("function same"), "{shown}");
 
@@ -156,6 +158,41 @@ async fn a_new_constitution_is_shown_as_a_difference() {
     assert!(offline.stderr.contains("not compared with the constitution in force"), "{offline:?}");
 }
 
+#[tokio::test]
+async fn a_request_from_the_future_is_reported() {
+    let field = Field::start().await;
+    let file = field.proposal("p.json", "set_recovery_threshold", json!({"recovery_threshold": 2}));
+    let made = id(&field.run_as(0, &["proposal", "submit", &file]).await.done());
+    field.file("yes.json", r#"{"ballot": "export function vote (p, id) { return true; }"}"#);
+    let sign = [
+        "sign",
+        "--type",
+        "ballot",
+        "--content",
+        "yes.json",
+        "--proposal-id",
+        &made,
+        "--created-at",
+        "2100-01-01T00:00:00Z",
+    ];
+    let out = ["-o", "b.cose"];
+    let ran = field.run_for_people(0, &[&sign[..], &out[..]].concat()).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stderr.contains("2100-01-01T00:00:00Z is ") && ran.stderr.contains("in the future"), "{ran:?}");
+    let shown = field.run_for_people(0, &["inspect", "b.cose"]).await;
+    assert!(shown.stdout.contains("in the future"), "{shown:?}");
+    // What a ballot is about is fetched.
+    assert!(
+        shown
+            .stdout
+            .contains("vote: yes, whatever the proposal is\n  on the proposal to\n    1. set_recovery_threshold"),
+        "{shown:?}"
+    );
+    assert!(shown.stdout.contains("| the threshold is ") && shown.stdout.contains("  state       Open"), "{shown:?}");
+    let sent = field.run_for_people(0, &["submit", "b.cose"]).await;
+    assert!(sent.stderr.contains("in the future"), "{sent:?}");
+}
+
 fn keys_file(kind: &str) -> String {
     keys().join(format!("member0_{kind}.pem")).display().to_string()
 }
@@ -171,5 +208,5 @@ async fn signing_goes_on_without_the_service() {
     arguments.extend([keys_file("privk"), "--cert".into(), keys_file("cert")]);
     let ran = field.run_plain(arguments).await;
     assert_eq!(ran.code, 0, "{ran:?}");
-    assert!(ran.stderr.contains("was not compared with the service"), "{ran:?}");
+    assert!(ran.stderr.contains("was not compared with what the service holds"), "{ran:?}");
 }
