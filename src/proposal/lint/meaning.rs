@@ -23,6 +23,15 @@ pub fn contradictions(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     Some(found)
 }
 
+/// Whether the rules change by which everything after it is decided.
+pub fn rules(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+    subject.each(&["set_constitution"], |_, found| {
+        let text = "the service's rules change: who decides, what is taken, and what every later action does. What differs from the \
+                    constitution in force is shown by `ccf-gov proposal show`, and before anything is signed";
+        found(Warn, text.into());
+    })
+}
+
 /// What else is dropped when it is applied.
 pub fn drops(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let dropping = subject.actions().filter(|(_, _, template)| template.is_some_and(|t| t.drops));

@@ -52,6 +52,7 @@ const RULES: &[Rule] = &[
     Rule { name: "certificates", passes: "every certificate and public key can be read", check: form::certificates },
     Rule { name: "contradictions", passes: "no two actions decide the same thing", check: meaning::contradictions },
     Rule { name: "drops", passes: "no other open proposal is dropped", check: meaning::drops },
+    Rule { name: "rules", passes: "the service's rules stay as they are", check: meaning::rules },
     Rule { name: "platform", passes: "nothing is registered that proves nothing", check: platform::platform },
     Rule { name: "host-data", passes: "the SHA-256 of the security policy", check: snp::host_data },
     Rule { name: "security-policy", passes: "raw Rego, with rules", check: snp::security_policy },
