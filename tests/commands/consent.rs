@@ -193,6 +193,19 @@ async fn a_request_from_the_future_is_reported() {
     assert!(sent.stderr.contains("in the future"), "{sent:?}");
 }
 
+#[tokio::test]
+async fn a_certificate_that_expires_soon_is_reported_with_the_way_out() {
+    let field = Field::start().await;
+    assert_eq!(field.run(&["keys", "generate", "dora", "--days", "20"]).await.code, 0);
+    field.proposal("p.json", "set_recovery_threshold", json!({"recovery_threshold": 2}));
+    let sign = ["sign", "--yes", "--type", "proposal", "--content", "p.json", "-o", "p.cose"];
+    let key = ["--key", "dora_privk.pem", "--cert", "dora_cert.pem"];
+    let ran = field.run_plain([&sign[..], &key[..]].concat().into_iter().map(String::from).collect()).await;
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stderr.contains("expires in 19 days") || ran.stderr.contains("expires in 20 days"), "{ran:?}");
+    assert!(ran.stderr.contains("proposal new set_member"), "{ran:?}");
+}
+
 fn keys_file(kind: &str) -> String {
     keys().join(format!("member0_{kind}.pem")).display().to_string()
 }
