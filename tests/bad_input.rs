@@ -86,7 +86,9 @@ fn bad_files(folder: &Path) -> Vec<String> {
         names.push(name.into());
     }
     std::fs::create_dir(folder.join("folder")).unwrap();
-    names.extend(["folder", "missing", "missing/file", "empty/file"].map(Into::into));
+    // Nobody writes to it: who reads it waits for ever.
+    rustix::fs::mknodat(rustix::fs::CWD, folder.join("pipe"), rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    names.extend(["folder", "pipe", "missing", "missing/file", "empty/file"].map(Into::into));
     names
 }
 

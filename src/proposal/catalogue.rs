@@ -88,8 +88,9 @@ impl Template {
     /// Whether it removes what was registered under a text that anybody may have written: a wrong entry is removed by its
     /// exact text only.
     pub(super) fn removes_by_text(&self) -> bool {
-        let is_id = matches!(self.name, "remove_member" | "remove_node" | "remove_user");
-        self.name.starts_with("remove_") && !is_id
+        let is_checked =
+            matches!(self.name, "remove_member" | "remove_node" | "remove_user" | "remove_snp_minimum_tcb_version");
+        self.name.starts_with("remove_") && !is_checked
     }
 
     /// The example as an action.

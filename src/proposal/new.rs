@@ -252,7 +252,6 @@ mod tests {
         for (template, name) in [
             ("remove_snp_host_data", "host_data"),
             ("remove_snp_measurement", "measurement"),
-            ("remove_snp_minimum_tcb_version", "cpuid"),
             ("remove_virtual_host_data", "host_data"),
             ("remove_virtual_measurement", "measurement"),
             ("remove_node_code", "code_id"),
@@ -263,6 +262,7 @@ mod tests {
             assert!(new(template, &[&format!("{name}=")]).is_err());
         }
         assert!(new("remove_member", &["member_id=AB"]).is_err());
+        assert!(new("remove_snp_minimum_tcb_version", &["cpuid=00A00F11"]).is_err());
     }
 
     #[test]

@@ -49,6 +49,26 @@ async fn a_proposal_is_made_voted_on_and_accepted() {
 }
 
 #[tokio::test]
+async fn what_fails_is_sent_only_where_it_is_asked_for_and_an_application_that_does_not_compile_fails() {
+    let field = Field::start().await;
+    let app = include_str!("../vectors/proposals/application-syntax-error.json");
+    let file = field.file("app.json", app).display().to_string();
+    let refused = field.run_as(0, &["proposal", "submit", &file]).await.error(3);
+    assert!(refused.contains("neither signed nor sent") && refused.contains("--although-lint-fails"), "{refused}");
+    let made = field.run_as(0, &["proposal", "submit", &file, "--although-lint-fails"]).await.done();
+    let id = id(&made);
+    field.run_as(0, &["ballot", "submit", &id, "--accept"]).await.done();
+    // As on a node, the ballot with which it would be applied is refused, with the reason.
+    let decided = field.run_as(1, &["ballot", "submit", &id, "--accept"]).await;
+    assert!(decided.code != 0 && decided.stderr.contains("Failed to compile module"), "{decided:?}");
+    assert_eq!(field.run(&["proposal", "show", &id]).await.done()["proposalState"], "Open");
+    let private = include_str!("../vectors/proposals/jwks-private-member.json");
+    let file = field.file("private.json", private).display().to_string();
+    let refused = field.run_as(0, &["proposal", "submit", &file, "--although-lint-fails"]).await.error(3);
+    assert!(refused.contains("neither signed nor sent"), "{refused}");
+}
+
+#[tokio::test]
 async fn withdrawn_dropped_and_purged_proposals_are_told_apart() {
     let field = Field::start().await;
     let (first, second) = (field.node_data("1.json", 1), field.node_data("2.json", 2));

@@ -267,6 +267,23 @@ fn applying_reaches_the_node() {
 }
 
 #[test]
+fn modules_that_do_not_compile_make_apply_fail() {
+    let set =
+        "const set = (name, text) => ccf.kv['public:ccf.gov.modules'].set(ccf.strToBuf(name), ccf.strToBuf(text));";
+    let after = |text: &str| {
+        let body = format!("{set} set('/lib/a.js', 'export const a = 1;'); {text} ccf.refreshAppBytecodeCache();");
+        apply(&mut Tables::new(), &body)
+    };
+    let good = "set('/b.js', 'import { a } from \"./lib/a.js\"; export function f() { return a; }');";
+    assert_eq!(after(good), Ok(vec![Effect::RefreshAppBytecodeCache]));
+    let broken = reason(after("set('/b.js', '\\nexport function f( {');"));
+    let says = "Failed to refresh bytecode: Failed to compile module '/b.js': line 2: SyntaxError";
+    assert!(broken.starts_with("InternalError: ") && broken.contains(says), "{broken}");
+    let missing = reason(after("set('/b.js', 'import \"/c.js\";');"));
+    assert!(missing.contains("it imports \"/c.js\", and there is no such module"), "{missing}");
+}
+
+#[test]
 fn conversions_are_those_of_ccf() {
     let ballot = "export function vote() {
         const check = (what, is) => { if (is !== true) throw new Error(what); };

@@ -60,7 +60,7 @@ const RULES: &[Rule] = &[
     Rule { name: "uvm-did", passes: "a did:x509 of a known issuer", check: snp::uvm_did },
     Rule { name: "uvm-feed", passes: "the feed and the issuer belong together", check: snp::uvm_feed },
     Rule { name: "snp-measurement", passes: "consulted for nodes without a UVM endorsement", check: snp::measurement },
-    Rule { name: "tcb", passes: "in form, and not beyond every firmware", check: snp::tcb },
+    Rule { name: "tcb", passes: "the components of that processor, none at its largest number", check: snp::tcb },
     Rule {
         name: "constitution",
         passes: "compiles, and exports validate, resolve and apply",

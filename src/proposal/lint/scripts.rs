@@ -12,7 +12,7 @@ use crate::proposal::application as app;
 pub fn constitution(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     subject.each(&["set_constitution"], |action, found| {
         if let Some(Err(fault)) = action.text("constitution").map(check_constitution) {
-            found(Fail, format!("{fault}. The service could never decide on a proposal again"));
+            found(Fail, format!("{fault}; with it the service might never decide on a proposal again"));
         }
     })
 }

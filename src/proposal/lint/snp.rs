@@ -221,8 +221,8 @@ fn unreachable(
     let largest: Vec<_> = components.filter(|(_, value)| *value == u8::MAX).map(|(name, _)| name).collect();
     if !largest.is_empty() {
         let text = format!(
-            "{} at 255, and no firmware is known that has it: no {product} node could join any more, nor one that runs now after \
-             a restart, until the minimum is lowered",
+            "{} at 255, and no firmware is known that has it: no {product} node could join until the minimum is lowered, not \
+             even one that is restarted",
             largest.join(", ")
         );
         found(Warn, text);

@@ -123,7 +123,7 @@ fn digits_are_lowercase_and_as_many_as_they_must_be() {
     fails("remove_node", json!({ "node_id": upper }), "hex", "lowercase");
     fails("add_node_code", json!({ "code_id": format!("0x{}", &upper[2..]) }), "hex", "0x");
     fails("add_snp_measurement", json!({ "measurement": "ab".repeat(32) }), "hex", "96");
-    fails("set_snp_minimum_tcb_version", json!({ "cpuid": "00a00f1" }), "hex", "8");
+    fails("remove_snp_minimum_tcb_version", json!({ "cpuid": "00a00f1" }), "hex", "8");
     fails("add_snp_host_data", json!({ "host_data": format!("{} ", "ab".repeat(32)) }), "hex", "' '");
 }
 
