@@ -51,7 +51,7 @@ impl Table {
             text += cells.collect::<Vec<_>>().join(GAP).trim_end();
             text.push('\n');
             for (_, note) in self.notes.iter().filter(|(row, _)| *row == at) {
-                text += &format!("{GAP}{note}\n");
+                text += &wrapped(note);
             }
         }
         text
@@ -67,6 +67,23 @@ impl Table {
         let widths = self.widths();
         widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1)
     }
+}
+
+/// A line beneath a row, broken between words.
+fn wrapped(note: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in note.split(' ') {
+        let last = lines.len() - 1;
+        let room = WIDTH - GAP.len() - if last == 0 { 0 } else { GAP.len() };
+        if !lines[last].is_empty() && lines[last].chars().count() + 1 + word.chars().count() > room {
+            lines.push(word.to_owned());
+        } else {
+            let space = if lines[last].is_empty() { "" } else { " " };
+            lines[last] += &format!("{space}{word}");
+        }
+    }
+    let indent = |at: usize| if at == 0 { GAP.to_owned() } else { GAP.repeat(2) };
+    lines.iter().enumerate().map(|(at, line)| format!("{}{line}\n", indent(at))).collect()
 }
 
 /// The ids by their first digits: as many as tell them apart, eight at least; or whole.
@@ -96,6 +113,18 @@ mod tests {
         table.row(["1fb3aa83".into(), "b:443".into(), "Retired".into()]);
         let text = format!("Node      Status\n0fb3aa83  Trusted\n  {long}\n  a note\n1fb3aa83  Retired\n  b:443\n");
         assert_eq!(table.text(), text);
+    }
+
+    #[test]
+    fn a_long_line_is_broken_between_words() {
+        assert_eq!(wrapped("a note"), "  a note\n");
+        let text = wrapped(&"word ".repeat(30));
+        assert!(
+            text.lines().count() == 3
+                && text.lines().all(|l| l.len() <= 60 && l.starts_with("  w") | l.starts_with("    w")),
+            "{text}"
+        );
+        assert_eq!(wrapped(&"x".repeat(70)), format!("  {}\n", "x".repeat(70)));
     }
 
     #[test]

@@ -88,3 +88,23 @@ async fn tables_fit_sixty_columns() {
     let short = listed.lines().nth(1).unwrap().split_whitespace().next().unwrap();
     assert_eq!(field.run(&["proposal", "show", short]).await.done()["proposalId"], *id);
 }
+
+#[tokio::test]
+async fn a_module_is_shown_with_and_without_its_slash() {
+    let field = Field::start().await;
+    let endpoint = serde_json::json!({"js_module": "hello.js", "js_function": "hi", "mode": "readonly",
+        "forwarding_required": "sometimes", "authn_policies": [], "openapi": {}});
+    let module = serde_json::json!({"name": "hello.js", "module": "export function hi() { return {}; }"});
+    let bundle = serde_json::json!({"metadata": {"endpoints": {"/hi": {"get": endpoint}}}, "modules": [module]});
+    let id = field.proposal_of("set_js_app", serde_json::json!({"bundle": bundle})).await;
+    for member in [0, 1] {
+        field.run_as(member, &["ballot", "submit", &id, "--accept"]).await.done();
+    }
+    for name in ["hello.js", "/hello.js"] {
+        let shown = field.run(&["service", "app", "--module", name]).await.done();
+        assert!(shown["module"].as_str().unwrap().contains("hi()"), "{shown}");
+        assert!(shown["transactionId"].is_string(), "{shown}");
+    }
+    let unknown = field.run(&["service", "app", "--module", "bye.js"]).await.error(4);
+    assert!(unknown.contains("no module bye.js") && unknown.contains("hello.js"), "{unknown}");
+}

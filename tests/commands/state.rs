@@ -10,6 +10,7 @@ async fn the_service_is_shown() {
     let field = Field::start().await;
     let info = field.run(&["service", "info"]).await.done();
     assert_eq!(info["status"], "Open");
+    assert!(info["certificateValidity"]["notAfter"].is_string(), "{info}");
     assert_eq!(info["primaryId"], field.sandbox.primary().unwrap().to_string());
     let policy = field.run(&["service", "join-policy"]).await.done();
     assert_eq!(policy["virtual"]["hostData"].as_array().unwrap().len(), 1);
@@ -30,6 +31,7 @@ async fn the_service_is_shown() {
     ] {
         let ran = field.run(command).await;
         assert_eq!((&ran.done()["committed"], ran.stderr.as_str()), (&true.into(), ""), "{command:?}");
+        assert!(ran.done()["transactionId"].is_string(), "{command:?}");
     }
 }
 

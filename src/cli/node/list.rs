@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
+use time::OffsetDateTime;
 
 use crate::cli::common::Context;
 use crate::cli::connect::beside;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::table::{Table, abridged};
+use ccf_gov::service::{NodeStatus, Validity};
 use ccf_gov::text::visible;
 use ccf_gov::upgrade::{RunningCode, Standing};
 
@@ -65,6 +67,7 @@ fn table(nodes: &[Standing], whole: bool) -> String {
         }
     }
     let mut text = table.text();
+    let certificates = first_to_end(nodes, of_node);
     for (at, (code, nodes)) in groups.into_iter().enumerate() {
         let count = if nodes.len() == 1 { "1 node".into() } else { format!("{} nodes", nodes.len()) };
         text += &format!(
@@ -78,7 +81,18 @@ fn table(nodes: &[Standing], whole: bool) -> String {
             text += &format!("  measurement {}\n", of_code(&code.measurement));
         }
     }
-    text
+    text + &certificates
+}
+
+/// Until when all certificates are valid, by the one that ends first, of the nodes that are part of the service.
+fn first_to_end(nodes: &[Standing], id: impl Fn(&str) -> String) -> String {
+    let alive = nodes.iter().filter(|n| n.node.status != NodeStatus::Retired);
+    let first = alive.filter_map(|n| Some((n.more.certificate_validity?, n))).min_by_key(|(v, _)| v.not_after);
+    let line = |(validity, node): (Validity, &Standing)| {
+        let id = id(&node.node.node_id.to_string());
+        format!("Certificates: {} ({id})\n", validity.describe(OffsetDateTime::now_utc()))
+    };
+    first.map(line).unwrap_or_default()
 }
 
 /// What tells a platform's code apart.

@@ -4,11 +4,14 @@ mod app;
 mod wait;
 
 use clap::{Args, Subcommand};
+use time::OffsetDateTime;
 
 use super::common::Context;
-use super::connect::with_committed;
+use super::connect::beside;
 use super::error::CliError;
 use super::exit::Exit;
+use ccf_gov::id::TransactionId;
+use ccf_gov::service::Validity;
 use ccf_gov::text::visible;
 
 /// Show the service: its state, its rules, its application
@@ -54,7 +57,11 @@ async fn info(context: &Context) -> Result<Exit, CliError> {
     let service = context.connect().await?;
     let (info, committed) = context.read(&service, async || Ok(service.info().await?)).await?;
     let network = service.network().await.ok();
-    let mut json = with_committed(info.raw.clone(), committed);
+    let mut json = beside(info.raw.clone(), info.transaction, committed);
+    let validity = Validity::of_pem(&info.certificate);
+    if let Some(object) = json.as_object_mut() {
+        object.insert("certificateValidity".into(), serde_json::json!(validity));
+    }
     if let (Some(network), Some(object)) = (&network, json.as_object_mut()) {
         object.insert("primaryId".into(), serde_json::json!(network.primary_id));
         object.insert("currentView".into(), serde_json::json!(network.current_view));
@@ -89,8 +96,11 @@ async fn info(context: &Context) -> Result<Exit, CliError> {
             text += &format!("{:14} {address}\n", if at == 0 { "Nodes" } else { "" });
         }
         text += &format!("Recoveries     {}\n", info.recovery_count.unwrap_or(0));
+        if let Some(validity) = validity {
+            text += &format!("Certificate    {}\n", validity.describe(OffsetDateTime::now_utc()));
+        }
         for (name, value) in info.configuration.as_object().into_iter().flatten() {
-            text += &format!("{}: {}\n", visible(name), visible(&value.to_string()));
+            text += &format!("{}  {}\n", words(name), visible(&value.to_string()));
         }
         text
     })?;
@@ -100,7 +110,7 @@ async fn info(context: &Context) -> Result<Exit, CliError> {
 async fn join_policy(context: &Context) -> Result<Exit, CliError> {
     let service = context.connect().await?;
     let (policy, committed) = context.read(&service, async || Ok(service.join_policy().await?)).await?;
-    context.output.result(&with_committed(policy.raw.clone(), committed), || {
+    context.output.result(&beside(policy.raw.clone(), policy.transaction, committed), || {
         let mut text = String::new();
         let mut line = |what: &str, value: &str| text += &format!("{what:24}  {}\n", visible(value));
         policy.sgx.measurements.iter().for_each(|m| line("sgx measurement", m));
@@ -121,12 +131,50 @@ async fn join_policy(context: &Context) -> Result<Exit, CliError> {
 
 async fn constitution(context: &Context) -> Result<Exit, CliError> {
     let service = context.connect().await?;
-    let (constitution, committed) = context.read(&service, async || Ok(service.constitution().await?)).await?;
+    let settled = context.settled(&service, async || Ok(service.constitution().await?)).await?;
+    let (constitution, committed) = (&settled.value, settled.committed);
     if context.output.is_json() {
-        let json = serde_json::json!({"constitution": constitution, "committed": committed});
-        context.output.result(&json, String::new)?;
+        let shown = Constitution { constitution, committed, transaction_id: settled.transaction };
+        context.output.result(&shown, String::new)?;
     } else {
         context.output.bytes(constitution.as_bytes())?;
     }
     Ok(Exit::Done)
+}
+
+/// The constitution as it is printed.
+#[derive(serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Constitution<'a> {
+    constitution: &'a str,
+    committed: bool,
+    transaction_id: Option<TransactionId>,
+}
+
+/// A name of CCF's configuration in words: "Recovery threshold".
+fn words(name: &str) -> String {
+    let mut text = String::new();
+    for (at, c) in visible(name).chars().enumerate() {
+        match c {
+            _ if at == 0 => text.extend(c.to_uppercase()),
+            _ if c.is_uppercase() => {
+                text.push(' ');
+                text.extend(c.to_lowercase());
+            }
+            _ => text.push(c),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_written_in_words() {
+        assert_eq!(words("maximumNodeCertificateValidityDays"), "Maximum node certificate validity days");
+        assert_eq!(words("recoveryThreshold"), "Recovery threshold");
+        assert_eq!(words("a\u{1b}"), "A\\u{1b}");
+    }
 }
