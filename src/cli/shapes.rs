@@ -10,7 +10,7 @@ use ccf_gov::evidence::check::Check;
 use ccf_gov::evidence::layers::Layer;
 use ccf_gov::evidence::layers::image::Image;
 
-use super::{keys, keys_list, keys_show, measure, policy, proposal, sandbox, upgrade};
+use super::{keys, keys_list, keys_show, measure, policy, proposal, sandbox, upgrade, verify};
 
 /// Each command whose result has a shape of its own.
 fn shapes() -> Vec<(&'static str, String)> {
@@ -24,6 +24,11 @@ fn shapes() -> Vec<(&'static str, String)> {
         ("measure virtual", shape::<measure::virt::Measured>()),
         ("measure sgx", shape::<measure::sgx::Measured>()),
         ("measure layers", shape::<measure::layers::Measured>()),
+        ("proposal lint", shape::<proposal::lint::Linted>()),
+        ("verify attestation", shape::<verify::attestation::Verified>()),
+        ("verify node", shape::<verify::node::Unverified>()),
+        ("verify proposal", shape::<verify::proposal::Verified>()),
+        ("verify service", shape::<verify::service::Verified>()),
         ("policy show", shape::<policy::Shown>()),
         ("proposal templates", shape::<proposal::templates::Listed>()),
         ("sandbox serve", shape::<sandbox::Serving>()),

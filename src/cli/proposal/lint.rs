@@ -1,7 +1,7 @@
 //! `proposal lint`: what can be checked with nothing but the proposal.
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::super::checks;
@@ -10,6 +10,7 @@ use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::ProposalSource;
 use ccf_gov::ccf_version::CcfVersion;
+use ccf_gov::evidence::check::Checks;
 use ccf_gov::proposal::{Proposal, ProposalError, lint};
 
 /// Check a proposal for the mistakes that people make.
@@ -30,6 +31,15 @@ pub struct Lint {
     ccf_version: Option<CcfVersion>,
 }
 
+/// The result as it is printed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Linted<'a> {
+    #[cfg_attr(test, schemars(with = "crate::cli::shapes::Verdict"))]
+    verdict: &'static str,
+    checks: &'a Checks,
+}
+
 impl Lint {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let bytes = self.file.bytes(context).await?;
@@ -37,7 +47,7 @@ impl Lint {
             return Err(self.file.not_a_proposal(error));
         }
         let found = lint::lint(&bytes, self.ccf_version, OffsetDateTime::now_utc());
-        let json = json!({ "verdict": found.verdict(), "checks": found });
+        let json = Linted { verdict: found.verdict(), checks: &found };
         context.output.result(&json, || checks::lines(&found))?;
         Ok(checks::exit(&found))
     }

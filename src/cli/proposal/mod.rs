@@ -1,6 +1,6 @@
 //! `proposal`: one file per command.
 
-mod lint;
+pub mod lint;
 mod list;
 mod merge;
 mod new;

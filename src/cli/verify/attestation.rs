@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::cli::checks;
@@ -118,21 +118,34 @@ fn uncompared(expected: &Expected, outcome: &node::Outcome) -> Option<String> {
     Some(format!("{names}: not compared, as nothing says what is expected"))
 }
 
+/// The result as it is printed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Verified<'a> {
+    #[cfg_attr(test, schemars(with = "crate::cli::shapes::Verdict"))]
+    verdict: &'static str,
+    #[cfg_attr(test, schemars(with = "ccf_gov::proposal::catalogue::Platform"))]
+    platform: &'static str,
+    node_id: Option<NodeId>,
+    measurement: &'a str,
+    /// Null for SGX, which has none.
+    host_data: Option<HostData>,
+    #[serde(flatten)]
+    values: &'a node::Values,
+    checks: &'a Checks,
+}
+
 /// Prints what an attestation says and how its checks went.
 pub fn show(context: &Context, outcome: &node::Outcome) -> Result<(), CliError> {
-    let mut result = json!({
-        "verdict": outcome.checks.verdict(),
-        "platform": outcome.platform,
-        "node_id": outcome.node_id,
-        "measurement": outcome.measurement,
-        "host_data": outcome.host_data,
-    });
-    if let Value::Object(map) = &mut result {
-        for (name, value) in &outcome.values {
-            map.entry(name.clone()).or_insert_with(|| value.clone());
-        }
-        map.insert("checks".into(), json!(outcome.checks));
-    }
+    let result = Verified {
+        verdict: outcome.checks.verdict(),
+        platform: outcome.platform,
+        node_id: outcome.node_id,
+        measurement: &outcome.measurement,
+        host_data: outcome.host_data,
+        values: &outcome.values,
+        checks: &outcome.checks,
+    };
     context.output.result(&result, || {
         let mut rows = vec![("platform", outcome.platform.to_owned())];
         rows.extend(outcome.node_id.map(|id| ("node", id.to_string())));

@@ -1,10 +1,10 @@
 //! `verify`: attestations, proposals, nodes and whole services, checked here.
 
-mod attestation;
-mod node;
-mod proposal;
+pub mod attestation;
+pub mod node;
+pub mod proposal;
 mod registered;
-mod service;
+pub mod service;
 
 use clap::{Args, Subcommand};
 

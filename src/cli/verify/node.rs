@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use serde::Serialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -91,11 +92,22 @@ impl Node {
     }
 }
 
+/// The result of a node that shows no attestation, as it is printed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Unverified<'a> {
+    #[cfg_attr(test, schemars(with = "crate::cli::shapes::Verdict"))]
+    verdict: &'static str,
+    node_id: NodeId,
+    status: NodeStatus,
+    checks: &'a Checks,
+}
+
 /// Nothing could be verified, and that is said.
 fn without_attestation(context: &Context, id: NodeId, node: &ServiceNode, mut found: Checks) -> Result<Exit, CliError> {
     found.incomplete("attestation", missing(node));
     check_certificate(id, node, &mut found);
-    let result = json!({"verdict": found.verdict(), "node_id": id, "status": node.status, "checks": found});
+    let result = Unverified { verdict: found.verdict(), node_id: id, status: node.status, checks: &found };
     context.output.result(&result, || checks::lines(&found))?;
     Ok(checks::exit(&found))
 }

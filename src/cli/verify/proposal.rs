@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
 use super::registered;
 use crate::cli::checks;
@@ -14,7 +14,8 @@ use crate::cli::exit::Exit;
 use crate::cli::measure::LaunchArgs;
 use crate::cli::proposal::ProposalSource;
 use ccf_gov::ccf_version::CcfVersion;
-use ccf_gov::evidence::backing::{self, Terms};
+use ccf_gov::evidence::backing::{self, Registered, Terms};
+use ccf_gov::evidence::check::Checks;
 use ccf_gov::files;
 use ccf_gov::service::JoinPolicy;
 
@@ -51,6 +52,17 @@ pub struct Proposal {
     ccf_version: Option<CcfVersion>,
 }
 
+/// The result as it is printed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Verified<'a> {
+    #[cfg_attr(test, schemars(with = "crate::cli::shapes::Verdict"))]
+    verdict: &'static str,
+    checks: &'a Checks,
+    /// Every value that the proposal registers or removes.
+    values: &'a [Registered],
+}
+
 impl Proposal {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let proposal = self.file.read(context).await?;
@@ -62,7 +74,7 @@ impl Proposal {
         if let Some(policy) = &registered {
             found.append(registered::check(&proposal, policy, self.ccf_version));
         }
-        let result = json!({"verdict": found.verdict(), "checks": found, "values": values});
+        let result = Verified { verdict: found.verdict(), checks: &found, values: &values };
         context.output.result(&result, || checks::lines(&found))?;
         Ok(checks::exit(&found))
     }

@@ -13,6 +13,7 @@ use crate::cli::error::CliError;
 use crate::cli::evidence;
 use crate::cli::exit::Exit;
 use ccf_gov::ccf_version::CcfVersion;
+use ccf_gov::digest::HostData;
 use ccf_gov::evidence::backing;
 use ccf_gov::evidence::check::{Checks, Verdict};
 use ccf_gov::evidence::node::{Attestation, Outcome};
@@ -38,12 +39,45 @@ pub struct Service {
     ccf_version: Option<CcfVersion>,
 }
 
+/// The result as it is printed.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Verified<'a> {
+    #[cfg_attr(test, schemars(with = "crate::cli::shapes::Verdict"))]
+    verdict: &'static str,
+    checks: &'a Checks,
+    /// Every value of the join policy.
+    values: &'a [Row],
+    /// Every node that has not retired.
+    nodes: Vec<VerifiedNode<'a>>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct VerifiedNode<'a> {
+    node_id: NodeId,
+    status: NodeStatus,
+    #[cfg_attr(test, schemars(with = "crate::cli::shapes::Verdict"))]
+    verdict: &'static str,
+    /// Null, as the next two, if the node shows no attestation.
+    measurement: Option<&'a str>,
+    /// Null for SGX, too.
+    host_data: Option<HostData>,
+    checks: Option<&'a Checks>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Row {
+    /// In words, such as `virtual host data`.
     kind: &'static str,
+    /// As the join policy has it.
     value: String,
+    /// `backed`, `unbacked` (by no artefact that was given), or `stale` (backed or not, no node runs it).
     state: &'static str,
+    /// Files, `the virtual platform's constant`, or for a minimum TCB the reports of nodes.
     backed_by: Vec<String>,
+    /// The nodes that run it.
     nodes: Vec<NodeId>,
 }
 
@@ -86,18 +120,15 @@ impl Service {
             check_node(node, &mut found);
         }
         warnings(&running, &mut found);
-        let result = json!({
-            "verdict": found.verdict(),
-            "checks": found,
-            "values": rows,
-            "nodes": running.iter().map(|n| json!({
-                "node_id": n.id, "status": n.status,
-                "verdict": n.outcome.as_ref().map_or("incomplete", |o| o.checks.verdict()),
-                "measurement": n.outcome.as_ref().map(|o| &o.measurement),
-                "host_data": n.outcome.as_ref().and_then(|o| o.host_data),
-                "checks": n.outcome.as_ref().map(|o| &o.checks),
-            })).collect::<Vec<_>>(),
+        let nodes = running.iter().map(|n| VerifiedNode {
+            node_id: n.id,
+            status: n.status,
+            verdict: n.outcome.as_ref().map_or("incomplete", |o| o.checks.verdict()),
+            measurement: n.outcome.as_ref().map(|o| o.measurement.as_str()),
+            host_data: n.outcome.as_ref().and_then(|o| o.host_data),
+            checks: n.outcome.as_ref().map(|o| &o.checks),
         });
+        let result = Verified { verdict: found.verdict(), checks: &found, values: &rows, nodes: nodes.collect() };
         context.output.result(&result, || {
             let width = rows.iter().map(|r| r.kind.len()).max().unwrap_or(0);
             let mut text = String::new();
@@ -180,16 +211,15 @@ fn registered(
             let written = svn.parse::<u64>().ok().filter(|_| is_integer).map_or(json!(svn), |number| json!(number));
             let set = action("add_snp_uvm_endorsement", json!({"did": did, "feed": feed, "svn": written}));
             let runs = |o: &Outcome| {
-                o.values
-                    .get("uvm")
-                    .is_some_and(|u| u.get("did") == Some(&json!(did)) && u.get("feed") == Some(&json!(feed)))
+                let uvm = o.values.snp().and_then(|values| values.uvm.as_ref());
+                uvm.is_some_and(|u| u.did == *did && u.feed == *feed)
             };
             add("snp uvm endorsement", format!("{feed} svn {svn} of {did}"), set, &runs);
         }
     }
     for (cpuid, minimum) in &policy.snp.tcb_versions {
         let set = action("set_snp_minimum_tcb_version", json!({"cpuid": cpuid, "tcb_version": minimum}));
-        let runs = |o: &Outcome| o.values.get("cpuid").and_then(|c| c.as_str()) == Some(cpuid);
+        let runs = |o: &Outcome| o.values.snp().and_then(|v| v.cpuid.as_ref()) == Some(cpuid);
         add(MINIMUM_TCB, format!("{cpuid} {minimum}"), set, &runs);
     }
     for value in &policy.virtual_.host_data {

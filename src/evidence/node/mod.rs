@@ -7,8 +7,8 @@ mod foreign;
 mod ghcb;
 mod part;
 mod pieces;
+mod values;
 
-use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
 pub use self::error::NodeError;
@@ -16,6 +16,7 @@ pub use self::expected::Expected;
 pub use self::files::PathError;
 pub use self::part::{Part, parts};
 use self::pieces::{Piece, pieces};
+pub use self::values::{SgxValues, SnpValues, Uvm, Values};
 use super::check::Checks;
 use super::revocation::RevocationList;
 use super::sgx::attestation as sgx;
@@ -79,8 +80,8 @@ pub struct Outcome {
     pub measurement: String,
     /// The host data, where the platform has them.
     pub host_data: Option<HostData>,
-    /// Further values, for JSON output and for people.
-    pub values: Map<String, Value>,
+    /// What else it says.
+    pub values: Values,
     /// Every rule with its verdict.
     pub checks: Checks,
 }
@@ -227,20 +228,12 @@ impl Attestation {
         };
         let (mut checks, values) = snp::verify(&evidence, &wanted, &trust.amd, trust.intel.at);
         expected.beyond("an SNP report", &["mrsigner", "isvprodid", "isvsvn"], &mut checks);
-        let mut map = match json!(values) {
-            Value::Object(map) => map,
-            _ => Map::new(),
-        };
-        if let Some(uvm) = self.uvm.first() {
-            let uvm = json!({"did": uvm.did, "feed": uvm.feed, "svn": uvm.svn, "measurement": uvm.measurement});
-            map.insert("uvm".into(), uvm);
-        }
         Ok(Outcome {
             platform: "snp",
             node_id: Some(values.node_id),
             measurement: values.measurement.to_string(),
             host_data: Some(values.host_data),
-            values: map,
+            values: Values::of_snp(values, self.uvm.first()),
             checks,
         })
     }
@@ -263,16 +256,12 @@ impl Attestation {
         }
         expected.beyond("an SGX quote", &["host-data", "minimum-tcb"], &mut checks);
         let report = &evidence.report;
-        let values = json!({
-            "mrenclave": report.mrenclave, "mrsigner": report.mrsigner, "isvprodid": report.isvprodid,
-            "isvsvn": report.isvsvn, "debug": report.debug(),
-        });
         Ok(Outcome {
             platform: "sgx",
             node_id: evidence.node_id(),
             measurement: report.mrenclave.to_string(),
             host_data: None,
-            values: values.as_object().cloned().unwrap_or_default(),
+            values: Values::of_sgx(report),
             checks,
         })
     }
@@ -291,7 +280,7 @@ fn verify_virtual(claim: &virt::Attestation, expected: &Expected) -> Result<Outc
         node_id: Some(claim.node_id),
         measurement: claim.measurement.clone(),
         host_data: Some(claim.host_data),
-        values: Map::new(),
+        values: Values::Virtual {},
         checks,
     })
 }
