@@ -10,8 +10,8 @@
 //! - [`cose`]: how it is signed.
 //! - [`signer`]: who signs.
 //! - [`service`]: the wire.
-//! - [`review`]: what is judged before something is signed.
 //! - [`upgrade`]: the walk of a code upgrade.
+//! - [`review`]: what is judged before something is signed.
 //! - [`sandbox`]: a whole service in this process.
 //!
 //! The vocabulary they share lies beside them: [`id`], [`digest`], [`json`], [`text`], [`files`] and [`ccf_version`].
@@ -40,8 +40,8 @@ pub mod signer;
 
 pub mod service;
 
-pub mod review;
-
 pub mod upgrade;
+
+pub mod review;
 
 pub mod sandbox;

@@ -10,8 +10,9 @@ use super::diff::Diff;
 use super::standing::Standing;
 use crate::id::MemberId;
 use crate::proposal::{Note, pem_text};
-use crate::service::{JoinPolicy, Node, NodeStatus};
+use crate::service::{JoinPolicy, NodeStatus};
 use crate::text::visible;
+use crate::upgrade::RunningCode;
 
 /// A note for each action of `proposal`, in order; of each changed text at most `limit` lines.
 ///
@@ -53,51 +54,38 @@ pub fn notes(proposal: &Value, standing: &Standing, limit: usize) -> Vec<Note> {
 /// The node that an action is about.
 fn node(action: &str, id: &str, standing: &Standing) -> Option<String> {
     let nodes = standing.nodes.as_ref()?;
-    let Some(node) = nodes.iter().find(|n| n.node_id.to_string() == id) else {
+    let Some(found) = nodes.iter().find(|n| n.node.node_id.to_string() == id) else {
         return Some("no such node in this service".into());
     };
-    let mut parts: Vec<String> = node.rpc_interfaces.values().take(3).map(|i| visible(&i.published_address)).collect();
-    if parts.is_empty() {
-        parts.push("node without an address".into());
-    }
-    parts.push(node.status.to_string());
-    if node.retired_committed {
-        parts.push("its retirement is committed".into());
-    }
-    if standing.primary == Some(node.node_id) {
-        parts.push("the primary".into());
-    }
-    parts.extend(code(node, standing.join_policy.as_ref()));
-    match (action, node.status) {
+    let address = found.node.address().map_or_else(|| "a node without an address".into(), visible);
+    let mut parts = vec![format!("{address}, {}: {}", found.node.status, found.describe())];
+    parts.extend(found.more.code.as_ref().map(|code| running(code, standing.join_policy.as_ref())));
+    match (action, found.node.status) {
         ("transition_node_to_trusted", NodeStatus::Trusted) => parts.push("trusted already".into()),
         ("transition_node_to_trusted", NodeStatus::Retired) => parts.push("removed before".into()),
         ("remove_node", NodeStatus::Retired) => parts.push("removed already".into()),
         _ => {}
     }
-    Some(parts.join(", "))
+    Some(parts.join("; "))
 }
 
 /// What a node runs, as it attested when it joined, and whether that may join now.
-fn code(node: &Node, policy: Option<&JoinPolicy>) -> Option<String> {
-    let details = &node.quote_info.as_ref()?.details;
-    let detail = |name: &str| details.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let (kind, value) = match (detail("hostData"), detail("mrenclave"), detail("measurement")) {
-        (Some(value), _, _) => ("host data", value),
-        (_, Some(value), _) => ("MRENCLAVE", value),
-        (_, _, Some(value)) => ("measurement", value),
-        _ => return None,
+fn running(code: &RunningCode, policy: Option<&JoinPolicy>) -> String {
+    let (kind, value) = match &code.host_data {
+        Some(host_data) => ("host data", host_data),
+        None => ("measurement", &code.measurement),
     };
-    let listed = policy.map(|policy| {
-        let all = policy.virtual_.host_data.iter().chain(policy.snp.host_data.keys());
-        let all = all.chain(&policy.sgx.measurements).chain(&policy.virtual_.measurements);
-        all.chain(&policy.snp.measurements).any(|v| v == value)
+    let listed = policy.map(|policy| match code.platform {
+        "virtual" => policy.virtual_.host_data.contains(value),
+        "snp" => policy.snp.host_data.contains_key(value),
+        _ => policy.sgx.measurements.contains(value),
     });
     let listed = match listed {
         Some(true) => " (registered)",
         Some(false) => " (not registered)",
         None => "",
     };
-    Some(format!("{kind} {}{listed}", visible(value)))
+    format!("runs {} {kind} {}{listed}", code.platform, visible(value))
 }
 
 fn member(id: &str, standing: &Standing) -> Option<String> {
@@ -191,19 +179,25 @@ mod tests {
 
     use super::*;
     use crate::proposal::annotated;
+    use crate::upgrade::{More, Standing as NodeStanding};
 
     fn standing() -> Standing {
-        let node = |n: &str, status: &str, port: u16| {
-            serde_json::from_value(json!({"nodeId": n.repeat(64), "status": status,
-                "rpcInterfaces": {"main": {"publishedAddress": format!("10.0.0.{port}:8000\u{1b}")}},
-                "quoteInfo": {"format": "Insecure_Virtual", "details": {"hostData": "cd".repeat(32)}}}))
+        let node = |n: &str, status: &str, primary: bool| {
+            let raw = json!({"nodeId": n.repeat(64), "status": status,
+                "rpcInterfaces": {"main": {"publishedAddress": format!("10.0.0.{n}:8000\u{1b}")}}});
+            let code = RunningCode {
+                platform: "virtual",
+                host_data: Some("cd".repeat(32)),
+                measurement: "Insecure hard-coded virtual measurement v1".into(),
+            };
+            let more = More { primary, code: Some(code), ..More::default() };
+            NodeStanding { node: serde_json::from_value(raw.clone()).unwrap(), raw, more }
         };
         let member = json!({"memberId": "a".repeat(64), "status": "Active", "certificate": "x"});
         let policy = json!({"virtual": {"hostData": ["cd".repeat(32)], "measurements": []},
             "snp": {"uvmEndorsements": {"did:x": {"feed": {"svn": "100"}}}}});
         Standing {
-            nodes: Some(vec![node("1", "Trusted", 1).unwrap(), node("2", "Pending", 2).unwrap()]),
-            primary: "1".repeat(64).parse().ok(),
+            nodes: Some(vec![node("1", "Trusted", true), node("2", "Pending", false), node("3", "Retired", false)]),
             members: Some(vec![serde_json::from_value(member).unwrap()]),
             join_policy: Some(serde_json::from_value(policy).unwrap()),
             constitution: Some("a\nb\nc\n".into()),
@@ -225,8 +219,10 @@ mod tests {
         let host_data = "cd".repeat(32);
         assert_eq!(
             node("remove_node", "1"),
-            format!("10.0.0.1:8000\\u{{1b}}, Trusted, the primary, host data {host_data} (registered)")
+            format!("10.0.0.1:8000\\u{{1b}}, Trusted: primary; runs virtual host data {host_data} (registered)")
         );
+        assert!(node("remove_node", "3").contains("Retired: its retirement is not committed yet: keep it running"));
+        assert!(node("remove_node", "3").ends_with("removed already"));
         assert!(node("transition_node_to_trusted", "1").ends_with("trusted already"));
         assert!(node("transition_node_to_trusted", "2").contains("Pending"));
         assert_eq!(node("remove_node", "0"), "no such node in this service");

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::application::Application;
-use crate::id::NodeId;
-use crate::service::{JoinPolicy, Member, Node, Service, ServiceError};
+use crate::service::{JoinPolicy, Member, Service, ServiceError};
+use crate::upgrade::Standing as NodeStanding;
 
 /// More modules than an application has; each costs a request.
 const MAX_MODULES: usize = 1000;
@@ -12,10 +12,8 @@ const MAX_MODULES: usize = 1000;
 /// What was read of a service. What it does not tell, or a proposal does not need, is `None`.
 #[derive(Clone, Debug, Default)]
 pub struct Standing {
-    /// Its nodes.
-    pub nodes: Option<Vec<Node>>,
-    /// The node that leads.
-    pub primary: Option<NodeId>,
+    /// Its nodes, with what is known of each.
+    pub nodes: Option<Vec<NodeStanding>>,
     /// Its members.
     pub members: Option<Vec<Member>>,
     /// The code that may join.
@@ -43,8 +41,7 @@ impl Standing {
         };
         let mut this = Self::default();
         if argument("node_id") {
-            this.nodes = told(service.nodes().await)?.map(|answer| answer.value);
-            this.primary = told(service.network().await)?.and_then(|network| network.primary_id);
+            this.nodes = told(NodeStanding::all(service).await)?.map(|(_, nodes)| nodes);
         }
         if argument("member_id") || names().any(|name| name == "set_member") {
             this.members = told(service.members().await)?.map(|answer| answer.value);

@@ -113,7 +113,7 @@ async fn nodes_and_votes_are_shown_next_to_the_question() {
     let made = field.run_for_people(0, &["proposal", "submit", &file]).await;
     let address = field.urls[0].strip_prefix("https://").unwrap().rsplit_once(':').unwrap().0.to_owned();
     assert!(made.stderr.contains(&format!("| {address}:")), "{}", made.stderr);
-    assert!(made.stderr.contains("Trusted, the primary, host data "), "{}", made.stderr);
+    assert!(made.stderr.contains("Trusted: primary; runs virtual host data "), "{}", made.stderr);
     let list = field.run(&["proposal", "list"]).await.done();
     let made = id(&list["value"][0]);
     field.run_as(0, &["ballot", "submit", &made, "--exact", &file]).await.done();
@@ -124,7 +124,7 @@ async fn nodes_and_votes_are_shown_next_to_the_question() {
     assert!(
         at(&format!("{} (member0) yes, on exactly these actions", member(0))) < at("vote: yes on exactly this action")
     );
-    assert!(at("vote: yes") < at("1. remove_node") && at("1. remove_node") < at("Trusted, the primary"));
+    assert!(at("vote: yes") < at("1. remove_node") && at("1. remove_node") < at("Trusted: primary"));
     assert!(!shown.contains("function same"), "{shown}");
 
     let nobody = field.proposal(

@@ -61,7 +61,7 @@ fn every_example_lints_clean() {
         let checks = lint(proposal.bytes(), None, NOW);
         assert_eq!(checks.verdict(), "pass", "{}: {checks:#?}", template.name);
         // The example of a security policy is a part of one.
-        let known = ["drops", "platform", "ccf-version", "members", "security-policy", "application"];
+        let known = ["drops", "rules", "platform", "ccf-version", "members", "security-policy", "application"];
         for warning in checks.iter().filter(|c| c.verdict == Verdict::Warn) {
             assert!(known.contains(&warning.name), "{}: {warning:?}", template.name);
         }
