@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::signers::{keys, proposal};
 use crate::support::consortium;
+use crate::support::server::{Authority, Reply, Server};
 use crate::support::softhsm::{PIN, PLAIN, TOKEN, Token, in_child};
 
 /// Runs its arguments at a terminal; answers each prompt of the pairs in `ANSWERS`, once; writes what the terminal showed,
@@ -182,4 +183,36 @@ fn a_pin_is_asked_for_and_not_shown() {
         let Some((status, shown)) = at_terminal(place, &sign, &[(prompt, PIN)]) else { return };
         assert!(status == 0 && !shown.contains(PIN), "{shown}");
     });
+}
+
+#[tokio::test]
+async fn what_others_wrote_does_not_steer_the_terminal() {
+    const HOSTILE: &str = "a\tb\n\u{1b}]0;owned\u{7}\u{1b}[2J\u{9b}2J\u{202e}c\n";
+    let authority = Authority::new();
+    let server = Server::start(&authority, |asked| match asked.path() {
+        "/gov/service/constitution" => Reply::text(200, HOSTILE),
+        p if p.starts_with("/gov/service/javascript-modules/") => Reply::text(200, HOSTILE),
+        _ => Reply::error(404, "ResourceNotFound", "none"),
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("cert.pem"), &authority.pem).unwrap();
+    for command in [&["service", "constitution"][..], &["service", "app", "--module", "/x"]] {
+        let url = server.url();
+        let arguments = [command, &["--service", &url, "--service-cert", "cert.pem"]].concat();
+        let owned: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        let place = folder.path().to_owned();
+        let run = move || {
+            let arguments: Vec<&str> = owned.iter().map(String::as_str).collect();
+            let shown = at_terminal(&place, &arguments, &[]);
+            let output = Command::new(env!("CARGO_BIN_EXE_ccf-gov")).args(&arguments).current_dir(&place).output();
+            (shown, String::from_utf8(output.unwrap().stdout).unwrap())
+        };
+        let (shown, piped) = tokio::task::spawn_blocking(run).await.unwrap();
+        let Some((status, shown)) = shown else { return };
+        assert_eq!(status, 0, "{shown}");
+        assert!(shown.ends_with("a\tb\n\\u{1b}]0;owned\\u{7}\\u{1b}[2J\\u{9b}2J\\u{202e}c\n"), "{shown:?}");
+        // A file gets the bytes as they are.
+        assert_eq!(piped, HOSTILE);
+    }
 }

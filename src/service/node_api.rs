@@ -89,11 +89,12 @@ impl Service {
             if answer.details.leads() {
                 return Ok(answer.map(|consensus| consensus.details));
             }
-            if began.elapsed() > SOON {
+            let quorum = self.lost_quorum();
+            if quorum.is_none() && began.elapsed() > SOON {
                 self.say(&mut deadline, "the service has no primary");
             }
-            let quorum = self.lost_quorum();
-            if quorum.is_some() && began.elapsed() > NO_QUORUM || !self.pause(&mut deadline, &[]).await {
+            deadline.end = began + if quorum.is_some() { NO_QUORUM.min(self.patience) } else { self.patience };
+            if !self.pause(&mut deadline, &[]).await {
                 return Err(ServiceError::Unreachable { doing: doing.into(), nodes: Vec::new(), quorum });
             }
         }

@@ -7,6 +7,7 @@ mod hostile;
 mod ids;
 mod lists;
 mod measure;
+mod network;
 mod nodes;
 mod proposals;
 mod rehearse;

@@ -9,7 +9,7 @@ fn id(json: &Value) -> String {
 }
 
 impl Field {
-    fn node_data(&self, name: &str, n: usize) -> String {
+    pub fn node_data(&self, name: &str, n: usize) -> String {
         let node = self.sandbox.primary().unwrap().to_string();
         self.file(name, &DATA.replace("NODE", &node).replace("\"n\": 1", &format!("\"n\": {n}"))).display().to_string()
     }
