@@ -36,8 +36,9 @@ impl Context {
     /// What a proposal that the service holds would do.
     pub fn subject_actions(&self, subject: &Subject) -> String {
         let content = &subject.content;
-        let totals = totals(&content.raw, content.length, &content.sha256).map(|totals| totals + "\n");
-        self.actions(&content.raw, &subject.standing) + &totals.unwrap_or_default()
+        let actions = self.actions(&content.raw, &subject.standing);
+        let totals = totals(&content.raw, &actions, content.length, &content.sha256);
+        actions + &totals
     }
 
     /// What is known beside a proposal that is not there yet.

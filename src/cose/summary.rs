@@ -48,20 +48,21 @@ pub fn summary_with(message: &Message, member: MemberId, algorithm: Algorithm, b
 /// What a request carries, in lines, with what is known beside it.
 pub fn content_with(message: &Message, beside: &Beside) -> Vec<String> {
     let payload = message.payload();
-    let mut totals = None;
+    let mut totals = String::new();
     let text = match (message.kind(), json::parse(payload)) {
         (MessageType::Withdrawal, _) => beside.actions.as_ref().map(|a| format!("withdraws the proposal to\n{a}")),
         _ if payload.is_empty() => None,
         (MessageType::RecoveryShare, _) => Some("a recovery share, which is secret and not shown".into()),
         (kind, Ok(value)) => {
+            let text = content(kind, &value, beside);
             if kind == MessageType::Proposal {
-                totals = proposal::totals(&value, payload.len(), &sha256(payload));
+                totals = proposal::totals(&value, &text, payload.len(), &sha256(payload));
             }
-            Some(content(kind, &value, beside))
+            Some(text)
         }
         (_, Err(_)) => Some("not JSON".into()),
     };
-    text.iter().flat_map(|text| text.lines()).map(visible).chain(totals).collect()
+    text.iter().flat_map(|text| text.lines()).map(visible).chain(totals.lines().map(Into::into)).collect()
 }
 
 /// The few lines by which a request is known, to be repeated where the rest of it may have left the screen.

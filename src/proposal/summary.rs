@@ -54,13 +54,15 @@ pub fn annotated(proposal: &Value, notes: &[Note]) -> String {
     text
 }
 
-/// What is said once more below a summary that is long enough to push its own beginning out of sight: how many actions there
-/// are, and the SHA-256 of the proposal's bytes.
-pub fn totals(proposal: &Value, bytes: usize, sha256: &[u8; 32]) -> Option<String> {
+/// What is said once more, in a line, below a summary that is long enough to push its own beginning out of sight: how many
+/// actions there are, and the SHA-256 of the proposal's bytes. Empty for a short one.
+pub fn totals(proposal: &Value, summary: &str, bytes: usize, sha256: &[u8; 32]) -> String {
+    if summary.lines().nth(LONG_SUMMARY).is_none() {
+        return String::new();
+    }
     let actions = proposal.get("actions").and_then(Value::as_array).map_or(0, Vec::len);
     let actions = if actions == 1 { "1 action".into() } else { format!("{actions} actions") };
-    let is_long = summary(proposal).lines().nth(LONG_SUMMARY).is_some();
-    is_long.then(|| format!("In all: {actions}, {bytes} bytes, SHA-256 {}", hex::encode(sha256)))
+    format!("In all: {actions}, {bytes} bytes, SHA-256 {}\n", hex::encode(sha256))
 }
 
 fn action(at: usize, action: &Value, note: &Note, text: &mut String) {

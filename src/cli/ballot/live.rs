@@ -41,3 +41,32 @@ pub fn unsigned(mut error: CliError) -> CliError {
     error.message = format!("nothing was signed: {}", error.message);
     error
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_no_list_of_named_actions_is_not_voted_on() {
+        let id = "1".repeat(64).parse().unwrap();
+        let named = json!({"actions": [{"name": "x", "args": {}}]});
+        assert!(compare(id, None, &named).is_ok());
+        for odd in [
+            json!({"actions": {"0": {"name": "set_constitution", "args": {}}}}),
+            json!({"actions": ["set_constitution"]}),
+            json!({"actions": [{"name": "x"}, ["y"]]}),
+            json!({"actions": [{"name": {"x": 1}}]}),
+            json!({"actions": []}),
+            json!({}),
+            json!([]),
+        ] {
+            let refused = compare(id, None, &odd).unwrap_err();
+            assert_eq!(refused.kind, Kind::No, "{odd}");
+            assert!(unsigned(refused).message.starts_with("nothing was signed: nobody can say"));
+        }
+        let other = Proposal::parse(br#"{"actions": [{"name": "x", "args": {"a": 1}}]}"#).unwrap();
+        let refused = compare(id, Some(&other), &named).unwrap_err();
+        assert_eq!(refused.causes(), ["actions[0].args.a: 1 / (absent)"]);
+    }
+}

@@ -77,9 +77,9 @@ impl Show {
                 text += &format!("Title     {title}\n");
             }
             if let Some(actions) = &actions {
-                text += &format!("Actions\n{}", context.actions(&actions.raw, &standing));
-                text += &proposal::totals(&actions.raw, actions.length, &actions.sha256)
-                    .map_or_else(String::new, |t| format!("{t}\n"));
+                let shown = context.actions(&actions.raw, &standing);
+                text += &format!("Actions\n{shown}");
+                text += &proposal::totals(&actions.raw, &shown, actions.length, &actions.sha256);
             }
             if let Some(votes) = &votes {
                 text += &votes::table(&proposal, votes, you, context.verbose);
