@@ -116,3 +116,36 @@ async fn an_exact_ballot_that_would_vote_no_is_neither_signed_nor_sent() {
     assert!(refused.code == 3 && Field::all(&refused).contains(more), "{}", refused.stderr);
     assert_eq!(field.run(&["proposal", "show", &id]).await.done()["ballotCount"], 0);
 }
+
+#[tokio::test]
+async fn what_the_evidence_backs_is_voted_on_in_one_step_and_nothing_else_is() {
+    let field = Field::start().await;
+    let code = field.path_of("code", "an executable");
+    let other = field.path_of("other", "another executable");
+    let host_data = hex::encode(ccf_gov::digest::sha256(b"an executable"));
+    let add = format!(r#"{{"name": "add_virtual_host_data", "args": {{"host_data": "{host_data}"}}}}"#);
+    let id = field.propose("p.json", &format!(r#"{{"actions": [{add}, {{"name": "trigger_snapshot"}}]}}"#)).await;
+    let vote = |more: &'static str| {
+        let arguments = ["ballot", "submit", &id, "--verified", "--also", more, "--evidence", &code];
+        arguments.map(String::from).to_vec()
+    };
+    let refused = field.run_as(0, &["ballot", "submit", &id, "--verified", "--evidence", &code]).await;
+    assert!(refused.error(3).contains("nothing was signed"));
+    assert_eq!(refused.json()["verdict"], "incomplete");
+    let arguments = ["ballot", "submit", &id, "--verified", "--also", "trigger_snapshot", "--evidence", &other];
+    let wrong = field.run_as(0, &arguments).await;
+    assert!(wrong.error(3).contains("nothing was signed"));
+    assert_eq!(wrong.json()["verdict"], "fail");
+    assert_eq!(field.run(&["proposal", "show", &id]).await.done()["ballotCount"], 0);
+    for member in [0, 1] {
+        let vote = vote("trigger_snapshot");
+        let voted = field.run_as(member, &vote.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        assert_eq!(voted.done()["ballotCount"], member as u64 + 1);
+    }
+    let shown = field.run(&["proposal", "show", &id, "--votes"]).await.done();
+    let votes = shown["votes"].as_array().unwrap();
+    assert_eq!(
+        (&shown["proposalState"], votes.iter().filter(|v| v["kind"] == "exact").count()),
+        (&"Accepted".into(), 2)
+    );
+}

@@ -3,6 +3,7 @@
 pub mod live;
 mod new;
 mod submit;
+mod verified;
 
 use clap::{Args, Subcommand};
 

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use super::registered;
 use crate::cli::checks;
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
@@ -14,7 +13,7 @@ use crate::cli::exit::Exit;
 use crate::cli::measure::LaunchArgs;
 use crate::cli::proposal::ProposalSource;
 use ccf_gov::ccf_version::CcfVersion;
-use ccf_gov::evidence::backing::{self, Registered, Terms};
+use ccf_gov::evidence::backing::{self, Evidence, Registered, Terms};
 use ccf_gov::evidence::check::Checks;
 use ccf_gov::files;
 use ccf_gov::service::JoinPolicy;
@@ -42,7 +41,7 @@ pub struct Proposal {
     #[command(flatten, next_help_heading = "A guest's launch, as an artefact")]
     launch: LaunchArgs,
     /// An action that the proposal may hold although no evidence can back it, such as remove_node; repeat
-    #[arg(long, value_name = "ACTION", value_parser = parse_also)]
+    #[arg(long, value_name = "ACTION", value_parser = also)]
     also: Vec<String>,
     /// What is registered now, as `service join-policy --output json` prints it: what the proposal lowers is told
     #[arg(long, value_name = "FILE")]
@@ -52,17 +51,6 @@ pub struct Proposal {
     ccf_version: Option<CcfVersion>,
 }
 
-/// The result as it is printed.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Verified<'a> {
-    #[cfg_attr(test, schemars(with = "crate::cli::shapes::Verdict"))]
-    verdict: &'static str,
-    checks: &'a Checks,
-    /// Every value that the proposal registers or removes.
-    values: &'a [Registered],
-}
-
 impl Proposal {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let proposal = self.file.read(context).await?;
@@ -70,18 +58,46 @@ impl Proposal {
         evidence.extend(evidence::launch(&self.launch)?);
         let registered = self.join_policy.as_deref().map(join_policy).transpose()?;
         let terms = Terms { ccf: self.ccf_version, also: self.also.into_iter().collect() };
-        let backing::Verified { checks: mut found, values } = backing::verify(&proposal, &evidence, &terms);
-        if let Some(policy) = &registered {
-            found.append(registered::check(&proposal, policy, self.ccf_version));
+        let outcome = Verified::of(&proposal, &evidence, &terms, registered.as_ref());
+        context.output.result(&outcome, || checks::lines(&outcome.checks))?;
+        Ok(checks::exit(&outcome.checks))
+    }
+}
+
+/// What verifying a proposal comes to, as it is printed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Verified {
+    #[cfg_attr(test, schemars(with = "crate::cli::shapes::Verdict"))]
+    pub verdict: &'static str,
+    pub checks: Checks,
+    /// Every value that the proposal registers or removes.
+    values: Vec<Registered>,
+}
+
+impl Verified {
+    /// Compares the proposal with the evidence, and with what is registered now if that is known.
+    pub fn of(
+        proposal: &ccf_gov::proposal::Proposal,
+        evidence: &[Evidence],
+        terms: &Terms,
+        registered: Option<&JoinPolicy>,
+    ) -> Self {
+        let backing::Verified { mut checks, values } = backing::verify(proposal, evidence, terms);
+        if let Some(policy) = registered {
+            checks.append(super::registered::check(proposal, policy, terms.ccf));
         }
-        let result = Verified { verdict: found.verdict(), checks: &found, values: &values };
-        context.output.result(&result, || checks::lines(&found))?;
-        Ok(checks::exit(&found))
+        Self { verdict: checks.verdict(), checks, values }
+    }
+
+    /// Whether the answer is yes.
+    pub fn passes(&self) -> bool {
+        checks::exit(&self.checks) == Exit::Done
     }
 }
 
 /// What registers a value can be backed, so naming it is no substitute.
-fn parse_also(name: &str) -> Result<String, String> {
+pub fn also(name: &str) -> Result<String, String> {
     if backing::registers(name) {
         return Err(format!("{name} registers or removes a value: give the evidence that backs it with --evidence"));
     }
