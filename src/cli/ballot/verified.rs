@@ -15,17 +15,20 @@ use ccf_gov::proposal::Proposal;
 use ccf_gov::review::Subject;
 use ccf_gov::service::Service;
 
+/// The other ways to vote, to which no evidence belongs.
+const OTHERS: [&str; 4] = ["accept", "reject", "ballot", "exact"];
+
 /// What `--verified` goes by.
 #[derive(Args)]
 pub struct Basis {
     /// With --verified: the artefacts; repeat, or give several
-    #[arg(long, num_args = 1.., value_name = "FILE", requires = "verified", conflicts_with_all = ["accept", "reject", "ballot", "exact"])]
+    #[arg(long, num_args = 1.., value_name = "FILE", requires = "verified", conflicts_with_all = OTHERS)]
     evidence: Vec<PathBuf>,
     /// With --verified: an action that the proposal may hold although no evidence can back it, such as remove_node; repeat
-    #[arg(long, value_name = "ACTION", value_parser = also, requires = "verified", conflicts_with_all = ["accept", "reject", "ballot", "exact"])]
+    #[arg(long, value_name = "ACTION", value_parser = also, requires = "verified", conflicts_with_all = OTHERS)]
     also: Vec<String>,
     /// With --verified: the version of CCF that the service runs
-    #[arg(long, value_name = "VERSION", requires = "verified", conflicts_with_all = ["accept", "reject", "ballot", "exact"])]
+    #[arg(long, value_name = "VERSION", requires = "verified", conflicts_with_all = OTHERS)]
     ccf_version: Option<CcfVersion>,
 }
 
