@@ -6,7 +6,6 @@ pub mod proposal;
 mod registered;
 pub mod service;
 
-
 use clap::{Args, Subcommand};
 
 use super::common::Context;
