@@ -121,3 +121,10 @@ fn constitutions() {
     assert_eq!(says(&check("set_constitution", ours, None), "constitution").0, Verdict::Pass);
     fails("set_node_join_policy", json!({"policy": "function apply() {}"}), "join-policy-script", "apply");
 }
+
+#[test]
+fn very_many_scripts_are_not_all_compiled() {
+    let set = |n: usize| Action::new("set_constitution", Some(json!({ "constitution": format!("// {n}") })));
+    let many = lint(Proposal::of((0..100).map(set).collect()).bytes(), None, NOW);
+    assert_eq!(many.iter().filter(|c| c.name == "constitution" && c.verdict == Verdict::Incomplete).count(), 92);
+}
