@@ -1,7 +1,9 @@
 //! Files read with a bound, and written whole or not at all.
 
+mod encoding;
 mod folder;
 mod open;
+mod owner;
 
 use std::borrow::Cow;
 use std::io::{self, Read, Write};
@@ -10,9 +12,11 @@ use std::path::{Path, PathBuf};
 use tempfile::{NamedTempFile, TempPath};
 use zeroize::Zeroizing;
 
+pub use encoding::Encoding;
 pub use folder::NewFolder;
 pub use open::open;
 pub(crate) use open::what;
+pub use owner::{make_own_folder, read_own_text};
 
 /// The largest file that is read whole into memory where nothing smaller is stated: 64 MiB.
 pub const MAX_FILE: u64 = 64 << 20;
@@ -51,6 +55,31 @@ pub enum FileError {
         /// The file.
         path: PathBuf,
     },
+    /// It is text in another encoding than UTF-8, or begins with a byte order mark.
+    #[error("{} is not plain UTF-8 text", shown(path))]
+    Encoding {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        #[source]
+        source: Encoding,
+    },
+    /// A file or folder that decides what this program does is somebody else's.
+    #[error("{} belongs to another user (uid {owner}), who decides what is in it", path.display())]
+    OtherOwner {
+        /// The file or folder.
+        path: PathBuf,
+        /// Its owner.
+        owner: u32,
+    },
+    /// A file or folder that decides what this program does can be changed by others.
+    #[error("{} can be written by other users (mode {mode:04o})", path.display())]
+    WritableByOthers {
+        /// The file or folder.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
     /// There is a file already, and nothing is overwritten unasked.
     #[error("{} exists already", path.display())]
     Exists {
@@ -58,7 +87,7 @@ pub enum FileError {
         path: PathBuf,
     },
     /// Something is there that is never replaced: a folder, a device, a link.
-    #[error("{} is no regular file, and only such are replaced", path.display())]
+    #[error("{} is not a regular file, and only such are replaced", path.display())]
     NotAFile {
         /// What is there.
         path: PathBuf,
@@ -129,7 +158,33 @@ pub fn read_secret(path: &Path, limit: u64) -> Result<Zeroizing<Vec<u8>>, FileEr
 
 /// Reads `path` (`-` for standard input) as UTF-8 text, at most `limit` bytes.
 pub fn read_text(path: &Path, limit: u64) -> Result<String, FileError> {
-    String::from_utf8(read(path, limit)?).map_err(|_| FileError::NotText { path: path.into() })
+    decode(path, read(path, limit)?)
+}
+
+/// The text of a file; a byte order mark or another encoding is called what it is.
+fn decode(path: &Path, bytes: Vec<u8>) -> Result<String, FileError> {
+    check_encoding(path, &bytes)?;
+    String::from_utf8(bytes).map_err(|_| FileError::NotText { path: path.into() })
+}
+
+/// The text of a secret that was read from `path`, where it stands.
+///
+/// # Errors
+/// If it is not plain UTF-8 text.
+pub fn secret_text<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, FileError> {
+    check_encoding(path, bytes)?;
+    std::str::from_utf8(bytes).map_err(|_| FileError::NotText { path: path.into() })
+}
+
+/// Refuses what is text in another encoding than plain UTF-8, and tells how to convert it.
+///
+/// # Errors
+/// If it is.
+pub fn check_encoding(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    match Encoding::detect(bytes) {
+        Some(source) => Err(FileError::Encoding { path: path.into(), source }),
+        None => Ok(()),
+    }
 }
 
 /// Who may read a file that is written.

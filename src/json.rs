@@ -16,18 +16,26 @@ pub use number::{MAX_SAFE_INTEGER, as_javascript, is_exact, read_as};
 /// What begins the names by which `serde_json` marks values of its own.
 const RESERVED: &str = "$serde_json::private::";
 
+use crate::files::Encoding;
+
 /// The most values in one text: it bounds the memory, which a text of many small values takes far more of than its length.
 pub const MAX_VALUES: u32 = 2_000_000;
 
 /// Why a text was not accepted as JSON.
 #[derive(Debug, thiserror::Error)]
-#[error("not valid JSON")]
-pub struct JsonError(#[from] serde_json::Error);
+pub enum JsonError {
+    /// It is not plain UTF-8.
+    #[error("not valid JSON")]
+    Encoding(#[source] Encoding),
+    /// It is not JSON, or not as strict as is asked for.
+    #[error("not valid JSON")]
+    Syntax(#[from] serde_json::Error),
+}
 
 impl JsonError {
     /// Whether the text is JSON that is refused: a key that appears twice, too many values.
     pub fn is_fault_of_json(&self) -> bool {
-        self.0.is_data()
+        matches!(self, Self::Syntax(error) if error.is_data())
     }
 }
 
@@ -42,6 +50,9 @@ pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
 /// # Errors
 /// As [`parse`].
 pub fn parse_up_to(max_values: u32, bytes: &[u8]) -> Result<Value, JsonError> {
+    if let Some(encoding) = Encoding::detect(bytes) {
+        return Err(JsonError::Encoding(encoding));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = Strict { left: &Cell::new(max_values), text: bytes.as_ptr_range() }.deserialize(&mut reader)?;
     reader.end()?;

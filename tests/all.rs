@@ -6,6 +6,8 @@ mod bad_input;
 mod check_names;
 mod cmd;
 mod commands;
+mod completion;
+mod configuration;
 mod corpus;
 mod engines;
 mod evidence_sgx;

@@ -58,7 +58,6 @@ const WRITERS: &[&str] = &[
     "prepare --type proposal --content good.json --cert CERT -o {}/request.json",
     "measure virtual good.json --proposal {}/register.json",
     "keys generate bob --out {} --encryption",
-    "man {}",
     "sandbox serve --service-cert-out {}/cert.pem --listen 127.0.0.1:0",
 ];
 
@@ -238,8 +237,9 @@ fn standard_output_that_is_full_is_an_error_and_one_that_is_closed_is_none() {
 fn a_wrong_configuration_file_says_where_and_does_not_repeat_what_is_in_it() {
     let folder = folder();
     for (text, part) in [
-        ("yes = true\npassphrase = \"correct-horse\"\n", "line 2: unknown field `passphrase`"),
-        ("service = \"correct-horse\"\n", "line 1: invalid type, expected a sequence"),
+        ("output = \"json\"\npassphrase = \"correct-horse\"\n", "line 2: unknown field `passphrase`"),
+        ("service = 31\n", "line 1: invalid type, expected a URL or a list of URLs"),
+        ("yes = true\n", "`yes` is not taken from a file"),
         ("key = \"correct-horse\n", "line 1: "),
     ] {
         std::fs::write(folder.path().join("ccf-gov.toml"), text).unwrap();

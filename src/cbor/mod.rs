@@ -39,7 +39,7 @@ pub enum CborError {
     #[error("an array or a map has too many entries")]
     Entries,
     /// A map with two values for one key.
-    #[error("a key stands twice in one map")]
+    #[error("a key appears twice in one map")]
     Duplicate,
     /// A number that is not an integer.
     #[error("it holds a floating-point number")]

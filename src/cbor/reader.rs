@@ -3,6 +3,7 @@
 use super::{ARRAY, BSTR, CborError, MAP, NINT, SIMPLE, TAG, TSTR, UINT};
 
 /// Reads CBOR from a slice, item after item.
+#[derive(Clone)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
     shortest: bool,
@@ -22,6 +23,27 @@ impl<'a> Reader<'a> {
     /// What was not read yet.
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
+    }
+
+    /// Whether the next item is of this major type and of indefinite length. If it is, its beginning is read.
+    pub(crate) fn begin_indefinite(&mut self, major: u8) -> bool {
+        self.read_byte(major << 5 | 31)
+    }
+
+    /// Whether an item of indefinite length ends here. If it does, its end is read.
+    pub(crate) fn end(&mut self) -> bool {
+        self.read_byte(0xff)
+    }
+
+    fn read_byte(&mut self, byte: u8) -> bool {
+        let rest = self.rest.strip_prefix(&[byte]);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+
+    /// Whether the next item's argument is in its shortest form.
+    pub(crate) fn is_shortest(&self) -> bool {
+        Self::strict(self.rest).head() != Err(CborError::NotShortest)
     }
 
     /// The next item's major type, without reading it.
@@ -49,7 +71,7 @@ impl<'a> Reader<'a> {
         Ok(self.take(length)?.iter().fold(0, |n, b| n << 8 | u64::from(*b)))
     }
 
-    pub(super) fn take(&mut self, length: u64) -> Result<&'a [u8], CborError> {
+    pub(crate) fn take(&mut self, length: u64) -> Result<&'a [u8], CborError> {
         let length = usize::try_from(length).map_err(|_| CborError::Truncated)?;
         let (taken, rest) = self.rest.split_at_checked(length).ok_or(CborError::Truncated)?;
         self.rest = rest;

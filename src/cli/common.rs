@@ -1,16 +1,17 @@
 //! The options that every command takes: flag, then environment, then `ccf-gov.toml`.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::Args;
-use serde::Deserialize;
+use clap::{Args, CommandFactory};
 
+use super::config::{Config, Exec};
 use super::error::CliError;
 use super::output::{self, Format, Output};
-use ccf_gov::files;
+use ccf_gov::signer::SECRET_VARIABLES;
+use ccf_gov::text::visible;
 
-/// Options that every command takes. Each has an environment variable and a key in ./ccf-gov.toml.
+/// Options that every command takes. Each has an environment variable, and all but --yes and -v a key in ccf-gov.toml.
 #[derive(Args)]
 pub struct Common {
     /// A node of the service, as https://HOST:PORT; repeat for several
@@ -49,7 +50,7 @@ pub struct Common {
     /// A file whose first line is the passphrase of an encrypted key
     #[arg(long, global = true, env = "CCF_GOV_PASSPHRASE_FILE", value_name = "FILE", help_heading = "Common options")]
     passphrase_file: Option<PathBuf>,
-    /// The governance API's version
+    /// The version of the governance API, 2024-07-01 or 2023-06-01-preview [default: 2024-07-01]
     #[arg(long, global = true, env = "CCF_GOV_API_VERSION", value_name = "VERSION", help_heading = "Common options")]
     api_version: Option<String>,
     /// How results are printed [default: human]
@@ -68,7 +69,7 @@ pub struct Common {
         short = 'y',
         global = true,
         env = "CCF_GOV_YES",
-        value_parser = clap::builder::FalseyValueParser::new(),
+        value_parser = yes_or_no,
         help_heading = "Common options"
     )]
     yes: bool,
@@ -97,85 +98,135 @@ pub struct Context {
     /// How the programs of `exec:` keys are run, by the program's name.
     pub exec: BTreeMap<String, Exec>,
     pub output: Output,
-}
-
-/// `ccf-gov.toml` in the current folder.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Config {
-    #[serde(default)]
-    service: Vec<String>,
-    service_cert: Option<PathBuf>,
-    key: Option<String>,
-    cert: Option<PathBuf>,
-    passphrase_file: Option<PathBuf>,
-    api_version: Option<String>,
-    output: Option<String>,
-    yes: Option<bool>,
-    #[serde(default)]
-    exec: BTreeMap<String, Exec>,
-}
-
-/// `[exec.PROGRAM]`: how the program of an `exec:` key is run.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Exec {
-    /// Its arguments.
-    #[serde(default)]
-    pub args: Vec<String>,
-    /// How many seconds it may take; 120 if absent.
-    pub timeout: Option<u64>,
+    /// The configuration file, if there is one.
+    pub file: Option<PathBuf>,
+    /// Whether the file says which key it is, because no option or variable does.
+    pub key_is_from_file: bool,
+    /// Where a setting that is missing was looked for.
+    pub looked: String,
 }
 
 impl Context {
+    /// What the options, the environment and `ccf-gov.toml` say, in this order.
     pub fn new(common: Common) -> Result<Self, CliError> {
-        let config = Config::load(Path::new("ccf-gov.toml"))?;
-        let format = match (common.output, config.output.as_deref()) {
-            (Some(format), _) => format,
-            (None, Some("json")) => Format::Json,
-            (None, Some("human") | None) => Format::Human,
-            (None, Some(other)) => {
-                return Err(CliError::usage(format!("ccf-gov.toml: output is human or json, not {other:?}")));
-            }
-        };
         output::start_log(common.verbose);
-        Ok(Self {
+        let context = Self::merge(common, Config::load()?);
+        unknown_variables().for_each(|warning| context.output.warn(warning));
+        Ok(context)
+    }
+
+    /// What the options and the environment say, whatever is in the current folder.
+    pub fn without_file(common: Common) -> Self {
+        Self::merge(common, Config::default())
+    }
+
+    /// The options and the environment, and then the file.
+    pub fn merge(common: Common, config: Config) -> Self {
+        Self {
+            looked: config.looked(),
+            file: config.path,
+            key_is_from_file: common.key.is_none() && config.key.is_some(),
             service: if common.service.is_empty() { config.service } else { common.service },
             service_cert: common.service_cert.or(config.service_cert),
             key: common.key.or(config.key),
             cert: common.cert.or(config.cert),
             passphrase_file: common.passphrase_file.or(config.passphrase_file),
             api_version: common.api_version.or(config.api_version).unwrap_or_else(|| "2024-07-01".into()),
-            yes: common.yes || config.yes.unwrap_or(false),
+            yes: common.yes,
             verbose: common.verbose > 0,
             exec: config.exec,
-            output: Output::new(format),
-        })
+            output: Output::new(common.output.or(config.output).unwrap_or(Format::Human)),
+        }
     }
 }
 
-impl Config {
-    fn load(path: &Path) -> Result<Self, CliError> {
-        if !path.exists() {
-            return Ok(Self::default());
-        }
-        let text = files::read_text(path, 1 << 20)?;
-        toml::from_str(&text).map_err(|e| {
-            CliError::new(super::error::Kind::Usage, "cannot read ccf-gov.toml", without_values(&e, &text))
-        })
+/// Warnings of variables that look like ours and are not: a misspelt name would be passed over silently.
+fn unknown_variables() -> impl Iterator<Item = String> {
+    let found = std::env::vars_os().filter(|(_, value)| !value.is_empty());
+    let found = found.filter_map(|(name, _)| name.into_string().ok().filter(|name| name.starts_with(PREFIX)));
+    let known = variables();
+    found.filter(move |name| !known.contains(name)).map(|name| {
+        format!(
+            "the environment variable {} is not one of ccf-gov's, and is ignored; see docs/configuration.md",
+            visible(&name)
+        )
+    })
+}
+
+/// Every environment variable of ours.
+pub fn variables() -> Vec<String> {
+    let options = super::Cli::command();
+    let options = options.get_arguments().filter_map(|option| Some(option.get_env()?.to_str()?.to_owned()));
+    let others = SECRET_VARIABLES.into_iter().chain([super::completion::VARIABLE]).chain(OF_TESTS);
+    options.chain(others.map(Into::into)).collect()
+}
+
+/// The variables that our own tests and benchmarks read.
+const OF_TESTS: [&str; 7] = [
+    "CCF_GOV_BENCH_TOKEN",
+    "CCF_GOV_CORPUS",
+    "CCF_GOV_FIXTURES",
+    "CCF_GOV_PYTHON",
+    "CCF_GOV_SAMPLE_CONSTITUTION",
+    "CCF_GOV_TEST_TOKEN",
+    "CCF_GOV_UPDATE_DOCS",
+];
+
+const PREFIX: &str = "CCF_GOV_";
+
+/// A clear yes or no: anything else is an error, because what is signed cannot be taken back.
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "y" | "on" => Ok(true),
+        "0" | "false" | "no" | "n" | "off" | "" => Ok(false),
+        _ => Err("set CCF_GOV_YES to 1, true, yes, y or on to sign without being asked; \
+                  to 0, false, no, n or off to be asked"
+            .into()),
     }
 }
 
-/// Where the file is wrong, and how, without the line itself: what was put there by mistake may be a secret.
-fn without_values(error: &toml::de::Error, text: &str) -> String {
-    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-    let line = before.matches('\n').count() + 1;
-    let message = error.message();
-    let said = match (message.split_once(": "), message.rsplit_once(", expected ")) {
-        (Some((what, _)), Some((_, expected))) if what.starts_with("invalid ") => {
-            format!("{what}, expected {expected}")
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_clear_yes_is_a_yes() {
+        for yes in ["1", "true", "TRUE", "yes", "y", "on"] {
+            assert_eq!(yes_or_no(yes), Ok(true), "{yes}");
         }
-        _ => message.to_owned(),
-    };
-    format!("line {line}: {said}")
+        for no in ["0", "false", "No", "n", "off", ""] {
+            assert_eq!(yes_or_no(no), Ok(false), "{no}");
+        }
+        for neither in ["banana", "yess", " yes", "2", "-1", "ja"] {
+            assert!(yes_or_no(neither).is_err(), "{neither}");
+        }
+    }
+
+    #[test]
+    fn the_page_on_configuration_has_every_flag_variable_and_key() {
+        let page = include_str!("../../docs/configuration.md");
+        let row = |flag: &str| {
+            let row = page.lines().find(|line| line.starts_with("| `") && line.contains(&format!("`--{flag}")));
+            row.unwrap_or_else(|| panic!("no row for --{flag}")).to_owned()
+        };
+        let command = super::super::Cli::command();
+        let file_keys = toml::from_str::<Config>("unknown = 1").unwrap_err().message().to_owned();
+        for option in command.get_arguments().filter(|o| !matches!(o.get_id().as_str(), "help" | "version")) {
+            let flag = option.get_long().unwrap();
+            let row = row(flag);
+            let variable = option.get_env().map(|name| name.to_str().unwrap());
+            if let Some(variable) = variable {
+                assert!(row.contains(&format!("| `{variable}` |")), "{row}");
+            }
+            let has_key = file_keys.contains(&format!("`{flag}`")) && flag != "yes";
+            assert_eq!(row.contains(&format!("| `{flag}` |")), has_key, "{row}");
+            for alias in option.get_visible_aliases().unwrap_or_default() {
+                assert!(row.contains(&format!("`--{alias}`")), "{row}");
+            }
+        }
+        for name in variables().iter().filter(|name| !OF_TESTS.contains(&name.as_str())) {
+            assert!(page.contains(&format!("`{name}`")), "{name} is not in docs/configuration.md");
+        }
+        assert!(page.contains("| | | `exec` |"));
+    }
 }

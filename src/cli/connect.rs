@@ -11,15 +11,17 @@ use ccf_gov::files;
 use ccf_gov::id::TransactionId;
 use ccf_gov::service::{NodeAddress, NodeFailure, Options, Refusal, Service, ServiceError, Settled, ShownCertificate};
 
-const MAX_CERTIFICATE: u64 = 64 << 10;
+/// The largest certificate file, in bytes.
+pub const MAX_CERTIFICATE: u64 = 64 << 10;
 
 impl Context {
     /// The service that `--service` and `--service-cert` name.
     pub async fn connect(&self) -> Result<Service, CliError> {
         if self.service.is_empty() {
-            return Err(CliError::usage("there is no service to ask").hint(
-                "give --service https://HOST:PORT, set CCF_GOV_SERVICE, or write service = […] into ccf-gov.toml",
-            ));
+            return Err(CliError::usage("there is no service to ask").hint(format!(
+                "give --service https://HOST:PORT, set CCF_GOV_SERVICE, or write service = \"https://…\" into ccf-gov.toml ({})",
+                self.looked
+            )));
         }
         let Some(certificate) = &self.service_cert else {
             return Err(CliError::usage("the service's certificate is missing: it is the only root that is trusted")
@@ -28,8 +30,9 @@ impl Context {
         let addresses: Result<Vec<NodeAddress>, _> = self.service.iter().map(|s| s.parse()).collect();
         let addresses =
             addresses.map_err(|e| CliError::usage(e).hint("for example --service https://127.0.0.1:8000"))?;
-        let output = self.output;
         let pem = files::read(certificate, MAX_CERTIFICATE)?;
+        files::check_encoding(certificate, &pem)?;
+        let output = self.output;
         let own = ShownCertificate::from_pem(&pem);
         let options = Options {
             api_version: self.api_version.clone(),

@@ -130,6 +130,10 @@ impl From<ccf_gov::files::FileError> for CliError {
             }
             E::NotAFile { .. } => Some("name another file, or - for standard output"),
             E::FolderExists { .. } => Some("name another folder"),
+            E::OtherOwner { .. } => {
+                Some("use a file or folder of your own, or make it yours with chown if you trust what is in it")
+            }
+            E::WritableByOthers { .. } => Some("look at what is in it, then take that right away: chmod go-w"),
             _ => None,
         };
         let cause = Error::source(&error).map(ToString::to_string);

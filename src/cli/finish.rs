@@ -20,7 +20,8 @@ const MAX_SIGNATURES: u64 = 32 << 20;
 /// Put a signature that was made elsewhere to its request, check it, and write the envelope
 ///
 /// Everything in the request is computed anew, and any disagreement is refused. The signature may be raw or DER, as
-/// it is, in hexadecimal, base64 or base64url, or in a key vault's JSON answer. Instead of a request file, the options
+/// it is, in hexadecimal, base64 or base64url, as HashiCorp Vault writes it (vault:v1:…), or in a key vault's JSON
+/// answer. Instead of a request file, the options
 /// that were given to `prepare` or ccf_cose_sign1_prepare may be given again, --created-at included.
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -104,9 +105,10 @@ impl Signatures {
     fn read(paths: &[PathBuf]) -> Result<Self, CliError> {
         let files: Vec<_> = paths.iter().map(|p| files::read(p, MAX_SIGNATURES)).collect::<Result<_, _>>()?;
         if let [one] = &files[..]
-            && let Ok(Value::Array(list)) = json::parse(one)
+            && let Ok(value) = json::parse(one)
+            && let Some(list) = Signature::batch(&value)
         {
-            return Ok(Self::List(list));
+            return Ok(Self::List(list.to_vec()));
         }
         Ok(Self::Files(files))
     }

@@ -11,7 +11,8 @@ use super::common::Context;
 use super::error::{CliError, Kind};
 use super::exit::Exit;
 use ccf_gov::cose::{
-    Algorithm, CreatedAt, Envelope, MAX_ENVELOPE, MemberCertificate, MessageType, Sign1, Signature, content_with,
+    Algorithm, CreatedAt, Envelope, Examined, MAX_ENVELOPE, MemberCertificate, MessageType, Sign1, Signature,
+    content_with,
 };
 use ccf_gov::text::visible;
 use ccf_gov::{files, json};
@@ -19,7 +20,8 @@ use ccf_gov::{files, json};
 /// Show what an envelope says, who signed it, and whether it is valid
 ///
 /// Without --cert the signature can't be checked, and `valid` is null. With it: exit code 0 if the envelope is
-/// valid and by that member, 3 if not. An envelope that a service would refuse is shown too, with what is wrong.
+/// valid and by that member, 3 if not. An envelope that a service would refuse is shown too, as far as it can be read,
+/// with what is wrong (exit code 3); a file that is nothing like an envelope ends with exit code 2.
 #[derive(Args)]
 #[command(after_help = "Examples:
   ccf-gov inspect proposal.cose --cert alice_cert.pem
@@ -33,11 +35,11 @@ pub struct Inspect {
 impl Inspect {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let bytes = files::read(&self.file, MAX_ENVELOPE)?;
-        let cose = Sign1::from_bytes(&bytes).map_err(|e| {
-            CliError::new(Kind::Usage, format!("{} is no COSE_Sign1 envelope", ccf_gov::files::shown(&self.file)), e)
+        let examined = Sign1::examine(&bytes).map_err(|e| {
+            CliError::new(Kind::Usage, format!("{} is not a COSE_Sign1 envelope", files::shown(&self.file)), e)
         })?;
         let certificate = context.certificate()?;
-        let report = Report::new(cose, certificate.as_ref());
+        let report = Report::new(examined, certificate.as_ref());
         let about = report.vote(context).await;
         context.output.result(&report.json(), || report.text() + &about)?;
         Ok(if report.valid() == Some(false) { Exit::No } else { Exit::Done })
@@ -53,18 +55,26 @@ struct Report {
     problems: Vec<String>,
     /// Whether the certificate's key signed it, if there is a certificate.
     signature: Option<Result<(), String>>,
+    /// Forms that CCF reads and its tools don't write.
+    warnings: Vec<String>,
     /// What is worth knowing and does not make it invalid.
     remarks: Vec<String>,
 }
 
 impl Report {
-    fn new(cose: Sign1, certificate: Option<&MemberCertificate>) -> Self {
+    fn new(examined: Examined, certificate: Option<&MemberCertificate>) -> Self {
+        let Examined { cose, forms, faults } = examined;
         let kid = cose.header.kid.as_ref().map(|kid| String::from_utf8_lossy(kid).into_owned());
         let algorithm = cose.header.alg.and_then(Algorithm::from_cose_id);
-        let problems = match Envelope::from_sign1(cose.clone()) {
-            Ok(_) => Vec::new(),
-            Err(error) => vec![chain(&error)],
-        };
+        let mut problems: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        // Of a message that is cut off, what follows is known from that already.
+        if let (Err(error), false) =
+            (Envelope::from_sign1(cose.clone()), cose.signature.is_empty() && !faults.is_empty())
+        {
+            problems.push(chain(&error));
+        }
+        let warnings =
+            forms.iter().map(|form| format!("{form}. CCF reads this form, but its tools do not write it")).collect();
         // What can't be read as a request may still hold the share.
         let secret = cose.header.message_type.as_deref() == Some(MessageType::RecoveryShare.name());
         let payload = match json::parse(&cose.payload) {
@@ -86,7 +96,7 @@ impl Report {
         let created_at = cose.header.created_at.and_then(|s| CreatedAt::from_seconds(u64::try_from(s).ok()?).ok());
         remarks.extend(created_at.and_then(|time| time.ahead(OffsetDateTime::now_utc())));
         let signature = certificate.map(|certificate| check(&cose, kid.as_deref(), certificate));
-        Self { kid, algorithm, payload, problems, signature, remarks, cose }
+        Self { kid, algorithm, payload, problems, signature, warnings, remarks, cose }
     }
 
     fn valid(&self) -> Option<bool> {
@@ -103,7 +113,8 @@ impl Report {
             "type": header.message_type, "created_at": header.created_at, "proposal_id": header.proposal_id,
             "kid": self.kid, "algorithm": self.algorithm, "payload": self.payload, "valid": self.valid(),
             "signature": match &self.signature { None => "unchecked", Some(Ok(())) => "good", Some(Err(_)) => "bad" },
-            "problems": self.all_problems(), "remarks": self.remarks,
+            "problems": self.all_problems(),
+            "remarks": self.warnings.iter().chain(&self.remarks).collect::<Vec<_>>(),
         })
     }
 
@@ -135,6 +146,9 @@ impl Report {
         };
         for problem in &self.problems {
             text += &format!("Refused by a service: {}\n", visible(problem));
+        }
+        for warning in &self.warnings {
+            text += &format!("Warning: {}\n", visible(warning));
         }
         for remark in &self.remarks {
             text += &format!("Note: {}\n", visible(remark));

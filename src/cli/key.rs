@@ -7,6 +7,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use super::common::Context;
+use super::config::Exec;
 use super::error::{CliError, Kind};
 use super::message_args::in_date;
 use ccf_gov::cose::MemberCertificate;
@@ -16,6 +17,7 @@ use ccf_gov::signer::{
     self, Access, AzureCredential, CommandOptions, KeyError, KeyUri, Passphrase, PassphraseError, PassphraseSource,
     PinSource, PinTries, Pkcs11Error, PrivateKey, Signer, SignerError, VaultError,
 };
+use ccf_gov::text::visible;
 
 /// The largest certificate file, in bytes.
 const MAX_CERTIFICATE: u64 = 64 << 10;
@@ -45,7 +47,7 @@ impl Context {
         certificate: Option<MemberCertificate>,
     ) -> Result<Box<dyn Signer>, SignerError> {
         let command = match uri {
-            KeyUri::Command(program) => self.exec.get(program).cloned().unwrap_or_default(),
+            KeyUri::Command(program) => self.program(program),
             _ => Default::default(),
         };
         let access = Access {
@@ -58,11 +60,22 @@ impl Context {
         signer::open(uri, access).await
     }
 
+    /// How an `exec:` key's program is run. If a file says so, that is shown before the program runs.
+    fn program(&self, program: &str) -> Exec {
+        let exec = self.exec.get(program).cloned();
+        if let Some(file) = self.file.as_ref().filter(|_| self.key_is_from_file || exec.is_some()) {
+            let args = exec.iter().flat_map(|exec| &exec.args);
+            let words: Vec<_> = [program].into_iter().chain(args.map(String::as_str)).map(visible).collect();
+            self.output.warn(format!("{} has this program sign: {}", file.display(), words.join(" ")));
+        }
+        exec.unwrap_or_default()
+    }
+
     /// Reads a key file for what it is alone, without a certificate.
     pub fn private_key(&self, path: &Path) -> Result<PrivateKey, CliError> {
         let bytes = files::read_secret(path, PrivateKey::MAX_FILE)?;
         let name = path.display().to_string();
-        let text = std::str::from_utf8(&bytes).map_err(|_| files::FileError::NotText { path: path.into() })?;
+        let text = files::secret_text(path, &bytes)?;
         PrivateKey::from_pem(text, &name, &AskedPassphrase { file: self.passphrase_file.clone() })
             .map_err(|e| key_error(format!("cannot use the key {name}"), e.into()))
     }
@@ -70,8 +83,10 @@ impl Context {
     /// The key URI that `--key` gives.
     pub fn key_uri(&self) -> Result<KeyUri, CliError> {
         let text = self.key.as_deref().ok_or_else(|| {
-            CliError::usage("there is no key to sign with")
-                .hint("give --key FILE or --key KEY-URI, set CCF_GOV_KEY, or write key = \"…\" into ccf-gov.toml")
+            CliError::usage("there is no key to sign with").hint(format!(
+                "give --key FILE or --key KEY-URI, set CCF_GOV_KEY, or write key = \"…\" into ccf-gov.toml ({})",
+                self.looked
+            ))
         })?;
         text.parse().map_err(|e| CliError::new(Kind::Usage, "cannot use the value of --key", e))
     }

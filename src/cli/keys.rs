@@ -50,7 +50,7 @@ impl Keys {
   ccf-gov keys generate alice --encryption
   ccf-gov keys generate bob --curve p256 --out keys/")]
 struct Generate {
-    /// The member's name: it begins the files' names and is the certificate's CN
+    /// The member's name: it begins the files' names and is the certificate's CN. 1 to 64 letters, digits, '_', '-', '.' or '@', neither '-' nor '.' first
     name: String,
     /// The key's curve
     #[arg(long, value_enum, default_value_t = Curve::P384)]
@@ -58,7 +58,7 @@ struct Generate {
     /// Also make a key for recovery shares
     #[arg(long)]
     encryption: bool,
-    /// How many days the certificate is valid, from now
+    /// How many days the certificate is valid, from now: 1 to 36525
     #[arg(long, default_value_t = DEFAULT_DAYS)]
     days: u32,
     /// The folder to write into; it must exist

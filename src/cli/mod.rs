@@ -5,6 +5,8 @@ mod beside;
 mod carry;
 mod checks;
 mod common;
+mod completion;
+mod config;
 mod connect;
 mod consent;
 mod envelopes;
@@ -19,6 +21,7 @@ mod key;
 mod keys;
 mod keys_list;
 mod keys_show;
+mod man;
 mod meant;
 mod measure;
 mod member;
@@ -38,6 +41,7 @@ mod sign;
 mod submit;
 mod table;
 mod upgrade;
+mod usage;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -91,10 +95,10 @@ enum Command {
     Sandbox(sandbox::SandboxCommand),
     /// Walk a code upgrade
     Upgrade(upgrade::Upgrade),
-    /// Write shell completions to standard output
+    /// Write the script by which a shell completes commands, options and ids
     Completions(shell::Completions),
     /// Write manual pages into a folder
-    Man(shell::Man),
+    Man(man::Man),
 }
 
 impl Command {
@@ -122,14 +126,21 @@ impl Command {
     }
 }
 
-/// Reads the command line, runs the command, reports an error in the one place that does.
+/// Reads the command line, runs the command, reports an error in the one place that does. A shell that asks for completions is
+/// answered first.
 pub fn main() -> std::process::ExitCode {
+    completion::answer();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return output::usage(&error).into(),
     };
     let mut json = cli.common.wants_json();
-    let result = Context::new(cli.common).and_then(|context| {
+    // Help for the shell is to be had in any folder, whatever its configuration file is like.
+    let context = match cli.command {
+        Command::Completions(_) | Command::Man(_) => Ok(Context::without_file(cli.common)),
+        _ => Context::new(cli.common),
+    };
+    let result = context.and_then(|context| {
         json = context.output.is_json();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

@@ -8,16 +8,19 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use clap::ValueEnum;
+use clap::error::ErrorKind;
 use indicatif::{ProgressBar, ProgressFinish};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::CliError;
 use super::exit::Exit;
+use super::usage::Usage;
 use ccf_gov::files;
 use ccf_gov::text;
 
 /// How results are printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub enum Format {
     /// Text for people
     Human,
@@ -96,7 +99,16 @@ impl Output {
         if path == Path::new("-") {
             return self.bytes(bytes);
         }
-        Ok(files::write(path, bytes, access, force)?)
+        files::write(path, bytes, access, force)?;
+        self.wrote(path);
+        Ok(())
+    }
+
+    /// Says what was written, to people.
+    pub fn wrote(&self, path: &Path) {
+        if !self.is_json() {
+            self.note(format!("Wrote {}.", path.display()));
+        }
     }
 
     /// A line for people, on standard error. Scripts that read JSON get none.
@@ -175,13 +187,19 @@ pub fn stdout_is_terminal() -> bool {
 
 /// Prints what clap says of a command line, and gives its exit code.
 pub fn usage(error: &clap::Error) -> Exit {
-    if error.use_stderr() && asked_for_json() {
-        let text = error.render().to_string();
-        let message = text.trim().strip_prefix("error: ").unwrap_or(&text).to_owned();
-        return self::error(&CliError::usage(message.trim()), true);
+    let shows_help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if !error.use_stderr() || (shows_help && !asked_for_json()) {
+        let _ = error.print();
+        return if error.use_stderr() { Exit::Usage } else { Exit::Done };
     }
-    let _ = error.print();
-    if error.use_stderr() { Exit::Usage } else { Exit::Done }
+    let Usage { error, usage } = super::usage::explain(error);
+    if asked_for_json() {
+        return self::error(&error, true);
+    }
+    let exit = self::error(&error, false);
+    let usage = usage.map(|usage| format!("\n{}\n", text::visible_lines(&usage))).unwrap_or_default();
+    let _ = write!(io::stderr().lock(), "{usage}\nFor more information, try '--help'.\n");
+    exit
 }
 
 /// Whether a command line that cannot be parsed asks for JSON all the same.

@@ -48,11 +48,11 @@ impl SandboxCommand {
 #[command(after_help = "Examples:
   ccf-gov sandbox serve
   ccf-gov sandbox serve --nodes 1 --listen 127.0.0.1:9000 --state sandbox/
-  ccf-gov sandbox serve --members keys/ --constitution actions.js --constitution apply.js
+  ccf-gov sandbox serve --members keys/ --constitution actions.js validate.js resolve.js apply.js
 
   # start a node that runs other code, once the service admits it
   curl --cacert service_cert.pem https://127.0.0.1:8000/sandbox/nodes \\
-    --data '{\"platform\": \"virtual\", \"host_data\": \"…64 digits…\"}'")]
+    --header 'content-type: application/json' --data '{\"platform\": \"virtual\", \"host_data\": \"…64 digits…\"}'")]
 struct Serve {
     /// How many nodes the service starts with
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=100))]
@@ -66,12 +66,15 @@ struct Serve {
     /// The constitution; repeat for several files, which are joined [default: the one in templates/constitution/]
     #[arg(long, value_name = "FILE", num_args = 1..)]
     constitution: Vec<PathBuf>,
-    /// The folder in which the service is kept, to go on when it is served again
+    /// The folder in which the service is kept, to go on when it is served again. Its keys are in it: nobody else may write there
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
     /// Where to write the service's certificate [default: service_cert.pem in the state folder, or in a temporary one]
     #[arg(long, value_name = "FILE")]
     service_cert_out: Option<PathBuf>,
+    /// Replace the certificate's file if it exists
+    #[arg(long)]
+    force: bool,
     /// The host data of the first nodes, which are virtual [default: SHA-256 of "ccf-gov sandbox"]
     #[arg(long, value_name = "HEX")]
     host_data: Option<HostData>,
@@ -108,8 +111,11 @@ impl Serve {
             (None, Some(state)) => state.join("service_cert.pem"),
             (None, None) => folder.path().join("service_cert.pem"),
         };
-        let sandbox = Sandbox::start(self.options()?).await.map_err(|e| self.failed(&e))?;
-        files::write(&certificate, sandbox.service_certificate().as_bytes(), Access::Shared, true)?;
+        if let (Some(file), None) = (&self.service_cert_out, &self.state) {
+            files::refuse_existing(file, self.force)?;
+        }
+        let sandbox = Sandbox::start(self.options()?).await.map_err(|e| self.failed(e))?;
+        self.write_certificate(&certificate, sandbox.service_certificate().as_bytes())?;
         let nodes = sandbox.nodes();
         let primary = sandbox.primary();
         let list = nodes.iter().map(|n| ServingNode { node_id: n.id, url: &n.url, primary: Some(n.id) == primary });
@@ -129,8 +135,21 @@ impl Serve {
         Ok(Exit::Done)
     }
 
-    fn failed(&self, error: &SandboxError) -> CliError {
-        let mut this = started(error, self.listen);
+    /// A file that was asked for by name may be a real service's: it is replaced only by force, or if it says the same.
+    fn write_certificate(&self, path: &Path, pem: &[u8]) -> Result<(), CliError> {
+        let is_own = self.service_cert_out.is_none();
+        if !is_own && files::read(path, 1 << 20).is_ok_and(|there| there == pem) {
+            return Ok(());
+        }
+        Ok(files::write(path, pem, Access::Shared, is_own || self.force)?)
+    }
+
+    fn failed(&self, error: SandboxError) -> CliError {
+        let error = match error {
+            SandboxError::File(error) => return error.into(),
+            error => error,
+        };
+        let mut this = started(&error, self.listen);
         if matches!(error, SandboxError::Constitution(_)) && !self.constitution.is_empty() {
             let files: Vec<_> = self.constitution.iter().map(|f| f.display().to_string()).collect();
             this.message = format!("the constitution in {} cannot be used", files.join(", "));
@@ -151,7 +170,7 @@ impl Serve {
             }
         };
         if let Some(folder) = self.state.as_ref().filter(|f| f.exists() && !f.is_dir()) {
-            return Err(CliError::usage(format!("{} is no folder", folder.display()))
+            return Err(CliError::usage(format!("{} is not a folder", folder.display()))
                 .hint("name a folder with --state; it is made if it does not exist"));
         }
         let code = self.host_data.map_or_else(|| NodeCode::named("ccf-gov sandbox"), NodeCode::virtual_node);
@@ -183,7 +202,7 @@ fn members(folder: &Path) -> Result<Vec<Member>, CliError> {
     let member = |name: &String| {
         let path = folder.join(format!("{name}_cert.pem"));
         let certificate = MemberCertificate::from_pem(&files::read(&path, 1 << 20)?)
-            .map_err(|e| CliError::new(Kind::Usage, format!("{} is no member certificate", path.display()), e))?;
+            .map_err(|e| CliError::new(Kind::Usage, format!("{} is not a member certificate", path.display()), e))?;
         let key = folder.join(format!("{name}_enc_pubk.pem"));
         let encryption_key = if key.exists() { Some(files::read_text(&key, 1 << 20)?) } else { None };
         Ok(Member { certificate, encryption_key, data: serde_json::Value::Null })

@@ -1,17 +1,21 @@
-//! `completions` and `man`: help for the shell and for `man`.
+//! `completions`: help for the shell.
 
-use std::path::PathBuf;
-
-use clap::{Args, CommandFactory};
+use clap::Args;
 
 use super::common::Context;
+use super::completion;
 use super::error::CliError;
 use super::exit::Exit;
-use ccf_gov::files::{self, Access, NewFile};
 
-/// Write shell completions to standard output.
+/// Write the script by which a shell completes commands, options, template names, and the ids of proposals and nodes
+///
+/// The script runs `ccf-gov`, which must be in PATH, each time. For ids it asks the service that ccf-gov.toml or the
+/// environment specifies, for at most 1.5 s.
 #[derive(Args)]
-#[command(after_help = "Example:\n  ccf-gov completions bash > ~/.local/share/bash-completion/completions/ccf-gov")]
+#[command(after_help = "Examples:
+  echo 'source <(ccf-gov completions bash)' >> ~/.bashrc
+  echo 'source <(ccf-gov completions zsh)' >> ~/.zshrc
+  echo 'ccf-gov completions fish | source' >> ~/.config/fish/config.fish")]
 pub struct Completions {
     /// The shell
     #[arg(value_enum)]
@@ -20,36 +24,9 @@ pub struct Completions {
 
 impl Completions {
     pub fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut super::Cli::command(), "ccf-gov", &mut script);
+        let script = completion::script(&self.shell.to_string())
+            .map_err(|e| CliError::failed("cannot write the shell's script", e))?;
         context.output.bytes(&script)?;
-        Ok(Exit::Done)
-    }
-}
-
-/// Write manual pages into a folder.
-#[derive(Args)]
-#[command(after_help = "Example:\n  ccf-gov man ~/.local/share/man/man1")]
-pub struct Man {
-    /// The folder; it must exist
-    #[arg(value_name = "DIR")]
-    folder: PathBuf,
-}
-
-impl Man {
-    pub fn run(self, _context: &Context) -> Result<Exit, CliError> {
-        let failed = |e| CliError::failed("cannot make the manual pages", e);
-        let made = tempfile::tempdir().map_err(failed)?;
-        clap_mangen::generate_to(super::Cli::command(), made.path()).map_err(failed)?;
-        let mut pages = Vec::new();
-        for page in std::fs::read_dir(made.path()).map_err(failed)? {
-            let page = page.map_err(failed)?;
-            pages.push((self.folder.join(page.file_name()), files::read(&page.path(), files::MAX_FILE)?));
-        }
-        pages.sort();
-        // All or none: a full disk leaves no half of a page.
-        let pages: Vec<_> = pages.iter().map(|(path, text)| NewFile::new(path, text, Access::Shared)).collect();
-        files::write_set(&pages, true)?;
         Ok(Exit::Done)
     }
 }

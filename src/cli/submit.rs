@@ -1,6 +1,6 @@
 //! `submit`: carry envelopes that were signed before.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ use ccf_gov::service::{Service, Submission};
 /// Send signed envelopes, each to the call that its own headers name; safe to repeat
 ///
 /// All of them are read and checked before the first is sent; then they are sent in the given order, each after
-/// the one before is committed.
+/// the one before is committed. If one is refused, those before it stay accepted: they are printed, and the rest is not sent.
 #[derive(Args)]
 #[command(after_help = "Examples:
   ccf-gov submit ballot.cose
@@ -33,54 +33,30 @@ pub struct Submit {
 
 impl Submit {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let mut envelopes = Vec::new();
-        for path in &self.envelopes {
-            let bytes = files::read(path, MAX_ENVELOPE)?;
-            let envelope = Envelope::from_bytes(&bytes).map_err(|e| {
-                CliError::new(
-                    Kind::Usage,
-                    format!("{} is no signed governance request", ccf_gov::files::shown(path)),
-                    e,
-                )
-            })?;
-            let message = envelope.message();
-            private_keys::refuse(files::shown(path), message.kind(), message.payload())?;
-            envelopes.push(envelope);
-        }
+        let envelopes = self.envelopes.iter().map(|path| read(context, path)).collect::<Result<Vec<_>, _>>()?;
         let service = context.connect().await?;
         let mut done: Vec<(Envelope, Submission)> = Vec::new();
         for (path, envelope) in self.envelopes.iter().zip(envelopes) {
-            let submission = send(context, &service, &envelope).await.map_err(|mut error| {
-                error.message = format!("{}: {}", path.display(), error.message);
-                if !done.is_empty() {
-                    let note = match done.len() {
-                        1 => "1 earlier envelope was taken".to_owned(),
-                        n => format!("{n} earlier envelopes were taken"),
-                    };
-                    error.hint = Some(error.hint.map_or(note.clone(), |h| format!("{note}; {h}")));
+            match send(context, &service, &envelope).await {
+                Ok(submission) => done.push((envelope, submission)),
+                Err(mut error) => {
+                    error.message = format!("{}: {}", files::shown(path), error.message);
+                    if !done.is_empty() {
+                        // What was taken is not undone by what was not.
+                        print_all(context, &done)?;
+                        let note = match done.len() {
+                            1 => "1 earlier envelope was taken".into(),
+                            several => format!("{several} earlier envelopes were taken"),
+                        };
+                        error.hint = Some(error.hint.map_or(note.clone(), |hint| format!("{note}; {hint}")));
+                    }
+                    return Err(error);
                 }
-                error
-            })?;
-            done.push((envelope, submission));
+            }
         }
         match &done[..] {
             [(envelope, submission)] => carry::print(context, envelope.message().proposal_id(), submission)?,
-            all => {
-                let list: Vec<Value> = all.iter().map(|(envelope, submission)| object(envelope, submission)).collect();
-                context.output.result(&json!({ "submitted": list }), || {
-                    let line = |(envelope, submission): &(Envelope, Submission)| {
-                        let what = submission.proposal.as_ref().map_or_else(String::new, |p| {
-                            format!("  proposal {} is {}", p.proposal_id, p.proposal_state)
-                        });
-                        let what = if submission.repeated.is_some() { format!("{what}  (taken before)") } else { what };
-                        let seen = if submission.is_own { "" } else { "seen at " };
-                        let kind = envelope.message().kind().name();
-                        let words = carry::message(submission);
-                        format!("{kind:10}  {seen}{}{what}\n{words}", submission.transaction)
-                    };
-                    all.iter().map(line).collect()
-                })?;
-            }
+            all => print_all(context, all)?,
         }
         Ok(Exit::Done)
     }
@@ -105,6 +81,33 @@ fn interrupted() -> CliError {
     let message = "interrupted while it was sent: the service may have taken it".to_owned();
     CliError { kind: Kind::Unreachable, message, source: None, hint: None }
         .hint("send the same file again, which is safe; do not sign anew")
+}
+
+fn read(context: &Context, path: &Path) -> Result<Envelope, CliError> {
+    let bytes = files::read(path, MAX_ENVELOPE)?;
+    let name = files::shown(path);
+    let (envelope, forms) = Envelope::from_any_form(&bytes)
+        .map_err(|e| CliError::new(Kind::Usage, format!("{name} is not a signed governance request"), e))?;
+    for form in forms {
+        context.output.warn(format!("{name}: {form}; it is sent in the form that CCF's tools write"));
+    }
+    let message = envelope.message();
+    private_keys::refuse(&name, message.kind(), message.payload())?;
+    Ok(envelope)
+}
+
+fn print_all(context: &Context, all: &[(Envelope, Submission)]) -> Result<(), CliError> {
+    let list: Vec<Value> = all.iter().map(|(envelope, submission)| object(envelope, submission)).collect();
+    context.output.result(&json!({ "submitted": list }), || all.iter().map(line).collect())
+}
+
+fn line((envelope, submission): &(Envelope, Submission)) -> String {
+    let what = submission.proposal.as_ref();
+    let what = what.map_or_else(String::new, |p| format!("  proposal {} is {}", p.proposal_id, p.proposal_state));
+    let what = if submission.repeated.is_some() { format!("{what}  (taken before)") } else { what };
+    let seen = if submission.is_own { "" } else { "seen at " };
+    let kind = envelope.message().kind().name();
+    format!("{kind:10}  {seen}{}{what}\n{}", submission.transaction, carry::message(submission))
 }
 
 fn object(envelope: &Envelope, submission: &Submission) -> Value {

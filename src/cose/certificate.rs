@@ -7,6 +7,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::{Algorithm, Signature, SignatureError};
 use crate::digest::sha256;
+use crate::files::Encoding;
 use crate::id::MemberId;
 
 /// An X.509 certificate with an elliptic curve key, as a service has it registered for a member.
@@ -30,6 +31,9 @@ pub enum CertificateError {
     /// Not PEM, or not a certificate in it.
     #[error("not a PEM certificate (a block that begins with -----BEGIN CERTIFICATE-----)")]
     Pem,
+    /// Text in another encoding than plain UTF-8.
+    #[error("not plain UTF-8 text")]
+    Encoding(#[source] Encoding),
     /// More than one certificate in the file.
     #[error("there are {0} certificates, and a member has one")]
     Several(usize),
@@ -50,6 +54,9 @@ pub enum CertificateError {
 impl MemberCertificate {
     /// Reads the one certificate in a PEM file.
     pub fn from_pem(text: &[u8]) -> Result<Self, CertificateError> {
+        if let Some(encoding) = Encoding::detect(text) {
+            return Err(CertificateError::Encoding(encoding));
+        }
         let blocks = pem::parse_many(text).map_err(|_| CertificateError::Pem)?;
         let certificates: Vec<_> = blocks.iter().filter(|b| b.tag() == "CERTIFICATE").collect();
         match certificates[..] {

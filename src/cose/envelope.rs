@@ -31,13 +31,13 @@ pub enum EnvelopeError {
     #[error("the protected header has no {0}")]
     Missing(&'static str),
     /// `kid` is no member id.
-    #[error("the protected header's kid is no member id")]
+    #[error("the protected header's kid is not a member id")]
     Kid(#[source] Option<HexError>),
     /// The proposal id is none.
-    #[error("the protected header's proposal id is none")]
+    #[error("the protected header's proposal id is not valid")]
     ProposalId(#[source] HexError),
     /// The time is none.
-    #[error("the protected header's created_at is none")]
+    #[error("the protected header's created_at is not valid")]
     CreatedAt(#[source] CreatedAtError),
     /// An algorithm that CCF does not take.
     #[error("the algorithm is {0}, and CCF takes ES256 (-7), ES384 (-35) and ES512 (-36) only")]

@@ -46,18 +46,60 @@ pub(super) fn check(kind: MessageType, payload: &[u8]) -> Result<(), PayloadErro
             Some(_) => shape("its script exports no function vote: export function vote(proposal, proposerId) { … }"),
             None => shape(r#"it is not an object whose "ballot" is a script"#),
         },
-        MessageType::Ack => {
-            let value = json::parse(payload)?;
-            // Before the API had versions (CCF 4 and earlier) it was spelled state_digest.
-            let digest = value.get("stateDigest").or_else(|| value.get("state_digest"));
-            match digest.and_then(Value::as_str) {
-                Some(digest) if crate::digest::parse_hex::<32>("state digest", digest).is_ok() => Ok(()),
-                _ => shape(r#"it is not an object whose "stateDigest" is 64 lowercase hexadecimal digits"#),
-            }
-        }
-        MessageType::RecoveryShare => match json::parse(payload)?.get("share").and_then(Value::as_str) {
-            Some(share) if !share.is_empty() && BASE64_STANDARD.decode(share).is_ok() => Ok(()),
-            _ => shape(r#"it is not an object whose "share" is base64"#),
+        MessageType::Ack => match only(&json::parse(payload)?, "stateDigest")? {
+            Value::String(digest) if crate::digest::parse_hex::<32>("state digest", digest).is_ok() => Ok(()),
+            _ => shape(r#"its "stateDigest" is not 64 lowercase hexadecimal digits"#),
         },
+        MessageType::RecoveryShare => match only(&json::parse(payload)?, "share")? {
+            Value::String(share) if !share.is_empty() && BASE64_STANDARD.decode(share).is_ok() => Ok(()),
+            _ => shape(r#"its "share" is not base64"#),
+        },
+    }
+}
+
+/// The value of the one key that the content has.
+fn only<'v>(content: &'v Value, name: &'static str) -> Result<&'v Value, PayloadError> {
+    let refuse = |text: String| Err(PayloadError::Shape(text));
+    let Some(object) = content.as_object() else {
+        return refuse(format!(r#"it is not an object with "{name}" and nothing else"#));
+    };
+    match (object.get(name), object.keys().find(|key| *key != name)) {
+        (Some(value), None) => Ok(value),
+        // As CCF 4 and earlier spelled it, before the API had versions.
+        (None, Some(key)) if name == "stateDigest" && key == "state_digest" => {
+            refuse(r#"it has "state_digest", and the service reads "stateDigest""#.into())
+        }
+        (_, Some(key)) => {
+            let key: String = key.chars().take(80).collect();
+            refuse(format!(r#"it has the key {key:?}, and the service reads "{name}" and nothing else"#))
+        }
+        (None, None) => refuse(format!(r#"it has no "{name}""#)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_acknowledgement_and_a_share_hold_one_key_and_no_other() {
+        let digest = "0c".repeat(32);
+        let good = format!(r#"{{"stateDigest": "{digest}"}}"#);
+        check(MessageType::Ack, good.as_bytes()).unwrap();
+        for (bad, why) in [
+            (format!(r#"{{"state_digest": "{digest}"}}"#), "the service reads \"stateDigest\""),
+            (format!(r#"{{"stateDigest": "{digest}", "x": 1}}"#), "the key \"x\""),
+            (format!(r#"{{"digest": "{digest}"}}"#), "the key \"digest\""),
+            (format!(r#"{{"stateDigest": "{}"}}"#, digest.to_uppercase()), "64 lowercase"),
+            ("{}".into(), "no \"stateDigest\""),
+            (format!(r#""{digest}""#), "not an object"),
+        ] {
+            let error = check(MessageType::Ack, bad.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(why), "{bad}: {error}");
+        }
+        check(MessageType::RecoveryShare, br#"{"share": "AAAA"}"#).unwrap();
+        for bad in [r#"{"share": ""}"#, r#"{"share": "?"}"#, r#"{"share": "AAAA", "key": 1}"#, r#"{"Share": "AAAA"}"#] {
+            assert!(check(MessageType::RecoveryShare, bad.as_bytes()).is_err(), "{bad}");
+        }
     }
 }

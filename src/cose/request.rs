@@ -65,7 +65,7 @@ pub enum RequestError {
     #[error("it has \"requests\" beside {0:?}: an object with a list of requests holds nothing else")]
     Mixed(String),
     /// A file of another version, or of another tool.
-    #[error("it is no signing request of version {VERSION} (ccf_gov_request)")]
+    #[error("it is not a signing request of version {VERSION} (ccf_gov_request)")]
     Version,
     /// Something is missing or of another type.
     #[error("it has no valid {0}")]
@@ -74,10 +74,10 @@ pub enum RequestError {
     #[error("its {0} is not what the rest of it gives: it was changed or damaged, and must not be signed")]
     Disagreement(&'static str),
     /// The time is none.
-    #[error("its created_at is none")]
+    #[error("its created_at is not valid")]
     CreatedAt(#[from] CreatedAtError),
     /// The proposal id is none.
-    #[error("its proposal_id is none")]
+    #[error("its proposal_id is not valid")]
     ProposalId(#[from] HexError),
     /// The message is not one that CCF takes.
     #[error("what it asks to sign is not valid")]

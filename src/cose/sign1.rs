@@ -5,15 +5,14 @@ use std::fmt;
 use coset::{ProtectedHeader, SignatureContext, sig_structure_data};
 
 use super::MAX_ENVELOPE;
+use super::form::label;
 use super::message::{CREATED_AT, PROPOSAL_ID, TYPE};
-use crate::cbor::{
-    ARRAY, CborError, MAP, NINT, Reader, TAG, TSTR, UINT, push_bytes, push_head, push_integer, push_text,
-};
+use crate::cbor::{ARRAY, CborError, MAP, Reader, TAG, UINT, push_bytes, push_head, push_integer, push_text};
 
 const ALG: i128 = 1;
 const CRIT: i128 = 2;
 const KID: i128 = 4;
-const COSE_SIGN1: u64 = 18;
+pub(super) const COSE_SIGN1: u64 = 18;
 
 /// `18([protected bstr, {}, payload bstr, signature bstr])`, read strictly.
 #[derive(Clone, PartialEq, Eq)]
@@ -66,7 +65,7 @@ pub enum CoseError {
     #[error("it has {0} parts instead of four")]
     Parts(u64),
     /// Bytes after the end.
-    #[error("{0} bytes follow it")]
+    #[error("{_0} {} it", if *_0 == 1 { "byte follows" } else { "bytes follow" })]
     Trailing(usize),
     /// A parameter that is not signed.
     #[error("its unprotected header is not empty, and nothing in it would be signed")]
@@ -75,16 +74,16 @@ pub enum CoseError {
     #[error("its payload is detached, and CCF needs it inside")]
     Detached,
     /// A label twice, which two readers could read differently.
-    #[error("the label {0} stands twice in its protected header")]
+    #[error("the label {0} appears twice in its protected header")]
     Duplicate(String),
     /// A label that is neither integer nor text.
-    #[error("its protected header has a label that is neither an integer nor a text")]
+    #[error("its protected header has a label that is neither an integer nor text")]
     Label,
     /// `crit` demands understanding of parameters which CCF does not have.
     #[error("its protected header has critical parameters (crit), which CCF does not know")]
     Critical,
     /// A parameter of another type.
-    #[error("{name} in its protected header is {error}")]
+    #[error("{name} in its protected header cannot be read: {error}")]
     Parameter {
         /// Which.
         name: &'static str,
@@ -156,12 +155,10 @@ impl Header {
         let mut header = Self::default();
         let mut seen: Vec<String> = Vec::new();
         for _ in 0..count {
-            let label = match reader.peek() {
-                Some(UINT | NINT) => reader.integer().map_err(malformed)?.to_string(),
-                Some(TSTR) => format!("{:?}", reader.text().map_err(malformed)?),
-                Some(_) => return Err(CoseError::Label),
-                None => return Err(malformed(CborError::Truncated)),
-            };
+            let label = label(&mut reader).map_err(|error| match error {
+                CborError::Expected(_) => CoseError::Label,
+                error => malformed(error),
+            })?;
             if seen.contains(&label) {
                 return Err(CoseError::Duplicate(label));
             }
@@ -174,7 +171,7 @@ impl Header {
         if reader.rest().is_empty() { Ok(header) } else { Err(malformed(CborError::Expected("one map alone"))) }
     }
 
-    fn parameter(&mut self, label: &str, reader: &mut Reader<'_>) -> Result<(), CoseError> {
+    pub(super) fn parameter(&mut self, label: &str, reader: &mut Reader<'_>) -> Result<(), CoseError> {
         let named = |name| move |error| CoseError::Parameter { name, error };
         let integer = |reader: &mut Reader<'_>| {
             i64::try_from(reader.integer()?).map_err(|_| CborError::Expected("a number of 63 bits"))

@@ -1,5 +1,9 @@
 //! `/sandbox`: what an operator does to machines, and no CCF node offers: start nodes, stop them, cut them off.
+//!
+//! Whoever reaches a node's port may ask, but not a web page that somebody on this machine happens to look at: a
+//! browser adds an `Origin`, may have been led here under another host's name, and cannot send JSON unasked.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -12,8 +16,12 @@ use super::router::Request;
 use super::start::start_node;
 use crate::id::NodeId;
 
-/// Answers a request to `/sandbox`.
-pub(super) async fn answer(network: &Arc<Network>, request: &Request) -> Reply {
+/// Answers a request to `/sandbox` that came to `node`.
+pub(super) async fn answer(network: &Arc<Network>, node: NodeId, request: &Request) -> Reply {
+    let address = network.state().nodes.get(&node).map(|n| n.address.ip());
+    if let Err(fault) = check_sender(request, address) {
+        return fault.into();
+    }
     let path = request.path.strip_prefix("/sandbox").unwrap_or_default();
     let answer = match (request.method.as_str(), path) {
         ("GET", "/nodes") => Ok(list(network)),
@@ -22,6 +30,42 @@ pub(super) async fn answer(network: &Arc<Network>, request: &Request) -> Reply {
         _ => Err(Fault::not_found(format!("There is nothing at {}.", request.path))),
     };
     answer.map(|value| Reply::json(&value)).unwrap_or_else(Reply::from)
+}
+
+/// Refuses what a web page can make a browser send.
+fn check_sender(request: &Request, address: Option<IpAddr>) -> Result<(), Fault> {
+    let forbidden = |message: String| Err(Fault::new(403, "AuthorizationFailed", message));
+    if request.has_origin {
+        return forbidden("Requests to /sandbox have no Origin: web pages have no business here.".into());
+    }
+    if let Some(host) = request.host.as_deref().filter(|host| !is_own(host, address)) {
+        return forbidden(format!("This is not the host {host:?}: call the node by its IP address or as localhost."));
+    }
+    let is_json = |kind: &str| {
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        kind.eq_ignore_ascii_case("application/json")
+    };
+    match request.content_type.as_deref() {
+        Some(kind) if is_json(kind) => Ok(()),
+        None if request.body.is_empty() => Ok(()),
+        _ => Err(Fault::new(
+            415,
+            "UnsupportedContentType",
+            "The content-type of requests to /sandbox is application/json.",
+        )),
+    }
+}
+
+/// Whether `host` (a Host header) is this machine, or the address at which the node listens.
+fn is_own(host: &str, address: Option<IpAddr>) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    match name.parse::<IpAddr>() {
+        Ok(ip) => ip.is_loopback() || address.is_some_and(|own| own == ip || own.is_unspecified()),
+        Err(_) => name.eq_ignore_ascii_case("localhost"),
+    }
 }
 
 fn list(network: &Network) -> Value {
@@ -88,4 +132,43 @@ pub(super) fn resume(network: &Network, id: NodeId) -> bool {
     node.belief = None;
     node.heard = std::time::Instant::now();
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(host: Option<&str>, origin: bool, content_type: Option<&str>, body: &str) -> Request {
+        Request {
+            method: "POST".into(),
+            path: "/sandbox/nodes".into(),
+            raw_query: String::new(),
+            content_type: content_type.map(Into::into),
+            host: host.map(Into::into),
+            has_origin: origin,
+            body: body.to_owned().into(),
+        }
+    }
+
+    #[test]
+    fn what_a_web_page_can_send_is_refused() {
+        let own: Option<IpAddr> = Some([10, 0, 0, 4].into());
+        let status = |request: &Request| check_sender(request, own).map_err(|fault| fault.status);
+        let json = Some("application/json");
+        for host in [None, Some("127.0.0.1:8000"), Some("[::1]:8000"), Some("localhost"), Some("10.0.0.4:8000")] {
+            assert_eq!(status(&request(host, false, json, "{}")), Ok(()), "{host:?}");
+            assert_eq!(status(&request(host, false, None, "")), Ok(()), "{host:?}");
+        }
+        for host in
+            ["evil.example", "evil.example:8000", "10.0.0.5:8000", "localhost.evil.example", "[2001:db8::1]", ""]
+        {
+            assert_eq!(status(&request(Some(host), false, json, "{}")), Err(403), "{host:?}");
+        }
+        assert_eq!(status(&request(None, true, json, "{}")), Err(403));
+        assert_eq!(status(&request(None, false, Some("Application/JSON; charset=utf-8"), "{}")), Ok(()));
+        for kind in [None, Some("text/plain"), Some("application/x-www-form-urlencoded"), Some("application/jsonp")] {
+            assert_eq!(status(&request(None, false, kind, "{}")), Err(415), "{kind:?}");
+        }
+        assert_eq!(status(&request(None, false, Some("text/plain"), "")), Err(415));
+    }
 }

@@ -27,7 +27,7 @@ struct SessionState {
 /// Answers `request`, which came to `node`.
 pub(super) async fn answer(network: Arc<Network>, node: NodeId, session: &Session, request: Request) -> Reply {
     if request.path.starts_with("/sandbox/") {
-        return control::answer(&network, &request).await;
+        return control::answer(&network, node, &request).await;
     }
     if request.path == "/app" || request.path.starts_with("/app/") {
         let Some(sight) = network.sight(node) else { return gone() };

@@ -18,6 +18,10 @@ pub(super) struct Request {
     pub(super) path: String,
     pub(super) raw_query: String,
     pub(super) content_type: Option<String>,
+    /// Whom the client believes that it speaks with, if it says so.
+    pub(super) host: Option<String>,
+    /// Whether a web page sent it.
+    pub(super) has_origin: bool,
     pub(super) body: Bytes,
 }
 
@@ -216,7 +220,7 @@ mod tests {
     fn request(method: &str, path: &str) -> Request {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let (method, path, raw_query) = (method.to_owned(), path.to_owned(), query.to_owned());
-        Request { method, path, raw_query, content_type: None, body: Bytes::new() }
+        Request { method, path, raw_query, content_type: None, host: None, has_origin: false, body: Bytes::new() }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderValue, ORIGIN};
 use hyper::service::service_fn;
 use hyper::{Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -129,12 +129,14 @@ async fn receive(network: Arc<Network>, node: NodeId, session: &Session, request
         }
         Err(_) => return Reply { close: true, ..Fault::internal("The request's body did not come.").into() },
     };
-    let content_type = parts.headers.get(CONTENT_TYPE).map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned());
+    let header = |name| parts.headers.get(name).map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned());
     let request = Request {
         method: parts.method.as_str().to_owned(),
         path: parts.uri.path().to_owned(),
         raw_query: parts.uri.query().unwrap_or_default().to_owned(),
-        content_type,
+        content_type: header(CONTENT_TYPE),
+        host: header(HOST),
+        has_origin: parts.headers.contains_key(ORIGIN),
         body,
     };
     dispatch::answer(network, node, session, request).await

@@ -19,7 +19,7 @@ use super::node::Node;
 use super::tables::{NodeRow, nodes};
 use crate::constitution::Tables;
 use crate::digest::parse_hex;
-use crate::files::{self, Access, FileError};
+use crate::files::{self, Access};
 use crate::id::TransactionId;
 
 const FILE: &str = "sandbox.json";
@@ -69,8 +69,11 @@ impl Saved {
         }
     }
 
-    /// Reads the file in `folder`; `None` if there is none.
+    /// Reads the file in `folder`; `None` if there is none. Others must not be able to write there.
     pub(super) fn load(folder: &Path) -> Result<Option<Self>, SandboxError> {
+        if folder.exists() {
+            files::make_own_folder(folder)?;
+        }
         let path = path(folder);
         if !path.exists() {
             return Ok(None);
@@ -79,10 +82,10 @@ impl Saved {
         serde_json::from_slice(&bytes).map(Some).map_err(|e| SandboxError::State { path, source: e.into() })
     }
 
-    /// Writes the file in `folder`, which is made if it is not there.
+    /// Writes the file in `folder`, which is made for its owner alone if it is not there.
     pub(super) fn store(&self, folder: &Path) -> Result<(), SandboxError> {
         let path = path(folder);
-        std::fs::create_dir_all(folder).map_err(|source| FileError::Write { path: path.clone(), source })?;
+        files::make_own_folder(folder)?;
         let bytes =
             serde_json::to_vec(self).map_err(|e| SandboxError::State { path: path.clone(), source: e.into() })?;
         Ok(files::write(&path, &bytes, Access::Private, true)?)
@@ -107,7 +110,7 @@ impl Saved {
             }
         }
         tables.begin(self.commit.seqno);
-        let root = parse_hex("root", &self.root).map_err(|_| broken("the root is no digest"))?;
+        let root = parse_hex("root", &self.root).map_err(|_| broken("the root is not a digest"))?;
         let mut kept = BTreeMap::new();
         for saved in self.nodes {
             let mut node = node_with_key(Key::from_pem(&saved.key)?, saved.code, saved.address, now)?;

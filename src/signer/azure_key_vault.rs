@@ -114,7 +114,7 @@ impl Vault {
         for coordinate in ["x", "y"] {
             let bytes = URL_SAFE_NO_PAD.decode(text(coordinate).trim_end_matches('=')).unwrap_or_default();
             if bytes.len() != algorithm.scalar_len() {
-                return Err(self.not_understood(&format!("the key's {coordinate} is no coordinate of its curve")));
+                return Err(self.not_understood(&format!("the key's {coordinate} is not a coordinate of its curve")));
             }
             point.extend(bytes);
         }

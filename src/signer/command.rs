@@ -2,7 +2,7 @@
 //!
 //! The program gets the [`SigningRequest`] as one line of JSON on its standard input and writes the signature to its
 //! standard output, in any form that [`Signature::from_file`] reads. Its standard error is ours, so that what it says
-//! to people reaches them at once. It is killed when its time is over.
+//! to people reaches them at once. It does not inherit [`SECRET_VARIABLES`]. It is killed when its time is over.
 
 use std::fmt;
 use std::io;
@@ -16,7 +16,7 @@ use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
-use super::{CommandOptions, Signer, SignerError};
+use super::{CommandOptions, SECRET_VARIABLES, Signer, SignerError};
 use crate::cose::{MemberCertificate, Signature, SigningRequest};
 
 /// How long a program may take where nothing else is said: a person may have to touch a key.
@@ -95,7 +95,11 @@ impl CommandSigner {
     /// Runs the program once and gives what it wrote.
     async fn ask(&self, request: Vec<u8>) -> Result<Vec<u8>, CommandError> {
         let failed = |source| CommandError::Run { program: self.program.clone(), source };
-        let mut child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        for name in SECRET_VARIABLES {
+            command.env_remove(name);
+        }
+        let mut child = command
             .args(&self.arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

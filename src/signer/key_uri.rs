@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `PATH`, `file:PATH`, `file:///PATH` | a PEM file; after `file:` the path is percent-encoded |
 //! | `pkcs11:ATTRIBUTES?ATTRIBUTES` | on a token behind a PKCS#11 module, as in RFC 7512: [`Pkcs11Uri`] |
-//! | `azurekms://VAULT[.SUFFIX]/KEY[/VERSION]` | in an Azure Key Vault or Managed HSM: [`VaultKey`] |
+//! | `azurekms://VAULT[.SUFFIX][/keys]/KEY[/VERSION]` | in an Azure Key Vault or Managed HSM: [`VaultKey`] |
 //! | `exec:PROGRAM` | whatever PROGRAM signs with; looked up in `PATH` unless it holds a `/` |
 //!
 //! A text without a scheme is a path. One letter before a colon is a drive, not a scheme. A file whose name
@@ -91,6 +91,28 @@ impl FromStr for KeyUri {
     }
 }
 
+impl KeyUri {
+    /// The same key, with the files and programs that it names by a relative path looked for in `folder`.
+    #[must_use]
+    pub fn relative_to(self, folder: &Path) -> Self {
+        match self {
+            Self::File(path) => Self::File(folder.join(path)),
+            Self::Command(program) => Self::Command(program_in(folder, program)),
+            Self::Pkcs11(mut uri) => {
+                uri.pin_source = uri.pin_source.map(|path| folder.join(path));
+                Self::Pkcs11(uri)
+            }
+            key @ Self::AzureKeyVault(_) => key,
+        }
+    }
+}
+
+/// A program that is named by a relative path, in `folder`; one that is named alone is looked up in `PATH`.
+#[must_use]
+pub fn program_in(folder: &Path, program: String) -> String {
+    if program.contains('/') { folder.join(&program).to_string_lossy().into_owned() } else { program }
+}
+
 impl fmt::Display for KeyUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -164,6 +186,12 @@ fn decode_text(part: &str, text: &str) -> Result<String, KeyUriError> {
     }
 }
 
+/// A percent-encoded name that is only compared, without the NULs that some tokens pad with.
+fn decode_label(part: &str, text: &str) -> Result<String, KeyUriError> {
+    let text = String::from_utf8(decode(part, text)?).map_err(|_| KeyUriError::part(part, "is not text (UTF-8)"))?;
+    Ok(text.trim_end_matches('\0').trim_end().into())
+}
+
 /// What is percent-encoded in an attribute's value: all but RFC 3986's unreserved characters.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// The same for a path, whose slashes stay.
@@ -221,6 +249,21 @@ mod tests {
         }
         assert_eq!("pkcs12:x".parse::<KeyUri>(), Err(KeyUriError::Scheme("pkcs12".into())));
         assert!("x".repeat(MAX_KEY_URI + 1).parse::<KeyUri>().is_err());
+    }
+
+    #[test]
+    fn relative_paths_are_looked_for_in_a_folder() {
+        for (text, expected) in [
+            ("k.pem", "/a/k.pem"),
+            ("/keys/k.pem", "/keys/k.pem"),
+            ("exec:./sign", "exec:/a/./sign"),
+            ("exec:sign", "exec:sign"),
+            ("pkcs11:id=%01?pin-source=file:pin", "pkcs11:id=%01?pin-source=file:/a/pin"),
+            ("azurekms://vault/k", "azurekms://vault.vault.azure.net/k"),
+        ] {
+            let uri: KeyUri = text.parse().unwrap();
+            assert_eq!(uri.relative_to(Path::new("/a")), expected.parse().unwrap(), "{text}");
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub use self::azure_key_vault::{AzureCredential, AzureKeyVaultSigner, Proof, Vau
 pub use self::batch::sign_all;
 pub use self::command::{CommandError, CommandSigner};
 pub use self::generate::{DEFAULT_DAYS, GenerateError, KeyFiles, NewKeys};
-pub use self::key_uri::{KeyUri, KeyUriError, ModuleName, Pkcs11Uri, VaultKey};
+pub use self::key_uri::{KeyUri, KeyUriError, ModuleName, Pkcs11Uri, VaultKey, program_in};
 pub use self::open::{Access, CommandOptions, PinSource, PinTries, open};
 pub use self::passphrase::{NoPassphrase, Passphrase, PassphraseError, PassphraseSource};
 pub use self::pem::PemSigner;
@@ -31,6 +31,10 @@ use crate::cose::{
     Algorithm, CertificateError, Envelope, EnvelopeError, MemberCertificate, Message, Signature, SignatureError,
 };
 use crate::files::FileError;
+
+/// The environment variables that hold secrets for this program. The programs that it starts don't inherit them.
+pub const SECRET_VARIABLES: [&str; 5] =
+    ["CCF_GOV_PIN", "CCF_GOV_PASSPHRASE", "CCF_GOV_AZURE_TOKEN", "AZURE_CLIENT_SECRET", "IDENTITY_HEADER"];
 
 /// Somewhere a member's private key lives: a file, a token, a vault, another program.
 #[async_trait]

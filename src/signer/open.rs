@@ -11,7 +11,7 @@ use super::{
     Signer, SignerError, VaultError, Web,
 };
 use crate::cose::MemberCertificate;
-use crate::files::{self, FileError};
+use crate::files;
 
 /// What opening a key may need besides its URI.
 pub struct Access<'a> {
@@ -78,6 +78,6 @@ fn open_pem(
     certificate: MemberCertificate,
 ) -> Result<PemSigner, SignerError> {
     let bytes = files::read_secret(path, PrivateKey::MAX_FILE)?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| FileError::NotText { path: path.into() })?;
+    let text = files::secret_text(path, &bytes)?;
     PemSigner::open(text, &path.display().to_string(), passphrase, certificate)
 }

@@ -51,7 +51,7 @@ impl Passphrase {
     /// The first line of a file, without its line ending.
     pub fn from_file(path: &Path) -> Result<Self, PassphraseError> {
         let bytes = files::read_secret(path, Self::MAX)?;
-        let text = std::str::from_utf8(&bytes).map_err(|_| FileError::NotText { path: path.into() })?;
+        let text = files::secret_text(path, &bytes)?;
         Self::new(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
     }
 

@@ -139,7 +139,7 @@ async fn envelopes_are_carried_by_their_own_headers_as_often_as_one_likes() {
     let again = field.run(&["submit", "p.cose", "b0.cose", "b1.cose"]).await.done();
     assert_eq!(again["submitted"].as_array().unwrap().len(), 3);
     field.file("not.cose", "hello");
-    assert!(field.run(&["submit", "b0.cose", "not.cose"]).await.error(2).contains("no signed governance request"));
+    assert!(field.run(&["submit", "b0.cose", "not.cose"]).await.error(2).contains("not a signed governance request"));
 }
 
 #[tokio::test]

@@ -415,11 +415,11 @@ async fn keys_that_cannot_sign_and_answers_that_mean_nothing_are_told() {
     assert!(refusal(change("/attributes/enabled", json!(false))).await.contains("disabled"));
     assert!(refusal(change("/key/kty", json!("RSA"))).await.contains("P-256, P-384 and P-521 only"));
     assert!(refusal(change("/key/crv", json!("P-256K"))).await.contains("P-256K"));
-    assert!(refusal(change("/key/x", json!("AA"))).await.contains("x is no coordinate"));
+    assert!(refusal(change("/key/x", json!("AA"))).await.contains("x is not a coordinate"));
     for kid in ["https://evil.vault.azure.net/keys/member/1", "https://consortium.vault.azure.net/keys/other/1", "x"] {
         assert!(refusal(change("/key/kid", json!(kid))).await.contains("not the key that was asked for"), "{kid}");
     }
-    assert!(refusal(|_| Reply::text(200, "<html>")).await.contains("no JSON"));
+    assert!(refusal(|_| Reply::text(200, "<html>")).await.contains("not JSON"));
     assert!(refusal(|_| Reply::text(200, &" ".repeat(2 << 20))).await.contains("larger than"));
 }
 

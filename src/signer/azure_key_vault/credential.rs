@@ -82,7 +82,7 @@ impl AzureCredential {
             (Some(_), None) => return missing("with IDENTITY_ENDPOINT goes IDENTITY_HEADER".into()),
             (Some(url), Some(header)) => match Url::parse(&url) {
                 Ok(url) => Some((url, header)),
-                Err(_) => return missing("IDENTITY_ENDPOINT is no URL".into()),
+                Err(_) => return missing("IDENTITY_ENDPOINT is not a URL".into()),
             },
         };
         Ok(Self::ManagedIdentity { endpoint, client })

@@ -257,7 +257,7 @@ impl Answer {
     /// The body as JSON.
     pub(super) fn json(&self) -> Result<Value, VaultError> {
         json::parse(&self.body)
-            .map_err(|e| VaultError::NotUnderstood { host: self.host.clone(), why: format!("it is no JSON: {e}") })
+            .map_err(|e| VaultError::NotUnderstood { host: self.host.clone(), why: format!("it is not JSON: {e}") })
     }
 
     /// A parameter of the `WWW-Authenticate: Bearer` challenge.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::{KeyUriError, decode, decode_text, encode, encode_path};
+use super::{KeyUriError, decode, decode_label, decode_text, encode, encode_path};
 
 /// A key on a token, named by what it is known by there. What is absent is not asked for.
 ///
@@ -84,6 +84,7 @@ impl Pkcs11Uri {
 
     fn set(&mut self, name: &str, value: &str, divider: char) -> Result<(), KeyUriError> {
         let text = || decode_text(name, value);
+        let label = || decode_label(name, value);
         let in_query = matches!(name, "module-path" | "module-name" | "pin-source");
         match name {
             "token" | "manufacturer" | "model" | "serial" | "slot-id" | "object" | "id" | "type" | "module-path"
@@ -93,11 +94,11 @@ impl Pkcs11Uri {
                 let place = if in_query { "belongs behind the ?" } else { "belongs before the ?" };
                 return Err(KeyUriError::part(name, place));
             }
-            "token" => self.token = Some(text()?),
-            "manufacturer" => self.manufacturer = Some(text()?),
-            "model" => self.model = Some(text()?),
-            "serial" => self.serial = Some(text()?),
-            "object" => self.object = Some(text()?),
+            "token" => self.token = Some(label()?),
+            "manufacturer" => self.manufacturer = Some(label()?),
+            "model" => self.model = Some(label()?),
+            "serial" => self.serial = Some(label()?),
+            "object" => self.object = Some(label()?),
             "id" => self.id = Some(decode(name, value)?),
             "slot-id" => {
                 let digits = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());

@@ -16,6 +16,7 @@ const DOMAINS: [&str; 6] = [
 ];
 
 /// A key in an Azure Key Vault: `azurekms://VAULT[.DOMAIN]/KEY[/VERSION]`; the domain is `vault.azure.net` if it is absent.
+/// `/keys` may stand before `/KEY`, as in Azure's own identifiers; it does not name a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VaultKey {
     vault: String,
@@ -40,16 +41,26 @@ impl VaultKey {
         let domain = DOMAINS.into_iter().find(|domain| *domain == suffix).ok_or_else(|| {
             wrong("the vault's domain", &format!("is none of those that hold key vaults ({})", DOMAINS.join(", ")))
         })?;
-        let key = parts.next().unwrap_or_default();
+        let (key, version) = match parts.collect::<Vec<_>>()[..] {
+            // As in the key's identifier in Azure, https://VAULT.vault.azure.net/keys/KEY/VERSION.
+            ["keys", key] => (key, None),
+            ["keys", _, "versions"] | [_, "versions"] => {
+                return Err(wrong("the path", "ends with /versions, and no version follows"));
+            }
+            ["keys", key, version] | ["keys", key, "versions", version] => (key, Some(version)),
+            ["secrets" | "certificates", _, ..] => {
+                return Err(wrong("the path", "is a secret's or a certificate's; write azurekms://VAULT/KEY"));
+            }
+            [] => ("", None),
+            [key] => (key, None),
+            [key, version] => (key, Some(version)),
+            _ => return Err(wrong("the path", "has more parts than /KEY/VERSION or /keys/KEY/VERSION")),
+        };
         if !is_name(key, 1, 127) {
             return Err(wrong("the key's name", "is not 1 to 127 letters, digits and hyphens"));
         }
-        let version = parts.next();
         if version.is_some_and(|v| v.is_empty() || v.len() > 64 || !v.bytes().all(|b| b.is_ascii_alphanumeric())) {
             return Err(wrong("the key's version", "is not letters and digits"));
-        }
-        if parts.next().is_some() {
-            return Err(wrong("the path", "has more parts than /KEY/VERSION"));
         }
         Ok(Self { vault: vault.into(), domain, key: key.into(), version: version.map(Into::into) })
     }
@@ -81,7 +92,9 @@ fn is_name(text: &str, min: usize, max: usize) -> bool {
 
 impl fmt::Display for VaultKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "azurekms://{}/{}", self.host(), self.key)?;
+        // Before a version, `keys` would be read as what stands before a key.
+        let keys = if self.key == "keys" && self.version.is_some() { "keys/" } else { "" };
+        write!(f, "azurekms://{}/{keys}{}", self.host(), self.key)?;
         self.version.iter().try_for_each(|version| write!(f, "/{version}"))
     }
 }
@@ -109,6 +122,19 @@ mod tests {
     }
 
     #[test]
+    fn the_path_of_azures_own_identifier_is_read() {
+        let version = "0123456789abcdef0123456789abcdef";
+        assert_eq!(parse("azurekms://vault/keys/member0").unwrap(), parse("azurekms://vault/member0").unwrap());
+        let full = parse(&format!("azurekms://vault/member0/{version}")).unwrap();
+        assert_eq!(parse(&format!("azurekms://vault/keys/member0/{version}")).unwrap(), full);
+        assert_eq!(parse(&format!("azurekms://vault/keys/member0/versions/{version}")).unwrap(), full);
+        let odd = parse(&format!("azurekms://vault/keys/keys/{version}")).unwrap();
+        assert_eq!((odd.key(), odd.version()), ("keys", Some(version)));
+        assert_eq!(parse(&odd.to_string()), Ok(odd));
+        assert_eq!(parse("azurekms://vault/keys").unwrap().key(), "keys");
+    }
+
+    #[test]
     fn errors_name_the_part() {
         for (text, part) in [
             ("azurekms:vault/key", "azurekms:"),
@@ -120,8 +146,14 @@ mod tests {
             ("azurekms://vault", "the key's name"),
             ("azurekms://vault/k?x=1", "the key's name"),
             ("azurekms://vault/key/", "the key's version"),
-            ("azurekms://vault/key/../secrets", "the key's version"),
-            ("azurekms://vault/keys/key/00", "the path"),
+            ("azurekms://vault/key/../secrets", "the path"),
+            ("azurekms://vault/keys/key/00/11", "the path"),
+            ("azurekms://vault/keys/key/versions", "the path"),
+            ("azurekms://vault/key/versions", "the path"),
+            ("azurekms://vault/secrets/key", "the path"),
+            ("azurekms://vault/certificates/key/00", "the path"),
+            ("azurekms://vault/keys/", "the key's name"),
+            ("azurekms://vault/keys/key/", "the key's version"),
         ] {
             match parse(text) {
                 Err(KeyUriError::Part { part: found, .. }) => assert_eq!(found, part, "{text}"),

@@ -64,7 +64,7 @@ pub(super) async fn keep_pin(card: &Held<Card>, uri: &Pkcs11Uri, pins: &dyn PinS
 
 /// The PIN, or `None` for a token that has a keypad of its own.
 fn pin(token: &TokenInfo, uri: &Pkcs11Uri, pins: &dyn PinSource) -> Result<Option<AuthPin>, Pkcs11Error> {
-    let (label, tries) = (token.label().to_owned(), tries(token));
+    let (label, tries) = (label(token).to_owned(), tries(token));
     if token.protected_authentication_path() {
         return Ok(None);
     }
@@ -117,7 +117,7 @@ impl Card {
     pub(super) fn on(module: &Pkcs11, slot: Slot, token: TokenInfo) -> Result<Self, Pkcs11Error> {
         let session = module
             .open_ro_session(slot)
-            .map_err(|e| Pkcs11Error::of_token(token.label(), "opening a session on the token", e))?;
+            .map_err(|e| Pkcs11Error::of_token(label(&token), "opening a session on the token", e))?;
         Ok(Self { slot, token, session, key: None, pin: None })
     }
 
@@ -128,7 +128,7 @@ impl Card {
         {
             return Ok(false);
         }
-        let token = self.token.label().to_owned();
+        let token = label(&self.token).to_owned();
         if self.token.user_pin_locked() {
             return Err(Pkcs11Error::PinLocked { token });
         }
@@ -148,7 +148,7 @@ impl Card {
         if let Ok(token) = module.get_token_info(self.slot) {
             self.token = token;
         }
-        let token = self.token.label().to_owned();
+        let token = label(&self.token).to_owned();
         Err(match error {
             Error::Pkcs11(RvError::PinLocked, _) => Pkcs11Error::PinLocked { token },
             Error::Pkcs11(RvError::PinIncorrect | RvError::PinLenRange | RvError::PinInvalid, _)
@@ -168,7 +168,7 @@ impl Card {
     }
 
     pub(super) fn failed(&self, doing: &'static str, error: Error) -> Pkcs11Error {
-        Pkcs11Error::of_token(self.token.label(), doing, error)
+        Pkcs11Error::of_token(label(&self.token), doing, error)
     }
 }
 
@@ -188,8 +188,8 @@ pub(super) fn tokens(module: &Pkcs11) -> Result<Vec<(Slot, TokenInfo)>, Pkcs11Er
 
 /// Whether the URI's token attributes are this token's.
 pub(super) fn fits(slot: Slot, token: &TokenInfo, uri: &Pkcs11Uri) -> bool {
-    let same = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == found);
-    same(&uri.token, token.label())
+    let same = |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|wanted| wanted == unpadded(found));
+    same(&uri.token, label(token))
         && same(&uri.manufacturer, token.manufacturer_id())
         && same(&uri.model, token.model())
         && same(&uri.serial, token.serial_number())
@@ -197,7 +197,17 @@ pub(super) fn fits(slot: Slot, token: &TokenInfo, uri: &Pkcs11Uri) -> bool {
 }
 
 fn named(slot: Slot, token: &TokenInfo) -> String {
-    format!("{:?} (serial {:?}, slot-id {})", token.label(), token.serial_number(), slot.id())
+    format!("{:?} (serial {:?}, slot-id {})", label(token), unpadded(token.serial_number()), slot.id())
+}
+
+/// A token's label. PKCS#11 pads it with blanks; some tokens pad with NUL.
+pub(super) fn label(token: &TokenInfo) -> &str {
+    unpadded(token.label())
+}
+
+/// A text of a token without the NULs that some tokens pad with.
+pub(super) fn unpadded(text: &str) -> &str {
+    text.trim_end_matches('\0').trim_end()
 }
 
 /// What the URI says of the token, as a person reads it.

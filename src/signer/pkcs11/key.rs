@@ -10,7 +10,7 @@ use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::{Session, UserType};
 
-use super::card::Card;
+use super::card::{Card, label, unpadded};
 use super::{Pkcs11Error, Pkcs11Uri};
 use crate::cose::{Algorithm, MemberCertificate};
 use crate::signer::SignerError;
@@ -71,7 +71,7 @@ impl FoundKey {
 impl Card {
     /// Finds the one private key that `uri` names, and keeps it. `module` is the file of the module.
     pub(super) fn find_key(&mut self, module: PathBuf, uri: &Pkcs11Uri) -> Result<FoundKey, Pkcs11Error> {
-        let token = self.token.label().to_owned();
+        let token = label(&self.token).to_owned();
         let all = self.objects(&[Attribute::Class(ObjectClass::PRIVATE_KEY)])?;
         let names = |keys: &[&(ObjectHandle, Facts)]| {
             let mut names: Vec<_> = keys.iter().map(|(_, facts)| facts.name()).collect();
@@ -178,14 +178,14 @@ impl Card {
         log_in?;
         signed.map_err(|code| match code.map(Rv::from) {
             Some(Rv::Error(error)) => self.sign_failed(Error::Pkcs11(error, Function::Sign)),
-            Some(Rv::Ok) | None => Pkcs11Error::SignatureTooLong { token: self.token.label().into(), max },
+            Some(Rv::Ok) | None => Pkcs11Error::SignatureTooLong { token: label(&self.token).into(), max },
         })
     }
 
     fn sign_failed(&self, error: Error) -> Pkcs11Error {
         match error {
             Error::Pkcs11(RvError::ObjectHandleInvalid | RvError::KeyHandleInvalid, _) => {
-                Pkcs11Error::Removed { token: self.token.label().into(), source: error.into() }
+                Pkcs11Error::Removed { token: label(&self.token).into(), source: error.into() }
             }
             error => self.failed("signing", error),
         }
@@ -225,13 +225,14 @@ impl Facts {
     }
 
     pub(super) fn fit(&self, uri: &Pkcs11Uri) -> bool {
-        uri.object.as_deref().is_none_or(|label| label == self.label) && uri.id.as_ref().is_none_or(|id| *id == self.id)
+        uri.object.as_deref().is_none_or(|label| label == unpadded(&self.label))
+            && uri.id.as_ref().is_none_or(|id| *id == self.id)
     }
 
     /// The label and id, as a key URI spells the id.
     pub(super) fn name(&self) -> String {
         let id: String = self.id.iter().map(|b| format!("%{b:02x}")).collect();
-        format!("{:?} (id={id})", self.label)
+        format!("{:?} (id={id})", unpadded(&self.label))
     }
 }
 

@@ -42,7 +42,8 @@ pub async fn list(uri: &Pkcs11Uri, pins: &dyn PinSource) -> Result<Vec<TokenKey>
         let all = card::tokens(module)?;
         let fitting = all.iter().filter(|(slot, token)| card::fits(*slot, token, &wanted));
         // Two tokens may have one label; then the serial number tells them apart.
-        let twice = |token: &TokenInfo| all.iter().filter(|(_, other)| other.label() == token.label()).count() > 1;
+        let twice =
+            |token: &TokenInfo| all.iter().filter(|(_, other)| card::label(other) == card::label(token)).count() > 1;
         Ok(fitting.map(|(slot, token)| (*slot, token.clone(), twice(token))).collect::<Vec<_>>())
     };
     let tokens = module.run("looking for tokens", PATIENCE, look).await?;
@@ -76,8 +77,8 @@ async fn public(module: &std::sync::Arc<Module>, slot: Slot, token: TokenInfo) -
 
 /// The URI of a token, to which a key's attributes are added.
 fn base(uri: &Pkcs11Uri, token: &TokenInfo, twice: bool) -> Pkcs11Uri {
-    let serial = (twice || token.label().is_empty()).then(|| token.serial_number().to_owned());
-    let label = Some(token.label().to_owned()).filter(|label| !label.is_empty());
+    let serial = (twice || card::label(token).is_empty()).then(|| card::unpadded(token.serial_number()).to_owned());
+    let label = Some(card::label(token).to_owned()).filter(|label| !label.is_empty());
     Pkcs11Uri {
         token: label,
         serial,
@@ -121,7 +122,7 @@ impl Card {
         let point = self.point(facts)?;
         let mut certificates = self.certificates(facts)?;
         certificates.retain(|certificate| point.as_deref().is_none_or(|point| certificate.has_key(point)));
-        let (object, id) = (facts.label.clone(), facts.id.clone());
+        let (object, id) = (card::unpadded(&facts.label).to_owned(), facts.id.clone());
         let short = Pkcs11Uri {
             object: Some(object.clone()).filter(|label| !label.is_empty()),
             id: Some(id.clone()).filter(|id| !id.is_empty()),
@@ -142,7 +143,7 @@ impl Card {
         Ok(TokenKey {
             is_named_alone: is_alone(&uri),
             uri,
-            token: self.token.label().into(),
+            token: card::label(&self.token).into(),
             algorithm: facts.curve.filter(|_| facts.key_type == Some(KeyType::EC)),
             kind,
             can_sign,
