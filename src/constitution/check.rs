@@ -4,6 +4,7 @@ use rquickjs::promise::PromiseState;
 use rquickjs::{Ctx, Module, Value};
 
 use super::Tables;
+use super::engine::{ScriptError, Stage};
 use super::globals::{self, Access, World};
 use super::script::{self, Deadline};
 
@@ -26,11 +27,13 @@ pub fn check_constitution(source: &str) -> Result<(), ScriptFault> {
     checked(source, |source, deadline| {
         compile(source, deadline)?;
         globals::check_constitution(source, deadline)?;
-        load(source, deadline)
+        let world = World::new(Tables::new(), Access::ReadOnly, Box::new(|_| None), deadline, None);
+        load(source, deadline, Some(&world))
     })
 }
 
-/// Checks a script that decides on joins: it compiles and exports the function `apply`.
+/// Checks a script that decides on joins: it compiles, is loaded without an error, exports the function `apply`, and needs nothing but
+/// the language itself, as nodes give it no `ccf` and no `console`. For that, it is asked about an example.
 ///
 /// # Errors
 /// The first fault.
@@ -38,10 +41,35 @@ pub fn check_join_policy(source: &str) -> Result<(), ScriptFault> {
     checked(source, |source, deadline| {
         compile(source, deadline)?;
         let found = script::with_engine(deadline, |ctx| {
-            script::exported_function(ctx, deadline, PATH, source, "apply").map(|_| ())
+            let apply = script::exported_function(ctx, deadline, PATH, source, "apply")?;
+            let statements =
+                ctx.json_parse(STATEMENTS).map_err(|error| ScriptError::new(Stage::Load, error.to_string()))?;
+            match script::call(ctx, deadline, &apply, (statements,)) {
+                Err(error) if error.reason.starts_with("ReferenceError") => Err(error),
+                _ => Ok(()),
+            }
         });
-        found.map_err(|error| ScriptFault { reason: error.reason, line: None })
+        found.map_err(|error| ScriptFault { reason: bare(error.reason), line: None })?;
+        load(source, deadline, None).map_err(|fault| ScriptFault { reason: bare(fault.reason), ..fault })
     })
+}
+
+/// What a node asks a join policy about: one statement with one receipt, and every member that can be there.
+const STATEMENTS: &str = r#"[{
+    "phdr": {
+        "alg": -35, "cty": "application/octet-stream", "x5chain": ["-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"],
+        "cwt": {"iss": "did:x509:0:sha256:x::eku:1.2", "sub": "feed", "iat": 1700000000, "svn": 1}
+    },
+    "receipts": [{
+        "alg": -35, "vds": 2, "kid": "00", "cwt": {"iss": "service", "sub": "ledger", "iat": 1700000000}, "ccf": {"txid": "2.1"},
+        "leaves": [{"claims_digest": "00", "commit_evidence": "ce:2.1:00", "write_set_digest": "00"}]
+    }]
+}]"#;
+
+fn bare(reason: String) -> String {
+    let hint =
+        if reason.contains("ReferenceError") { "; nodes give it the language only, no ccf and no console" } else { "" };
+    reason + hint
 }
 
 const PATH: &str = "the script";
@@ -63,12 +91,13 @@ fn compile(source: &str, deadline: Deadline) -> Result<(), ScriptFault> {
     })
 }
 
-/// Evaluates the module with CCF's globals, for what it does while it is loaded.
-fn load(source: &str, deadline: Deadline) -> Result<(), ScriptFault> {
-    let world = World::new(Tables::new(), Access::ReadOnly, Box::new(|_| None), deadline, None);
+/// Evaluates the module for what it does while it is loaded, with CCF's globals if there is a `world`.
+fn load(source: &str, deadline: Deadline, world: Option<&World>) -> Result<(), ScriptFault> {
     in_engine(deadline, |ctx| {
         let fault = |error| script::fault(ctx, &error);
-        globals::install(ctx, &world).map_err(fault)?;
+        if let Some(world) = world {
+            globals::install(ctx, world).map_err(fault)?;
+        }
         let (_, promise) = Module::declare(ctx.clone(), PATH, source).and_then(Module::eval).map_err(fault)?;
         match promise.result::<Value<'_>>() {
             Some(Err(error)) if promise.state() == PromiseState::Rejected => {
@@ -128,5 +157,21 @@ export function apply(proposal, proposalId) {}
         assert_eq!(check_join_policy("export function apply(statements) { return true; }"), Ok(()));
         assert!(check_join_policy("// export function apply").unwrap_err().reason.contains("apply"));
         assert_eq!(check_join_policy("\nexport function apply( {").unwrap_err().line, Some(2));
+        let strict = "export function apply([s]) { return s.receipts[0].vds === 2 && s.phdr.cwt.svn >= 5 || 'svn'; }";
+        assert_eq!(check_join_policy(strict), Ok(()));
+        // What depends on the statement is no fault of the script.
+        assert_eq!(check_join_policy("export function apply([s]) { throw new Error(s.phdr.cwt.iss); }"), Ok(()));
+    }
+
+    #[test]
+    fn a_join_policy_has_the_language_only() {
+        for script in [
+            "export function apply(s) { console.log(s); return true; }",
+            "export function apply(s) { return ccf.strToBuf('x') && true; }",
+            "const rows = ccf.kv['public:ccf.gov.service.info'];\nexport function apply(s) { return true; }",
+        ] {
+            let reason = check_join_policy(script).unwrap_err().reason;
+            assert!(reason.contains("is not defined; nodes give it the language only"), "{reason}");
+        }
     }
 }

@@ -85,11 +85,19 @@ fn details(template: &Template) -> String {
 }
 
 fn versions(since: Option<&str>, removed: Option<&str>) -> String {
+    let since = since.map(|since| match since.strip_prefix("≤ ") {
+        Some(latest) => format!("{latest} or somewhat earlier"),
+        None => since.to_owned(),
+    });
+    let removed = removed.map(|removed| match removed.strip_prefix("≤ ") {
+        Some(latest) => format!("gone in {latest} at the latest"),
+        None => format!("gone in {removed}"),
+    });
     match (since, removed) {
         (None, None) => "4 and later".into(),
         (Some(since), None) => format!("{since} and later"),
-        (None, Some(removed)) => format!("before {removed}"),
-        (Some(since), Some(removed)) => format!("{since} until before {removed}"),
+        (None, Some(removed)) => format!("4 and later; {removed}"),
+        (Some(since), Some(removed)) => format!("{since} and later; {removed}"),
     }
 }
 

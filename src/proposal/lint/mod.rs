@@ -66,7 +66,11 @@ const RULES: &[Rule] = &[
         passes: "compiles, and exports validate, resolve and apply",
         check: scripts::constitution,
     },
-    Rule { name: "join-policy-script", passes: "compiles, and exports apply", check: scripts::join_policy },
+    Rule {
+        name: "join-policy-script",
+        passes: "compiles, exports apply, and needs nothing but the language",
+        check: scripts::join_policy,
+    },
     Rule {
         name: "application",
         passes: "its modules compile, and its endpoints fit them",

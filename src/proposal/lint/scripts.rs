@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::{Finding, Subject};
+use crate::ccf_version::{CcfVersion, Feature};
 use crate::constitution::{check_constitution, check_join_policy, check_modules};
 use crate::evidence::check::Verdict::{self, Fail, Incomplete, Warn};
 use crate::proposal::{Action, application as app};
@@ -36,12 +37,46 @@ pub fn constitution(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     })
 }
 
-/// A join policy that exports what a service calls.
+/// A join policy that exports what a service calls, and none at all where a version admits without one.
 pub fn join_policy(subject: &Subject<'_>) -> Option<Vec<Finding>> {
-    compiled(subject, &["set_node_join_policy"], |action, found| {
-        if let Some(Err(fault)) = action.text("policy").map(check_join_policy) {
+    let set = compiled(subject, &["set_node_join_policy"], |action, found| {
+        let Some(policy) = action.text("policy") else { return };
+        if let Err(fault) = check_join_policy(policy) {
             found(Fail, fault.to_string());
         }
+        if compares_vds_with_one(policy) {
+            found(Warn, "it compares vds with 1: receipts of CCF have 2, so it may refuse every node".into());
+        }
+    });
+    let admits = |version: CcfVersion| {
+        !version.has(Feature::NodeJoinPolicy).is_no() && !version.has(Feature::StatementNeedsPolicy).is_yes()
+    };
+    let admits_without = subject.version.is_some_and(admits);
+    let removed = subject.each(&["remove_node_join_policy"], |_, found| {
+        if admits_without {
+            let text = "without one, this version may admit every node with a well-formed transparent statement";
+            found(Warn, text.into());
+        }
+    });
+    set.into_iter().chain(removed).reduce(|all, more| all.into_iter().chain(more).collect())
+}
+
+/// Whether a script has `vds == 1`, in whichever form and order.
+fn compares_vds_with_one(script: &str) -> bool {
+    let solid: String = script.chars().filter(|c| !c.is_whitespace()).collect();
+    let is_name = |c: char| c.is_alphanumeric() || c == '_';
+    let operators = ["===", "!==", "==", "!="];
+    solid.match_indices("vds").any(|(at, name)| {
+        let (before, after) = (&solid[..at], &solid[at + name.len()..]);
+        let after = after.trim_start_matches(['"', '\'', ']']);
+        let follows = operators.iter().find_map(|operator| after.strip_prefix(operator)).is_some_and(|rest| {
+            rest.strip_prefix('1').is_some_and(|rest| !rest.starts_with(|c: char| is_name(c) || c == '.'))
+        });
+        let path = before.trim_end_matches(|c: char| is_name(c) || ".[]?\"'".contains(c));
+        let precedes = operators.iter().find_map(|operator| path.strip_suffix(operator)).is_some_and(|rest| {
+            rest.strip_suffix('1').is_some_and(|rest| !rest.ends_with(|c: char| is_name(c) || c == '.'))
+        });
+        follows || precedes
     })
 }
 
@@ -65,4 +100,21 @@ pub fn application(subject: &Subject<'_>) -> Option<Vec<Finding>> {
             }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comparison_of_vds_with_one_is_seen_in_every_form() {
+        for script in ["r.vds === 1", "if (r . vds!=1)", "receipt['vds'] !== 1", "1 == statement.receipts[0].vds"] {
+            assert!(compares_vds_with_one(script), "{script}");
+        }
+        for script in
+            ["r.vds === 2", "r.vds === 10", "r.vds !== 1.5", "vdsx === 1", "21 === r.vds", "vds", "é vds === 2"]
+        {
+            assert!(!compares_vds_with_one(script), "{script}");
+        }
+    }
 }
