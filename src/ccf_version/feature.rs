@@ -154,12 +154,15 @@ impl Feature {
         let lines = &self.row().lines;
         let own = column(version.major);
         let had = lines[..own].iter().any(|line| !line.is_never()) || lines[own].begins_with_it();
-        let (verb, when) = if had { ("was removed from", self.removed()) } else { ("came with", self.since()) };
-        let when = when.unwrap_or_default();
-        match when.strip_prefix("≤ ") {
-            Some(latest) => format!("{verb} CCF {latest} at the latest"),
-            None => format!("{verb} CCF {when}"),
+        match self.removal().filter(|_| had) {
+            Some(removal) => removal,
+            None => sentence("came with", &self.since().unwrap_or_default()),
         }
+    }
+
+    /// When it went, if it did: `was removed from CCF 6.0.0`.
+    pub fn removal(self) -> Option<String> {
+        self.removed().map(|removed| sentence("was removed from", &removed))
     }
 
     pub(super) fn line(self, major: u32) -> Line {
@@ -168,6 +171,13 @@ impl Feature {
 
     fn row(self) -> &'static Row {
         &TABLE[self as usize]
+    }
+}
+
+fn sentence(verb: &str, version: &str) -> String {
+    match version.strip_prefix("≤ ") {
+        Some(latest) => format!("{verb} CCF {latest} at the latest"),
+        None => format!("{verb} CCF {version}"),
     }
 }
 

@@ -36,7 +36,7 @@ pub fn ccf_version(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 
 fn availability(version: Option<CcfVersion>, feature: Feature) -> Option<Finding> {
     let Some(version) = version else {
-        return feature.removed().map(|removed| (Warn, format!("was removed from CCF ({removed})")));
+        return feature.removal().map(|removal| (Warn, removal));
     };
     match version.has(feature) {
         Answer::Yes | Answer::Unknown(Doubt::Newer { .. }) => None,
