@@ -302,6 +302,11 @@ fn platforms_and_versions_are_looked_at() {
     assert!(policy("7.0.0-dev11-3-gb1e55ed").1.contains("is a build on the way to 7.0.0-dev12"));
     let (verdict, newer) = policy("7.0.26");
     assert!(verdict == Verdict::Warn && newer.contains("newer than this tool knows (CCF 7.0.25)"), "{newer}");
+    let without = |version| says(&check("remove_node_join_policy", json!({}), Some(version)), "join-policy-script").0;
+    assert_eq!(
+        (without("7.0.0-dev12"), without("7.0.0-rc2"), without("6.0.28")),
+        (Verdict::Warn, Verdict::Pass, Verdict::Pass)
+    );
     let gone = says(&check("remove_node_code", json!({"code_id": "ab".repeat(32)}), Some("7.0.3")), "ccf-version");
     assert!(gone.0 == Verdict::Warn && gone.1.contains("not known"), "{}", gone.1);
 }
