@@ -45,10 +45,14 @@ fn hostile(asked: &Asked) -> Option<Reply> {
         {"name": HOSTILE, "args": {HOSTILE: HOSTILE, "wide": wide}},
         {"name": "set_constitution", "args": {"constitution": HOSTILE}},
         {"name": "set_member_data", "args": {"member_id": HOSTILE, "member_data": {HOSTILE: [HOSTILE]}}}]});
-    let one = format!("/gov/members/proposals/{}", hex('1'));
+    let own = std::fs::read_to_string(keys().join("member0_cert.pem")).unwrap();
+    let own_id = ccf_gov::cose::MemberCertificate::from_pem(own.as_bytes()).unwrap().member_id();
+    let own = json!({"memberId": own_id, "status": "Active", "certificate": own, "memberData": HOSTILE});
+    let open = json!({"proposalId": hex('2'), "proposerId": hex('a'), "proposalState": "Open", "ballotCount": 1});
+    let (one, two) = (format!("/gov/members/proposals/{}", hex('1')), format!("/gov/members/proposals/{}", hex('2')));
     let body = match asked.path() {
         "/gov/service/info" => json!({"status": HOSTILE, "certificate": HOSTILE, "configuration": {HOSTILE: HOSTILE}}),
-        "/gov/service/members" => json!({"value": [member]}),
+        "/gov/service/members" => json!({"value": [member, own]}),
         "/gov/service/nodes" => json!({"value": [node]}),
         p if p == format!("/gov/service/nodes/{}", hex('b')) => node,
         "/gov/service/join-policy" => json!({"snp": {"measurements": [HOSTILE], "hostData": {HOSTILE: HOSTILE},
@@ -59,9 +63,12 @@ fn hostile(asked: &Asked) -> Option<Reply> {
         }
         "/gov/service/javascript-modules" => json!({"value": [{"moduleName": HOSTILE}]}),
         p if p.starts_with("/gov/service/javascript-modules/") => return Some(Reply::text(200, HOSTILE)),
-        "/gov/members/proposals" => json!({"value": [proposal]}),
+        "/gov/members/proposals" => json!({"value": [proposal, open]}),
+        p if p == two => open,
+        p if p == format!("{two}/actions") => actions,
         p if p == one => proposal,
         p if p == format!("{one}/actions") => actions,
+        "/gov/service/constitution" => return Some(Reply::text(200, HOSTILE)),
         p if p.starts_with(&format!("{one}/ballots/")) => return Some(Reply::text(200, HOSTILE)),
         "/node/attestations" => json!({"attestations": [{"node_id": hex('b'), "format": HOSTILE, "raw": HOSTILE}]}),
         "/node/version" => json!({"ccf_version": HOSTILE}),
@@ -171,4 +178,23 @@ async fn what_is_said_while_waiting_stays_on_its_line() {
         line.contains("it answered 503: x\\u{d}\\u{a}\\u{1b}[2J") && line.contains("; waiting, at most 5"),
         "{line}"
     );
+}
+
+#[tokio::test]
+async fn what_is_shown_before_signing_is_harmless() {
+    let authority = Authority::new();
+    let server =
+        Server::start(&authority, |asked| hostile(asked).unwrap_or_else(|| Reply::error(404, HOSTILE, HOSTILE))).await;
+    let file = |kind: &str| keys().join(format!("member0_{kind}.pem")).display().to_string();
+    let (proposal, key, certificate) = (hex('2'), file("privk"), file("cert"));
+    let signer = ["--yes", "--key", &key, "--cert", &certificate];
+    for command in [&["ballot", "submit", &proposal, "--accept"][..], &["ballot", "submit", &proposal, "--reject"]] {
+        let ran = ask(&authority, &server, command, &signer).await;
+        assert!(ran.stderr.contains("To be signed:") && ran.stderr.contains("x\\u{d}\\u{a}\\u{1b}[2J"), "{ran:?}");
+        assert_harmless(&ran.stderr);
+        assert_harmless(&ran.stdout);
+        let ran = ask(&authority, &server, command, &[&signer[..], &["--output", "json"]].concat()).await;
+        assert!(!ran.stderr.contains(is_raw), "{ran:?}");
+        serde_json::from_str::<Value>(&ran.stderr).unwrap();
+    }
 }
