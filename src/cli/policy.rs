@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::{checks, images};
 use ccf_gov::digest::HostData;
 use ccf_gov::evidence::check::{Checks, Verdict};
-use ccf_gov::evidence::layers::image::Image;
+use ccf_gov::evidence::layers::image::{Image, PassedOver};
 use ccf_gov::evidence::policy::contents::{Container, Mount, USUAL_CAPABILITIES, command_line};
 use ccf_gov::evidence::policy::deployment::{self, Found};
 use ccf_gov::evidence::policy::environment::EnvironmentRule;
@@ -122,6 +122,7 @@ impl<'a> Shown<'a> {
 /// Every policy's containers against the images in `archives`, and every image against the policies.
 fn compare(reviewed: &[(Found, Review)], archives: &[PathBuf]) -> Result<(Vec<Image>, Checks), CliError> {
     let mut images = Vec::new();
+    let mut checks = Checks::new();
     for path in archives {
         let found = images::open(path)?.ok_or_else(|| {
             CliError::usage(format!("{} is no archive of images", path.display())).hint(
@@ -129,8 +130,10 @@ fn compare(reviewed: &[(Found, Review)], archives: &[PathBuf]) -> Result<(Vec<Im
             )
         })?;
         images.extend(found.images);
+        for PassedOver { digest, what } in found.passed_over {
+            checks.warn("not-an-image", format!("{}: passed over: {what} ({digest})", path.display()));
+        }
     }
-    let mut checks = Checks::new();
     let mut admitted = BTreeSet::new();
     for (found, review) in reviewed {
         let group = found.name.as_deref().filter(|_| reviewed.len() > 1);

@@ -7,7 +7,7 @@ use crate::digest::{SnpMeasurement, sha256};
 use crate::evidence::check::Verdict;
 use crate::evidence::policy::deployment;
 use crate::evidence::snp::testing::{IN_DATE, lab};
-use crate::evidence::snp::uvm::{Form, SvnType};
+use crate::evidence::snp::uvm::{ContentType, Form, SvnType};
 use crate::proposal::Action;
 
 const POLICY: &str = "package policy\n\napi_version := \"0.10.0\"\n";
@@ -34,6 +34,45 @@ fn uvm(svn: &str, valid: bool) -> Evidence {
     assert_eq!((endorsement.form, endorsement.svn_type), (Form::Legacy, SvnType::Text));
     endorsement.did = DID.into();
     evidence(Kind::Uvm { uvm: Box::new(endorsement), valid })
+}
+
+#[test]
+fn an_endorsement_that_the_service_cannot_read_backs_nothing() {
+    let name = "add_snp_uvm_endorsement";
+    let args = json!({"did": DID, "feed": FEED, "svn": "101"});
+    let envelope = |kind: ContentType| {
+        let mut item = uvm("101", true);
+        let Kind::Uvm { uvm: endorsement, .. } = &mut item.kind else { unreachable!() };
+        (endorsement.form, endorsement.content_type) = (Form::Cwt, kind);
+        [item]
+    };
+    let octets = envelope(ContentType::OctetStream);
+    for version in [None, Some("7.0.0-dev8"), Some("7.0.25")] {
+        passes(name, args.clone(), &octets, version);
+    }
+    for version in ["6.0.18", "7.0.0-dev5", "7.0.0-dev7"] {
+        fails(name, args.clone(), &octets, Some(version), "can't read");
+    }
+    fails(name, args.clone(), &envelope(ContentType::Json), Some("7.0.0"), "can't read");
+    assert_eq!(verify_one(name, args.clone(), &octets, Some("6.0.25")).verdict(), "incomplete");
+    // Beside one that can be read, it does no harm.
+    let both = [octets, [uvm("101", true)]].concat();
+    passes(name, args, &both, Some("6.0.18"));
+}
+
+#[test]
+fn a_minimum_that_no_node_of_the_service_meets_is_told() {
+    let name = "set_snp_minimum_tcb_version";
+    let tcb = |value: u8| json!({"boot_loader": value, "tee": value, "snp": value, "microcode": value});
+    fails(name, json!({"cpuid": "00a00f11", "tcb_version": tcb(255)}), &[], None, "no firmware has");
+    let turin = |cpuid: &str| {
+        let mut least = tcb(1);
+        least["fmc"] = json!(1);
+        json!({"cpuid": cpuid, "tcb_version": least})
+    };
+    fails(name, turin("00b00f11"), &[], Some("7.0.21"), "knows Turin as 00b00f21");
+    fails(name, turin("00b00f21"), &[], Some("6.0.24"), "no such node can join");
+    assert!(verify_one(name, turin("00b00f21"), &[], Some("6.0.25")).get("tcb-product").is_none());
 }
 
 #[test]

@@ -37,7 +37,7 @@ const HOLDERS: [&str; 8] =
     ["quote_info", "quoteInfo", "attestations", "quotes", "value", "report", "attestation", "snpCACI"];
 
 /// Members that hold a part as text, in any form in which it may be a file.
-const TEXTS: [&str; 15] = [
+const TEXTS: [&str; 17] = [
     // Services, their ledgers, and applications that take what a node shows: `endorsed_tcb` is beside them.
     "raw",
     "quote",
@@ -52,6 +52,9 @@ const TEXTS: [&str; 15] = [
     // Clean rooms; `uvmEndorsements` is the third.
     "attestation",
     "platformCertificates",
+    // What Linux gives under /sys/kernel/config/tsm, in JSON.
+    "outblob",
+    "auxblob",
     // Requests to Microsoft Azure Attestation.
     "SnpReport",
     "VcekCertChain",

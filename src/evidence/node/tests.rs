@@ -132,6 +132,8 @@ fn json_of_sidecars_applications_and_clean_rooms_is_taken() {
         assert_eq!(outcome.checks.verdict(), "pass", "{answer}: {:#?}", outcome.checks);
         assert!(outcome.checks.get("uvm-signature").is_some(), "{answer}");
     }
+    let linux = json!({"outblob": URL_SAFE_NO_PAD.encode(&report), "auxblob": base64(&all), "provider": "sev_guest\n"});
+    assert_eq!(verdict(&[linux.to_string().as_bytes()]).unwrap(), "pass");
     let raw = json!({"report": hex::encode(&report)}).to_string();
     assert_eq!(verdict(&[raw.as_bytes(), &all]).unwrap(), "pass");
     let machine = json!({"report": {"snpCvm": {"evidence": {"snpReport": base64(&report)}}}}).to_string();
@@ -229,6 +231,25 @@ fn reports_of_every_version_are_read() {
 }
 
 #[test]
+fn the_order_of_an_endorsed_tcb_is_that_of_the_version() {
+    let found = |tcb: &str, version: Option<&str>| {
+        let mut attestation = Attestation::default();
+        attestation.add(&lab().report(|_| {})).unwrap();
+        let shown = json!({"endorsements": STANDARD.encode(pem(&lab().chain())), "endorsed_tcb": tcb}).to_string();
+        attestation.add(shown.as_bytes()).unwrap();
+        let ccf = version.map(|version| version.parse().unwrap());
+        let checks = attestation.verify(&Expected { ccf, ..Expected::default() }, &trust()).unwrap().checks;
+        checks.get("endorsed-tcb").unwrap().verdict
+    };
+    let (highest, lowest) = ("db18000000000004", "04000000000018db");
+    assert_eq!((found(highest, None), found(highest, Some("7.0.0"))), (Verdict::Pass, Verdict::Pass));
+    assert_eq!((found(lowest, None), found(lowest, Some("5.0.3"))), (Verdict::Warn, Verdict::Pass));
+    assert_eq!((found(lowest, Some("7.0.0")), found("04000000000018dc", None)), (Verdict::Fail, Verdict::Fail));
+    assert_eq!(found(highest, Some("5.0.3")), Verdict::Fail);
+    assert_eq!((found(highest, Some("6.0.5")), found(lowest, Some("6.0.5"))), (Verdict::Warn, Verdict::Warn));
+}
+
+#[test]
 fn turin_joins_where_its_root_is_trusted() {
     let found = |model: u8, version: Option<&str>| {
         let mut attestation = Attestation::default();
@@ -286,7 +307,7 @@ fn the_tcb_of_the_governance_api_is_base64() {
         verdict(&[&report, &pem(&lab().chain()), node.as_bytes()])
     };
     assert_eq!(verdict(&[0xdb, 0x18, 0, 0, 0, 0, 0, 4]).unwrap(), "pass");
-    assert_eq!(verdict(&[4, 0, 0, 0, 0, 0, 0x18, 0xdb]).unwrap(), "fail");
+    assert_eq!(verdict(&[4, 0, 0, 0, 0, 0, 0x18, 0xdc]).unwrap(), "fail");
     assert!(matches!(verdict(&[0xdb, 0x18]), Err(NodeError::Member(name)) if name == "endorsedTcb"));
 }
 

@@ -90,7 +90,7 @@ pub fn verify(evidence: &Evidence<'_>, expected: &Expected, roots: &Roots, now: 
     };
     check_report_signature(report, vcek.as_ref(), evidence.endorsements.is_some(), &mut checks);
     check_contents(report, &mut checks);
-    check_tcb(evidence, vcek.as_ref(), &mut checks);
+    check_tcb(evidence, vcek.as_ref(), expected.ccf, &mut checks);
     let product = report.product().or(vcek.as_ref().map(|v| v.product));
     let shown = check_uvm(evidence, expected.ccf, now, &mut checks);
     check_expected(evidence, expected, product, &mut checks);
@@ -219,7 +219,7 @@ fn check_contents(report: &Report, checks: &mut Checks) {
     }
 }
 
-fn check_tcb(evidence: &Evidence<'_>, vcek: Option<&Vcek>, checks: &mut Checks) {
+fn check_tcb(evidence: &Evidence<'_>, vcek: Option<&Vcek>, ccf: Option<CcfVersion>, checks: &mut Checks) {
     let report = evidence.report;
     let reported = report.reported_tcb();
     let Some(vcek) = vcek else { return };
@@ -243,18 +243,11 @@ fn check_tcb(evidence: &Evidence<'_>, vcek: Option<&Vcek>, checks: &mut Checks) 
         );
     }
 
-    for (name, endorsed) in
-        [("host-tcb", evidence.endorsements.and_then(Endorsements::tcbm)), ("endorsed-tcb", evidence.endorsed_tcb)]
-    {
-        let Some(endorsed) = endorsed else { continue };
-        let detail = if endorsed == reported {
-            format!("{endorsed}")
-        } else if endorsed.reversed() == reported {
-            format!("{endorsed} is the reported {reported} with its bytes in reverse order")
-        } else {
-            format!("endorsed for {endorsed}, and the report says {reported}")
-        };
-        checks.require(name, endorsed == reported, detail);
+    if let Some(host) = evidence.endorsements.and_then(Endorsements::tcbm) {
+        checks.require("host-tcb", host == reported, endorsed_for(host, reported));
+    }
+    if let Some(endorsed) = evidence.endorsed_tcb {
+        check_endorsed_tcb(endorsed, reported, ccf, checks);
     }
 
     let committed = report.committed_tcb().components(vcek.product);
@@ -264,6 +257,40 @@ fn check_tcb(evidence: &Evidence<'_>, vcek: Option<&Vcek>, checks: &mut Checks) 
             "committed-tcb",
             format!("the platform can still go back in {}: {committed} is committed", below.join(", ")),
         ),
+    }
+}
+
+/// Checks the TCB that a node sends along. Up to CCF 5 its text had the bytes of memory, lowest first; since 6.0.9 it
+/// certainly has the highest first.
+fn check_endorsed_tcb(endorsed: TcbVersion, reported: TcbVersion, ccf: Option<CcfVersion>, checks: &mut Checks) {
+    const NAME: &str = "endorsed-tcb";
+    let lowest_first = endorsed != reported && endorsed.reversed() == reported;
+    let highest = ccf.map(|ccf| ccf.has(Feature::SnpMinimumTcbHex).is_yes());
+    let lowest = ccf.map(|ccf| ccf.has(Feature::SnpMinimumTcb).is_no());
+    let detail = endorsed_for(endorsed, reported);
+    match (highest, lowest) {
+        (_, Some(true)) if endorsed == reported && endorsed.reversed() != reported => {
+            checks.fail(NAME, format!("{endorsed}: this version of CCF reads the lowest byte first, and refuses it"));
+        }
+        (_, Some(true)) if lowest_first => checks.pass(NAME, format!("{endorsed}, the lowest byte first")),
+        (Some(false), _) if endorsed == reported || lowest_first => {
+            checks.warn(NAME, format!("{detail}; in which order this version of CCF reads the bytes is not known"));
+        }
+        (None, _) if lowest_first => checks.warn(NAME, format!("{detail}, as only early versions of CCF write it")),
+        _ => {
+            checks.require(NAME, endorsed == reported, detail);
+        }
+    }
+}
+
+/// What a TCB that goes with a report is to the reported one.
+fn endorsed_for(endorsed: TcbVersion, reported: TcbVersion) -> String {
+    if endorsed == reported {
+        format!("{endorsed}")
+    } else if endorsed.reversed() == reported {
+        format!("{endorsed} is the reported {reported} with its bytes in reverse order")
+    } else {
+        format!("endorsed for {endorsed}, and the report says {reported}")
     }
 }
 
