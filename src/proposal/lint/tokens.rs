@@ -1,37 +1,40 @@
 //! Rules about who issues tokens: their URL, their keys, and the certificates by which their servers are trusted.
 
 use serde_json::Value;
+use time::OffsetDateTime;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::x509::X509Version;
 
 use super::{Finding, Subject};
 use crate::ccf_version::Feature;
-use crate::evidence::certificate;
+use crate::evidence::certificate::{self, CertificateError};
 use crate::evidence::check::Verdict::{Fail, Incomplete, Warn};
 use crate::proposal::jwks::{self, Fate};
 use crate::proposal::pem_text;
 
 /// A token issuer whose settings fit together.
 pub fn issuer(subject: &Subject<'_>) -> Option<Vec<Finding>> {
-    let mut strict = Vec::new();
-    let mut found = subject.each(&["set_jwt_issuer"], |action, found| {
+    subject.each(&["set_jwt_issuer"], |action, found| {
         let refreshes = action.arg("auto_refresh").and_then(Value::as_bool) == Some(true);
         if refreshes && action.text("ca_cert_bundle_name").is_none_or(str::is_empty) {
             found(Fail, "auto_refresh needs ca_cert_bundle_name".into());
         }
         match action.text("issuer").and_then(url_fault) {
             Some(fault) if refreshes => {
-                found(Fail, format!("with auto_refresh the issuer must be an https:// URL: {fault}"))
+                found(Fail, format!("with auto_refresh the issuer must be an https:// URL: {fault}"));
             }
-            Some(fault) => strict
-                .push(subject.strict(Feature::HttpsIssuer, format!("the issuer must be an https:// URL: {fault}"))),
+            Some(fault) => {
+                let text = format!("the issuer must be an https:// URL: {fault}");
+                let (verdict, text) = subject.strict(Feature::HttpsIssuer, text);
+                found(verdict, text);
+            }
             None => {}
         }
         if action.arg("key_filter").is_none() && subject.version.is_some_and(|v| v.has(Feature::JwtKeyFilter).is_yes())
         {
             found(Fail, "key_filter is missing, and this version of CCF requires it".into());
         }
-    })?;
-    found.append(&mut strict);
-    Some(found)
+    })
 }
 
 /// What is wrong with the URL of an issuer.
@@ -75,37 +78,44 @@ pub fn keys(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 
 /// Certificates by which a server can be trusted: of authorities, signed by their own keys, in date, and nothing else.
 pub fn ca_bundle(subject: &Subject<'_>) -> Option<Vec<Finding>> {
-    let mut faults = Vec::new();
-    subject.each(&["set_ca_cert_bundle"], |action, _| {
+    subject.each(&["set_ca_cert_bundle"], |action, found| {
         let text = action.text("cert_bundle").unwrap_or_default();
+        let mut faults = Vec::new();
         if pem_text::is_outside(text) {
             faults.push("cert_bundle has text outside of the certificates".to_owned());
         }
         // What cannot be read has a rule of its own.
         for (at, der) in certificate::from_pem(text.as_bytes()).unwrap_or_default().iter().enumerate() {
             let Ok(certificate) = certificate::parse(der) else { continue };
-            let subject_name: String = certificate.subject().to_string().chars().take(100).collect();
-            let mut add =
-                |what: String| faults.push(format!("certificate {} of cert_bundle ({subject_name}) {what}", at + 1));
-            let is_own = certificate.issuer().as_raw() == certificate.subject().as_raw();
-            let is_old = certificate.version() == x509_parser::x509::X509Version::V1 && is_own;
-            if !certificate.is_ca() && !is_old {
-                add("is not an authority's: no certificate can be verified by it".into());
-            }
-            if !is_own {
-                add("is not self-signed: it is an intermediate or a leaf, and the root is needed".into());
-            } else if let Err(certificate::CertificateError::Signature) =
-                certificate::check_issued(&certificate, &certificate)
-            {
-                add("is not signed by its own key, though it says so".into());
-            }
-            let (from, to) = certificate::dates(&certificate);
-            if subject.now > to {
-                add(format!("expired on {}: no server can be verified by it", to.date()));
-            } else if subject.now < from {
-                add(format!("is not valid before {}", from.date()));
-            }
+            let name: String = certificate.subject().to_string().chars().take(100).collect();
+            let of = |what: String| format!("certificate {} of cert_bundle ({name}) {what}", at + 1);
+            faults.extend(root_faults(&certificate, subject.now).into_iter().map(of));
         }
-    })?;
-    Some(faults.into_iter().map(|fault| subject.strict(Feature::RootCaBundle, fault)).collect())
+        for fault in faults {
+            let (verdict, text) = subject.strict(Feature::RootCaBundle, fault);
+            found(verdict, text);
+        }
+    })
+}
+
+/// Why a certificate is not one of a root authority by which servers can be verified at the time `now`.
+fn root_faults(certificate: &X509Certificate<'_>, now: OffsetDateTime) -> Vec<String> {
+    let mut faults = Vec::new();
+    let is_own = certificate.issuer().as_raw() == certificate.subject().as_raw();
+    let is_old = certificate.version() == X509Version::V1 && is_own;
+    if !certificate.is_ca() && !is_old {
+        faults.push("is not an authority's: no certificate can be verified by it".into());
+    }
+    if !is_own {
+        faults.push("is not self-signed: it is an intermediate or a leaf, and the root is needed".into());
+    } else if let Err(CertificateError::Signature) = certificate::check_issued(certificate, certificate) {
+        faults.push("is not signed by its own key, though it says so".into());
+    }
+    let (from, to) = certificate::dates(certificate);
+    if now > to {
+        faults.push(format!("expired on {}: no server can be verified by it", to.date()));
+    } else if now < from {
+        faults.push(format!("is not valid before {}", from.date()));
+    }
+    faults
 }
