@@ -47,7 +47,7 @@ pub enum CommandError {
         source: io::Error,
     },
     /// It ended with a failure.
-    #[error("{program:?} gave no signature: {status}; what it wrote to standard error stands above")]
+    #[error("{program:?} did not return a signature: {status}; what it wrote to standard error is above")]
     Failed {
         /// The program.
         program: String,
@@ -55,7 +55,10 @@ pub enum CommandError {
         status: ExitStatus,
     },
     /// It took too long and was killed.
-    #[error("{program:?} gave no signature within {} seconds and was killed; what it had started itself may still go on", after.as_secs_f32())]
+    #[error(
+        "{program:?} did not return a signature within {} and was killed; its child processes may still be running",
+        seconds(*after)
+    )]
     Timeout {
         /// The program.
         program: String,
@@ -138,6 +141,11 @@ impl CommandSigner {
         }
         Ok(answer)
     }
+}
+
+fn seconds(time: Duration) -> String {
+    let seconds = time.as_secs_f32();
+    if seconds == 1.0 { "1 second".into() } else { format!("{seconds} seconds") }
 }
 
 async fn read_bounded(from: Option<impl AsyncRead + Unpin>, answer: &mut Vec<u8>) -> io::Result<()> {

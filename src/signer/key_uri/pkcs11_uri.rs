@@ -238,6 +238,17 @@ mod tests {
     }
 
     #[test]
+    fn names_that_a_token_pads_are_read_without_their_padding() {
+        let uri = parse("pkcs11:token=a%00%00;object=b%00;serial=01%20%00").unwrap();
+        assert_eq!((uri.token.as_deref(), uri.object.as_deref()), (Some("a"), Some("b")));
+        assert_eq!(uri.to_string(), "pkcs11:token=a;serial=01;object=b");
+        // A NUL inside is part of the name, and is only compared.
+        let inside = parse("pkcs11:token=a%00b").unwrap();
+        assert_eq!(parse(&inside.to_string()), Ok(inside));
+        assert!(parse("pkcs11:?pin-source=file:a%00b").is_err());
+    }
+
+    #[test]
     fn errors_name_the_attribute() {
         for (text, part) in [
             ("pkcs11:token", "token"),
