@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
+use tokio::time::timeout;
 
 use super::quorum::{Heard, Sight};
 use crate::evidence::node::{Attestation, Expected, Trust};
@@ -81,8 +82,13 @@ impl Standing {
         let addresses = nodes.iter().filter_map(|(node, _)| address(node)).collect();
         let words = service.own_words(addresses).await;
         // The node API may be closed to members, and where there is no primary nobody knows: then it is not said.
-        let sight = tokio::time::timeout(SIGHT, Sight::take(service)).await.ok().and_then(Result::ok).flatten();
-        let network = tokio::time::timeout(SIGHT, service.network()).await.ok().and_then(Result::ok);
+        let (sight, network) = match service.lost_quorum() {
+            Some(_) => (None, None),
+            None => (
+                timeout(SIGHT, Sight::take(service)).await.ok().and_then(Result::ok).flatten(),
+                timeout(SIGHT, service.network()).await.ok().and_then(Result::ok),
+            ),
+        };
         let primary = sight.as_ref().map(|s| s.primary).or_else(|| network.and_then(|n| n.primary_id));
         let attested = match nodes.iter().any(|(node, _)| node.status == NodeStatus::Trusted) {
             true => service.attestations().await.unwrap_or_default(),
@@ -128,7 +134,7 @@ impl Standing {
                 (_, Some(heard)) if !heard.is_live() => format!("{}, and not caught up", silent()),
                 (Some(false), _) => "not caught up yet".into(),
                 (None, _) if self.more.answers == Some(false) => "does not answer".into(),
-                (None, _) => "trusted".into(),
+                (None, _) => "no primary says how far it is".into(),
             },
         }
     }
@@ -224,6 +230,6 @@ mod tests {
         assert_eq!(trusted(Some(false), Some((4263, false))), "not heard of for 4 s, and not caught up");
         assert_eq!(trusted(Some(false), Some((5, false))), "not caught up yet");
         assert_eq!(trusted(Some(false), None), "not caught up yet");
-        assert_eq!(trusted(None, None), "trusted");
+        assert_eq!(trusted(None, None), "no primary says how far it is");
     }
 }

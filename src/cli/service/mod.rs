@@ -4,6 +4,7 @@ mod app;
 mod wait;
 
 use clap::{Args, Subcommand};
+use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::common::Context;
@@ -99,10 +100,7 @@ async fn info(context: &Context) -> Result<Exit, CliError> {
         if let Some(validity) = validity {
             text += &format!("Certificate    {}\n", validity.describe(OffsetDateTime::now_utc()));
         }
-        for (name, value) in info.configuration.as_object().into_iter().flatten() {
-            text += &format!("{}  {}\n", words(name), visible(&value.to_string()));
-        }
-        text
+        text + &configuration(&info.configuration)
     })?;
     Ok(Exit::Done)
 }
@@ -151,6 +149,16 @@ struct Constitution<'a> {
     transaction_id: Option<TransactionId>,
 }
 
+/// The service's configuration, a line for each value.
+fn configuration(configuration: &Value) -> String {
+    let lines = configuration.as_object().into_iter().flatten();
+    let lines: Vec<_> = lines.map(|(name, value)| (words(name), visible(&value.to_string()))).collect();
+    let width = lines.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let heading = if lines.is_empty() { "" } else { "Configuration\n" };
+    let line = |(name, value): &(String, String)| format!("  {name:width$}  {value}\n");
+    heading.to_owned() + &lines.iter().map(line).collect::<String>()
+}
+
 /// A name of CCF's configuration in words: "Recovery threshold".
 fn words(name: &str) -> String {
     let mut text = String::new();
@@ -176,5 +184,7 @@ mod tests {
         assert_eq!(words("maximumNodeCertificateValidityDays"), "Maximum node certificate validity days");
         assert_eq!(words("recoveryThreshold"), "Recovery threshold");
         assert_eq!(words("a\u{1b}"), "A\\u{1b}");
+        let configuration = configuration(&serde_json::json!({"recoveryThreshold": 1, "x": "y"}));
+        assert_eq!(configuration, "Configuration\n  Recovery threshold  1\n  X                   \"y\"\n");
     }
 }
