@@ -2,13 +2,10 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
-
 use super::common::Context;
 use super::error::{CliError, Kind};
 use ccf_gov::cose::CreatedAt;
 use ccf_gov::files;
-use ccf_gov::id::TransactionId;
 use ccf_gov::service::{NodeAddress, NodeFailure, Options, Refusal, Service, ServiceError, Settled, ShownCertificate};
 
 /// The largest certificate file, in bytes.
@@ -126,23 +123,6 @@ impl Context {
     ) -> Result<Settled<T>, CliError> {
         service.settled(read).await
     }
-}
-
-/// The service's own object, with the transaction at which it was read (null if it named none), and whether that is committed.
-pub fn beside(json: Value, transaction: Option<TransactionId>, committed: bool) -> Value {
-    let mut json = with_committed(json, committed);
-    if let Value::Object(object) = &mut json {
-        object.insert("transactionId".into(), json!(transaction));
-    }
-    json
-}
-
-/// The service's own object, with whether it is committed.
-pub fn with_committed(mut json: Value, committed: bool) -> Value {
-    if let Value::Object(object) = &mut json {
-        object.insert("committed".into(), json!(committed));
-    }
-    json
 }
 
 impl From<ServiceError> for CliError {

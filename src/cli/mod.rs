@@ -27,6 +27,7 @@ mod measure;
 mod member;
 mod message_args;
 mod node;
+mod object;
 mod output;
 mod policy;
 mod prepare;

@@ -9,8 +9,11 @@ use serde_json::{Map, Value};
 use ccf_gov::evidence::check::Check;
 use ccf_gov::evidence::layers::Layer;
 use ccf_gov::evidence::layers::image::Image;
+use ccf_gov::service::Proposal;
+use ccf_gov::upgrade::More;
 
-use super::{keys, keys_list, keys_show, measure, policy, proposal, sandbox, upgrade, verify};
+use super::object::Read;
+use super::{keys, keys_list, keys_show, measure, member, node, policy, proposal, sandbox, service, upgrade, verify};
 
 /// Each command whose result has a shape of its own.
 fn shapes() -> Vec<(&'static str, String)> {
@@ -23,6 +26,32 @@ fn shapes() -> Vec<(&'static str, String)> {
         ("keys list", shape::<keys_list::Listed>()),
         ("measure virtual", shape::<measure::virt::Measured>()),
         ("measure sgx", shape::<measure::sgx::Measured>()),
+        ("measure snp", shape::<measure::snp::Measured>()),
+        ("Proposal", format!("type Proposal = {}", shape::<Proposal>())),
+        ("Read", format!("type Read = {}", shape::<Read>())),
+        ("Vote", format!("type Vote = {}", shape::<proposal::votes::Line>())),
+        ("Node", format!("type Node = object & {}", shape::<More>())),
+        ("proposal show", format!("Proposal & {{ actions: object[] }} & {}", shape::<proposal::show::More>())),
+        (
+            "proposal wait",
+            format!(
+                "Proposal & {{ transactionId: string }} & {} | {}",
+                shape::<proposal::wait::StillOpen>(),
+                shape::<proposal::wait::Purged>()
+            ),
+        ),
+        ("proposal list", format!("Read & {{ value: (Proposal & {})[] }}", shape::<proposal::list::More>())),
+        ("member list", format!("Read & {{ value: (object & {})[] }}", shape::<member::list::More>())),
+        ("member activate", shape::<member::activate::Activated>()),
+        ("node list", "Read & { value: Node[] }".into()),
+        ("node show", "Read & Node".into()),
+        ("node wait", format!("Read & Node | {}", shape::<node::wait::Gone>())),
+        ("node delete", shape::<node::delete::Deleted>()),
+        ("service info", format!("object & {}", shape::<service::Info>())),
+        ("service join-policy", "object & Read".into()),
+        ("service constitution", shape::<service::Constitution>()),
+        ("service app", format!("{} | {}", shape::<service::app::Shown>(), shape::<service::app::Source>())),
+        ("service wait", shape::<service::wait::Waited>()),
         ("measure layers", shape::<measure::layers::Measured>()),
         ("proposal lint", shape::<proposal::lint::Linted>()),
         ("verify attestation", shape::<verify::attestation::Verified>()),
@@ -37,7 +66,7 @@ fn shapes() -> Vec<(&'static str, String)> {
 }
 
 /// The types that several commands share, and docs/json.md shows once.
-const SHARED: [&str; 3] = ["Check", "Layer", "Image"];
+const SHARED: [&str; 5] = ["Check", "Layer", "Image", "Proposal", "Vote"];
 
 /// How checks ended together: the words of `Checks::verdict`.
 #[derive(JsonSchema)]

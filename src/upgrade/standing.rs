@@ -18,6 +18,7 @@ const SIGHT: Duration = Duration::from_secs(3);
 
 /// The code in a node's attestation. It is not verified here.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RunningCode {
     /// `snp`, `sgx` or `virtual`.
@@ -41,6 +42,7 @@ pub struct Standing {
 
 /// What is known of a node beside what the governance API lists. `null` is what nobody says.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct More {
     /// Whether it is the primary.

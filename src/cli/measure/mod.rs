@@ -4,7 +4,7 @@ mod launch;
 pub mod layers;
 mod register;
 pub mod sgx;
-mod snp;
+pub mod snp;
 pub mod virt;
 
 use clap::{Args, Subcommand};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use clap::Args;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -15,14 +15,16 @@ use crate::cli::checks;
 use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
+use ccf_gov::digest::{HostData, SnpMeasurement};
 use ccf_gov::evidence::certificate;
 use ccf_gov::evidence::check::{Checks, Verdict};
 use ccf_gov::evidence::policy::deployment::{self, Found};
 use ccf_gov::evidence::policy::review::Review;
 use ccf_gov::evidence::snp::context::{self, SecurityContext};
 use ccf_gov::evidence::snp::roots::Roots;
-use ccf_gov::evidence::snp::uvm::UvmEndorsement;
+use ccf_gov::evidence::snp::uvm::{Form, UvmEndorsement};
 use ccf_gov::files;
+use ccf_gov::proposal::catalogue::Platform;
 
 /// Host data of a security policy, the values of a UVM endorsement, the launch digest of a guest
 #[derive(Args)]
@@ -54,11 +56,65 @@ pub struct Snp {
 /// What was found, gathered part by part.
 #[derive(Default)]
 struct Results {
-    json: Map<String, Value>,
+    host_data: Option<HostData>,
+    groups: Option<Vec<Group>>,
+    uvm: Option<Uvm>,
+    uvm_hash_envelope: Option<Uvm>,
+    measurement: Option<SnpMeasurement>,
     rows: Vec<(&'static str, String)>,
     checks: Checks,
     values: Vec<Registration>,
     refusal: Option<String>,
+}
+
+/// The result as it is printed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Measured<'a> {
+    platform: Platform,
+    /// There if the file has one policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host_data: Option<HostData>,
+    /// There with `--policy` or `--context`: one for each policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<&'a [Group]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uvm: Option<&'a Uvm>,
+    /// Of a security context with both files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uvm_hash_envelope: Option<&'a Uvm>,
+    /// The launch digest (`--ovmf`, `--igvm`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    measurement: Option<SnpMeasurement>,
+    /// `incomplete` where there was nothing to check, as for a launch digest alone.
+    #[cfg_attr(test, schemars(with = "crate::cli::shapes::Verdict"))]
+    verdict: &'static str,
+    checks: &'a Checks,
+}
+
+/// A container group with a policy of its own.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Group {
+    name: Option<String>,
+    host_data: HostData,
+    remark: Option<String>,
+}
+
+/// What a UVM endorsement says.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Uvm {
+    /// The issuer, a did:x509.
+    did: String,
+    feed: String,
+    /// Decimal digits.
+    svn: String,
+    measurement: SnpMeasurement,
+    form: Form,
+    /// The signer's certificate, RFC 3339; null if it can't be read.
+    not_before: Option<String>,
+    not_after: Option<String>,
 }
 
 impl Snp {
@@ -68,7 +124,6 @@ impl Snp {
                 .hint("`ccf-gov measure snp --help` explains each"));
         }
         let mut results = Results::default();
-        results.json.insert("platform".into(), "snp".into());
         results.rows.push(("platform", "snp".into()));
         if let Some(path) = &self.policy {
             results.policy(path)?;
@@ -80,7 +135,7 @@ impl Snp {
             results.context(folder)?;
         }
         if let Some(measured) = self.launch.measure()? {
-            results.json.insert("measurement".into(), json!(measured.measurement));
+            results.measurement = Some(measured.measurement);
             results.rows.push(("measurement", measured.measurement.to_string()));
             results.rows.extend(measured.rows);
             results.values.push(Registration::SnpMeasurement(measured.measurement));
@@ -93,10 +148,8 @@ impl Snp {
         if !passed {
             results.refusal.get_or_insert("not every check passed".into());
         }
-        results.json.insert("verdict".into(), verdict.into());
-        results.json.insert("checks".into(), json!(results.checks));
         if !self.register.to_stdout() {
-            context.output.result(&results.json, || {
+            context.output.result(&results.measured(), || {
                 let checks = if results.checks.iter().next().is_some() {
                     format!("\n{}", checks::lines(&results.checks))
                 } else {
@@ -111,6 +164,19 @@ impl Snp {
 }
 
 impl Results {
+    fn measured(&self) -> Measured<'_> {
+        Measured {
+            platform: Platform::Snp,
+            host_data: self.host_data,
+            groups: self.groups.as_deref(),
+            uvm: self.uvm.as_ref(),
+            uvm_hash_envelope: self.uvm_hash_envelope.as_ref(),
+            measurement: self.measurement,
+            verdict: self.checks.verdict(),
+            checks: &self.checks,
+        }
+    }
+
     fn policy(&mut self, path: &Path) -> Result<(), CliError> {
         self.policy_bytes(path, &files::read(path, deployment::MAX_FILE as u64)?)
     }
@@ -145,7 +211,7 @@ impl Results {
                 let verdict = if is_none { Verdict::Fail } else { Verdict::Warn };
                 self.checks.push("policy-contents", verdict, detail);
             }
-            listed.push(json!({"name": name, "host_data": host_data, "remark": remark}));
+            listed.push(Group { name: name.clone(), host_data, remark: remark.clone() });
             // Groups with one policy are registered once.
             let known = |value: &Registration| matches!(value, Registration::SnpHostData { host_data: h, .. } if *h == host_data);
             match String::from_utf8(policy.clone()) {
@@ -155,9 +221,9 @@ impl Results {
             }
         }
         if let [only] = &groups[..] {
-            self.json.insert("host_data".into(), json!(only.host_data()));
+            self.host_data = Some(only.host_data());
         }
-        self.json.insert("groups".into(), listed.into());
+        self.groups = Some(listed);
         Ok(())
     }
 
@@ -171,8 +237,11 @@ impl Results {
             self.policy_bytes(&folder.join(context::POLICY_FILE), BASE64_STANDARD.encode(&policy.bytes).as_bytes())?;
         }
         for (name, uvm) in context.uvm {
-            let key = if name == context::HASH_ENVELOPE_FILE { "uvm_hash_envelope" } else { "uvm" };
-            self.uvm_values(key, uvm);
+            let values = Some(self.uvm_values(uvm));
+            match name == context::HASH_ENVELOPE_FILE {
+                true => self.uvm_hash_envelope = values,
+                false => self.uvm = values,
+            }
         }
         std::mem::swap(&mut self.checks, &mut checks);
         self.checks.append(checks);
@@ -186,20 +255,22 @@ impl Results {
         })?;
         uvm.check_signature(OffsetDateTime::now_utc(), &mut self.checks);
         uvm.check_contents(&mut self.checks);
-        self.uvm_values("uvm", uvm);
+        self.uvm = Some(self.uvm_values(uvm));
         Ok(())
     }
 
-    fn uvm_values(&mut self, key: &str, uvm: UvmEndorsement) {
+    fn uvm_values(&mut self, uvm: UvmEndorsement) -> Uvm {
         let date = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_default();
         let dates = uvm.chain.first().and_then(|leaf| certificate::parse(leaf).ok()).map(|c| certificate::dates(&c));
-        self.json.insert(
-            key.into(),
-            json!({
-                "did": uvm.did, "feed": uvm.feed, "svn": uvm.svn, "measurement": uvm.measurement, "form": uvm.form,
-                "not_before": dates.map(|d| date(d.0)), "not_after": dates.map(|d| date(d.1)),
-            }),
-        );
+        let values = Uvm {
+            did: uvm.did.clone(),
+            feed: uvm.feed.clone(),
+            svn: uvm.svn.clone(),
+            measurement: uvm.measurement,
+            form: uvm.form,
+            not_before: dates.map(|d| date(d.0)),
+            not_after: dates.map(|d| date(d.1)),
+        };
         self.rows.extend([
             ("UVM did", uvm.did.clone()),
             ("UVM feed", uvm.feed.clone()),
@@ -217,11 +288,12 @@ impl Results {
                     if integer(&uvm.svn) < integer(svn) {
                         *svn = uvm.svn;
                     }
-                    return;
+                    return values;
                 }
                 _ => {}
             }
         }
         self.values.push(Registration::SnpUvm { did: uvm.did, feed: uvm.feed, svn: uvm.svn });
+        values
     }
 }

@@ -1,6 +1,7 @@
 //! `member activate`: state digest, then acknowledgement.
 
 use clap::Args;
+use serde::Serialize;
 use serde_json::json;
 
 use crate::cli::carry;
@@ -8,7 +9,9 @@ use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
 use ccf_gov::cose::{Beside, MessageType};
+use ccf_gov::id::{MemberId, TransactionId};
 use ccf_gov::review::vain;
+use ccf_gov::service::MemberStatus;
 
 /// Acknowledge the service's state, which makes an accepted member active
 ///
@@ -17,6 +20,17 @@ use ccf_gov::review::vain;
 #[command(after_help = "Example:
   ccf-gov member activate --key alice_privk.pem --cert alice_cert.pem")]
 pub struct Activate {}
+
+/// The result as it is printed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Activated {
+    member_id: MemberId,
+    /// Null if the service does not list the member.
+    status: Option<MemberStatus>,
+    transaction_id: TransactionId,
+}
 
 impl Activate {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
@@ -43,7 +57,7 @@ impl Activate {
         };
         let members = service.members().await?;
         let status = members.iter().find(|m| m.member_id == member).map(|m| m.status);
-        let json = json!({"memberId": member, "status": status, "transactionId": transaction});
+        let json = Activated { member_id: member, status, transaction_id: transaction };
         context.output.result(&json, || match status {
             Some(status) => format!("Member {member} is {status:?}.\n"),
             None => format!("Member {member} acknowledged the state in transaction {transaction}.\n"),

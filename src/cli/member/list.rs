@@ -2,13 +2,12 @@
 
 use clap::Args;
 use serde::Serialize;
-use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::cli::common::Context;
-use crate::cli::connect::beside;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::object::{Read, beside};
 use crate::cli::table::{Table, abridged};
 use ccf_gov::id::MemberId;
 use ccf_gov::service::{Member, Validity};
@@ -25,8 +24,9 @@ pub struct List {}
 
 /// What is known of a member beside the service's own object.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-struct More {
+pub struct More {
     /// The name in the certificate; null if the certificate has none, or is not the member's.
     name: Option<String>,
     /// Whether it is the member of `--cert`; null without one.
@@ -52,17 +52,10 @@ impl List {
         let raw = answer.raw["value"].as_array().cloned().unwrap_or_default();
         let mut members: Vec<_> = answer.iter().zip(raw).map(|(m, raw)| (m, raw, More::of(m, you))).collect();
         members.sort_by_cached_key(|(m, _, more)| (more.name.is_none(), more.name.clone(), m.member_id));
-        let mut json = beside(answer.raw.clone(), answer.transaction, settled.committed);
-        let line = |(_, raw, more): &(&Member, Value, More)| {
-            let more =
-                serde_json::to_value(more).map_err(|e| CliError::failed("cannot write the result as JSON", e))?;
-            let mut line = raw.clone();
-            if let (Value::Object(line), Value::Object(more)) = (&mut line, more) {
-                line.extend(more);
-            }
-            Ok(line)
-        };
-        json["value"] = members.iter().map(line).collect::<Result<Vec<_>, CliError>>()?.into();
+        let read = Read { committed: settled.committed, transaction_id: answer.transaction };
+        let mut json = beside(&answer.raw, &read)?;
+        let lines = members.iter().map(|(_, raw, more)| beside(raw, more));
+        json["value"] = lines.collect::<Result<Vec<_>, CliError>>()?.into();
         let shown: Vec<_> = members.iter().map(|(m, _, more)| (*m, more)).collect();
         context.output.result(&json, || table(&shown, context.verbose, OffsetDateTime::now_utc()))?;
         Ok(Exit::Done)
@@ -91,7 +84,7 @@ fn table(members: &[(&Member, &More)], whole: bool, now: OffsetDateTime) -> Stri
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
     use time::macros::datetime;
 
     use super::*;

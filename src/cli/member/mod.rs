@@ -1,7 +1,7 @@
 //! `member`: who the members are, and becoming an active one.
 
-mod activate;
-mod list;
+pub mod activate;
+pub mod list;
 
 use clap::{Args, Subcommand};
 

@@ -29,12 +29,14 @@ pub struct Delete {
 
 /// The result as it is printed.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-struct Deleted {
+pub struct Deleted {
     node_id: NodeId,
     deleted: bool,
     /// Whether its process still answered before it was deleted.
     answers: bool,
+    /// Null if an earlier sending without an answer deleted it.
     transaction_id: Option<TransactionId>,
 }
 

@@ -6,9 +6,9 @@ use clap::Args;
 use time::OffsetDateTime;
 
 use crate::cli::common::Context;
-use crate::cli::connect::beside;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::object::{Read, beside};
 use crate::cli::table::{Table, abridged};
 use ccf_gov::service::{NodeStatus, Validity};
 use ccf_gov::text::visible;
@@ -29,7 +29,7 @@ impl List {
         let service = context.connect().await?;
         let settled = context.settled(&service, async || Ok(Standing::all(&service).await?)).await?;
         let (answer, nodes) = &settled.value;
-        let mut json = beside(answer.raw.clone(), answer.transaction, settled.committed);
+        let mut json = beside(&answer.raw, &Read { committed: settled.committed, transaction_id: answer.transaction })?;
         json["value"] = nodes.iter().map(Standing::json).collect();
         context.output.result(&json, || table(nodes, context.verbose))?;
         Ok(Exit::Done)

@@ -1,9 +1,9 @@
 //! `node`: the nodes of the service.
 
-mod delete;
-mod list;
-mod show;
-mod wait;
+pub mod delete;
+pub mod list;
+pub mod show;
+pub mod wait;
 
 use clap::{Args, Subcommand};
 
@@ -51,9 +51,4 @@ pub fn not_there(id: NodeId) -> CliError {
         source: None,
         hint: Some("`ccf-gov node list` shows those that it has; one that was deleted is gone".into()),
     }
-}
-
-/// `value` as JSON.
-fn to_json(value: &impl serde::Serialize) -> Result<serde_json::Value, CliError> {
-    serde_json::to_value(value).map_err(|e| CliError::failed("cannot write the result as JSON", e))
 }

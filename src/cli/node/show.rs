@@ -4,9 +4,9 @@ use clap::Args;
 use time::OffsetDateTime;
 
 use crate::cli::common::Context;
-use crate::cli::connect::beside;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::object::{Read, beside};
 use ccf_gov::id::NodeId;
 use ccf_gov::service::Reference;
 use ccf_gov::text::visible;
@@ -32,7 +32,8 @@ impl Show {
         let read = async || Standing::of(&service, id).await?.ok_or_else(|| super::not_there(id));
         let settled = context.settled(&service, read).await?;
         let (answer, standing) = &settled.value;
-        let json = beside(standing.json(), answer.transaction, settled.committed);
+        let json =
+            beside(&standing.json(), &Read { committed: settled.committed, transaction_id: answer.transaction })?;
         context.output.result(&json, || human(standing))?;
         Ok(Exit::Done)
     }

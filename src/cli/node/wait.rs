@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::cli::common::Context;
-use crate::cli::connect::beside;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
+use crate::cli::object::{Read, beside};
 use ccf_gov::id::NodeId;
 use ccf_gov::service::Reference;
 use ccf_gov::upgrade::{Distance, Goal, Standing};
@@ -55,10 +56,14 @@ struct GoalArgs {
 
 /// What is printed of a node that the service does not list any more.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-struct Gone {
+pub struct Gone {
     node_id: NodeId,
+    /// Always false.
     listed: bool,
+    #[serde(flatten)]
+    read: Read,
 }
 
 impl Wait {
@@ -98,13 +103,13 @@ impl Wait {
                 _ => {}
             }
             if missing.is_none() || over {
+                let read = |transaction_id| Read { committed: settled.committed, transaction_id };
                 let json = match &settled.value {
-                    Some((answer, standing)) => beside(standing.json(), answer.transaction, settled.committed),
-                    None => beside(
-                        super::to_json(&Gone { node_id: id, listed: false })?,
-                        settled.transaction,
-                        settled.committed,
-                    ),
+                    Some((answer, standing)) => beside(&standing.json(), &read(answer.transaction))?,
+                    None => {
+                        let gone = Gone { node_id: id, listed: false, read: read(settled.transaction) };
+                        beside(&Value::Null, &gone)?
+                    }
                 };
                 context.output.result(&json, || match standing {
                     Some(standing) => format!("Node {id} is {}: {}\n", standing.node.status, standing.describe()),

@@ -6,9 +6,9 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::cli::common::Context;
-use crate::cli::connect::beside;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::object::{Read, beside};
 use crate::cli::table::{Table, abridged};
 use ccf_gov::id::MemberId;
 use ccf_gov::proposal::{begins, title};
@@ -43,8 +43,9 @@ struct Held {
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-struct More {
+pub struct More {
     /// What it would do, in a line; null where its actions were not read.
     title: Option<String>,
     /// The name in the proposer's certificate.
@@ -68,8 +69,8 @@ impl List {
         };
         let settled = context.settled(&service, read).await?;
         let (answer, held) = &settled.value;
-        let mut json = beside(answer.raw.clone(), answer.transaction, settled.committed);
-        json["value"] = held.iter().map(Held::json).collect::<Result<Vec<_>, CliError>>()?.into();
+        let mut json = beside(&answer.raw, &Read { committed: settled.committed, transaction_id: answer.transaction })?;
+        json["value"] = held.iter().map(|h| beside(&h.raw, &h.more)).collect::<Result<Vec<_>, CliError>>()?.into();
         context.output.result(&json, || match held.is_empty() {
             true if self.mine => "No proposal waits for your vote.\n".into(),
             true if self.open => "No proposal is open.\n".into(),
@@ -119,18 +120,6 @@ impl List {
         }
         held.sort_by_cached_key(|h| (order(h.proposal.proposal_state), h.more.title.clone(), h.proposal.proposal_id));
         Ok(held)
-    }
-}
-
-impl Held {
-    fn json(&self) -> Result<Value, CliError> {
-        let more =
-            serde_json::to_value(&self.more).map_err(|e| CliError::failed("cannot write the result as JSON", e))?;
-        let mut json = self.raw.clone();
-        if let (Value::Object(json), Value::Object(more)) = (&mut json, more) {
-            json.extend(more);
-        }
-        Ok(json)
     }
 }
 

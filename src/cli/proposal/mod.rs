@@ -1,15 +1,15 @@
 //! `proposal`: one file per command.
 
 pub mod lint;
-mod list;
+pub mod list;
 mod merge;
 mod new;
-mod show;
+pub mod show;
 mod source;
 mod submit;
 pub mod templates;
-mod votes;
-mod wait;
+pub mod votes;
+pub mod wait;
 mod withdraw;
 
 use clap::{Args, Subcommand};

@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::votes;
 
 use crate::cli::carry;
 use crate::cli::common::Context;
-use crate::cli::connect::beside;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::object::{Read, beside};
 use ccf_gov::files::Access;
 use ccf_gov::id::ProposalId;
 use ccf_gov::proposal::{self, shown};
@@ -38,6 +39,24 @@ pub struct Show {
     force: bool,
 }
 
+/// What is shown beside the proposal and its `actions`.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct More<'a> {
+    /// What it would do, in a line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<&'a str>,
+    /// Ballots of members who were removed since; with `--votes`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ballots_by_nobody_listed: Option<u64>,
+    /// With `--votes`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    votes: Option<Vec<votes::Line<'a>>>,
+    #[serde(flatten)]
+    read: Read,
+}
+
 impl Show {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let service = context.connect().await?;
@@ -54,17 +73,17 @@ impl Show {
             Ok((proposal, actions, standing, votes, names))
         };
         let ((proposal, actions, standing, votes, names), committed) = context.read(&service, read).await?;
-        let mut json = beside(proposal.raw.clone(), proposal.transaction, committed);
         let title = actions.as_ref().map(|actions| proposal::title(&actions.raw, |id| names.get(id)));
         let you = context.member().ok();
+        let more = More {
+            title: title.as_deref(),
+            ballots_by_nobody_listed: votes.as_ref().map(|votes| votes.by_nobody_listed),
+            votes: votes.as_ref().map(|votes| votes.each.iter().map(|vote| votes::Line::of(vote, you)).collect()),
+            read: Read { committed, transaction_id: proposal.transaction },
+        };
+        let mut json = beside(&proposal.raw, &more)?;
         if let (Some(actions), Value::Object(object)) = (&actions, &mut json) {
-            object.insert("title".into(), json!(title));
             shown::insert(&actions.raw, object);
-        }
-        if let (Some(votes), Value::Object(object)) = (&votes, &mut json) {
-            object.insert("ballotsByNobodyListed".into(), json!(votes.by_nobody_listed));
-            let lines: Vec<_> = votes.each.iter().map(|vote| votes::Line::of(vote, you)).collect();
-            object.insert("votes".into(), json!(lines));
         }
         if let Some(path) = &self.out {
             let actions = actions.as_ref().ok_or_else(|| super::not_held(id))?;

@@ -9,6 +9,7 @@ use ccf_gov::service::{Proposal, Vote, Votes};
 
 /// One member's part.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "Vote"))]
 #[serde(rename_all = "camelCase")]
 pub struct Line<'a> {
     member_id: MemberId,

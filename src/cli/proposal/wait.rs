@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::votes;
 use crate::cli::carry;
 use crate::cli::common::Context;
-use crate::cli::connect::with_committed;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::object::beside;
 use ccf_gov::id::ProposalId;
 use ccf_gov::service::{Outcome, ProposalState, Reference};
 
@@ -36,6 +37,35 @@ pub struct Wait {
     timeout: u64,
 }
 
+/// What is printed beside a proposal that is not resolved, or not committed so.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct StillOpen<'a> {
+    /// False if it is resolved, and not committed so yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    committed: Option<bool>,
+    /// Whose votes are missing, if it is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<Vec<votes::Line<'a>>>,
+}
+
+/// What is printed of a proposal that was seen and is no longer held.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Purged {
+    proposal_id: ProposalId,
+    proposal_state: PurgedState,
+    /// The proposal when it was last seen; null if it never was.
+    last_seen: Value,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+enum PurgedState {
+    Purged,
+}
+
 impl Wait {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let you = context.member().ok();
@@ -55,22 +85,24 @@ impl Wait {
             }
             Outcome::StillOpen(proposal) => {
                 let state = proposal.proposal_state;
-                let mut json = carry::with_transaction(&proposal.raw, proposal.transaction);
+                let mut open = StillOpen { committed: None, missing: None };
+                let votes;
                 if state.is_final() {
                     let why = "but not committed yet: an election may still undo it";
                     context.output.note(format!("{state} after {} s, {why}.", self.timeout));
-                    json = with_committed(json, false);
+                    open.committed = Some(false);
                 } else {
-                    let votes = service.votes(&proposal).await?;
+                    votes = service.votes(&proposal).await?;
                     context.output.note(format!("Still open after {} s: {}.", self.timeout, votes.describe()));
-                    let missing: Vec<_> = votes.missing().map(|v| votes::Line::of(v, you)).collect();
-                    json["missing"] = json!(missing);
+                    open.missing = Some(votes.missing().map(|v| votes::Line::of(v, you)).collect());
                 }
+                let json = beside(&carry::with_transaction(&proposal.raw, proposal.transaction), &open)?;
                 (json, carry::describe(&proposal), Exit::Waiting)
             }
             Outcome::Purged { last_seen } => {
                 let seen = last_seen.as_ref().map_or(Value::Null, |p| carry::with_transaction(&p.raw, p.transaction));
-                let json = json!({"proposalId": id, "proposalState": "Purged", "lastSeen": seen});
+                let purged = Purged { proposal_id: id, proposal_state: PurgedState::Purged, last_seen: seen };
+                let json = beside(&Value::Null, &purged)?;
                 let human = format!(
                     "Proposal  {}\nState     purged: it was resolved or withdrawn, and then removed when another proposal was resolved.\n          The ledger alone says how it ended.\n",
                     id

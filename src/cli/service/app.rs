@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
+use crate::cli::object::Read;
 use ccf_gov::digest::sha256;
-use ccf_gov::id::TransactionId;
 use ccf_gov::service::{Service, ServiceError};
 use ccf_gov::text::visible;
 
@@ -25,15 +25,17 @@ pub struct App {
 
 /// The application as it is printed.
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Shown<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Shown<'a> {
+    /// Named as in a bundle; null if no application is set.
     endpoints: Option<&'a Value>,
     modules: &'a [Module],
-    committed: bool,
-    transaction_id: Option<TransactionId>,
+    #[serde(flatten)]
+    read: Read,
 }
 
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Module {
     name: String,
     sha256: String,
@@ -41,12 +43,12 @@ struct Module {
 
 /// One module as it is printed.
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Source<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Source<'a> {
     name: &'a str,
     module: &'a str,
-    committed: bool,
-    transaction_id: Option<TransactionId>,
+    #[serde(flatten)]
+    read: Read,
 }
 
 impl App {
@@ -67,10 +69,8 @@ impl App {
         let settled = context.settled(&service, read).await?;
         let (app, modules) = &settled.value;
         let endpoints = app.raw.get("endpoints");
-        let (committed, transaction_id) = (settled.committed, app.transaction);
-        context
-            .output
-            .result(&Shown { endpoints, modules, committed, transaction_id }, || human(endpoints, modules))?;
+        let read = Read { committed: settled.committed, transaction_id: app.transaction };
+        context.output.result(&Shown { endpoints, modules, read }, || human(endpoints, modules))?;
         Ok(Exit::Done)
     }
 }
@@ -98,8 +98,8 @@ async fn module(context: &Context, service: &Service, given: &str) -> Result<Exi
         return Err(CliError { kind: Kind::Refused, message, source: None, hint: Some(hint) });
     };
     if context.output.is_json() {
-        let (committed, transaction_id) = (settled.committed, settled.transaction);
-        context.output.result(&Source { name, module: source, committed, transaction_id }, String::new)?;
+        let read = Read { committed: settled.committed, transaction_id: settled.transaction };
+        context.output.result(&Source { name, module: source, read }, String::new)?;
     } else {
         context.output.bytes(source.as_bytes())?;
     }

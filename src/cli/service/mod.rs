@@ -1,17 +1,18 @@
 //! `service`: what the service is, and by which rules it lives.
 
-mod app;
-mod wait;
+pub mod app;
+pub mod wait;
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::common::Context;
-use super::connect::beside;
 use super::error::CliError;
 use super::exit::Exit;
-use ccf_gov::id::TransactionId;
+use super::object::{Read, beside};
+use ccf_gov::id::NodeId;
 use ccf_gov::service::Validity;
 use ccf_gov::text::visible;
 
@@ -58,15 +59,7 @@ async fn info(context: &Context) -> Result<Exit, CliError> {
     let service = context.connect().await?;
     let (info, committed) = context.read(&service, async || Ok(service.info().await?)).await?;
     let network = service.network().await.ok();
-    let mut json = beside(info.raw.clone(), info.transaction, committed);
     let validity = Validity::of_pem(&info.certificate);
-    if let Some(object) = json.as_object_mut() {
-        object.insert("certificateValidity".into(), serde_json::json!(validity));
-    }
-    if let (Some(network), Some(object)) = (&network, json.as_object_mut()) {
-        object.insert("primaryId".into(), serde_json::json!(network.primary_id));
-        object.insert("currentView".into(), serde_json::json!(network.current_view));
-    }
     let addresses = service.published();
     let standing_still = match &network {
         Some(network) if network.primary_id.is_none() => {
@@ -75,15 +68,15 @@ async fn info(context: &Context) -> Result<Exit, CliError> {
         }
         _ => None,
     };
-    if let Some(object) = json.as_object_mut() {
-        let urls: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-        object.insert("addresses".into(), serde_json::json!(urls));
-        if let Some(quorum) = standing_still {
-            let quorum = serde_json::json!({"trusted": quorum.trusted, "answering": quorum.answering, "needed": quorum.needed()});
-            object.insert("lostQuorum".into(), quorum);
-        }
-    }
-    context.output.result(&json, || {
+    let more = Info {
+        certificate_validity: validity,
+        primary_id: network.as_ref().and_then(|n| n.primary_id),
+        current_view: network.as_ref().and_then(|n| n.current_view),
+        addresses: addresses.iter().map(ToString::to_string).collect(),
+        lost_quorum: standing_still.map(|q| Quorum { trusted: q.trusted, answering: q.answering, needed: q.needed() }),
+        read: Read { committed, transaction_id: info.transaction },
+    };
+    context.output.result(&beside(&info.raw, &more)?, || {
         let mut text = format!("Status         {}\n", visible(&info.status));
         if let Some(network) = &network {
             let none = || match standing_still {
@@ -108,7 +101,7 @@ async fn info(context: &Context) -> Result<Exit, CliError> {
 async fn join_policy(context: &Context) -> Result<Exit, CliError> {
     let service = context.connect().await?;
     let (policy, committed) = context.read(&service, async || Ok(service.join_policy().await?)).await?;
-    context.output.result(&beside(policy.raw.clone(), policy.transaction, committed), || {
+    context.output.result(&beside(&policy.raw, &Read { committed, transaction_id: policy.transaction })?, || {
         let mut text = String::new();
         let mut line = |what: &str, value: &str| text += &format!("{what:24}  {}\n", visible(value));
         policy.sgx.measurements.iter().for_each(|m| line("sgx measurement", m));
@@ -132,7 +125,7 @@ async fn constitution(context: &Context) -> Result<Exit, CliError> {
     let settled = context.settled(&service, async || Ok(service.constitution().await?)).await?;
     let (constitution, committed) = (&settled.value, settled.committed);
     if context.output.is_json() {
-        let shown = Constitution { constitution, committed, transaction_id: settled.transaction };
+        let shown = Constitution { constitution, read: Read { committed, transaction_id: settled.transaction } };
         context.output.result(&shown, String::new)?;
     } else {
         context.output.bytes(constitution.as_bytes())?;
@@ -140,13 +133,40 @@ async fn constitution(context: &Context) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// The constitution as it is printed.
-#[derive(serde::Serialize)]
+/// What is known of the service beside its own object.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-struct Constitution<'a> {
+pub struct Info {
+    /// Of the service certificate; null if it can't be read.
+    certificate_validity: Option<Validity>,
+    /// Null without a primary, or where no node says who it is.
+    primary_id: Option<NodeId>,
+    current_view: Option<u64>,
+    /// Where the trusted nodes listen.
+    addresses: Vec<String>,
+    /// There if fewer nodes answer than are needed to commit anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost_quorum: Option<Quorum>,
+    #[serde(flatten)]
+    read: Read,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Quorum {
+    trusted: usize,
+    answering: usize,
+    needed: usize,
+}
+
+/// The constitution as it is printed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Constitution<'a> {
     constitution: &'a str,
-    committed: bool,
-    transaction_id: Option<TransactionId>,
+    #[serde(flatten)]
+    read: Read,
 }
 
 /// The service's configuration, a line for each value.

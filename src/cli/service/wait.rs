@@ -1,7 +1,7 @@
 //! `service wait`: until a transaction is durable.
 
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
@@ -23,10 +23,19 @@ pub struct Wait {
     id: TransactionId,
 }
 
+/// The result as it is printed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Waited {
+    transaction_id: TransactionId,
+    status: TransactionStatus,
+}
+
 impl Wait {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let status = context.connect().await?.wait_transaction(self.id).await?;
-        let json = json!({"transactionId": self.id, "status": status});
+        let json = Waited { transaction_id: self.id, status };
         context.output.result(&json, || format!("{} {status:?}\n", self.id))?;
         Ok(match status {
             TransactionStatus::Committed => Exit::Done,

@@ -7,13 +7,16 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// From when until when a certificate is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Validity {
     /// The first moment.
     #[serde(serialize_with = "rfc3339")]
+    #[cfg_attr(feature = "shapes", schemars(with = "String"))]
     pub not_before: OffsetDateTime,
     /// The last moment.
     #[serde(serialize_with = "rfc3339")]
+    #[cfg_attr(feature = "shapes", schemars(with = "String"))]
     pub not_after: OffsetDateTime,
 }
 

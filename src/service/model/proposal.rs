@@ -9,6 +9,7 @@ use crate::id::{MemberId, ProposalId};
 
 /// `GET /gov/members/proposals/{proposalId}`, and what creating, voting and withdrawing answer.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Proposal {
     /// Its id.
@@ -20,23 +21,24 @@ pub struct Proposal {
     /// How many ballots it holds, whatever they say.
     pub ballot_count: u64,
     /// What each ballot said in the end; once resolved.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub final_votes: Option<BTreeMap<MemberId, bool>>,
     /// The ballots that threw, and so counted as none; once resolved.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vote_failures: Option<BTreeMap<MemberId, VoteFailure>>,
     /// Why it failed, if it did.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<VoteFailure>,
 }
 
 /// An exception, of a ballot or of applying a proposal.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct VoteFailure {
     /// The exception's text.
     pub reason: String,
     /// Its stack trace, if there is one.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<String>,
 }
 
