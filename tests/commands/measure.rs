@@ -131,7 +131,7 @@ async fn firmware_gives_its_launch_digest() {
     folder.file("kernel", "a kernel");
     folder.file("initrd", "an initrd");
     let one = folder.run("measure snp --ovmf OVMF.fd --vcpus 1 --vcpu-type EPYC-v4").await.done();
-    assert_eq!((&one["measurement"], &one["verdict"]), (&ONE_V4.into(), &"pass".into()));
+    assert_eq!((&one["measurement"], &one["verdict"]), (&ONE_V4.into(), &"incomplete".into()));
     let same = folder.run("measure snp --ovmf OVMF.fd --vcpus 1 --vcpu-type 0x800f12 --guest-features 0x1").await;
     assert_eq!(same.done()["measurement"], ONE_V4);
     let other = folder.run("measure snp --ovmf OVMF.fd --vcpus 1 --vcpu-type EPYC-v4 --guest-features 0x21").await;
@@ -182,7 +182,7 @@ async fn an_igvm_file_gives_its_launch_digest_and_backs_a_proposal() {
     let folder = Folder::new();
     folder.file("guest.igvm", igvm_file(0x3_001f));
     let done = folder.run("measure snp --igvm guest.igvm --proposal p.json").await.done();
-    assert_eq!((&done["measurement"], &done["verdict"]), (&igvm_digest().into(), &"pass".into()));
+    assert_eq!((&done["measurement"], &done["verdict"]), (&igvm_digest().into(), &"incomplete".into()));
     let verified = folder.run("verify proposal p.json --evidence guest.igvm").await.done();
     assert_eq!(verified["values"][0]["backed_by"], serde_json::json!(["guest.igvm"]));
     let shown = folder.show("measure snp --igvm guest.igvm").await;
@@ -213,7 +213,7 @@ async fn a_security_context_is_checked_as_a_whole() {
     let (uvm, did) = endorsement();
     let context = folder.0.path().join("context");
     std::fs::create_dir(&context).unwrap();
-    folder.refused("measure snp --context context", 2, "no security context directory").await;
+    folder.refused("measure snp --context context", 2, "not a security context directory").await;
     folder.file("context/security-policy-base64", BASE64_STANDARD.encode(POLICY));
     let lone = folder.run("measure snp --context context").await;
     let host_data = hex::encode(sha256(POLICY.as_bytes()));
