@@ -106,7 +106,7 @@ impl Context {
     fn beside_nothing(&self, message: &Message) -> Beside {
         let content = json::parse(message.payload()).ok().filter(|_| message.kind() == MessageType::Proposal);
         let beside = content.map_or_else(Beside::default, |c| self.beside_proposal(&c, &Standing::default()));
-        let lines = message.proposal_id().map(|_| "state       not looked up".to_owned());
+        let lines = is_about_proposals(message).then(|| "compared    with no service".to_owned());
         Beside { script: self.verbose, lines: lines.into_iter().collect(), ..beside }
     }
 
@@ -143,8 +143,7 @@ impl Context {
 
     /// The service, where one is configured and answers: signing needs none, and goes on without it.
     pub async fn service_if_any(&self, messages: impl IntoIterator<Item = &Message>) -> Option<Service> {
-        let about = |m: &Message| m.kind() == MessageType::Proposal || m.kind().names_proposal();
-        if self.service.is_empty() || self.service_cert.is_none() || !messages.into_iter().any(about) {
+        if self.service.is_empty() || self.service_cert.is_none() || !messages.into_iter().any(is_about_proposals) {
             return None;
         }
         let why = match timeout(PATIENCE, self.connect()).await {
@@ -156,6 +155,11 @@ impl Context {
         self.output.warn(format!("this was not compared with what the service holds: {why}"));
         None
     }
+}
+
+/// Whether a service knows anything of what a request is about.
+fn is_about_proposals(message: &Message) -> bool {
+    message.kind() == MessageType::Proposal || message.kind().names_proposal()
 }
 
 fn late() -> String {

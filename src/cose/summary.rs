@@ -1,12 +1,14 @@
 //! What a request says, in lines that a person can check before it is signed.
 
+use std::fmt;
+
 use serde_json::Value;
 
 use super::{Algorithm, Message, MessageType};
 use crate::digest::sha256;
 use crate::id::MemberId;
 use crate::json;
-use crate::proposal::{self, ballot};
+use crate::proposal::{self, Proposal, ballot};
 use crate::text::visible;
 
 /// Longer texts in a payload are shown by their beginning, length and SHA-256.
@@ -76,7 +78,8 @@ pub fn essence(message: &Message) -> Vec<String> {
         }
         MessageType::Ballot => {
             let script = value.get("ballot").and_then(Value::as_str).unwrap_or_default();
-            lines.push(format!("vote        {}", vote(script)));
+            let exact = ballot::exact_proposal(script);
+            lines.push(format!("vote        {}", Vote::of(script, exact.as_ref())));
         }
         _ => {}
     }
@@ -106,15 +109,14 @@ fn content(kind: MessageType, value: &Value, beside: &Beside) -> String {
 
 /// What a ballot says, and then of what.
 fn on_proposal(script: &str, beside: &Beside) -> String {
-    let kind = ballot::kind(script);
-    let known = kind != ballot::Kind::Other;
-    let script_lines = format!("{}\n", shortened(script, LONG_SCRIPT).trim_end());
-    let mut text = if known && beside.script { script_lines.clone() } else { String::new() };
-    text += &format!("vote: {}\n", vote(script));
-    if !known {
-        text += &script_lines;
-    }
     let exact = ballot::exact_proposal(script);
+    let vote = Vote::of(script, exact.as_ref());
+    let shown = || format!("{}\n", shortened(script, LONG_SCRIPT).trim_end());
+    let mut text = match vote {
+        Vote::Script => format!("vote: {vote}\n{}", shown()),
+        _ if beside.script => format!("{}vote: {vote}\n", shown()),
+        _ => format!("vote: {vote}\n"),
+    };
     match (&beside.actions, exact) {
         (Some(actions), Some(_)) => text += actions,
         (None, Some(exact)) => text += &proposal::summary(exact.value()),
@@ -124,14 +126,36 @@ fn on_proposal(script: &str, beside: &Beside) -> String {
     text
 }
 
-/// How a script votes, in a few words.
-fn vote(script: &str) -> String {
-    let count = |n: usize| if n == 1 { "this action".to_owned() } else { format!("these {n} actions") };
-    match (ballot::kind(script), ballot::exact_proposal(script)) {
-        (_, Some(exact)) => format!("yes on exactly {}, no on any others", count(exact.actions().len())),
-        (ballot::Kind::Accept, _) => "yes, whatever the proposal is".into(),
-        (ballot::Kind::Reject, _) => "no, whatever the proposal is".into(),
-        _ => "decided by this script".into(),
+/// How a script votes.
+#[derive(Clone, Copy, Debug)]
+enum Vote {
+    Accept,
+    Reject,
+    /// Yes on this many actions.
+    Exact(usize),
+    Script,
+}
+
+impl Vote {
+    fn of(script: &str, exact: Option<&Proposal>) -> Self {
+        match (exact, ballot::kind(script)) {
+            (Some(exact), _) => Self::Exact(exact.actions().len()),
+            (None, ballot::Kind::Accept) => Self::Accept,
+            (None, ballot::Kind::Reject) => Self::Reject,
+            _ => Self::Script,
+        }
+    }
+}
+
+impl fmt::Display for Vote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accept => f.write_str("yes, whatever the proposal is"),
+            Self::Reject => f.write_str("no, whatever the proposal is"),
+            Self::Exact(1) => f.write_str("yes on exactly this action, no on any others"),
+            Self::Exact(actions) => write!(f, "yes on exactly these {actions} actions, no on any others"),
+            Self::Script => f.write_str("decided by this script"),
+        }
     }
 }
 

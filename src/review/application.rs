@@ -5,7 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use super::diff::Diff;
+use crate::digest::sha256;
 use crate::text::visible;
+
+/// Longer properties, such as an OpenAPI description, are not shown whole.
+const LONG: usize = 200;
 
 /// An application's endpoints by path and method, and its modules by name.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,14 +47,24 @@ impl Application {
         (this.modules.len() == modules.len() && this.endpoints.len() == methods).then_some(this)
     }
 
-    /// What `new` would change, in lines for a person; of each changed module at most `limit` lines.
+    /// What `new` would change, in lines for a person: of each module at most `limit`, and five times as many in all.
     pub fn changes(&self, new: &Self, limit: usize) -> Vec<String> {
+        let mut lines = self.all_changes(new, limit);
+        let more = lines.len().saturating_sub(limit.saturating_mul(5));
+        if more > 0 {
+            lines.truncate(lines.len() - more);
+            lines.push(format!("{more} more lines: -v shows them"));
+        }
+        lines
+    }
+
+    fn all_changes(&self, new: &Self, limit: usize) -> Vec<String> {
         let mut lines = vec![self.title(new)];
         for name in union(self.modules.keys(), new.modules.keys()) {
             let shown = visible(name);
             match (self.modules.get(name), new.modules.get(name)) {
                 (None, Some(text)) => {
-                    lines.push(format!("new module {shown} ({} bytes, {} lines)", text.len(), text.lines().count()));
+                    lines.push(format!("new module {shown} ({} bytes, {})", text.len(), count(text.lines().count())));
                     lines.extend(Diff::between("", text).lines(limit));
                 }
                 (Some(_), None) => lines.push(format!("removed module {shown}")),
@@ -110,9 +124,22 @@ fn union<'a>(a: impl Iterator<Item = &'a String>, b: impl Iterator<Item = &'a St
     a.chain(b).collect()
 }
 
+/// A property, of which a long one is known by its size and digest.
+fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    match text.len() {
+        0..=LONG => visible(&text),
+        bytes => format!("({bytes} bytes, SHA-256 {})", hex::encode(sha256(text.as_bytes()))),
+    }
+}
+
+fn count(lines: usize) -> String {
+    if lines == 1 { "1 line".into() } else { format!("{lines} lines") }
+}
+
 fn properties(endpoint: &Value) -> String {
     let object = endpoint.as_object().cloned().unwrap_or_default();
-    let property = |(name, value): (String, Value)| visible(&format!("{name} {value}"));
+    let property = |(name, value): (String, Value)| format!("{} {}", visible(&name), shown(&value));
     object.into_iter().filter(|(_, value)| !is_default(value)).map(property).collect::<Vec<_>>().join(", ")
 }
 
@@ -125,7 +152,7 @@ fn differences(old: &Value, new: &Value) -> Vec<String> {
     };
     let names: BTreeSet<&String> = [old, new].into_iter().filter_map(Value::as_object).flat_map(Map::keys).collect();
     let differ = names.into_iter().filter(|name| get(old, name) != get(new, name));
-    differ.map(|name| visible(&format!("{name}: {} → {}", get(old, name), get(new, name)))).collect()
+    differ.map(|name| format!("{}: {} → {}", visible(name), shown(&get(old, name)), shown(&get(new, name)))).collect()
 }
 
 /// What a property that was left out is.
@@ -179,11 +206,26 @@ mod tests {
         other["modules"][1]["name"] = "c\u{1b}.js".into();
         other["metadata"]["endpoints"]["/y"] = json!({"post": endpoint("readonly")});
         let text = running().changes(&Application::of_bundle(&other).unwrap(), 10).join("\n");
-        for line in ["new module c\\u{1b}.js (2 bytes, 1 lines)", "removed module b.js", "new endpoint POST /y: "] {
+        for line in ["new module c\\u{1b}.js (2 bytes, 1 line)", "removed module b.js", "new endpoint POST /y: "] {
             assert!(text.contains(line), "{line}: {text}");
         }
         let none = Application::default();
         assert!(running().changes(&none, 10).contains(&"removed endpoint GET /x".to_owned()));
+    }
+
+    #[test]
+    fn an_application_of_any_size_is_told_in_few_lines() {
+        let modules: Vec<_> =
+            (0..1000).map(|n| json!({"name": format!("{n}.js"), "module": "x\n".repeat(100)})).collect();
+        let mut endpoint = endpoint("readonly");
+        endpoint["openapi"] = json!({"description": "x".repeat(10_000)});
+        let bundle = json!({"metadata": {"endpoints": {"/x": {"get": endpoint}}}, "modules": modules});
+        let new = Application::of_bundle(&bundle).unwrap();
+        let lines = Application::default().changes(&new, 10);
+        assert!(lines.len() == 51 && lines[50].ends_with("more lines: -v shows them"), "{lines:?}");
+        let all = Application::default().changes(&new, 100_000);
+        let last = all.last().unwrap();
+        assert!(last.contains("openapi (") && last.len() < 500, "{last}");
     }
 
     #[test]
