@@ -179,6 +179,9 @@ fn texts(a: &str, b: &str) -> (String, String) {
     let part = |text: &str| {
         let end = text[common..].find('\n').map_or(text.len(), |at| common + at);
         let rest: String = text[start..end].chars().take(LONG).collect();
+        if rest.is_empty() {
+            return format!("nothing more ({} bytes)", text.len());
+        }
         let before = if start > 0 { "…" } else { "" };
         let after = if start + rest.len() < text.len() { "…" } else { "" };
         format!("{before}{}{after} ({} bytes)", quoted(&rest), text.len())
@@ -319,6 +322,11 @@ mod tests {
         assert!(lines[0].starts_with("actions[0].args.constitution: from line 1680 on: …votes > half… ("), "{lines:?}");
         assert!(lines[0].contains("votes > half") && lines[0].contains("votes >= half"));
         assert!(lines[0].len() < 300, "{lines:?}");
+        let data = |text: &str| of(json!([{"name": "x", "args": format!("{}\n{text}", "a".repeat(100))}]));
+        assert_eq!(
+            told(&data(""), &data("more")),
+            ["actions[0].args: from line 2 on: nothing more (101 bytes) / …more (105 bytes)"]
+        );
         let many = |n: u64| of((0..5000u64).map(|at| json!({"name": "x", "args": at + n})).collect());
         assert_eq!(told(&many(0), &many(10_000)).len(), MAX_NAMED + 1);
         let other = of((0..5000).map(|at| json!({"name": format!("y{at}")})).collect());

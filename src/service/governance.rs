@@ -123,8 +123,10 @@ impl Service {
 
     /// `GET /gov/members/proposals/{proposalId}/actions`: the proposal as its proposer wrote it.
     pub async fn actions(&self, id: ProposalId) -> Result<Option<Answer<Value>>, ServiceError> {
-        self.find("show a proposal's actions", &self.gov(&format!("/members/proposals/{id}/actions")), Bounds::DOCUMENT)
-            .await
+        let path = self.gov(&format!("/members/proposals/{id}/actions"));
+        let found: Option<Answer<Value>> = self.find("show a proposal's actions", &path, Bounds::DOCUMENT).await?;
+        // What is read from JSON that was read before is not quite the same: -0 becomes 0.
+        Ok(found.map(|answer| Answer { value: answer.raw.clone(), ..answer }))
     }
 
     /// `GET /gov/members/proposals/{proposalId}/ballots/{memberId}`: the script, or `None` if there is no such ballot.
