@@ -46,24 +46,25 @@ pub(super) fn check(kind: MessageType, payload: &[u8]) -> Result<(), PayloadErro
             Some(_) => shape("its script exports no function vote: export function vote(proposal, proposerId) { … }"),
             None => shape(r#"it is not an object whose "ballot" is a script"#),
         },
-        MessageType::Ack => match only(&json::parse(payload)?, "stateDigest")? {
+        // What the service answered when the digest was asked for, `memberId` and all, is taken as it is.
+        MessageType::Ack => match only(&json::parse(payload)?, "stateDigest", &["memberId"])? {
             Value::String(digest) if crate::digest::parse_hex::<32>("state digest", digest).is_ok() => Ok(()),
             _ => shape(r#"its "stateDigest" is not 64 lowercase hexadecimal digits"#),
         },
-        MessageType::RecoveryShare => match only(&json::parse(payload)?, "share")? {
+        MessageType::RecoveryShare => match only(&json::parse(payload)?, "share", &[])? {
             Value::String(share) if !share.is_empty() && BASE64_STANDARD.decode(share).is_ok() => Ok(()),
             _ => shape(r#"its "share" is not base64"#),
         },
     }
 }
 
-/// The value of the one key that the content has.
-fn only<'v>(content: &'v Value, name: &'static str) -> Result<&'v Value, PayloadError> {
+/// The value of the one key that the content has, but for what may stand beside it.
+fn only<'v>(content: &'v Value, name: &'static str, beside: &[&str]) -> Result<&'v Value, PayloadError> {
     let refuse = |text: String| Err(PayloadError::Shape(text));
     let Some(object) = content.as_object() else {
         return refuse(format!(r#"it is not an object with "{name}" and nothing else"#));
     };
-    match (object.get(name), object.keys().find(|key| *key != name)) {
+    match (object.get(name), object.keys().find(|key| *key != name && !beside.contains(&key.as_str()))) {
         (Some(value), None) => Ok(value),
         // As CCF 4 and earlier spelled it, before the API had versions.
         (None, Some(key)) if name == "stateDigest" && key == "state_digest" => {
@@ -86,6 +87,9 @@ mod tests {
         let digest = "0c".repeat(32);
         let good = format!(r#"{{"stateDigest": "{digest}"}}"#);
         check(MessageType::Ack, good.as_bytes()).unwrap();
+        // As the service answers.
+        let answer = format!(r#"{{"memberId": "{digest}", "stateDigest": "{digest}"}}"#);
+        check(MessageType::Ack, answer.as_bytes()).unwrap();
         for (bad, why) in [
             (format!(r#"{{"state_digest": "{digest}"}}"#), "the service reads \"stateDigest\""),
             (format!(r#"{{"stateDigest": "{digest}", "x": 1}}"#), "the key \"x\""),
