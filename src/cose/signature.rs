@@ -259,12 +259,11 @@ mod tests {
 
     #[test]
     fn what_is_a_signature_of_another_kind_is_called_that() {
-        let (_, raw, der) = signature(P256);
-        for bytes in [raw, der] {
-            let error = Signature::from_file(Algorithm::ES384, BASE64_STANDARD.encode(bytes).as_bytes()).unwrap_err();
-            let (algorithm, found) = (Algorithm::ES384, Algorithm::ES256);
-            assert_eq!(error, SignatureError::OtherAlgorithm { algorithm, found });
-        }
+        // In DER it could be one by a key on a larger curve, and is found when it is verified.
+        let (_, raw, _) = signature(P256);
+        let error = Signature::from_file(Algorithm::ES384, BASE64_STANDARD.encode(raw).as_bytes()).unwrap_err();
+        let (algorithm, found) = (Algorithm::ES384, Algorithm::ES256);
+        assert_eq!(error, SignatureError::OtherAlgorithm { algorithm, found });
         let jws = format!("eyJhbGciOiJFUzM4NCJ9.eyJ4IjoxfQ.{}", BASE64_URL_SAFE_NO_PAD.encode([7; 96]));
         assert_eq!(Signature::from_file(Algorithm::ES384, jws.as_bytes()), Err(SignatureError::JsonWebSignature));
     }

@@ -129,7 +129,7 @@ async fn envelopes_are_carried_by_their_own_headers_as_often_as_one_likes() {
     assert_eq!(first["proposalId"], second["proposalId"]);
     assert_eq!(field.run(&["proposal", "list"]).await.done()["value"].as_array().unwrap().len(), 1);
     field.file("yes.json", r#"{"ballot": "export function vote (p, id) { return true; }"}"#);
-    for member in [0, 1] {
+    for member in [0, 1, 2] {
         let (out, made) = (format!("b{member}.cose"), id(&first));
         let sign = ["sign", "--type", "ballot", "--content", "yes.json", "--proposal-id", &made, "-o", &out];
         assert_eq!(field.run_as(member, &sign).await.code, 0);
@@ -140,6 +140,15 @@ async fn envelopes_are_carried_by_their_own_headers_as_often_as_one_likes() {
     assert_eq!(again["submitted"].as_array().unwrap().len(), 3);
     field.file("not.cose", "hello");
     assert!(field.run(&["submit", "b0.cose", "not.cose"]).await.error(2).contains("not a signed governance request"));
+
+    // One that is refused takes nothing back: what was taken before it is printed.
+    let file = field.node_data("q.json", 2);
+    assert_eq!(field.run_as(2, &["sign", "--type", "proposal", "--content", &file, "-o", "q.cose"]).await.code, 0);
+    let ran = field.run(&["submit", "q.cose", "b2.cose", "p.cose"]).await;
+    assert!(ran.code == 4 && ran.stderr.contains("1 earlier envelope was taken"), "{ran:?}");
+    let printed: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(printed["submitted"].as_array().unwrap().len(), 1);
+    assert_eq!(printed["submitted"][0]["proposalState"], "Open");
 }
 
 #[tokio::test]
