@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::beside::show;
@@ -10,6 +11,7 @@ use super::common::Context;
 use super::error::{CliError, Kind};
 use super::interrupt::unless_interrupted;
 use super::key::key_error;
+use super::object::beside;
 use super::private_keys;
 use ccf_gov::cose::{Beside, CreatedAt, Envelope, Message, MessageType};
 use ccf_gov::files::Access;
@@ -83,19 +85,44 @@ fn keep(context: &Context, envelope: &Envelope, error: CliError) -> CliError {
     }
 }
 
+/// What became of a request, beside the service's answer.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Taken<'a> {
+    /// The transaction that did it, which is committed; null if the service held it before.
+    transaction_id: Option<TransactionId>,
+    /// A committed transaction at which it was seen, where that is not known to be the one that did it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seen_at: Option<TransactionId>,
+    /// Why the service held it before: `answer-lost`, `same-bytes`, `same-ballot` or `withdrawn`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repeated: Option<&'a str>,
+}
+
+/// What is printed, beside [`Taken`], of a withdrawal of a proposal that the service does not hold.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct NotHeld {
+    proposal_id: ProposalId,
+    proposal_state: NotHeldState,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+enum NotHeldState {
+    NotHeld,
+}
+
 /// The service's answer to a request, with the transaction that did it, if that is known.
-pub fn taken(submission: &Submission) -> Value {
-    let mut json = with_transaction(&submission.raw, Some(submission.transaction));
-    if let Value::Object(object) = &mut json {
-        if !submission.is_own {
-            object.insert("seenAt".into(), json!(submission.transaction));
-        }
-        if let Some(repeated) = submission.repeated {
-            object.insert("transactionId".into(), Value::Null);
-            object.insert("repeated".into(), json!(word(repeated)));
-        }
-    }
-    json
+pub fn taken(submission: &Submission) -> Result<Value, CliError> {
+    let taken = Taken {
+        transaction_id: submission.repeated.is_none().then_some(submission.transaction),
+        seen_at: (!submission.is_own).then_some(submission.transaction),
+        repeated: submission.repeated.map(word),
+    };
+    beside(&submission.raw, &taken)
 }
 
 fn word(repeated: Repeated) -> &'static str {
@@ -167,10 +194,9 @@ pub fn print(context: &Context, id: Option<ProposalId>, submission: &Submission)
         }
     }
     let Some(proposal) = &submission.proposal else {
-        let mut json = taken(submission);
-        if let (Some(id), Value::Object(object)) = (id, &mut json) {
-            object.insert("proposalId".into(), json!(id));
-            object.insert("proposalState".into(), json!("NotHeld"));
+        let mut json = taken(submission)?;
+        if let Some(id) = id {
+            json = beside(&json, &NotHeld { proposal_id: id, proposal_state: NotHeldState::NotHeld })?;
         }
         return context.output.result(&json, || match id {
             Some(id) => format!(
@@ -179,19 +205,14 @@ pub fn print(context: &Context, id: Option<ProposalId>, submission: &Submission)
             None => format!("Taken in transaction {}.\n{}", submission.transaction, message(submission)),
         });
     };
-    context.output.result(&taken(submission), || format!("{}{}\n", describe(proposal), committed(submission)))
+    context.output.result(&taken(submission)?, || format!("{}{}\n", describe(proposal), committed(submission)))
 }
 
 /// Prints a proposal for which nothing was signed, because the service holds already what would have been.
 pub fn print_held(context: &Context, proposal: &Answer<Proposal>, repeated: &str, why: &str) -> Result<(), CliError> {
     context.output.note(format!("Nothing was signed: {why}."));
-    let mut json = with_transaction(&proposal.raw, None);
-    if let Value::Object(object) = &mut json {
-        object.insert("transactionId".into(), Value::Null);
-        object.insert("repeated".into(), json!(repeated));
-        object.insert("seenAt".into(), json!(proposal.transaction));
-    }
-    context.output.result(&json, || describe(proposal))
+    let taken = Taken { transaction_id: None, seen_at: proposal.transaction, repeated: Some(repeated) };
+    context.output.result(&beside(&proposal.raw, &taken)?, || describe(proposal))
 }
 
 /// What the service says in words, as it does of a recovery share.

@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use clap::Args;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::common::Context;
 use super::error::{CliError, Kind};
 use super::interrupt::{Interruptible, interrupted};
 use super::output::stdout_is_terminal;
-use ccf_gov::cose::{Envelope, Message, MessageType, SigningRequest};
+use ccf_gov::cose::{Algorithm, CreatedAt, Envelope, Message, MessageType, SigningRequest};
 use ccf_gov::files::{self, Access, FileError, NewFolder};
+use ccf_gov::id::{MemberId, ProposalId};
 
 /// Where the envelope goes.
 #[derive(Args)]
@@ -33,7 +34,35 @@ pub struct Batch {
 /// An envelope that is written into the folder already is kept in mind by its description alone.
 enum Made {
     Envelope(Box<Envelope>),
-    File(Value),
+    File(Signed),
+}
+
+/// An envelope as it is printed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Signed {
+    #[serde(rename = "type")]
+    kind: MessageType,
+    /// Seconds since the epoch.
+    created_at: CreatedAt,
+    proposal_id: Option<ProposalId>,
+    /// The member.
+    kid: MemberId,
+    algorithm: Algorithm,
+    /// Where it was written; in a folder, its name there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<PathBuf>,
+    /// Base64, where it would have gone to standard output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    envelope: Option<String>,
+}
+
+/// Several envelopes as they are printed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct SignedBatch<'a> {
+    folder: &'a Path,
+    envelopes: &'a [&'a Signed],
 }
 
 impl Out {
@@ -95,12 +124,12 @@ impl Out {
         if !context.output.is_json() {
             return context.output.file(&self.out, &bytes, access, self.force);
         }
-        let mut result = describe(envelope);
+        let mut result = Signed::of(envelope);
         if self.is_stdout() {
-            result["envelope"] = BASE64_STANDARD.encode(&bytes).into();
+            result.envelope = Some(BASE64_STANDARD.encode(&bytes));
         } else {
             context.output.file(&self.out, &bytes, access, self.force)?;
-            result["file"] = json!(self.out);
+            result.file = Some(self.out.clone());
         }
         context.output.result(&result, String::new)
     }
@@ -117,7 +146,7 @@ impl Out {
         let path = folder.finish()?;
         let envelopes: Vec<_> =
             batch.made.iter().filter_map(|m| if let Made::File(v) = m { Some(v) } else { None }).collect();
-        context.output.result(&json!({"folder": path, "envelopes": envelopes}), || {
+        context.output.result(&SignedBatch { folder: &path, envelopes: &envelopes }, || {
             format!("{} envelopes in {}\n", envelopes.len(), path.display())
         })
     }
@@ -131,9 +160,7 @@ impl Batch {
             Some(folder) => {
                 let name = format!("{:04}-{}.cose", self.made.len() + 1, envelope.message().kind());
                 folder.write(&name, &envelope.to_bytes(), access(envelope.message()))?;
-                let mut made = describe(&envelope);
-                made["file"] = name.into();
-                Made::File(made)
+                Made::File(Signed { file: Some(name.into()), ..Signed::of(&envelope) })
             }
         };
         self.made.push(made);
@@ -146,12 +173,19 @@ pub fn access(message: &Message) -> Access {
     if message.kind() == MessageType::RecoveryShare { Access::Private } else { Access::Shared }
 }
 
-fn describe(envelope: &Envelope) -> Value {
-    let message = envelope.message();
-    json!({
-        "type": message.kind(), "created_at": message.created_at(), "proposal_id": message.proposal_id(),
-        "kid": envelope.member(), "algorithm": envelope.algorithm(),
-    })
+impl Signed {
+    fn of(envelope: &Envelope) -> Self {
+        let message = envelope.message();
+        Self {
+            kind: message.kind(),
+            created_at: message.created_at(),
+            proposal_id: message.proposal_id(),
+            kid: envelope.member(),
+            algorithm: envelope.algorithm(),
+            file: None,
+            envelope: None,
+        }
+    }
 }
 
 /// The requests in these files, in order; at least one.

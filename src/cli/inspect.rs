@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use clap::Args;
+use serde::Serialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -41,9 +42,43 @@ impl Inspect {
         let certificate = context.certificate()?;
         let report = Report::new(examined, certificate.as_ref());
         let about = report.vote(context).await;
-        context.output.result(&report.json(), || report.text() + &about)?;
+        context.output.result(&report.shown(), || report.text() + &about)?;
         Ok(if report.valid() == Some(false) { Exit::No } else { Exit::Done })
     }
+}
+
+/// The result as it is printed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Inspected<'a> {
+    /// Null, as the next four, where the header has none.
+    #[serde(rename = "type")]
+    kind: Option<&'a str>,
+    /// Seconds since the epoch.
+    created_at: Option<i64>,
+    proposal_id: Option<&'a str>,
+    /// The member.
+    kid: Option<&'a str>,
+    algorithm: Option<Algorithm>,
+    /// The payload's JSON value; null if it is empty or a recovery share; text if it is not JSON; `{"base64": …}` if it is not text.
+    payload: &'a Value,
+    /// Null without a certificate, unless a service would refuse the envelope whoever signed it: then false.
+    valid: Option<bool>,
+    signature: SignatureState,
+    /// Why `valid` is false.
+    problems: Vec<String>,
+    /// What is worth knowing and changes nothing.
+    remarks: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+enum SignatureState {
+    Good,
+    Bad,
+    /// No certificate was given.
+    Unchecked,
 }
 
 struct Report {
@@ -107,15 +142,24 @@ impl Report {
         }
     }
 
-    fn json(&self) -> Value {
+    fn shown(&self) -> Inspected<'_> {
         let header = &self.cose.header;
-        json!({
-            "type": header.message_type, "created_at": header.created_at, "proposal_id": header.proposal_id,
-            "kid": self.kid, "algorithm": self.algorithm, "payload": self.payload, "valid": self.valid(),
-            "signature": match &self.signature { None => "unchecked", Some(Ok(())) => "good", Some(Err(_)) => "bad" },
-            "problems": self.all_problems(),
-            "remarks": self.warnings.iter().chain(&self.remarks).collect::<Vec<_>>(),
-        })
+        Inspected {
+            kind: header.message_type.as_deref(),
+            created_at: header.created_at,
+            proposal_id: header.proposal_id.as_deref(),
+            kid: self.kid.as_deref(),
+            algorithm: self.algorithm,
+            payload: &self.payload,
+            valid: self.valid(),
+            signature: match &self.signature {
+                None => SignatureState::Unchecked,
+                Some(Ok(())) => SignatureState::Good,
+                Some(Err(_)) => SignatureState::Bad,
+            },
+            problems: self.all_problems(),
+            remarks: self.warnings.iter().chain(&self.remarks).map(String::as_str).collect(),
+        }
     }
 
     fn all_problems(&self) -> Vec<String> {

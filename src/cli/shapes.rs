@@ -13,11 +13,24 @@ use ccf_gov::service::Proposal;
 use ccf_gov::upgrade::More;
 
 use super::object::Read;
-use super::{keys, keys_list, keys_show, measure, member, node, policy, proposal, sandbox, service, upgrade, verify};
+use super::{
+    carry, envelopes, inspect, keys, keys_list, keys_show, measure, member, node, policy, proposal, sandbox, service,
+    submit, upgrade, verify,
+};
 
 /// Each command whose result has a shape of its own.
 fn shapes() -> Vec<(&'static str, String)> {
     vec![
+        ("Taken", format!("type Taken = {}", shape::<carry::Taken>())),
+        ("proposal submit", "Proposal & Taken".into()),
+        ("submit", format!("(Proposal | {} | object) & Taken", shape::<carry::NotHeld>())),
+        (
+            "submit of several",
+            format!("{{ submitted: ((Proposal | object) & Taken & {})[] }}", shape::<submit::OneOf>()),
+        ),
+        ("sign", shape::<envelopes::Signed>()),
+        ("sign of several", shape::<envelopes::SignedBatch>()),
+        ("inspect", shape::<inspect::Inspected>()),
         ("Check", format!("type Check = {}", shape::<Check>())),
         ("Layer", format!("type Layer = {}", shape::<Layer>())),
         ("Image", format!("type Image = {}", shape::<Image>())),

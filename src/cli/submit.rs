@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::ballot::live;
@@ -12,9 +13,11 @@ use super::common::Context;
 use super::error::{CliError, Kind};
 use super::exit::Exit;
 use super::interrupt::unless_interrupted;
+use super::object::beside;
 use super::private_keys;
-use ccf_gov::cose::{Envelope, MAX_ENVELOPE};
+use ccf_gov::cose::{Envelope, MAX_ENVELOPE, MessageType};
 use ccf_gov::files;
+use ccf_gov::id::MemberId;
 use ccf_gov::service::{Service, Submission};
 
 /// Send signed envelopes, each to the call that its own headers name; safe to repeat
@@ -97,8 +100,9 @@ fn read(context: &Context, path: &Path) -> Result<Envelope, CliError> {
 }
 
 fn print_all(context: &Context, all: &[(Envelope, Submission)]) -> Result<(), CliError> {
-    let list: Vec<Value> = all.iter().map(|(envelope, submission)| object(envelope, submission)).collect();
-    context.output.result(&json!({ "submitted": list }), || all.iter().map(line).collect())
+    let submitted = all.iter().map(|(envelope, submission)| object(envelope, submission));
+    let several = Several { submitted: submitted.collect::<Result<_, CliError>>()? };
+    context.output.result(&several, || all.iter().map(line).collect())
 }
 
 fn line((envelope, submission): &(Envelope, Submission)) -> String {
@@ -110,9 +114,23 @@ fn line((envelope, submission): &(Envelope, Submission)) -> String {
     format!("{kind:10}  {seen}{}{what}\n{}", submission.transaction, carry::message(submission))
 }
 
-fn object(envelope: &Envelope, submission: &Submission) -> Value {
-    let mut object = carry::taken(submission);
-    object["type"] = json!(envelope.message().kind());
-    object["memberId"] = json!(envelope.member());
-    object
+/// Several envelopes as they are printed.
+#[derive(Serialize)]
+struct Several {
+    submitted: Vec<Value>,
+}
+
+/// What each of several envelopes has beside what became of it.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct OneOf {
+    #[serde(rename = "type")]
+    kind: MessageType,
+    member_id: MemberId,
+}
+
+fn object(envelope: &Envelope, submission: &Submission) -> Result<Value, CliError> {
+    let one = OneOf { kind: envelope.message().kind(), member_id: envelope.member() };
+    beside(&carry::taken(submission)?, &one)
 }
