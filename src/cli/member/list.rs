@@ -103,7 +103,7 @@ mod tests {
         // Another's certificate gives no name.
         assert_eq!((first.name.is_some(), &second.name), (true, &None));
         let text = table(&[(&known, &first), (&other, &second)], false, datetime!(2026-11-25 12:00 UTC));
-        assert!(text.contains(" (you)  Active  until 20") && text.contains("\n  data: {\"is\\"), "{text}");
+        assert!(text.contains(" (you)  Active  until 2126-") && text.contains("\n  data: {\"is\\"), "{text}");
         assert!(text.lines().all(|line| line.len() <= 60) && !text.contains('\u{1b}'), "{text}");
     }
 }

@@ -54,7 +54,8 @@ fn overview(templates: &[Template]) -> String {
         let line = format!("{:width$}  {}", template.name, parameters.collect::<Vec<_>>().join(" "));
         text += &format!("{}\n", line.trim_end());
     }
-    text + "\nA parameter in brackets need not be given. `ccf-gov proposal templates NAME` tells more of one.\n"
+    text + "\nA parameter in brackets is optional. `ccf-gov proposal templates NAME` shows one action in full.\n\
+            `ccf-gov measure … --proposal FILE` writes the proposal that registers an artefact, with --remove the one that deregisters it.\n"
 }
 
 fn details(template: &Template) -> String {
