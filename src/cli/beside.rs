@@ -14,7 +14,7 @@ use super::proposal::not_held;
 use ccf_gov::cose::{self, Algorithm, Beside, Message, MessageType};
 use ccf_gov::id::MemberId;
 use ccf_gov::json;
-use ccf_gov::proposal::{annotated, ballot, totals};
+use ccf_gov::proposal::{Proposal, annotated, ballot, difference, totals};
 use ccf_gov::review::vain::{self, Effect};
 use ccf_gov::review::{Standing, Subject, notes, proposed};
 use ccf_gov::service::Service;
@@ -85,7 +85,7 @@ impl Context {
             return Beside { lines: Vec::new(), ..self.beside_nothing(message) };
         };
         match timeout(PATIENCE, Subject::read(&service, id)).await {
-            Ok(Ok(Some(subject))) => self.beside_subject(&subject, member),
+            Ok(Ok(Some(subject))) => self.beside_ballot(message, &subject, member),
             Ok(Ok(None)) => {
                 let lines = vec!["state       the service holds no such proposal".into()];
                 Beside { lines, ..self.beside_nothing(message) }
@@ -93,6 +93,23 @@ impl Context {
             Ok(Err(error)) => self.not_looked_up(message, &error.to_string()),
             Err(_) => self.not_looked_up(message, &late()),
         }
+    }
+
+    /// What is known beside a ballot or a withdrawal that is signed already: an exact ballot may be for another proposal than
+    /// the one that the service holds, and then its own actions are shown, and that it votes no.
+    fn beside_ballot(&self, message: &Message, subject: &Subject, member: MemberId) -> Beside {
+        let Some(exact) = exact(message) else { return self.beside_subject(subject, member) };
+        let Some(difference) = difference(exact.value(), &subject.content.raw) else {
+            return self.beside_subject(subject, member);
+        };
+        let mut lines = subject.lines(member);
+        lines.push("this ballot NO: it is for other actions than the service holds".into());
+        let mut next: Option<&dyn std::error::Error> = Some(&difference);
+        while let Some(line) = next {
+            lines.push(format!("            {line}"));
+            next = line.source();
+        }
+        Beside { lines, actions: None, script: self.verbose }
     }
 
     /// Goes on without a service that was to be asked.
@@ -155,6 +172,12 @@ impl Context {
         self.output.warn(format!("this was not compared with what the service holds: {why}"));
         None
     }
+}
+
+/// The proposal that an exact ballot is for.
+fn exact(message: &Message) -> Option<Proposal> {
+    let content = json::parse(message.payload()).ok().filter(|_| message.kind() == MessageType::Ballot)?;
+    ballot::exact_proposal(content.get("ballot")?.as_str()?)
 }
 
 /// Whether a service knows anything of what a request is about.

@@ -102,6 +102,8 @@ pub struct Context {
     pub file: Option<PathBuf>,
     /// Whether the file says which key it is, because no option or variable does.
     pub key_is_from_file: bool,
+    /// The same of `cert`.
+    pub cert_is_from_file: bool,
     /// Where a setting that is missing was looked for.
     pub looked: String,
 }
@@ -126,6 +128,7 @@ impl Context {
             looked: config.looked(),
             file: config.path,
             key_is_from_file: common.key.is_none() && config.key.is_some(),
+            cert_is_from_file: common.cert.is_none() && config.cert.is_some(),
             service: if common.service.is_empty() { config.service } else { common.service },
             service_cert: common.service_cert.or(config.service_cert),
             key: common.key.or(config.key),

@@ -46,8 +46,9 @@ impl Context {
                 error.message = format!("cannot use {file}: {}", error.message);
             } else if let (true, Some(own)) = (wrong_certificate, own) {
                 error.hint = Some(format!(
-                    "{file} holds the certificate with {own}; compare it with the one shown above, and ask the service's operator \
-                     for the right file: every service has its own certificate, and a new one after a disaster recovery"
+                    "{file} holds the certificate with {own}. If that is this service's certificate, name the node by an address that its own \
+                     certificate has; otherwise ask the service's operator for the right file: every service has its own certificate, and a \
+                     new one after a disaster recovery"
                 ));
             }
             error

@@ -25,8 +25,12 @@ pub struct Show;
 
 impl Show {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let certificate = context.certificate()?;
-        let known = match (&context.key, certificate) {
+        // What is named here is shown, not compared with what the configuration file has for every day.
+        let (key, cert) = (context.key.is_some(), context.cert.is_some());
+        let only_cert = cert && context.key_is_from_file && !context.cert_is_from_file;
+        let only_key = key && context.cert_is_from_file && !context.key_is_from_file;
+        let certificate = if only_key { None } else { context.certificate()? };
+        let known = match (context.key.as_ref().filter(|_| !only_cert), certificate) {
             (None, None) => {
                 return Err(
                     CliError::usage("there is nothing to show").hint("name --cert FILE, --key KEY-URI, or both")

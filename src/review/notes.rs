@@ -44,7 +44,10 @@ pub fn notes(proposal: &Value, standing: &Standing, limit: usize) -> Vec<Note> {
             "set_recovery_threshold" => {
                 note.lines.extend(standing.recovery_threshold.map(|n| format!("the threshold is {n} now")));
             }
-            _ => note.lines.extend(standing.join_policy.as_ref().and_then(|policy| registered(name, args, policy))),
+            _ => {
+                note.lines.extend(standing.join_policy.as_ref().and_then(|policy| registered(name, args, policy)));
+                note.lines.extend(still_run(name, args, standing));
+            }
         }
         note
     };
@@ -105,6 +108,26 @@ fn new_member(id: MemberId, standing: &Standing) -> Option<String> {
         None => "a new member".into(),
         Some(member) => format!("a member already ({:?})", member.status),
     })
+}
+
+/// How many trusted nodes run what an action deregisters.
+fn still_run(action: &str, args: &Value, standing: &Standing) -> Option<String> {
+    let (what, value) = match action.strip_prefix("remove_")? {
+        "virtual_host_data" | "snp_host_data" => ("host_data", args.get("host_data")?.as_str()?),
+        "virtual_measurement" | "snp_measurement" => ("measurement", args.get("measurement")?.as_str()?),
+        "node_code" => ("measurement", args.get("code_id")?.as_str()?),
+        _ => return None,
+    };
+    let runs = |code: &RunningCode| match what {
+        "host_data" => code.host_data.as_deref() == Some(value),
+        _ => code.measurement == value,
+    };
+    let trusted = standing.nodes.iter().flatten().filter(|n| n.node.status == NodeStatus::Trusted);
+    match trusted.filter(|n| n.more.code.as_ref().is_some_and(runs)).count() {
+        0 => None,
+        1 => Some("1 trusted node still runs it, and no other can join with it afterwards".into()),
+        n => Some(format!("{n} trusted nodes still run it, and no other can join with it afterwards")),
+    }
 }
 
 /// Whether the value that an action registers, or removes, is registered.
@@ -235,7 +258,7 @@ mod tests {
         let host = |action: &str, byte: &str| on(action, json!({"host_data": byte.repeat(32)}), &standing);
         assert_eq!(host("add_virtual_host_data", "cd"), "registered already");
         assert_eq!(host("add_virtual_host_data", "ef"), "not registered yet");
-        assert_eq!(host("remove_virtual_host_data", "cd"), "registered now");
+        assert!(host("remove_virtual_host_data", "cd").starts_with("registered now\n1 trusted node still runs it"));
         assert_eq!(host("remove_virtual_host_data", "ef"), "not registered");
         let uvm = json!({"did": "did:x", "feed": "feed", "svn": "101"});
         assert!(on("add_snp_uvm_endorsement", uvm, &standing).contains(r#"replaced: {"svn":"100"}"#));

@@ -40,7 +40,8 @@ impl Standing {
                 || name.contains("_snp_minimum_tcb_version")
         };
         let mut this = Self::default();
-        if argument("node_id") {
+        let deregisters = |name: &str| name.starts_with("remove_") && code(name);
+        if argument("node_id") || names().any(deregisters) {
             this.nodes = told(NodeStanding::all(service).await)?.map(|(_, nodes)| nodes);
         }
         if argument("member_id") || names().any(|name| name == "set_member") {

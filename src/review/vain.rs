@@ -82,7 +82,7 @@ impl Vain {
                 format!("ask the proposer, or vote no with `ccf-gov ballot submit {id} --reject`")
             }
             Self::Proposed { id, state: ProposalState::Open, .. } => {
-                format!("vote on it with `ccf-gov ballot submit {id}`, or give --again to propose the same once more")
+                format!("vote on it with `ccf-gov ballot submit {id} --exact FILE`, or give --again to propose the same once more")
             }
             Self::Proposed { id, .. } => {
                 format!("see it with `ccf-gov proposal show {id}`, or give --again to propose the same once more")

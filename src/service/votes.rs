@@ -60,7 +60,10 @@ impl Votes {
         let (voted, all) = (self.voted(), self.each.len());
         let verb = if voted == 1 { "has" } else { "have" };
         let missing: Vec<String> = self.missing().map(Vote::who).collect();
-        let missing = if missing.is_empty() { String::new() } else { format!("; missing: {}", missing.join(", ")) };
+        let missing = match missing.is_empty() {
+            true => ", and nobody else can: its proposer can withdraw it".to_owned(),
+            false => format!("; missing: {}", missing.join(", ")),
+        };
         format!("{voted} of {all} members {verb} voted{missing}")
     }
 }

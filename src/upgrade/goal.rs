@@ -39,6 +39,9 @@ impl Goal {
             (Self::CaughtUp, NodeStatus::Retired) => Distance::Never("it is Retired".into()),
             (Self::CaughtUp, NodeStatus::Pending) => missing("it is Pending: the members have not trusted it yet"),
             (Self::CaughtUp, NodeStatus::Trusted) => match standing.more.caught_up {
+                Some(true) if standing.more.answers == Some(false) => {
+                    missing("the primary heard of it a moment ago, but it does not answer at its address")
+                }
                 Some(true) => Distance::Reached,
                 Some(false) => Distance::Missing(standing.describe()),
                 None => missing("no primary says how far it is"),

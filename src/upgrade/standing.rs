@@ -129,6 +129,9 @@ impl Standing {
             (NodeStatus::Retired, true) => "its retirement is committed: it can be deleted".into(),
             (NodeStatus::Trusted, _) => match (self.more.caught_up, heard) {
                 _ if self.more.primary => "primary".into(),
+                (Some(true), _) if self.more.answers == Some(false) => {
+                    "caught up a moment ago; does not answer at its address".into()
+                }
                 (Some(true), _) => "caught up".into(),
                 (_, Some(heard)) if heard.has_everything => {
                     format!("{}; it had everything that is committed", silent())

@@ -262,7 +262,7 @@ fn check_certificate(id: NodeId, node: &ServiceNode, found: &mut Checks) {
 }
 
 /// Whether the node runs what the artefacts are.
-fn check_artefacts(outcome: &Outcome, evidence: &[Evidence], found: &mut Checks) {
+pub fn check_artefacts(outcome: &Outcome, evidence: &[Evidence], found: &mut Checks) {
     let host_data = outcome.host_data;
     let (mut measured, mut hosted) = (Vec::new(), Vec::new());
     for item in evidence {

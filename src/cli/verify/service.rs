@@ -110,7 +110,12 @@ impl Service {
             node::ask_itself(&service, listed, &attested, &mut problems).await;
             let mut outcome = node::check(listed.node_id, listed, &attestation, &policy, ccf);
             match &mut outcome {
-                Some(outcome) => outcome.checks.append(problems),
+                Some(outcome) => {
+                    outcome.checks.append(problems);
+                    let mut artefacts = Checks::new();
+                    node::check_artefacts(outcome, &evidence, &mut artefacts);
+                    outcome.checks.append(artefacts);
+                }
                 None => found.append(problems),
             }
             running.push(Running { id: listed.node_id, status: listed.status, outcome });
@@ -133,7 +138,7 @@ impl Service {
             let width = rows.iter().map(|r| r.kind.len()).max().unwrap_or(0);
             let mut text = String::new();
             for row in &rows {
-                let nodes = format!("{} node(s)", row.nodes.len());
+                let nodes = if row.nodes.len() == 1 { "1 node".into() } else { format!("{} nodes", row.nodes.len()) };
                 text += &format!("{:8}  {:width$}  {}  {nodes}\n", row.state, row.kind, visible(&row.value));
             }
             format!("{text}\n{}", checks::lines(&found))
