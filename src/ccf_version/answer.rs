@@ -47,6 +47,8 @@ impl CcfVersion {
             Some(Doubt::Newer { known, .. }) if self.is_patch_of_known() && line.state(known) == State::Yes => {
                 Answer::Yes
             }
+            // What was taken out does not come back.
+            Some(Doubt::Newer { known, .. }) if line.is_gone(known) => Answer::No,
             Some(doubt) => Answer::Unknown(doubt),
         }
     }

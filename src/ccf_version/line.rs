@@ -85,6 +85,11 @@ impl Line {
         }
     }
 
+    /// Whether an earlier version had it, and `version` does not.
+    pub(super) fn is_gone(self, version: CcfVersion) -> bool {
+        self.end().is_some() && self.state(version) == State::No
+    }
+
     /// Whether no version has it.
     pub(super) fn is_never(self) -> bool {
         self == Self::Never

@@ -51,7 +51,8 @@ impl Submit {
                             1 => "1 earlier envelope was taken".into(),
                             several => format!("{several} earlier envelopes were taken"),
                         };
-                        error.hint = Some(error.hint.map_or(note.clone(), |hint| format!("{note}; {hint}")));
+                        error.hint =
+                            Some(error.hint.map_or(note.clone(), |hint| format!("{note}. Of this one: {hint}")));
                     }
                     return Err(error);
                 }

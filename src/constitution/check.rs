@@ -1,7 +1,6 @@
 //! Scripts that a proposal would put in force, checked as far as they can be without a service.
 
-use rquickjs::promise::PromiseState;
-use rquickjs::{Ctx, Module, Value};
+use rquickjs::{Ctx, Function, Module, Value};
 
 use super::Tables;
 use super::engine::{ScriptError, Stage};
@@ -74,6 +73,13 @@ fn bare(reason: String) -> String {
 
 const PATH: &str = "the script";
 
+/// What a constitution, or a join policy, exports.
+const EXPORTS: [&str; 3] = ["validate", "resolve", "apply"];
+
+/// Whether a function gives its result when it is called, in the engine's own words.
+const IS_PLAIN: &str = r#"((prototype, of, text) => (f) => of(f) === prototype && !text.call(f).startsWith("class"))(
+    Function.prototype, Object.getPrototypeOf, Function.prototype.toString)"#;
+
 /// Runs a check on a thread of its own, within the limits of scripts.
 fn checked(
     source: &str,
@@ -98,14 +104,30 @@ fn load(source: &str, deadline: Deadline, world: Option<&World>) -> Result<(), S
         if let Some(world) = world {
             globals::install(ctx, world).map_err(fault)?;
         }
-        let (_, promise) = Module::declare(ctx.clone(), PATH, source).and_then(Module::eval).map_err(fault)?;
-        match promise.result::<Value<'_>>() {
-            Some(Err(error)) if promise.state() == PromiseState::Rejected => {
-                let ScriptFault { reason, line } = fault(error);
-                Err(ScriptFault { reason: format!("it throws while it is loaded: {reason}"), line })
+        // Taken before the script can put something else in its place.
+        let is_plain: Function<'_> = ctx.eval(IS_PLAIN).map_err(fault)?;
+        let (module, promise) = Module::declare(ctx.clone(), PATH, source).and_then(Module::eval).map_err(fault)?;
+        match promise.finish::<Value<'_>>() {
+            Ok(_) => {}
+            Err(rquickjs::Error::WouldBlock) => {
+                let reason = "it waits for something while it is loaded, which nodes do not".into();
+                return Err(ScriptFault { reason, line: None });
             }
-            _ => Ok(()),
+            Err(error) => {
+                let ScriptFault { reason, line } = fault(error);
+                return Err(ScriptFault { reason: format!("it throws while it is loaded: {reason}"), line });
+            }
         }
+        for name in EXPORTS {
+            let Ok(export) = module.get::<_, Value<'_>>(name) else { continue };
+            if export.is_function() && !is_plain.call::<_, bool>((export,)).map_err(fault)? {
+                let reason = format!(
+                    "{name} is a class, a generator or an async function, and nodes call it as a plain function"
+                );
+                return Err(ScriptFault { reason, line: None });
+            }
+        }
+        Ok(())
     })
 }
 
@@ -143,6 +165,19 @@ export function apply(proposal, proposalId) {}
             (RULES.replace("(proposal, proposalId)", "(proposal)"), Some(3), "apply with 1 arg, expected 2"),
             (RULES.replace("votes)", "...votes)"), Some(2), "resolve with 2 args"),
             (RULES.replace("function validate(input)", "const validate = 1; function x()"), None, "validate"),
+            (
+                RULES.replace("function validate(input)", "class validate { constructor(input) {} } function v(input)"),
+                None,
+                "validate is a class",
+            ),
+            (RULES.replace("function resolve", "function* resolve"), None, "resolve is a class, a generator"),
+            (
+                RULES.replace("function apply", "async function apply"),
+                None,
+                "apply is a class, a generator or an async",
+            ),
+            (format!("{RULES}await Promise.reject(new Error('no'));\n"), Some(4), "throws while it is loaded"),
+            (format!("{RULES}await new Promise(() => {{}});\n"), None, "waits for something"),
             (format!("{RULES}\nmissing();\n"), Some(5), "throws while it is loaded: ReferenceError"),
             (format!("import 'other';\n{RULES}"), None, "other"),
             (format!("{RULES}for (;;) {{}}\n"), None, "too long"),

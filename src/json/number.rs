@@ -15,16 +15,25 @@ pub fn as_javascript(number: &Number) -> f64 {
 /// prints what it read prints the same number.
 pub fn is_exact(number: &Number) -> bool {
     let read = as_javascript(number);
-    read.abs() <= MAX_SAFE_INTEGER as f64 && Decimal::of(number.as_str()) == Decimal::of(&format!("{read:e}"))
+    read.abs() <= MAX_SAFE_INTEGER as f64 && Decimal::of(number.as_str()) == Decimal::of(&printed(read))
 }
 
-/// How JavaScript writes what it reads, near enough for a message.
+/// How JavaScript writes what it reads.
 pub fn read_as(number: &Number) -> String {
     match as_javascript(number) {
         read if read.is_infinite() => "infinity".into(),
-        read if read.abs() >= 1e21 || (read != 0.0 && read.abs() < 1e-6) => format!("{read:e}"),
-        read => read.to_string(),
+        read => printed(read),
     }
+}
+
+/// A number as JavaScript prints it: of the shortest forms that are read as the same number, the nearest one.
+///
+/// But for -0, of which it prints no sign, and which an exact ballot tells from 0.
+fn printed(number: f64) -> String {
+    if number == 0.0 && number.is_sign_negative() {
+        return "-0".into();
+    }
+    ryu_js::Buffer::new().format(number).to_owned()
 }
 
 /// A decimal number, `0.DIGITS × 10^point`, without zeros at either end of its digits.
@@ -75,6 +84,9 @@ mod tests {
             "0.1",
             "-0.25",
             "0.9382359288434663",
+            "2076194495335598.2",
+            "724055070746694.2",
+            "94808052313482.12",
             "9007199254740991",
             "-9007199254740991",
             "1.50",

@@ -1,8 +1,11 @@
 //! Private keys in what is signed: proposals and ballots are public for ever.
 
+use std::sync::LazyLock;
+
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use regex::Regex;
 use serde_json::{Map, Value};
 use x509_parser::asn1_rs::{Any, Error, FromDer, Oid, Sequence};
 
@@ -94,6 +97,9 @@ fn form_of(text: &str, nesting: u32) -> Option<String> {
     if text.contains("PuTTY-User-Key-File-") && text.contains("Private-Lines:") {
         return Some("PuTTY".into());
     }
+    if jwk_in_program(text) {
+        return Some("JWK".into());
+    }
     let trimmed = text.trim();
     if nesting == 0 || trimmed.len() < MIN_ENCODED {
         return None;
@@ -108,6 +114,19 @@ fn form_of(text: &str, nesting: u32) -> Option<String> {
         return Some(form.into());
     }
     form_of(std::str::from_utf8(&bytes).ok()?, nesting - 1)
+}
+
+/// Whether an object of a program has `kty` and a private member, its names quoted or not.
+fn jwk_in_program(text: &str) -> bool {
+    #[allow(clippy::expect_used)]
+    static OBJECT: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r#"\{[^{}]*\bkty["']?\s*:[^{}]*\}"#).expect("the pattern is well formed"));
+    #[allow(clippy::expect_used)]
+    static PRIVATE: LazyLock<Regex> = LazyLock::new(|| {
+        let member = r#"[{,\s]["']?(?:d|p|q|dp|dq|qi|k)["']?\s*:\s*["'`][A-Za-z0-9_-]{16,}=*["'`]"#;
+        Regex::new(member).expect("the pattern is well formed")
+    });
+    text.contains("kty") && OBJECT.find_iter(text).any(|object| PRIVATE.is_match(object.as_str()))
 }
 
 /// No private key, and no JWK, is shorter.
@@ -221,6 +240,24 @@ mod tests {
 
     fn is_found(text: &str) -> bool {
         !find(&json!([text])).is_empty()
+    }
+
+    #[test]
+    fn jwks_in_a_program_are_found() {
+        let x = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
+        for private in [
+            format!(r#"const k = {{"kty": "EC", "crv": "P-256", "x": "{x}", "d": "{x}"}};"#),
+            format!("const k={{kty:'EC',crv:'P-256',d:'{x}',x:'{x}'}};"),
+            format!("const k = {{\n  kty: `oct`,\n  k: `{x}`,\n}};"),
+        ] {
+            assert!(is_found(&private), "{private}");
+        }
+        for public in [
+            format!(r#"const k = {{"kty": "EC", "crv": "P-256", "x": "{x}", "kid": "{x}"}};"#),
+            "function check(jwk) { return jwk.kty === 'EC' && !jwk.d; }".into(),
+        ] {
+            assert!(!is_found(&public), "{public}");
+        }
     }
 
     #[test]

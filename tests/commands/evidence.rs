@@ -141,7 +141,7 @@ async fn registered_values_are_backed_stale_or_unbacked() {
     let unbacked = field.run(&["verify", "service", "--evidence", "old"]).await;
     assert_eq!((unbacked.code, failed(&unbacked.json())), (3, vec!["unbacked"]));
     let wrong = field.run(&["verify", "service", "--evidence", "new"]).await;
-    assert_eq!((wrong.code, failed(&wrong.json())), (3, vec!["unbacked"]));
+    assert_eq!((wrong.code, failed(&wrong.json())), (3, vec!["unbacked", "node"]));
 }
 
 #[tokio::test]

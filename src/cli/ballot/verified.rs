@@ -7,6 +7,7 @@ use clap::Args;
 use super::live;
 use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
+use crate::cli::verify::node::running_version;
 use crate::cli::verify::proposal::{Verified, also};
 use crate::cli::{checks, evidence};
 use ccf_gov::ccf_version::CcfVersion;
@@ -25,9 +26,9 @@ pub struct Basis {
     #[arg(long, num_args = 1.., value_name = "FILE", requires = "verified", conflicts_with_all = OTHERS)]
     evidence: Vec<PathBuf>,
     /// With --verified: an action that the proposal may hold although no evidence can back it, such as remove_node; repeat
-    #[arg(long, value_name = "ACTION", value_parser = also, requires = "verified", conflicts_with_all = OTHERS)]
+    #[arg(long, value_name = "ACTION", value_delimiter = ',', value_parser = also, requires = "verified", conflicts_with_all = OTHERS)]
     also: Vec<String>,
-    /// With --verified: the version of CCF that the service runs
+    /// With --verified: the version of CCF whose rules count; by default the one that the service runs
     #[arg(long, value_name = "VERSION", requires = "verified", conflicts_with_all = OTHERS)]
     ccf_version: Option<CcfVersion>,
 }
@@ -39,9 +40,10 @@ impl Basis {
         live::compare(id, None, content).map_err(live::unsigned)?;
         let proposal = Proposal::of_value(content.clone())
             .map_err(|e| CliError::new(Kind::No, format!("nothing was signed: proposal {id} can't be read"), e))?;
-        let evidence = evidence::read(&self.evidence, self.ccf_version)?;
+        let ccf = running_version(self.ccf_version, service).await?;
+        let evidence = evidence::read(&self.evidence, ccf)?;
         let policy = service.join_policy().await?;
-        let terms = Terms { ccf: self.ccf_version, also: self.also.iter().cloned().collect() };
+        let terms = Terms { ccf, also: self.also.iter().cloned().collect() };
         let outcome = Verified::of(&proposal, &evidence, &terms, Some(&policy));
         if outcome.passes() {
             context.output.note(format!("Proposal {id}, against the evidence:\n{}", checks::lines(&outcome.checks)));

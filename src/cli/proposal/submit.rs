@@ -9,6 +9,7 @@ use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
 use crate::cli::private_keys;
 use crate::cli::proposal::ProposalSource;
+use crate::cli::verify::node::running_version;
 use ccf_gov::cose::MessageType;
 use ccf_gov::evidence::check::{Checks, Verdict};
 use ccf_gov::proposal::lint;
@@ -41,14 +42,23 @@ impl Submit {
         let proposal = self.file.read(context).await?;
         private_keys::refuse(&self.file, MessageType::Proposal, proposal.bytes())?;
         let found = lint::lint_proposal(&proposal, None, OffsetDateTime::now_utc());
-        for finding in found.iter().filter(|c| c.verdict != Verdict::Pass) {
-            context.output.warn(format!("{} ({}): {}", finding.name, finding.verdict, visible(&finding.detail)));
+        let fails_anywhere = found.verdict() == "fail";
+        if fails_anywhere {
+            show(context, &found);
+            if !self.although_lint_fails {
+                return Err(refused(&self.file, &found));
+            }
+        }
+        let signer = context.signer().await?;
+        let service = context.connect().await?;
+        let ccf = running_version(None, &service).await?;
+        let found = lint::lint_proposal(&proposal, ccf, OffsetDateTime::now_utc());
+        if !fails_anywhere {
+            show(context, &found);
         }
         if found.verdict() == "fail" && !self.although_lint_fails {
             return Err(refused(&self.file, &found));
         }
-        let signer = context.signer().await?;
-        let service = context.connect().await?;
         vain::active(&service.members().await?, signer.certificate().member_id())?;
         if !self.again {
             vain::proposal(proposal.value(), &proposed(&service).await?)?;
@@ -58,6 +68,13 @@ impl Submit {
         let submission = carry::sign_and_submit(context, &service, &*signer, kind, None, payload, &beside).await?;
         carry::print(context, None, &submission)?;
         Ok(Exit::Done)
+    }
+}
+
+/// Whatever lint found, as warnings.
+fn show(context: &Context, found: &Checks) {
+    for finding in found.iter().filter(|c| c.verdict != Verdict::Pass) {
+        context.output.warn(format!("{} ({}): {}", finding.name, finding.verdict, visible(&finding.detail)));
     }
 }
 

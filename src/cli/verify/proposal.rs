@@ -41,7 +41,7 @@ pub struct Proposal {
     #[command(flatten, next_help_heading = "A guest's launch, as an artefact")]
     launch: LaunchArgs,
     /// An action that the proposal may hold although no evidence can back it, such as remove_node; repeat
-    #[arg(long, value_name = "ACTION", value_parser = also)]
+    #[arg(long, value_name = "ACTION", value_delimiter = ',', value_parser = also)]
     also: Vec<String>,
     /// What is registered now, as `service join-policy --output json` prints it: what the proposal lowers is told
     #[arg(long, value_name = "FILE")]

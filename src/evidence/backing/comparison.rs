@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use serde_json::Value;
+
 use super::{Evidence, Kind, Registered};
 use crate::ccf_version::{Answer, CcfVersion};
 use crate::digest::{HexError, HostData, sha256};
 use crate::evidence::check::{Checks, Verdict};
 use crate::proposal::merge::conflicts;
 use crate::proposal::{Action, Proposal, catalogue};
+use crate::text::visible;
 
 /// A proposal being compared with evidence.
 pub(super) struct Comparison<'a> {
@@ -154,6 +157,40 @@ impl<'a> Comparison<'a> {
             let detail =
                 format!("{shown}: no evidence can back it; review it, and name it (--also) if it is wanted. {does}");
             self.checks.incomplete(check, detail);
+        }
+    }
+
+    /// What stands beside the values, which no evidence backs: a service's own constitution may read it.
+    pub(super) fn surplus(&mut self, proposal: &Proposal) {
+        let mut found = Vec::new();
+        let top = proposal.value().as_object().into_iter().flatten();
+        found.extend(top.map(|(key, _)| key.clone()).filter(|key| key != "actions"));
+        let list = proposal.value().get("actions").and_then(Value::as_array).into_iter().flatten();
+        for (at, action) in list.enumerate() {
+            let members = action.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
+            found.extend(members.filter(|k| !matches!(*k, "name" | "args")).map(|k| format!("actions[{at}].{k}")));
+            let name = action.get("name").and_then(Value::as_str).unwrap_or_default();
+            let Some(template) = catalogue::get(name).ok().filter(|_| registers(name)) else { continue };
+            let args = action.get("args").and_then(Value::as_object).into_iter().flatten();
+            let unknown = args.filter(|(key, _)| template.parameter(key).is_none());
+            found.extend(unknown.map(|(key, _)| format!("actions[{at}].args.{key}")));
+        }
+        if !found.is_empty() {
+            found.truncate(8);
+            let names = found.iter().map(|name| visible(name)).collect::<Vec<_>>().join(", ");
+            self.checks.incomplete("surplus", format!("no evidence can back what stands beside the values: {names}"));
+        }
+    }
+
+    /// That code is taken back is said: whoever votes by the verdict alone would vote out what the evidence is.
+    pub(super) fn deregisters(&mut self, proposal: &Proposal) {
+        let removes = |name: &str| registers(name) && name.starts_with("remove_");
+        let count = proposal.actions().iter().filter(|action| removes(&action.name)).count();
+        if count > 0 {
+            let (values, them) =
+                if count == 1 { ("1 value".into(), "it") } else { (format!("{count} values"), "them") };
+            self.checks
+                .warn("deregisters", format!("the proposal takes back {values}: nodes can no longer join with {them}"));
         }
     }
 

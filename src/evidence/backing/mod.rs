@@ -143,6 +143,8 @@ pub fn verify(proposal: &Proposal, evidence: &[Evidence], terms: &Terms) -> Veri
     }
     review.riders(proposal, &terms.also);
     review.contradictions(proposal);
+    review.surplus(proposal);
+    review.deregisters(proposal);
     if review.values.is_empty() {
         review.checks.incomplete("values", "the proposal registers and removes no code, so there is nothing to back");
     }

@@ -185,7 +185,8 @@ fn every_mistake_in_host_data_is_called_by_its_name() {
         (unknown.verdict(), unknown.get("policy-unknown").map(|c| c.verdict)),
         ("incomplete", Some(Verdict::Incomplete))
     );
-    assert_eq!(passes("remove_snp_host_data", node.clone(), &[report(|_| {}, true)], None).verdict(), "pass");
+    let removed = json!({"host_data": "33".repeat(32)});
+    assert_eq!(passes("remove_snp_host_data", removed, &[report(|_| {}, true)], None).verdict(), "pass");
     fails(name, node, &[report(|_| {}, false)], None, "not verified");
 }
 
@@ -341,6 +342,25 @@ fn what_no_artefact_is_behind_is_never_a_yes() {
     warns(&judge(&[unusable]), "evidence", "it backs nothing: it is a proposal");
     assert_eq!(judge(&[report(|_| {}, false)]).verdict(), "incomplete");
     assert_eq!(judge(&[uvm("101", false)]).verdict(), "fail");
+}
+
+#[test]
+fn what_stands_beside_the_values_and_what_is_taken_back_are_reported() {
+    let of = |text: &str| {
+        let proposal = Proposal::parse(text.as_bytes()).unwrap();
+        let checks = verify(&proposal, &[], &Terms::default()).checks;
+        let names: Vec<_> = checks.iter().map(|c| c.name).filter(|n| matches!(*n, "surplus" | "deregisters")).collect();
+        names
+    };
+    let action = |name: &str, more: &str, args: &str| {
+        format!(r#"{{"name": "{name}"{more}, "args": {{"host_data": "{}"{args}}}}}"#, "a".repeat(64))
+    };
+    let proposal = |action: String, more: &str| format!(r#"{{"actions": [{action}]{more}}}"#);
+    assert!(of(&proposal(action("add_virtual_host_data", "", ""), "")).is_empty());
+    assert_eq!(of(&proposal(action("add_virtual_host_data", "", r#", "x": 1"#), "")), ["surplus"]);
+    assert_eq!(of(&proposal(action("add_virtual_host_data", r#", "x": 1"#, ""), "")), ["surplus"]);
+    assert_eq!(of(&proposal(action("add_virtual_host_data", "", ""), r#", "x": 1"#)), ["surplus"]);
+    assert_eq!(of(&proposal(action("remove_virtual_host_data", "", ""), "")), ["deregisters"]);
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn check_version(report: &Report, ccf: Option<CcfVersion>, checks: &mut Checks) 
     match newest.accepts_report(version) {
         Answer::Yes => checks.pass("report-version", format!("version {version}, which {service} accepts")),
         Answer::No => checks.fail("report-version", format!("version {version}, which {service} refuses")),
-        Answer::Unknown(_) => checks.warn(
+        Answer::Unknown(_) => checks.incomplete(
             "report-version",
             format!("version {version}; which versions {service} accepts depends on its patch level"),
         ),

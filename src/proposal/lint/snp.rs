@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Finding, Subject};
-use crate::ccf_version::SvnOrder;
+use crate::ccf_version::{Answer, CcfVersion, Feature, SvnOrder};
 use crate::digest::{HostData, sha256};
 use crate::evidence::check::Verdict::{self, Fail, Incomplete, Warn};
 use crate::evidence::policy::review::Review;
@@ -175,7 +175,7 @@ pub fn tcb(subject: &Subject<'_>) -> Option<Vec<Finding>> {
             );
         };
         if product == Product::Turin {
-            found(Warn, "CCF does not admit Turin processors yet".into());
+            turin(cpuid, subject.version, found);
         }
         match action.arg("tcb_version") {
             // Digits that cannot be read have a rule of their own.
@@ -188,6 +188,22 @@ pub fn tcb(subject: &Subject<'_>) -> Option<Vec<Finding>> {
             _ => {}
         }
     })
+}
+
+/// Which versions of CCF let a Turin processor join, and by which CPUID.
+fn turin(cpuid: Cpuid, ccf: Option<CcfVersion>, found: &mut dyn FnMut(Verdict, String)) {
+    if !cpuid.is_turin_of_ccf() {
+        found(Warn, format!("no node matches cpuid {cpuid}: CCF knows Turin as 00b00f21"));
+    }
+    let since = Feature::SnpTurin.since().unwrap_or_default();
+    match ccf.map(|ccf| (ccf, ccf.has(Feature::SnpTurin))) {
+        Some((_, Answer::Yes)) => {}
+        Some((ccf, Answer::No)) => found(Warn, format!("CCF {ccf} lets no Turin processor join")),
+        Some((_, Answer::Unknown(doubt))) => {
+            found(Warn, format!("whether a Turin processor can join is not known: {doubt}"))
+        }
+        None => found(Warn, format!("Turin processors can join from CCF {since} on")),
+    }
 }
 
 fn minimum(value: &Value, product: Product, found: &mut dyn FnMut(Verdict, String)) {
