@@ -64,9 +64,9 @@ struct Cli {
 #[derive(Subcommand)]
 #[command(defer = true)]
 enum Command {
-    /// The values to register, computed from artefacts
+    /// Compute the values to register from artefacts
     Measure(measure::Measure),
-    /// What a security policy admits
+    /// Show what a security policy admits
     Policy(policy::Policy),
     /// Check attestations, proposals, nodes and the whole service against artefacts
     Verify(verify::Verify),
@@ -92,7 +92,7 @@ enum Command {
     Node(node::Node),
     /// Show the service: its state, its rules, its application
     Service(service::Service),
-    /// A CCF service in this process, for tests and rehearsals
+    /// Run a CCF service in this process, for tests and rehearsals
     Sandbox(sandbox::SandboxCommand),
     /// Walk a code upgrade
     Upgrade(upgrade::Upgrade),

@@ -21,7 +21,7 @@ use ccf_gov::evidence::policy::review::Review;
 use ccf_gov::files;
 use ccf_gov::text::visible;
 
-/// What a security policy admits
+/// Show what a security policy admits
 #[derive(Args)]
 pub struct Policy {
     #[command(subcommand)]
@@ -125,7 +125,7 @@ fn compare(reviewed: &[(Found, Review)], archives: &[PathBuf]) -> Result<(Vec<Im
     let mut checks = Checks::new();
     for path in archives {
         let found = images::open(path)?.ok_or_else(|| {
-            CliError::usage(format!("{} is no archive of images", path.display())).hint(
+            CliError::usage(format!("{} is not an archive of images", path.display())).hint(
                 "save the image with `docker save` or as an OCI layout, uncompressed; a single layer tells too little",
             )
         })?;

@@ -17,7 +17,7 @@ use ccf_gov::files::{self, Access};
 use ccf_gov::id::NodeId;
 use ccf_gov::sandbox::{self, Member, NodeCode, Options, Sandbox, SandboxError};
 
-/// A CCF service in this process, for tests and rehearsals
+/// Run a CCF service in this process, for tests and rehearsals
 #[derive(Args)]
 pub struct SandboxCommand {
     #[command(subcommand)]

@@ -17,6 +17,22 @@ pub struct ScriptFault {
     pub line: Option<u32>,
 }
 
+impl ScriptFault {
+    /// Whether the script is not to blame: it uses something that this engine lacks, so it was not checked.
+    pub fn is_of_engine(&self) -> bool {
+        self.reason.starts_with(LACKS)
+    }
+}
+
+/// How a reason begins that is this engine's.
+const LACKS: &str = "this engine does not have";
+
+/// The reason why a script was not judged: it uses `names`.
+pub(super) fn lacks(names: &str, complaint: Option<&str>) -> String {
+    let complaint = complaint.map(|text| format!(" ({text})")).unwrap_or_default();
+    format!("{LACKS} {names}, which the script uses{complaint}: what a node would answer is not known")
+}
+
 /// Checks that a service could go on with this constitution: it compiles, is loaded without an error, and exports
 /// `validate`, `resolve` and `apply`, functions of 1, 3 or 4, and 2 parameters. CCF's `validateConstitution` asks for the same.
 ///
@@ -27,7 +43,12 @@ pub fn check_constitution(source: &str) -> Result<(), ScriptFault> {
         compile(source, deadline)?;
         globals::check_constitution(source, deadline)?;
         let world = World::new(Tables::new(), Access::ReadOnly, Box::new(|_| None), deadline, None);
-        load(source, deadline, Some(&world))
+        let loaded = load(source, deadline, Some(&world));
+        let complaint = loaded.as_ref().err().map(|fault| fault.reason.clone());
+        match world.lacking().or_else(|| world.missing(complaint.as_deref()?)) {
+            Some(names) => Err(ScriptFault { reason: lacks(&names, complaint.as_deref()), line: None }),
+            None => loaded,
+        }
     })
 }
 
@@ -178,6 +199,11 @@ export function apply(proposal, proposalId) {}
             ),
             (format!("{RULES}await Promise.reject(new Error('no'));\n"), Some(4), "throws while it is loaded"),
             (format!("{RULES}await new Promise(() => {{}});\n"), None, "waits for something"),
+            (
+                format!("{RULES}ccf.crypto.generateAesKey(256);\n"),
+                None,
+                "this engine does not have ccf.crypto.generateAesKey",
+            ),
             (format!("{RULES}\nmissing();\n"), Some(5), "throws while it is loaded: ReferenceError"),
             (format!("import 'other';\n{RULES}"), None, "other"),
             (format!("{RULES}for (;;) {{}}\n"), None, "too long"),

@@ -244,11 +244,7 @@ fn in_world<T>(
 }
 
 fn lacking(names: &str, complaint: Option<&str>) -> ScriptError {
-    let complaint = complaint.map(|text| format!(" ({text})")).unwrap_or_default();
-    let reason = format!(
-        "this engine does not have {names}, which the script uses{complaint}: what a node would answer is not known"
-    );
-    ScriptError::new(Stage::Engine, reason)
+    ScriptError::new(Stage::Engine, super::check::lacks(names, complaint))
 }
 
 fn install(ctx: &Ctx<'_>, world: &World) -> Result<(), ScriptError> {

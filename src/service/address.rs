@@ -11,7 +11,7 @@ pub struct NodeAddress(Box<Url>);
 
 /// A text that is not the address of a node.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no node's address: {reason}; write https://HOST:PORT")]
+#[error("{text:?} is not a node's address: {reason}; write https://HOST:PORT")]
 pub struct AddressError {
     text: String,
     reason: &'static str,
@@ -39,7 +39,7 @@ impl FromStr for NodeAddress {
             None => text.to_owned(),
         };
         let wrong = |reason| AddressError { text: shown().chars().take(120).collect(), reason };
-        let url = Url::parse(text).map_err(|_| wrong("it is no URL"))?;
+        let url = Url::parse(text).map_err(|_| wrong("it is not a URL"))?;
         if url.scheme() != "https" {
             return Err(wrong("a service is reached over https alone"));
         }

@@ -204,7 +204,7 @@ async fn an_igvm_file_gives_its_launch_digest_and_backs_a_proposal() {
     folder.refused("measure snp --igvm damaged.igvm", 2, "checksum").await;
     folder.refused("verify proposal p.json --evidence damaged.igvm", 2, "checksum").await;
     folder.file("text", "no guest");
-    folder.refused("measure snp --igvm text", 2, "no IGVM file").await;
+    folder.refused("measure snp --igvm text", 2, "not an IGVM file").await;
 }
 
 #[tokio::test]

@@ -100,7 +100,7 @@ impl Vote {
             return Ok(Some((if self.accept { ballot::accept() } else { ballot::reject() }, None)));
         };
         let ballot = Ballot::parse(&files::read(path, MAX_BALLOT)?)
-            .map_err(|e| CliError::new(Kind::Usage, format!("{} is no ballot", path.display()), e))?;
+            .map_err(|e| CliError::new(Kind::Usage, format!("{} is not a ballot", path.display()), e))?;
         let expected = ballot::exact_proposal(ballot.script());
         Ok(Some((ballot, expected)))
     }

@@ -94,7 +94,7 @@ fn measure(path: &Path) -> Result<Layer, CliError> {
         return Err(CliError::usage(format!("{} is empty", files::shown(path))));
     }
     if layer.holds_images {
-        return Err(CliError::usage(format!("{} is no layer, but an archive of whole images", files::shown(path)))
+        return Err(CliError::usage(format!("{} is not a layer, but an archive of whole images", files::shown(path)))
             .hint("give it uncompressed, as a file"));
     }
     Ok(layer)

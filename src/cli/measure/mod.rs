@@ -16,7 +16,7 @@ use ccf_gov::text::visible;
 
 pub use launch::LaunchArgs;
 
-/// The values to register, computed from artefacts. No network is used.
+/// Compute the values to register from artefacts. No network is used.
 #[derive(Args)]
 pub struct Measure {
     #[command(subcommand)]

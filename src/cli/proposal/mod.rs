@@ -49,7 +49,7 @@ enum Command {
     Show(show::Show),
     /// Wait until a proposal is resolved
     Wait(wait::Wait),
-    /// Take back a proposal that one made oneself
+    /// Withdraw your own proposal
     Withdraw(withdraw::Withdraw),
 }
 

@@ -12,7 +12,7 @@ use ccf_gov::review::Subject;
 use ccf_gov::review::vain::Effect;
 use ccf_gov::service::Reference;
 
-/// Take back a proposal that one made oneself
+/// Withdraw your own proposal
 #[derive(Args)]
 #[command(after_help = "Example:
   ccf-gov proposal withdraw 71af4505250701568dae25e5f7b47ae51810ade7248446c2c18d4ed31cbff965 \\

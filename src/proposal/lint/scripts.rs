@@ -32,6 +32,9 @@ fn compiled(
 pub fn constitution(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     compiled(subject, &["set_constitution"], |action, found| {
         if let Some(Err(fault)) = action.text("constitution").map(check_constitution) {
+            if fault.is_of_engine() {
+                return found(Incomplete, format!("it could not be checked: {fault}"));
+            }
             found(Fail, format!("{fault}; with it the service might never decide on a proposal again"));
         }
     })

@@ -22,7 +22,7 @@ const MAX_PARAMETER_PAGES: u64 = 1 << 16;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IgvmError {
     /// Not an IGVM file.
-    #[error("this is no IGVM file of version 1 or 2 for x86-64 with pages of 4096 bytes")]
+    #[error("this is not an IGVM file of version 1 or 2 for x86-64 with pages of 4096 bytes")]
     NotIgvm,
     /// The header does not fit the file.
     #[error("the IGVM file is damaged: {0}")]
