@@ -16,6 +16,13 @@ pub struct PassedOver {
 /// Characters of a foreign text that are shown.
 const SHOWN: usize = 120;
 
+/// The media types of manifests and of indices.
+const MANIFESTS: [&str; 4] = [
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+];
 const CONFIGS: [&str; 2] =
     ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
 const LAYERS: [&str; 3] = [
@@ -39,6 +46,10 @@ pub(super) fn by_descriptor(descriptor: &Value) -> Option<String> {
     }
     if let Some(kind) = artefact_type(descriptor) {
         return Some(kind);
+    }
+    let kind = descriptor.get("mediaType").and_then(Value::as_str).filter(|kind| !MANIFESTS.contains(kind));
+    if let Some(kind) = kind {
+        return Some(format!("something of the media type {}", shown(kind)));
     }
     match platform(descriptor) {
         None => None,

@@ -269,3 +269,10 @@ fn one_image_twice_is_one_and_two_are_none() {
     let listed = json!([entry(&plain, Some("node:1")), entry(&second, Some("node:2"))]);
     assert_eq!(read(oci(&blobs, &listed)).unwrap().unwrap().len(), 2);
 }
+
+#[test]
+fn an_entry_of_another_media_type_is_not_a_manifest() {
+    let named = |kind: &str| super::attached::by_descriptor(&json!({"mediaType": kind}));
+    assert!(named("application/x-unknown").is_some_and(|what| what.contains("application/x-unknown")));
+    assert_eq!(named("application/vnd.oci.image.manifest.v1+json"), None);
+}
