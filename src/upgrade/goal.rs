@@ -79,6 +79,10 @@ mod tests {
         // What the primary says of a node that is not trusted counts for nothing.
         assert!(matches!(caught_up("Pending", Some(true)), Missing(_)));
         assert!(matches!(caught_up("Retired", Some(true)), Never(_)));
+        // The primary's word is a second old; a node that has just died is not waited for as one that is there.
+        let mut silent = node("Trusted", false, Some(true));
+        silent.more.answers = Some(false);
+        assert!(matches!(Goal::CaughtUp.distance(Some(&silent)), Missing(_)));
         assert!(matches!(Goal::CaughtUp.distance(None), Never(_)));
         assert_eq!(Goal::Retired.distance(Some(&node("Retired", false, None))), Reached);
         assert!(matches!(Goal::Removable.distance(Some(&node("Retired", false, None))), Missing(_)));
