@@ -27,6 +27,7 @@ mod quote_lab;
 mod sigstruct_lab;
 #[path = "../tests/support"]
 mod support {
+    pub mod skip;
     pub mod snp_lab;
 }
 use support::snp_lab as lab;
@@ -35,7 +36,7 @@ use support::snp_lab as lab;
 /// are there, else made-up ones (RSA-2048).
 fn attestation(c: &mut Criterion) {
     let now = datetime!(2026-01-01 0:00 UTC);
-    let (name, report, chain, uvm, roots) = match lab::fixtures() {
+    let (name, report, chain, uvm, roots) = match support::skip::fixtures() {
         Some(folder) => {
             let read = |name: &str| std::fs::read(folder.join("snp/sidecar-attest").join(name)).unwrap();
             let uvm = read("body.uvm_reference_info.bin");

@@ -14,6 +14,8 @@
     dead_code
 )]
 
+#[path = "../tests/support/skip.rs"]
+mod skip;
 #[path = "../tests/support/softhsm.rs"]
 mod softhsm;
 

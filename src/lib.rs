@@ -20,6 +20,10 @@
 #![deny(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+#[cfg(test)]
+#[path = "../tests/support/skip.rs"]
+mod skip;
+
 mod cbor;
 pub mod ccf_version;
 pub mod digest;

@@ -8,6 +8,8 @@ use ccf_gov::proposal::ballot::{self, Kind};
 use rquickjs::{Context, Function, Module, Runtime};
 use serde_json::{Number, json};
 
+use crate::support::skip::missing;
+
 /// How many random numbers.
 const COUNT: usize = 4000;
 
@@ -134,12 +136,6 @@ fn our_engine_reads_numbers_as_they_are_taken_and_exact_ballots_tell_them_apart(
     }
 }
 
-/// A missing engine is an error where CI should have it.
-fn skip(why: &str) {
-    assert!(std::env::var_os("CI").is_none(), "{why}");
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("skipped: {why}\n").as_bytes());
-}
-
 /// Reads the cases, and prints what goes otherwise than they say.
 const RUNNER: &str = r"
 import { readFileSync } from 'node:fs';
@@ -162,7 +158,7 @@ console.log(`${seen} numbers`);
 fn node_reads_numbers_as_they_are_taken_and_exact_ballots_tell_them_apart() {
     let Some(node) = ["node", "nodejs"].into_iter().find(|name| Command::new(name).arg("--version").output().is_ok())
     else {
-        return skip("Node.js is not installed (apt-get install nodejs)");
+        return missing("Node.js (apt-get install nodejs)");
     };
     let cases = cases();
     let folder = tempfile::tempdir().unwrap();

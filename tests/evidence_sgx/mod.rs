@@ -1,12 +1,10 @@
-//! Real SGX evidence and enclaves, each with what it must yield; skipped where the shared fixtures are absent.
+//! Real SGX evidence and enclaves, each with what it must yield; skipped where the recorded data are missing.
 
 pub mod enclave_lab;
 mod enclaves;
 mod quote_lab;
 mod quotes;
 mod sigstruct_lab;
-
-use std::path::PathBuf;
 
 use ccf_gov::digest::MrEnclave;
 use ccf_gov::evidence::check::{Checks, Verdict};
@@ -16,20 +14,7 @@ use ccf_gov::evidence::sgx::quote::Evidence;
 use ccf_gov::evidence::virt;
 use time::macros::datetime;
 
-/// The shared fixtures' folder, if it is there.
-fn fixtures() -> Option<PathBuf> {
-    let folder = std::env::var_os("CCF_GOV_FIXTURES").map(PathBuf::from);
-    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures");
-    let beside_worktrees = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/fixtures");
-    let found = folder.into_iter().chain([beside, beside_worktrees]).find(|f| f.join("PROVENANCE.md").exists());
-    if found.is_none() {
-        #[allow(clippy::print_stderr)]
-        {
-            eprintln!("skipped: the shared fixtures are not here (CCF_GOV_FIXTURES)");
-        }
-    }
-    found
-}
+use crate::support::skip::fixtures;
 
 fn failures(checks: &Checks) -> Vec<&'static str> {
     checks.iter().filter(|c| c.verdict == Verdict::Fail).map(|c| c.name).collect()

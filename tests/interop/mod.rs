@@ -11,6 +11,8 @@ use std::process::{Command, Output};
 
 use ccf_gov::cose::{Algorithm, Envelope, MemberCertificate, MessageType};
 
+use crate::support::skip::missing;
+
 pub const PROPOSAL_ID: &str = "7777777777777777777777777777777777777777777777777777777777777777";
 pub const CREATED_AT: &str = "2026-11-22T14:00:00+00:00";
 
@@ -29,7 +31,7 @@ impl Peer {
         this.verifies("envelope.cose");
     }
 
-    /// `None`, and says why, where CCF's package is not installed; under CI it must be.
+    /// `None` where CCF's package is missing.
     pub fn new(algorithm: Algorithm) -> Option<Self> {
         let this = Self::empty()?;
         let curve = algorithm.curve().to_lowercase().replace('-', "");
@@ -43,8 +45,7 @@ impl Peer {
 
     fn empty() -> Option<Self> {
         let Some(python) = python() else {
-            assert!(std::env::var_os("CI").is_none(), "CCF's Python package is missing: run scripts/test");
-            eprintln!("skipped: CCF's Python package is not installed (scripts/test does it; CCF_GOV_PYTHON names it)");
+            missing("CCF's Python package (scripts/test installs it; CCF_GOV_PYTHON names a Python that has it)");
             return None;
         };
         Some(Self { python, folder: tempfile::tempdir().unwrap() })

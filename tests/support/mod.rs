@@ -4,5 +4,6 @@ pub mod consortium;
 pub mod faulty_token;
 pub mod server;
 pub mod signing;
+pub mod skip;
 pub mod snp_lab;
 pub mod softhsm;

@@ -2,27 +2,13 @@
 //!
 //! Nothing here is trusted by the program: its roots are injected through the library's API alone.
 
-#![allow(dead_code, missing_docs, clippy::print_stdout, clippy::unwrap_used)]
+#![allow(dead_code, missing_docs, clippy::unwrap_used)]
 
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PSS_SHA384, RsaKeyPair};
-use std::path::PathBuf;
 use std::sync::OnceLock;
-
-/// The folder of recorded real data, or `None` after saying why the caller skips.
-pub fn fixtures() -> Option<PathBuf> {
-    let folder = match std::env::var_os("CCF_GOV_FIXTURES") {
-        Some(folder) => PathBuf::from(folder),
-        None => PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures"),
-    };
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: no recorded data at {} (set CCF_GOV_FIXTURES); made-up data cover the same", folder.display());
-    None
-}
 
 pub enum Key {
     Rsa(RsaKeyPair),

@@ -11,6 +11,8 @@ use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
 use p256::pkcs8::DecodePrivateKey;
 
+use super::skip::missing;
+
 /// The user PIN: a text that nothing else holds.
 pub const PIN: &str = "pin-7f3c9a51";
 pub const TOKEN: &str = "a token";
@@ -23,7 +25,7 @@ pub fn in_child(test: &str, environment: &[(&str, &str)], body: impl FnOnce(&Pat
         return body(Path::new(&folder));
     }
     if module().is_none() {
-        return skip("SoftHSM is not installed (apt-get install softhsm2)");
+        return missing("SoftHSM (apt-get install softhsm2)");
     }
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new(std::env::current_exe().unwrap())
@@ -35,12 +37,6 @@ pub fn in_child(test: &str, environment: &[(&str, &str)], body: impl FnOnce(&Pat
         .unwrap();
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && text.contains("1 passed"), "{test}: {}\n{text}", output.status);
-}
-
-/// A missing tool is an error where CI should have it.
-fn skip(why: &str) {
-    assert!(std::env::var_os("CI").is_none(), "{why}");
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("skipped: {why}\n").as_bytes());
 }
 
 /// SoftHSM's configuration for tokens in `folder`.

@@ -1,14 +1,12 @@
 //! Layers made here, with the disks and root hashes that hcsshim's own conversion gives for the same archives.
 
-#![allow(clippy::print_stdout)]
-
 use std::io::Read;
-use std::path::PathBuf;
 
 use super::tar::Reader;
 use super::verity::{BLOCK, Block, Blocks};
 use super::*;
 use crate::digest::sha256;
+use crate::skip::fixtures;
 
 /// A tar archive being made.
 #[derive(Default)]
@@ -137,17 +135,6 @@ fn root(layer: impl Read) -> String {
 
 fn refusal(layer: impl Read) -> String {
     measure(layer).unwrap_err().to_string()
-}
-
-fn fixtures() -> Option<PathBuf> {
-    let folder = std::env::var_os("CCF_GOV_FIXTURES")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures"), PathBuf::from)
-        .join("azure/dmverity");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    println!("skipped: no recorded data at {} (set CCF_GOV_FIXTURES); made-up layers cover the same", folder.display());
-    None
 }
 
 #[test]
@@ -419,6 +406,7 @@ fn a_flipped_byte_never_panics() {
 #[test]
 fn recorded_layers_give_their_disks_and_root_hashes() {
     let Some(folder) = fixtures() else { return };
+    let folder = folder.join("azure/dmverity");
     let expected = std::fs::read_to_string(folder.join("EXPECTED.txt")).unwrap();
     let mut seen = 0;
     for line in expected.lines() {

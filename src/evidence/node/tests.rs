@@ -9,7 +9,8 @@ use crate::digest::sha256;
 use crate::evidence::check::Verdict;
 use crate::evidence::snp::processor::Product;
 use crate::evidence::snp::roots::Root;
-use crate::evidence::snp::testing::{IN_DATE, fixtures, lab, revocation_list};
+use crate::evidence::snp::testing::{IN_DATE, lab, revocation_list};
+use crate::skip::fixtures;
 
 mod hostile;
 

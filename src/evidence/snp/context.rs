@@ -158,7 +158,8 @@ mod tests {
     use crate::digest::sha256;
     use crate::evidence::snp::processor::Product;
     use crate::evidence::snp::roots::Root;
-    use crate::evidence::snp::testing::{IN_DATE, fixtures, lab};
+    use crate::evidence::snp::testing::{IN_DATE, lab};
+    use crate::skip::fixtures;
 
     const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
     const POLICY: &str = "package policy\n";

@@ -7,8 +7,9 @@ use crate::evidence::check::Verdict;
 use crate::evidence::revocation::RevocationList;
 use crate::evidence::snp::host_data;
 use crate::evidence::snp::roots::Root;
-use crate::evidence::snp::testing::{self, Chip, EXPIRED, IN_DATE, extension, fixtures, lab};
+use crate::evidence::snp::testing::{self, Chip, EXPIRED, IN_DATE, extension, lab};
 use crate::evidence::snp::uvm::TrustedUvm;
+use crate::skip::fixtures;
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 
 const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::evidence::snp::testing::fixtures;
+use crate::skip::fixtures;
 
 /// The 58 published vectors: each gives its document or its error, to the letter.
 #[test]

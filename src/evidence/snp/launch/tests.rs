@@ -1,5 +1,3 @@
-#![allow(clippy::print_stdout)]
-
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -7,7 +5,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::evidence::snp::testing::{SECTIONS, fixtures, ovmf};
+use crate::evidence::snp::testing::{SECTIONS, ovmf};
+use crate::skip::{fixtures, missing};
 
 /// The digests that sev-snp-measure 0.0.13 gives for the made-up firmware.
 const GOLDEN: [(u32, Vmm, &str, bool, &str); 4] = [
@@ -133,7 +132,7 @@ for l in json.load(sys.stdin):
         l['kernel'], l['initrd'], l['append'], l['features'], '', VMMType[l['vmm']]).hex())
 ";
 
-/// A Python that has sev-snp-measure, or `None` after saying why the caller skips.
+/// A Python that has sev-snp-measure, if there is one.
 fn python() -> Option<std::path::PathBuf> {
     let python = std::env::var_os("CCF_GOV_PYTHON").map(Into::into);
     let python =
@@ -142,14 +141,7 @@ fn python() -> Option<std::path::PathBuf> {
     if has.is_ok_and(|status| status.success()) {
         return Some(python);
     }
-    assert!(
-        std::env::var_os("CI").is_none_or(|ci| ci != "true"),
-        "CI needs a Python with sev-snp-measure (CCF_GOV_PYTHON)"
-    );
-    println!(
-        "skipped: {} has no sev-snp-measure (set CCF_GOV_PYTHON); golden digests cover the same",
-        python.display()
-    );
+    missing("a Python with sev-snp-measure (scripts/test installs it; CCF_GOV_PYTHON names it)");
     None
 }
 

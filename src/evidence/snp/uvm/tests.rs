@@ -4,9 +4,8 @@ use time::macros::datetime;
 use super::*;
 use crate::digest::sha256;
 use crate::evidence::check::Verdict;
-use crate::evidence::snp::testing::{
-    EXPIRED, IN_DATE, certificate, extension, fixtures, head, lab, oid, sequence, text,
-};
+use crate::evidence::snp::testing::{EXPIRED, IN_DATE, certificate, extension, head, lab, oid, sequence, text};
+use crate::skip::fixtures;
 
 const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);
 const FEED: &str = "ContainerPlat-AMD-UVM";
