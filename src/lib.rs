@@ -26,6 +26,7 @@ mod skip;
 
 mod cbor;
 pub mod ccf_version;
+pub mod check;
 pub mod digest;
 pub mod files;
 pub mod id;

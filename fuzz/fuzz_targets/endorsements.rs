@@ -1,7 +1,7 @@
 //! A report's endorsements: PEM, JSON or base64, and every rule of the chain.
 #![no_main]
 
-use ccf_gov::evidence::check::Checks;
+use ccf_gov::check::Checks;
 use ccf_gov::evidence::snp::endorsements::Endorsements;
 use ccf_gov::evidence::snp::roots::Roots;
 use time::macros::datetime;

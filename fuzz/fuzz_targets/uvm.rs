@@ -1,7 +1,7 @@
 //! A UVM endorsement: both forms, its issuer and its signature.
 #![no_main]
 
-use ccf_gov::evidence::check::Checks;
+use ccf_gov::check::Checks;
 use ccf_gov::evidence::snp::uvm::UvmEndorsement;
 use time::macros::datetime;
 

@@ -1,7 +1,7 @@
 //! How checks are shown, and the exit code that follows from them.
 
 use super::exit::Exit;
-use ccf_gov::evidence::check::Checks;
+use ccf_gov::check::Checks;
 use ccf_gov::text::visible;
 
 /// One line for each check, and one for the verdict.

@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 use super::error::CliError;
 use super::measure::LaunchArgs;
 use ccf_gov::ccf_version::CcfVersion;
+use ccf_gov::check::Verdict;
 use ccf_gov::evidence::backing::{self, Evidence, Kind};
-use ccf_gov::evidence::check::Verdict;
 use ccf_gov::evidence::node::Trust;
 
 /// Reads the evidence at `paths`, judged by the pinned roots at this moment.

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
-use ccf_gov::evidence::check::Check;
+use ccf_gov::check::Check;
 use ccf_gov::evidence::layers::Layer;
 use ccf_gov::evidence::layers::image::Image;
 use ccf_gov::service::Proposal;

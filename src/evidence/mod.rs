@@ -2,7 +2,6 @@
 
 pub mod backing;
 pub mod certificate;
-pub mod check;
 pub mod hash;
 pub mod layers;
 pub mod node;

@@ -5,8 +5,8 @@ use ccf_gov::proposal::{Action, Proposal};
 use serde_json::json;
 use std::sync::OnceLock;
 
+use ccf_gov::check::Verdict;
 use ccf_gov::digest::MrEnclave;
-use ccf_gov::evidence::check::Verdict;
 use ccf_gov::evidence::sgx::artefact::Artefact;
 use ccf_gov::evidence::sgx::enclave::{Enclave as Measured, EnclaveError};
 use ccf_gov::evidence::sgx::sigstruct::{SigStruct, SigStructError};

@@ -6,8 +6,8 @@ mod quote_lab;
 mod quotes;
 mod sigstruct_lab;
 
+use ccf_gov::check::{Checks, Verdict};
 use ccf_gov::digest::MrEnclave;
-use ccf_gov::evidence::check::{Checks, Verdict};
 use ccf_gov::evidence::sgx::artefact::Artefact;
 use ccf_gov::evidence::sgx::attestation::{Expected, Trust, verify};
 use ccf_gov::evidence::sgx::quote::Evidence;

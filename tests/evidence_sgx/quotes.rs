@@ -2,8 +2,8 @@
 
 use std::sync::OnceLock;
 
+use ccf_gov::check::{Checks, Verdict};
 use ccf_gov::digest::{HostData, MrEnclave, MrSigner};
-use ccf_gov::evidence::check::{Checks, Verdict};
 use ccf_gov::evidence::node;
 use ccf_gov::evidence::sgx::attestation::{Expected, Trust, verify};
 use ccf_gov::evidence::sgx::quote::Evidence;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::cli::error::{CliError, Kind};
+use ccf_gov::check::Checks;
 use ccf_gov::digest::SnpMeasurement;
-use ccf_gov::evidence::check::Checks;
 use ccf_gov::evidence::hash::sha256_file;
 use ccf_gov::evidence::snp::launch::kernel::KernelHashes;
 use ccf_gov::evidence::snp::launch::{self, DEFAULT_GUEST_FEATURES, Launch, VcpuType, Vmm, igvm};

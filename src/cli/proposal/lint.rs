@@ -10,7 +10,7 @@ use super::super::error::CliError;
 use super::super::exit::Exit;
 use super::ProposalSource;
 use ccf_gov::ccf_version::CcfVersion;
-use ccf_gov::evidence::check::Checks;
+use ccf_gov::check::Checks;
 use ccf_gov::proposal::{Proposal, ProposalError, lint};
 
 /// Check a proposal for the mistakes that people make.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use ccf_gov::ccf_version::{CcfVersion, SvnOrder};
-use ccf_gov::evidence::check::Checks;
+use ccf_gov::check::Checks;
 use ccf_gov::evidence::snp::minimum_tcb::MinimumTcb;
 use ccf_gov::evidence::snp::processor::{Cpuid, Product};
 use ccf_gov::evidence::snp::tcb::TcbVersion;

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::{Evidence, Kind, Registered};
 use crate::ccf_version::{Answer, CcfVersion};
+use crate::check::{Checks, Verdict};
 use crate::digest::{HexError, HostData, sha256};
-use crate::evidence::check::{Checks, Verdict};
 use crate::proposal::merge::conflicts;
 use crate::proposal::{Action, Proposal, catalogue};
 use crate::text::visible;

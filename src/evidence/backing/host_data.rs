@@ -2,8 +2,8 @@
 
 use super::comparison::Comparison;
 use super::{Evidence, Kind, Policy};
+use crate::check::Verdict;
 use crate::digest::HostData;
-use crate::evidence::check::Verdict;
 use crate::evidence::policy::review::Review;
 use crate::evidence::snp::host_data::{self, explain_mismatch};
 use crate::proposal::Action;

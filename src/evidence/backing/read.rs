@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::{Evidence, Kind};
 use crate::ccf_version::CcfVersion;
+use crate::check::{Checks, Verdict};
 use crate::digest::{HostData, sha256};
-use crate::evidence::check::{Checks, Verdict};
 use crate::evidence::hash;
 use crate::evidence::node::{self, Attestation, Expected, Part, Trust};
 use crate::evidence::policy::deployment::{self, DeploymentError};

@@ -3,8 +3,8 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::check::Verdict;
 use crate::digest::{SnpMeasurement, sha256};
-use crate::evidence::check::Verdict;
 use crate::evidence::policy::deployment;
 use crate::evidence::snp::testing::{IN_DATE, lab};
 use crate::evidence::snp::uvm::{ContentType, Form, SvnType};

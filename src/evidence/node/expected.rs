@@ -1,8 +1,8 @@
 //! What an attestation is expected to say.
 
 use crate::ccf_version::CcfVersion;
+use crate::check::Checks;
 use crate::digest::{HostData, MrSigner};
-use crate::evidence::check::Checks;
 use crate::evidence::snp::join_policy::JoinPolicy;
 use crate::evidence::snp::tcb::TcbVersion;
 use crate::id::NodeId;

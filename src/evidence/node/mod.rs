@@ -17,7 +17,6 @@ pub use self::files::PathError;
 pub use self::part::{Part, parts};
 use self::pieces::{Piece, pieces};
 pub use self::values::{SgxValues, SnpValues, Uvm, Values};
-use super::check::Checks;
 use super::revocation::RevocationList;
 use super::sgx::attestation as sgx;
 use super::sgx::quote::Evidence as SgxEvidence;
@@ -29,6 +28,7 @@ use super::snp::tcb::TcbVersion;
 use super::snp::uvm::UvmEndorsement;
 use super::virt;
 use crate::ccf_version::Feature;
+use crate::check::Checks;
 use crate::digest::{HostData, MrEnclave, SnpMeasurement};
 use crate::id::NodeId;
 

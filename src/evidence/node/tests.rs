@@ -4,9 +4,9 @@ use serde_json::json;
 use time::macros::datetime;
 
 use super::*;
+use crate::check::Verdict;
 use crate::digest::MrSigner;
 use crate::digest::sha256;
-use crate::evidence::check::Verdict;
 use crate::evidence::snp::processor::Product;
 use crate::evidence::snp::roots::Root;
 use crate::evidence::snp::testing::{IN_DATE, lab, revocation_list};

@@ -7,7 +7,7 @@ use regex::RegexBuilder;
 use super::contents::{Container, command_line};
 use super::environment::EnvironmentRule;
 use super::review::Review;
-use crate::evidence::check::{Checks, Verdict};
+use crate::check::{Checks, Verdict};
 use crate::evidence::layers::image::Image;
 
 /// Compares each container of a policy, Azure's pause container aside, with `images`: `container-layers` fails unless an image has

@@ -3,8 +3,8 @@
 use super::enclave::{Enclave, EnclaveError};
 use super::sgxs::{self, SgxsError};
 use super::sigstruct::{self, SigStruct, SigStructError};
+use crate::check::Checks;
 use crate::digest::MrEnclave;
-use crate::evidence::check::Checks;
 
 /// The largest enclave file that is read: 256 MiB, several times what any CCF release has.
 pub const MAX_FILE: u64 = 256 << 20;

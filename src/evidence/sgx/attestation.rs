@@ -8,8 +8,8 @@ use super::collateral::{Collateral, CollateralError, Period, QeIdentity, Signed,
 use super::der::{self, Platform};
 use super::quote::{Evidence, NODE_CLAIM};
 use super::trust::{self, Chain};
+use crate::check::{Checks, Verdict};
 use crate::digest::{MrEnclave, MrSigner, sha256};
-use crate::evidence::check::{Checks, Verdict};
 use crate::id::NodeId;
 
 /// What the evidence should say; `None` and empty lists mean that it is not known.

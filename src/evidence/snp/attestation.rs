@@ -13,8 +13,8 @@ use super::tcb::{Tcb, TcbVersion};
 use super::uvm::UvmEndorsement;
 use super::vcek::Vcek;
 use crate::ccf_version::{Answer, CcfVersion, Feature};
+use crate::check::Checks;
 use crate::digest::{HostData, SnpMeasurement};
-use crate::evidence::check::Checks;
 use crate::evidence::revocation::RevocationList;
 use crate::id::NodeId;
 

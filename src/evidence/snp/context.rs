@@ -8,8 +8,8 @@ use super::endorsements::{Endorsements, EndorsementsError};
 use super::host_data::{self, SecurityPolicy};
 use super::roots::Roots;
 use super::uvm::{UvmEndorsement, UvmError};
+use crate::check::Checks;
 use crate::digest::{HostData, SnpMeasurement};
-use crate::evidence::check::Checks;
 use crate::files::{self, FileError};
 
 /// The file with the security policy, base64.
@@ -242,7 +242,7 @@ mod tests {
             let (folder, roots) = made_up(tcbm);
             let checks = SecurityContext::read(folder.path()).unwrap().check(&roots, NOW);
             assert_eq!(checks.verdict(), "fail");
-            assert_eq!(checks.iter().filter(|c| c.verdict == crate::evidence::check::Verdict::Fail).count(), 1);
+            assert_eq!(checks.iter().filter(|c| c.verdict == crate::check::Verdict::Fail).count(), 1);
             assert!(checks.get("host-tcb").unwrap().detail.contains(why), "{checks:#?}");
         }
     }

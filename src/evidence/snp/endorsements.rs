@@ -9,9 +9,9 @@ use super::processor::Product;
 use super::roots::Roots;
 use super::tcb::TcbVersion;
 use super::vcek::{Vcek, is_vlek, leaf_name};
+use crate::check::Checks;
 use crate::digest::sha256;
 use crate::evidence::certificate::{self, CertificateError, Hash, Scheme};
-use crate::evidence::check::Checks;
 use crate::evidence::revocation::RevocationList;
 use crate::json;
 

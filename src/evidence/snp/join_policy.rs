@@ -5,8 +5,8 @@ use super::processor::{Cpuid, Product};
 use super::report::Report;
 use super::uvm::{TrustedUvm, UvmEndorsement};
 use crate::ccf_version::{CcfVersion, SvnOrder};
+use crate::check::Checks;
 use crate::digest::{HostData, SnpMeasurement};
-use crate::evidence::check::Checks;
 
 /// What a service admits, as its tables hold it.
 #[derive(Clone, Debug, Default)]

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::processor::Product;
 use super::tcb::{Tcb, TcbVersion};
-use crate::evidence::check::Checks;
+use crate::check::Checks;
 
 /// A minimum TCB as a service stores it for one CPUID: every component optional, absence meaning something.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -13,10 +13,10 @@ use super::did_x509;
 use super::host_data;
 use crate::cbor::{CborError, Value};
 use crate::ccf_version::{Answer, CcfVersion, Feature, NEWEST, SvnOrder};
+use crate::check::Checks;
 use crate::cose::sig_structure;
 use crate::digest::SnpMeasurement;
 use crate::evidence::certificate::{self, Scheme};
-use crate::evidence::check::Checks;
 use crate::json;
 
 pub use issuers::{KNOWN_ISSUERS, KnownIssuer, TrustedUvm};

@@ -4,7 +4,7 @@ use x509_parser::certificate::X509Certificate;
 
 use super::processor::Product;
 use super::tcb::Tcb;
-use crate::evidence::check::Checks;
+use crate::check::Checks;
 
 /// What the certificate of a chip's key says.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::check::Checks;
+use crate::check::Checks;
 use crate::digest::HostData;
 use crate::id::NodeId;
 use crate::json;
@@ -151,7 +151,7 @@ mod tests {
         ] {
             let checks = verify(&claim, &wrong);
             assert_eq!(checks.verdict(), "fail");
-            assert_eq!(checks.get(name).unwrap().verdict, crate::evidence::check::Verdict::Fail, "{name}");
+            assert_eq!(checks.get(name).unwrap().verdict, crate::check::Verdict::Fail, "{name}");
         }
     }
 

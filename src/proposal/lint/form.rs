@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{Finding, Subject, type_of};
-use crate::evidence::check::Verdict::{Fail, Warn};
+use crate::check::Verdict::{Fail, Warn};
 use crate::json;
 use crate::proposal::catalogue::{Template, nearest};
 use crate::proposal::parameter::{Kind, Parameter};

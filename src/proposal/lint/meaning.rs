@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Finding, Subject};
-use crate::evidence::check::Verdict::{Fail, Warn};
+use crate::check::Verdict::{Fail, Warn};
 use crate::proposal::merge::conflicts;
 
 /// Actions that contradict or repeat each other.

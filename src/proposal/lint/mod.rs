@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use super::catalogue::{self, Template};
 use super::{Action, Proposal, ProposalError};
 use crate::ccf_version::{CcfVersion, Feature};
-use crate::evidence::check::{Checks, Verdict};
+use crate::check::{Checks, Verdict};
 
 /// What a rule looks at.
 struct Subject<'a> {

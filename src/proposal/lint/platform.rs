@@ -2,7 +2,7 @@
 
 use super::{Finding, Subject};
 use crate::ccf_version::{Answer, CcfVersion, Doubt, Feature};
-use crate::evidence::check::Verdict::{Fail, Warn};
+use crate::check::Verdict::{Fail, Warn};
 use crate::proposal::catalogue::{self, Platform, nearest};
 
 /// Actions that CCF's own constitutions have.

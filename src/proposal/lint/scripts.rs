@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::{Finding, Subject};
 use crate::ccf_version::{CcfVersion, Feature};
+use crate::check::Verdict::{self, Fail, Incomplete, Warn};
 use crate::constitution::{check_constitution, check_join_policy, check_modules};
-use crate::evidence::check::Verdict::{self, Fail, Incomplete, Warn};
 use crate::proposal::{Action, application as app};
 
 /// More scripts are not compiled: each may take the time that a node would give it.

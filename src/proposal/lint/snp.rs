@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::{Finding, Subject};
 use crate::ccf_version::{Answer, CcfVersion, Feature, SvnOrder};
+use crate::check::Verdict::{self, Fail, Incomplete, Warn};
 use crate::digest::{HostData, sha256};
-use crate::evidence::check::Verdict::{self, Fail, Incomplete, Warn};
 use crate::evidence::policy::review::Review;
 use crate::evidence::snp::did_x509;
 use crate::evidence::snp::host_data::{decode, explain_mismatch, of_policy};

@@ -1,7 +1,7 @@
 //! Policies against images, none of which needs an archive.
 
 use super::*;
-use crate::evidence::check::Verdict;
+use crate::check::Verdict;
 use crate::evidence::layers::{Layer, LayerHash, Sha256};
 
 fn image(name: &str, layers: &[u8], command: &[&str]) -> Image {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::evidence::check::Verdict;
+use crate::check::Verdict;
 
 fn names(review: &Review) -> Vec<&'static str> {
     review.warnings.iter().map(|w| w.name).collect()

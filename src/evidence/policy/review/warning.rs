@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Review;
-use crate::evidence::check::Verdict;
+use crate::check::Verdict;
 
 /// How many warnings of one name are kept; the others are counted.
 const MAX_OF_A_NAME: usize = 100;

@@ -2,8 +2,8 @@ use proptest::prelude::*;
 use time::macros::datetime;
 
 use super::*;
+use crate::check::Verdict;
 use crate::digest::sha256;
-use crate::evidence::check::Verdict;
 use crate::evidence::revocation::RevocationList;
 use crate::evidence::snp::host_data;
 use crate::evidence::snp::roots::Root;

@@ -2,8 +2,8 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use time::macros::datetime;
 
 use super::*;
+use crate::check::Verdict;
 use crate::digest::sha256;
-use crate::evidence::check::Verdict;
 use crate::evidence::snp::testing::{EXPIRED, IN_DATE, certificate, extension, head, lab, oid, sequence, text};
 use crate::skip::fixtures;
 
