@@ -10,10 +10,10 @@ use ccf_gov::evidence::snp::attestation::{Evidence, Expected, verify};
 use ccf_gov::evidence::snp::endorsements::Endorsements;
 use ccf_gov::evidence::snp::launch::kernel::KernelHashes;
 use ccf_gov::evidence::snp::launch::{Launch, Vmm, measure};
-use ccf_gov::evidence::snp::processor::Product;
 use ccf_gov::evidence::snp::report::Report;
 use ccf_gov::evidence::snp::roots::{Root, Roots};
 use ccf_gov::evidence::snp::uvm::UvmEndorsement;
+use ccf_gov::processor::Product;
 use criterion::{Criterion, criterion_group, criterion_main};
 use time::macros::datetime;
 

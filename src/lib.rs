@@ -26,11 +26,15 @@ mod skip;
 
 mod cbor;
 pub mod ccf_version;
+pub mod certificate;
 pub mod check;
 pub mod digest;
 pub mod files;
+pub mod host_data;
 pub mod id;
 pub mod json;
+pub mod processor;
+pub mod tcb;
 pub mod text;
 
 pub mod proposal;

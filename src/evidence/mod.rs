@@ -1,7 +1,6 @@
 //! What artefacts and attestations prove.
 
 pub mod backing;
-pub mod certificate;
 pub mod hash;
 pub mod layers;
 pub mod node;

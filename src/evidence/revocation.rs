@@ -5,7 +5,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
 
-use super::certificate::{self, Scheme};
+use crate::certificate::{self, Scheme};
 
 /// A list, unverified until [`RevocationList::is_signed_by`].
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use super::time::{TimeError, write};
 use super::value::{self, Source, ValueError};
 use super::{Proposal, Script};
 use crate::digest::HostData;
-use crate::evidence::snp::host_data;
+use crate::host_data;
 
 /// One `NAME=VALUE` or `NAME=@FILE`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,8 +11,8 @@ use super::pem_text::{self, PemError};
 use super::script::{Script, ScriptRefusal};
 use super::time::{TimeError, valid_from};
 use crate::digest::{HexError, parse_hex};
-use crate::evidence::snp::host_data;
 use crate::files::{self, FileError};
+use crate::host_data;
 use crate::json::{self, JsonError};
 
 pub use crate::json::MAX_SAFE_INTEGER;
@@ -151,7 +151,7 @@ pub(super) fn shaped(kind: &Kind, value: Value) -> Result<Value, ValueError> {
     let good = match kind {
         Kind::Object => (value.is_object(), "a JSON object"),
         Kind::Tcb => (
-            crate::evidence::snp::minimum_tcb::MinimumTcb::from_json(&value).is_ok(),
+            crate::tcb::minimum::MinimumTcb::from_json(&value).is_ok(),
             "a JSON object of boot_loader, tee, snp, microcode (and fmc on Turin), each 0 to 255",
         ),
         Kind::Jwks => (value.get("keys").is_some_and(Value::is_array), r#"a JSON object with a list of "keys""#),

@@ -7,8 +7,8 @@ use ccf_gov::digest::{HostData, MrEnclave, MrSigner};
 use ccf_gov::evidence::node;
 use ccf_gov::evidence::sgx::attestation::{Expected, Trust, verify};
 use ccf_gov::evidence::sgx::quote::Evidence;
-use ccf_gov::evidence::snp::tcb::TcbVersion;
 use ccf_gov::id::NodeId;
+use ccf_gov::tcb::TcbVersion;
 use proptest::prelude::*;
 use time::macros::datetime;
 

@@ -15,8 +15,8 @@ use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::check::{Checks, Verdict};
 use ccf_gov::digest::{HostData, MrSigner};
 use ccf_gov::evidence::node::{self, Expected, Trust};
-use ccf_gov::evidence::snp::tcb::TcbVersion;
 use ccf_gov::id::NodeId;
+use ccf_gov::tcb::TcbVersion;
 
 /// Verify a node's attestation from its files, against AMD's and Intel's pinned roots. No network is used
 #[derive(Args)]

@@ -18,10 +18,10 @@ use ccf_gov::digest::sha256;
 use ccf_gov::evidence::backing::{self, Evidence, Kind as EvidenceKind};
 use ccf_gov::evidence::node::{Attestation, Expected, Outcome, Trust};
 use ccf_gov::evidence::snp::join_policy::JoinPolicy as SnpPolicy;
-use ccf_gov::evidence::snp::minimum_tcb::MinimumTcb;
 use ccf_gov::evidence::snp::uvm::TrustedUvm;
 use ccf_gov::id::NodeId;
 use ccf_gov::service::{JoinPolicy, Node as ServiceNode, NodeAddress, NodeStatus, Reference, Service as ServiceClient};
+use ccf_gov::tcb::minimum::MinimumTcb;
 use ccf_gov::text::visible;
 
 /// Verify a node of the service before it is trusted
@@ -250,7 +250,7 @@ fn check_certificate(id: NodeId, node: &ServiceNode, found: &mut Checks) {
         return;
     };
     let key = pem::parse(text).ok().and_then(|pem| {
-        let certificate = ccf_gov::evidence::certificate::parse(pem.contents()).ok()?;
+        let certificate = ccf_gov::certificate::parse(pem.contents()).ok()?;
         Some(NodeId::from_bytes(sha256(certificate.public_key().raw)))
     });
     match key {

@@ -4,11 +4,11 @@ use serde_json::Value;
 
 use ccf_gov::ccf_version::{CcfVersion, SvnOrder};
 use ccf_gov::check::Checks;
-use ccf_gov::evidence::snp::minimum_tcb::MinimumTcb;
-use ccf_gov::evidence::snp::processor::{Cpuid, Product};
-use ccf_gov::evidence::snp::tcb::TcbVersion;
+use ccf_gov::processor::{Cpuid, Product};
 use ccf_gov::proposal::{Action, Proposal};
 use ccf_gov::service::JoinPolicy;
+use ccf_gov::tcb::TcbVersion;
+use ccf_gov::tcb::minimum::MinimumTcb;
 
 /// Compares every action with what is registered now.
 pub fn check(proposal: &Proposal, policy: &JoinPolicy, ccf: Option<CcfVersion>) -> Checks {

@@ -5,8 +5,8 @@ use rquickjs::{Ctx, Exception, IntoJs, Object, Result, Value};
 use super::{World, buffer, bytes, function, text};
 use crate::ccf_version::Feature;
 use crate::digest::sha256;
-use crate::evidence::snp::processor::Cpuid;
-use crate::evidence::snp::tcb::TcbVersion;
+use crate::processor::Cpuid;
+use crate::tcb::TcbVersion;
 
 const NOT_A_BUFFER: &str = "Argument must be an ArrayBuffer";
 

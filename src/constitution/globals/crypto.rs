@@ -7,8 +7,8 @@ use super::der::{integer, sequence};
 use super::lacking::stub;
 use super::{World, buffer, bytes, function, jwk, text, x509};
 use crate::ccf_version::Feature;
+use crate::certificate::{Hash, Scheme};
 use crate::digest::sha256;
-use crate::evidence::certificate::{Hash, Scheme};
 
 /// What CCF has here and this engine lacks: governance has no use for private keys.
 const LACKING: [&str; 13] = [

@@ -6,7 +6,7 @@ use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::X509Certificate;
 
 use super::text;
-use crate::evidence::certificate;
+use crate::certificate;
 
 /// `isValidX509CertBundle`: CCF reads the first certificate only, and takes an empty text for a bundle of none.
 pub(super) fn is_valid_bundle<'js>(ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {

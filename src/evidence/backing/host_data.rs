@@ -5,7 +5,7 @@ use super::{Evidence, Kind, Policy};
 use crate::check::Verdict;
 use crate::digest::HostData;
 use crate::evidence::policy::review::Review;
-use crate::evidence::snp::host_data::{self, explain_mismatch};
+use crate::host_data::{self, explain_mismatch};
 use crate::proposal::Action;
 
 impl Comparison<'_> {

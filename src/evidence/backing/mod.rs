@@ -23,7 +23,7 @@ use super::snp::uvm::UvmEndorsement;
 use crate::ccf_version::CcfVersion;
 use crate::check::Checks;
 use crate::digest::{HostData, SnpMeasurement};
-use crate::evidence::snp::host_data::Digests;
+use crate::host_data::Digests;
 use crate::proposal::{Action, Proposal};
 
 /// What an evidence file turned out to be.

@@ -5,11 +5,11 @@ use serde_json::Value;
 use super::Kind;
 use super::comparison::Comparison;
 use crate::ccf_version::{Answer, Feature};
-use crate::evidence::snp::minimum_tcb::MinimumTcb;
-use crate::evidence::snp::processor::{Cpuid, Product};
 use crate::evidence::snp::report::Report;
-use crate::evidence::snp::tcb::{Tcb, TcbVersion};
+use crate::processor::{Cpuid, Product};
 use crate::proposal::Action;
+use crate::tcb::minimum::MinimumTcb;
+use crate::tcb::{Tcb, TcbVersion};
 
 impl Comparison<'_> {
     pub(super) fn minimum_tcb(&mut self, action: &Action) {

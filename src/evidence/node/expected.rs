@@ -4,8 +4,8 @@ use crate::ccf_version::CcfVersion;
 use crate::check::Checks;
 use crate::digest::{HostData, MrSigner};
 use crate::evidence::snp::join_policy::JoinPolicy;
-use crate::evidence::snp::tcb::TcbVersion;
 use crate::id::NodeId;
+use crate::tcb::TcbVersion;
 
 /// What the attestation should say; what is absent is not compared.
 #[derive(Clone, Debug, Default)]

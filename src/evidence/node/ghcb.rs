@@ -1,6 +1,6 @@
 //! The certificate table of the GHCB protocol: what a host gives beside a report (AMD 56421, "SNP Extended Guest Request").
 
-use crate::evidence::certificate;
+use crate::certificate;
 
 /// What an entry holds, by its GUID.
 const ENTRIES: [(u128, Entry); 5] = [

@@ -24,13 +24,13 @@ use super::snp::attestation as snp;
 use super::snp::endorsements::Endorsements;
 use super::snp::report::Report;
 use super::snp::roots::Roots;
-use super::snp::tcb::TcbVersion;
 use super::snp::uvm::UvmEndorsement;
 use super::virt;
 use crate::ccf_version::Feature;
 use crate::check::Checks;
 use crate::digest::{HostData, MrEnclave, SnpMeasurement};
 use crate::id::NodeId;
+use crate::tcb::TcbVersion;
 
 /// The largest file that is read as part of an attestation: 4 MiB.
 pub const MAX_FILE: u64 = 4 << 20;

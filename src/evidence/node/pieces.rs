@@ -7,15 +7,15 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 
 use super::{NodeError, foreign, ghcb};
-use crate::evidence::certificate;
+use crate::certificate;
 use crate::evidence::revocation::RevocationList;
 use crate::evidence::snp::endorsements::Endorsements;
 use crate::evidence::snp::report::{REPORT_LENGTH, Report};
-use crate::evidence::snp::tcb::TcbVersion;
 use crate::evidence::snp::uvm::UvmEndorsement;
 use crate::evidence::virt;
 use crate::id::NodeId;
 use crate::json;
+use crate::tcb::TcbVersion;
 
 /// How often something may be wrapped in something else.
 const MAX_DEPTH: u8 = 8;

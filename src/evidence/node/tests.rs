@@ -7,9 +7,9 @@ use super::*;
 use crate::check::Verdict;
 use crate::digest::MrSigner;
 use crate::digest::sha256;
-use crate::evidence::snp::processor::Product;
 use crate::evidence::snp::roots::Root;
 use crate::evidence::snp::testing::{IN_DATE, lab, revocation_list};
+use crate::processor::Product;
 use crate::skip::fixtures;
 
 mod hostile;

@@ -5,9 +5,9 @@ use serde::Serialize;
 use super::snp;
 use crate::digest::{MrEnclave, MrSigner, SnpMeasurement};
 use crate::evidence::sgx::quote::Report;
-use crate::evidence::snp::processor::Product;
-use crate::evidence::snp::tcb::Tcb;
 use crate::evidence::snp::uvm::UvmEndorsement;
+use crate::processor::Product;
+use crate::tcb::Tcb;
 
 /// The values of one platform.
 #[derive(Clone, Debug, Serialize)]

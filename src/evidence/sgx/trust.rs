@@ -4,9 +4,9 @@ use x509_parser::certificate::X509Certificate;
 
 use super::attestation::Trust;
 use super::collateral::is_der;
+use crate::certificate::{self, CertificateError};
 use crate::check::Checks;
 use crate::digest::sha256;
-use crate::evidence::certificate::{self, CertificateError};
 use crate::evidence::revocation::RevocationList;
 
 /// SHA-256 of the DER of Intel's root certificate, `Intel SGX Root CA`.

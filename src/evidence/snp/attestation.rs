@@ -5,11 +5,8 @@ use time::OffsetDateTime;
 
 use super::endorsements::Endorsements;
 use super::join_policy::JoinPolicy;
-use super::minimum_tcb::MinimumTcb;
-use super::processor::{Cpuid, Product};
 use super::report::{NEWEST_VERSION, Report};
 use super::roots::Roots;
-use super::tcb::{Tcb, TcbVersion};
 use super::uvm::UvmEndorsement;
 use super::vcek::Vcek;
 use crate::ccf_version::{Answer, CcfVersion, Feature};
@@ -17,6 +14,9 @@ use crate::check::Checks;
 use crate::digest::{HostData, SnpMeasurement};
 use crate::evidence::revocation::RevocationList;
 use crate::id::NodeId;
+use crate::processor::{Cpuid, Product};
+use crate::tcb::minimum::MinimumTcb;
+use crate::tcb::{Tcb, TcbVersion};
 
 /// What a node (or its operator) shows.
 #[derive(Clone, Copy, Debug)]

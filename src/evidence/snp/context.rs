@@ -5,12 +5,12 @@ use std::path::Path;
 use time::OffsetDateTime;
 
 use super::endorsements::{Endorsements, EndorsementsError};
-use super::host_data::{self, SecurityPolicy};
 use super::roots::Roots;
 use super::uvm::{UvmEndorsement, UvmError};
 use crate::check::Checks;
 use crate::digest::{HostData, SnpMeasurement};
 use crate::files::{self, FileError};
+use crate::host_data::{self, SecurityPolicy};
 
 /// The file with the security policy, base64.
 pub const POLICY_FILE: &str = "security-policy-base64";
@@ -156,9 +156,9 @@ mod tests {
 
     use super::*;
     use crate::digest::sha256;
-    use crate::evidence::snp::processor::Product;
     use crate::evidence::snp::roots::Root;
     use crate::evidence::snp::testing::{IN_DATE, lab};
+    use crate::processor::Product;
     use crate::skip::fixtures;
 
     const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);

@@ -4,16 +4,16 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use x509_parser::certificate::X509Certificate;
 
-use super::host_data;
-use super::processor::Product;
 use super::roots::Roots;
-use super::tcb::TcbVersion;
 use super::vcek::{Vcek, is_vlek, leaf_name};
+use crate::certificate::{self, CertificateError, Hash, Scheme};
 use crate::check::Checks;
 use crate::digest::sha256;
-use crate::evidence::certificate::{self, CertificateError, Hash, Scheme};
 use crate::evidence::revocation::RevocationList;
+use crate::host_data;
 use crate::json;
+use crate::processor::Product;
+use crate::tcb::TcbVersion;
 
 /// The largest endorsements that are read: 256 KiB. Real ones are below 8 KiB.
 pub const MAX_ENDORSEMENTS: usize = 256 << 10;

@@ -1,12 +1,12 @@
 //! What a service admits, and whether it would let a node join, as CCF decides it.
 
-use super::minimum_tcb::{MinimumTcb, TcbError};
-use super::processor::{Cpuid, Product};
 use super::report::Report;
 use super::uvm::{TrustedUvm, UvmEndorsement};
 use crate::ccf_version::{CcfVersion, SvnOrder};
 use crate::check::Checks;
 use crate::digest::{HostData, SnpMeasurement};
+use crate::processor::{Cpuid, Product};
+use crate::tcb::minimum::{MinimumTcb, TcbError};
 
 /// What a service admits, as its tables hold it.
 #[derive(Clone, Debug, Default)]

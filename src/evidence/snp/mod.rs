@@ -4,14 +4,10 @@ pub mod attestation;
 pub mod context;
 pub mod did_x509;
 pub mod endorsements;
-pub mod host_data;
 pub mod join_policy;
 pub mod launch;
-pub mod minimum_tcb;
-pub mod processor;
 pub mod report;
 pub mod roots;
-pub mod tcb;
 pub mod uvm;
 pub mod vcek;
 

@@ -2,10 +2,10 @@
 
 use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED, UnparsedPublicKey};
 
-use super::processor::{Cpuid, Product};
-use super::tcb::TcbVersion;
 use crate::digest::{HostData, SnpMeasurement};
 use crate::id::NodeId;
+use crate::processor::{Cpuid, Product};
+use crate::tcb::TcbVersion;
 
 /// The length of every report, in bytes.
 pub const REPORT_LENGTH: usize = 1184;

@@ -1,7 +1,7 @@
 //! AMD's pinned roots.
 
-use super::processor::Product;
 use crate::digest::parse_hex;
+use crate::processor::Product;
 
 /// AMD's roots, by product: what a chain must end in.
 ///

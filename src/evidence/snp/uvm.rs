@@ -10,13 +10,13 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::did_x509;
-use super::host_data;
 use crate::cbor::{CborError, Value};
 use crate::ccf_version::{Answer, CcfVersion, Feature, NEWEST, SvnOrder};
+use crate::certificate::{self, Scheme};
 use crate::check::Checks;
 use crate::cose::sig_structure;
 use crate::digest::SnpMeasurement;
-use crate::evidence::certificate::{self, Scheme};
+use crate::host_data;
 use crate::json;
 
 pub use issuers::{KNOWN_ISSUERS, KnownIssuer, TrustedUvm};

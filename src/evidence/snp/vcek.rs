@@ -2,9 +2,9 @@
 
 use x509_parser::certificate::X509Certificate;
 
-use super::processor::Product;
-use super::tcb::Tcb;
 use crate::check::Checks;
+use crate::processor::Product;
+use crate::tcb::Tcb;
 
 /// What the certificate of a chip's key says.
 #[derive(Clone, Debug, PartialEq, Eq)]

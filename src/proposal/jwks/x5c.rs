@@ -9,7 +9,7 @@ use x509_parser::public_key::PublicKey;
 
 use super::material::significant;
 use super::{Fate, Found, text};
-use crate::evidence::certificate::{self, CertificateError};
+use crate::certificate::{self, CertificateError};
 
 /// No chain is longer.
 const MOST: usize = 20;

@@ -8,12 +8,12 @@ use crate::check::Verdict::{self, Fail, Incomplete, Warn};
 use crate::digest::{HostData, sha256};
 use crate::evidence::policy::review::Review;
 use crate::evidence::snp::did_x509;
-use crate::evidence::snp::host_data::{decode, explain_mismatch, of_policy};
-use crate::evidence::snp::minimum_tcb::MinimumTcb;
-use crate::evidence::snp::processor::{Cpuid, Product};
-use crate::evidence::snp::tcb::{Tcb, TcbVersion};
 use crate::evidence::snp::uvm::KNOWN_ISSUERS;
+use crate::host_data::{decode, explain_mismatch, of_policy};
+use crate::processor::{Cpuid, Product};
 use crate::proposal::Action;
+use crate::tcb::minimum::MinimumTcb;
+use crate::tcb::{Tcb, TcbVersion};
 
 const ADD_HOST_DATA: &[&str] = &["add_snp_host_data"];
 const ADD_UVM: &[&str] = &["add_snp_uvm_endorsement"];

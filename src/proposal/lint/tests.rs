@@ -7,7 +7,7 @@ use crate::evidence::policy::review::Review;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::json;
 
-use crate::evidence::snp::host_data::of_policy;
+use crate::host_data::of_policy;
 
 const NOW: OffsetDateTime = datetime!(2026-12-01 0:00 UTC);
 const DID: &str = "did:x509:0:sha256:I__iuL25oXEVFdTP_aBLx_eT1RPHbCQ_ECBQfYZpt9s::eku:1.3.6.1.4.1.311.76.59.1.2";

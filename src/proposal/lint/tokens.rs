@@ -7,8 +7,8 @@ use x509_parser::x509::X509Version;
 
 use super::{Finding, Subject};
 use crate::ccf_version::Feature;
+use crate::certificate::{self, CertificateError};
 use crate::check::Verdict::{Fail, Incomplete, Warn};
-use crate::evidence::certificate::{self, CertificateError};
 use crate::proposal::jwks::{self, Fate};
 use crate::proposal::pem_text;
 

@@ -5,10 +5,10 @@ use super::*;
 use crate::check::Verdict;
 use crate::digest::sha256;
 use crate::evidence::revocation::RevocationList;
-use crate::evidence::snp::host_data;
 use crate::evidence::snp::roots::Root;
 use crate::evidence::snp::testing::{self, Chip, EXPIRED, IN_DATE, extension, lab};
 use crate::evidence::snp::uvm::TrustedUvm;
+use crate::host_data;
 use crate::skip::fixtures;
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 
@@ -383,10 +383,10 @@ proptest! {
 #[test]
 fn every_bit_of_a_certificate_matters() {
     let chain = lab().chain();
-    let ask = crate::evidence::certificate::parse(&chain[1]).unwrap();
+    let ask = crate::certificate::parse(&chain[1]).unwrap();
     let holds = |der: &[u8]| {
-        let vcek = crate::evidence::certificate::parse(der);
-        vcek.is_ok_and(|vcek| crate::evidence::certificate::check_issued(&vcek, &ask).is_ok())
+        let vcek = crate::certificate::parse(der);
+        vcek.is_ok_and(|vcek| crate::certificate::check_issued(&vcek, &ask).is_ok())
     };
     assert!(holds(&chain[0]));
     for at in 0..chain[0].len() {

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::public_key::PublicKey;
 
-use crate::evidence::certificate;
+use crate::certificate;
 
 /// The most certificates that a chain may have.
 pub const MAX_CHAIN: usize = 16;

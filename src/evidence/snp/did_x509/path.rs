@@ -5,7 +5,7 @@ use x509_parser::extensions::{GeneralName, GeneralSubtree, NameConstraints, Pars
 use x509_parser::x509::X509Name;
 
 use super::{DidError, PathError};
-use crate::evidence::certificate::{self, CertificateError};
+use crate::certificate::{self, CertificateError};
 
 /// Checks a chain of at least two certificates, leaf first.
 pub(super) fn check(chain: &[X509Certificate<'_>]) -> Result<(), DidError> {

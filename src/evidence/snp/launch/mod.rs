@@ -118,7 +118,7 @@ impl FromStr for VcpuType {
             found: text.to_owned(),
             known: Self::names().collect::<Vec<_>>().join(", "),
         })?;
-        Ok(Self(super::processor::Cpuid::new(family, model, stepping).0))
+        Ok(Self(crate::processor::Cpuid::new(family, model, stepping).0))
     }
 }
 

@@ -1,10 +1,12 @@
 //! How new a processor's firmware is: TCB versions and their components.
 
+pub mod minimum;
+
 use std::fmt;
 
 use serde::Serialize;
 
-use super::processor::Product;
+use crate::processor::Product;
 
 /// A TCB version: eight bytes whose meaning depends on the product.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::processor::Product;
-use super::tcb::{Tcb, TcbVersion};
 use crate::check::Checks;
+use crate::processor::Product;
+use crate::tcb::{Tcb, TcbVersion};
 
 /// A minimum TCB as a service stores it for one CPUID: every component optional, absence meaning something.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
