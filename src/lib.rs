@@ -33,6 +33,7 @@ pub mod files;
 pub mod host_data;
 pub mod id;
 pub mod json;
+pub mod platform;
 pub mod processor;
 pub mod tcb;
 pub mod text;

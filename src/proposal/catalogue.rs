@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::Action;
 use super::parameter::Parameter;
 use crate::ccf_version::Feature;
+use crate::platform::Platform;
 
 /// An action: what it does, what it takes, and an example.
 #[derive(Debug, Deserialize, Serialize)]
@@ -44,19 +45,6 @@ pub struct Template {
     /// Arguments that are right, in form.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub example: Map<String, Value>,
-}
-
-/// What nodes run on.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq)]
-#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum Platform {
-    /// Intel SGX enclaves, up to CCF 5.
-    Sgx,
-    /// AMD SEV-SNP.
-    Snp,
-    /// No protection at all, for tests.
-    Virtual,
 }
 
 /// A name that is no template's.

@@ -15,7 +15,7 @@ use ccf_gov::check::Checks;
 use ccf_gov::digest::{MrEnclave, MrSigner};
 use ccf_gov::evidence::sgx::artefact::{Artefact, MAX_FILE};
 use ccf_gov::files;
-use ccf_gov::proposal::catalogue::Platform;
+use ccf_gov::platform::Platform;
 
 /// MRENCLAVE, signer and version of an enclave, recomputed from its file.
 #[derive(Args)]

@@ -24,7 +24,7 @@ use ccf_gov::evidence::snp::context::{self, SecurityContext};
 use ccf_gov::evidence::snp::roots::Roots;
 use ccf_gov::evidence::snp::uvm::{Form, UvmEndorsement};
 use ccf_gov::files;
-use ccf_gov::proposal::catalogue::Platform;
+use ccf_gov::platform::Platform;
 
 /// Host data of a security policy, the values of a UVM endorsement, the launch digest of a guest
 #[derive(Args)]

@@ -13,7 +13,7 @@ use crate::cli::exit::Exit;
 use ccf_gov::digest::HostData;
 use ccf_gov::evidence::{hash, virt};
 use ccf_gov::files;
-use ccf_gov::proposal::catalogue::Platform;
+use ccf_gov::platform::Platform;
 
 /// The host data and measurement of nodes that run an executable on the virtual platform.
 #[derive(Args)]

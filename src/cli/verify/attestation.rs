@@ -124,7 +124,7 @@ fn uncompared(expected: &Expected, outcome: &node::Outcome) -> Option<String> {
 pub struct Verified<'a> {
     #[cfg_attr(test, schemars(with = "crate::cli::shapes::Verdict"))]
     verdict: &'static str,
-    #[cfg_attr(test, schemars(with = "ccf_gov::proposal::catalogue::Platform"))]
+    #[cfg_attr(test, schemars(with = "ccf_gov::platform::Platform"))]
     platform: &'static str,
     node_id: Option<NodeId>,
     measurement: &'a str,

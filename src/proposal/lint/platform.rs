@@ -3,7 +3,8 @@
 use super::{Finding, Subject};
 use crate::ccf_version::{Answer, CcfVersion, Doubt, Feature};
 use crate::check::Verdict::{Fail, Warn};
-use crate::proposal::catalogue::{self, Platform, nearest};
+use crate::platform::Platform;
+use crate::proposal::catalogue::{self, nearest};
 
 /// Actions that CCF's own constitutions have.
 pub fn known_actions(subject: &Subject<'_>) -> Option<Vec<Finding>> {
