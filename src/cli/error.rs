@@ -6,8 +6,8 @@ use std::fmt;
 use serde::Serialize;
 
 use super::exit::Exit;
-use ccf_gov::evidence::backing::EvidenceError;
 use ccf_gov::evidence::node::PathError;
+use ccf_gov::review::backing::EvidenceError;
 use ccf_gov::review::vain::Vain;
 
 /// What kind of failure it was; the exit code follows from it.

@@ -8,8 +8,8 @@ use super::error::CliError;
 use super::measure::LaunchArgs;
 use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::check::Verdict;
-use ccf_gov::evidence::backing::{self, Evidence, Kind};
 use ccf_gov::evidence::node::Trust;
+use ccf_gov::review::backing::{self, Evidence, Kind};
 
 /// Reads the evidence at `paths`, judged by the pinned roots at this moment.
 pub fn read(paths: &[PathBuf], ccf: Option<CcfVersion>) -> Result<Vec<Evidence>, CliError> {

@@ -1,6 +1,5 @@
 //! What artefacts and attestations prove.
 
-pub mod backing;
 pub mod hash;
 pub mod layers;
 pub mod node;

@@ -64,18 +64,18 @@ impl Template {
     }
 
     /// Whether CCF's own constitutions refuse even empty `args`.
-    pub(super) fn refuses_args(&self) -> bool {
+    pub(crate) fn refuses_args(&self) -> bool {
         matches!(self.name, "trigger_ledger_rekey" | "trigger_recovery_shares_refresh")
     }
 
     /// Whether they refuse arguments that they do not know, rather than pass them over.
-    pub(super) fn refuses_unknown(&self) -> bool {
+    pub(crate) fn refuses_unknown(&self) -> bool {
         self.name == "set_service_configuration"
     }
 
     /// Whether it removes what was registered under a text that anybody may have written: a wrong entry is removed by its
     /// exact text only.
-    pub(super) fn removes_by_text(&self) -> bool {
+    pub(crate) fn removes_by_text(&self) -> bool {
         let is_checked =
             matches!(self.name, "remove_member" | "remove_node" | "remove_user" | "remove_snp_minimum_tcb_version");
         self.name.starts_with("remove_") && !is_checked
@@ -118,7 +118,7 @@ pub fn drops(name: &str) -> bool {
 }
 
 /// The name among `names` that `given` was probably meant to be.
-pub(super) fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     names
         .map(|name| (strsim::jaro_winkler(given, name), name))
         .filter(|(likeness, _)| *likeness > 0.85)

@@ -6,7 +6,6 @@
 //! - [`application`] and [`jwks`]: what nodes refuse of a JavaScript application and of a token issuer's keys.
 //! - [`private_key`]: what no proposal may hold.
 //! - [`merge`]: one proposal of several.
-//! - [`lint`]: what can be checked with nothing but the proposal.
 //! - [`summary`](summary()) and [`annotated`]: what a proposal says, for a person; [`title`]: the same in a line.
 //! - [`difference`](difference()): where two proposals are not the same.
 //! - [`shown`]: a proposal as `proposal show` prints it.
@@ -14,9 +13,10 @@
 //!
 //! ```
 //! use ccf_gov::proposal::{Proposal, new};
+//! use ccf_gov::review::check_script;
 //!
 //! let settings = new::Setting::parse("host_data=8f434346648f6b96df89dda901c5176b10a6d83961dd3c1ac88b59b2dc327aa4")?;
-//! let proposal = new::proposal("add_virtual_host_data", &settings, time::OffsetDateTime::now_utc())?;
+//! let proposal = new::proposal("add_virtual_host_data", &settings, time::OffsetDateTime::now_utc(), check_script)?;
 //! assert_eq!(Proposal::parse(proposal.bytes())?, proposal);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -28,7 +28,6 @@ pub mod catalogue;
 mod difference;
 mod document;
 pub mod jwks;
-pub mod lint;
 pub mod merge;
 pub mod new;
 pub mod parameter;
@@ -43,6 +42,6 @@ pub mod value;
 
 pub use difference::{Difference, difference};
 pub use document::{Action, MAX_PROPOSAL, Proposal, ProposalError};
-pub use script::{Script, ScriptRefusal};
+pub use script::{Script, ScriptCheck, ScriptRefusal};
 pub use summary::{Note, annotated, summary, totals};
 pub use title::{begins, title};

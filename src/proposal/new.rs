@@ -8,7 +8,7 @@ use super::parameter::{Default, Kind, Parameter};
 use super::private_key::{self, PrivateKey};
 use super::time::{TimeError, write};
 use super::value::{self, Source, ValueError};
-use super::{Proposal, Script};
+use super::{Proposal, Script, ScriptCheck};
 use crate::digest::HostData;
 use crate::host_data;
 
@@ -94,11 +94,16 @@ impl Setting {
 /// The proposal of one action, `template`, with these settings.
 ///
 /// What is not given and has a default gets it: `valid_from` is `now`, and host data is computed from its policy.
-/// Host data that is given must be that of the policy.
+/// Host data that is given must be that of the policy. Scripts are checked by `check`.
 ///
 /// # Errors
 /// An unknown template or parameter, a missing one, and a value that is not what the parameter takes.
-pub fn proposal(template: &str, settings: &[Setting], now: OffsetDateTime) -> Result<Proposal, NewError> {
+pub fn proposal(
+    template: &str,
+    settings: &[Setting],
+    now: OffsetDateTime,
+    check: ScriptCheck,
+) -> Result<Proposal, NewError> {
     let template = catalogue::get(template)?;
     if let Some(unknown) = settings.iter().find(|s| template.parameter(&s.name).is_none()) {
         let names = template.parameters.iter().map(|p| p.name.as_str());
@@ -113,7 +118,7 @@ pub fn proposal(template: &str, settings: &[Setting], now: OffsetDateTime) -> Re
     for parameter in &template.parameters {
         let sources: Vec<_> = settings.iter().filter(|s| s.name == parameter.name).map(|s| s.source.clone()).collect();
         if !sources.is_empty() {
-            let value = read(template, parameter, &sources, now)
+            let value = read(template, parameter, &sources, now, check)
                 .map_err(|source| NewError::Value { name: parameter.name.clone(), source })?;
             values.insert(parameter.name.clone(), value);
         }
@@ -142,11 +147,12 @@ fn read(
     parameter: &Parameter,
     sources: &[Source],
     now: OffsetDateTime,
+    check: ScriptCheck,
 ) -> Result<Value, ValueError> {
     match parameter.kind {
         Kind::Script => {
             let script = Script::read(sources)?;
-            script.check(template.name)?;
+            check(template.name, &script)?;
             Ok(script.text.into())
         }
         // What is removed is named as it was written, even where it should not have been written so.
@@ -211,7 +217,8 @@ mod tests {
 
     fn new(template: &str, settings: &[&str]) -> Result<Value, NewError> {
         let settings: Vec<_> = settings.iter().flat_map(|s| Setting::parse(s).unwrap()).collect();
-        proposal(template, &settings, datetime!(2026-11-22 13:25:27 UTC)).map(|p| p.value()["actions"][0].clone())
+        proposal(template, &settings, datetime!(2026-11-22 13:25:27 UTC), crate::review::check_script)
+            .map(|p| p.value()["actions"][0].clone())
     }
 
     #[test]

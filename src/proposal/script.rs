@@ -1,7 +1,6 @@
 //! A script in a proposal, made of one source or several.
 
 use super::value::{Source, ValueError, text};
-use crate::constitution::{ScriptFault, check_constitution, check_join_policy};
 use crate::files;
 
 /// A script, and which of its lines came from where.
@@ -12,6 +11,9 @@ pub struct Script {
     /// Of each part that is a file, its name and its first line, from 1.
     parts: Vec<(String, usize)>,
 }
+
+/// Says whether a service could go on with a script that an action of this name puts in force.
+pub type ScriptCheck = fn(action: &str, script: &Script) -> Result<(), ScriptRefusal>;
 
 /// A script with which a service could not go on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,55 +47,11 @@ impl Script {
         if script.text.trim().is_empty() { Err(ValueError::Empty) } else { Ok(script) }
     }
 
-    /// Checks the script as one that `action` would put in force.
-    ///
-    /// # Errors
-    /// What is wrong with it, and in which line of which file.
-    pub fn check(&self, action: &str) -> Result<(), ScriptRefusal> {
-        let check = match action {
-            "set_constitution" => check_constitution(&self.text),
-            "set_node_join_policy" => check_join_policy(&self.text),
-            _ => Ok(()),
-        };
-        match check {
-            // Lint reports that; it is no fault of the script.
-            Err(fault) if fault.is_of_engine() => Ok(()),
-            Err(ScriptFault { reason, line }) => {
-                Err(ScriptRefusal { place: line.map(|line| self.place(line as usize)), reason })
-            }
-            Ok(()) => Ok(()),
-        }
-    }
-
-    fn place(&self, line: usize) -> String {
+    /// Where a line of the script came from: the file and the line in it, or the line in the text. Lines count from 1.
+    pub fn place(&self, line: usize) -> String {
         match self.parts.iter().rev().find(|(_, first)| *first <= line) {
             Some((file, first)) => format!("{file}, line {}", line + 1 - first),
             None => format!("line {line}"),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_fault_is_placed_in_its_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| {
-            let path = folder.path().join(name);
-            std::fs::write(&path, text).unwrap();
-            Source::File(path)
-        };
-        let good = write("a.js", "export function validate(i) {}\nexport function resolve(p, i, v) {}\n");
-        let bad = write("b.js", "\nexport function apply(p) {}\n");
-        let script = Script::read(&[good.clone(), bad]).unwrap();
-        let refusal = script.check("set_constitution").unwrap_err();
-        assert!(refusal.place.unwrap().ends_with("b.js, line 2") && refusal.reason.contains("apply with 1 arg"));
-        assert_eq!(script.check("set_node_join_policy"), Ok(()));
-        let text = Script::read(&[Source::Text("export function apply( {".into())]).unwrap();
-        assert_eq!(text.check("set_node_join_policy").unwrap_err().place.as_deref(), Some("line 1"));
-        let apply = Source::Text("export function apply(p, i) {}".into());
-        assert_eq!(Script::read(&[good, apply]).unwrap().check("set_constitution"), Ok(()));
     }
 }

@@ -130,7 +130,7 @@ fn read_one(kind: &Kind, source: &Source, now: OffsetDateTime) -> Result<Value, 
 }
 
 /// Checks the digits of a hexadecimal value; the length is that of the catalogue: 4, 8, 32 or 48 bytes.
-pub(super) fn hex(bytes: usize, text: &str) -> Result<&str, HexError> {
+pub(crate) fn hex(bytes: usize, text: &str) -> Result<&str, HexError> {
     match bytes {
         4 => parse_hex::<4>("value of 4 bytes", text).map(|_| text),
         8 => parse_hex::<8>("value of 8 bytes", text).map(|_| text),
@@ -147,7 +147,7 @@ fn integer(text: &str, min: Option<i64>, max: Option<i64>) -> Result<i64, ValueE
 }
 
 /// JSON of the type that the kind asks for.
-pub(super) fn shaped(kind: &Kind, value: Value) -> Result<Value, ValueError> {
+pub(crate) fn shaped(kind: &Kind, value: Value) -> Result<Value, ValueError> {
     let good = match kind {
         Kind::Object => (value.is_object(), "a JSON object"),
         Kind::Tcb => (

@@ -6,8 +6,11 @@
 //! - [`Diff`] and [`Application`]: what changes in its rules and in its application.
 
 mod application;
+pub mod backing;
 mod diff;
+pub mod lint;
 mod notes;
+mod script;
 mod standing;
 mod subject;
 pub mod vain;
@@ -15,5 +18,6 @@ pub mod vain;
 pub use application::Application;
 pub use diff::Diff;
 pub use notes::notes;
+pub use script::check_script;
 pub use standing::Standing;
 pub use subject::{Subject, proposed};

@@ -1,7 +1,7 @@
 //! Enclaves that the tests link and sign themselves.
 
-use ccf_gov::evidence::backing::{self, Evidence, Kind, Terms};
 use ccf_gov::proposal::{Action, Proposal};
+use ccf_gov::review::backing::{self, Evidence, Kind, Terms};
 use serde_json::json;
 use std::sync::OnceLock;
 

@@ -11,9 +11,9 @@ use crate::cli::verify::node::running_version;
 use crate::cli::verify::proposal::{Verified, also};
 use crate::cli::{checks, evidence};
 use ccf_gov::ccf_version::CcfVersion;
-use ccf_gov::evidence::backing::Terms;
 use ccf_gov::proposal::Proposal;
 use ccf_gov::review::Subject;
+use ccf_gov::review::backing::Terms;
 use ccf_gov::service::Service;
 
 /// The other ways to vote, to which no evidence belongs.

@@ -11,7 +11,8 @@ use super::super::exit::Exit;
 use super::ProposalSource;
 use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::check::Checks;
-use ccf_gov::proposal::{Proposal, ProposalError, lint};
+use ccf_gov::proposal::{Proposal, ProposalError};
+use ccf_gov::review::lint;
 
 /// Check a proposal for the mistakes that people make.
 ///

@@ -10,6 +10,7 @@ use super::super::error::{CliError, Kind};
 use super::super::exit::Exit;
 use ccf_gov::files::Access;
 use ccf_gov::proposal::new::{self, NewError, Setting};
+use ccf_gov::review::check_script;
 
 /// Write a proposal from a template.
 ///
@@ -46,7 +47,7 @@ impl New {
             settings.extend(Setting::parse(text).map_err(CliError::usage)?);
         }
         context.resolve_settings(&self.template, &mut settings).await?;
-        let proposal = new::proposal(&self.template, &settings, OffsetDateTime::now_utc())
+        let proposal = new::proposal(&self.template, &settings, OffsetDateTime::now_utc(), check_script)
             .map_err(|e| refused(&self.template, &self.settings, e))?;
         context.output.file(&self.out, proposal.bytes(), Access::Shared, self.force)?;
         Ok(Exit::Done)

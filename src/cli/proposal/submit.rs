@@ -12,7 +12,7 @@ use crate::cli::proposal::ProposalSource;
 use crate::cli::verify::node::running_version;
 use ccf_gov::check::{Checks, Verdict};
 use ccf_gov::cose::MessageType;
-use ccf_gov::proposal::lint;
+use ccf_gov::review::lint;
 use ccf_gov::review::{Standing, proposed, vain};
 use ccf_gov::text::visible;
 

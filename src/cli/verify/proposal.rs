@@ -14,8 +14,8 @@ use crate::cli::measure::LaunchArgs;
 use crate::cli::proposal::ProposalSource;
 use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::check::Checks;
-use ccf_gov::evidence::backing::{self, Evidence, Registered, Terms};
 use ccf_gov::files;
+use ccf_gov::review::backing::{self, Evidence, Registered, Terms};
 use ccf_gov::service::JoinPolicy;
 
 /// The largest proposal that is read.

@@ -15,10 +15,10 @@ use crate::cli::exit::Exit;
 use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::check::{Checks, Verdict};
 use ccf_gov::digest::HostData;
-use ccf_gov::evidence::backing;
 use ccf_gov::evidence::node::{Attestation, Outcome};
 use ccf_gov::id::NodeId;
 use ccf_gov::proposal::Action;
+use ccf_gov::review::backing;
 use ccf_gov::service::{JoinPolicy, NodeStatus};
 use ccf_gov::text::visible;
 
@@ -315,8 +315,8 @@ fn check_node(node: &Running, found: &mut Checks) {
 mod tests {
     use super::*;
     use ccf_gov::digest::sha256;
-    use ccf_gov::evidence::backing::{Evidence, Kind};
     use ccf_gov::evidence::policy::deployment;
+    use ccf_gov::review::backing::{Evidence, Kind};
 
     /// What is found in a policy by somebody who has `text` as the security policy.
     fn found(policy: Value, text: &str) -> (Vec<&'static str>, Checks) {

@@ -12,10 +12,10 @@ mod tokens;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::catalogue::{self, Template};
-use super::{Action, Proposal, ProposalError};
 use crate::ccf_version::{CcfVersion, Feature};
 use crate::check::{Checks, Verdict};
+use crate::proposal::catalogue::{self, Template};
+use crate::proposal::{Action, Proposal, ProposalError};
 
 /// What a rule looks at.
 struct Subject<'a> {
