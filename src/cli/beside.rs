@@ -16,7 +16,7 @@ use ccf_gov::id::MemberId;
 use ccf_gov::json;
 use ccf_gov::proposal::{Proposal, annotated, ballot, difference, totals};
 use ccf_gov::review::vain::{self, Effect};
-use ccf_gov::review::{Standing, Subject, notes, proposed};
+use ccf_gov::review::{ServiceView, Subject, notes, proposed};
 use ccf_gov::service::Service;
 
 /// How long signing waits for a service that it can do without.
@@ -36,18 +36,18 @@ impl Context {
     /// What a proposal that the service holds would do.
     pub fn subject_actions(&self, subject: &Subject) -> String {
         let content = &subject.content;
-        let actions = self.actions(&content.raw, &subject.standing);
+        let actions = self.actions(&content.raw, &subject.view);
         let totals = totals(&content.raw, &actions, content.length, &content.sha256);
         actions + &totals
     }
 
     /// What is known beside a proposal that is not there yet.
-    pub fn beside_proposal(&self, content: &Value, standing: &Standing) -> Beside {
+    pub fn beside_proposal(&self, content: &Value, standing: &ServiceView) -> Beside {
         Beside { actions: Some(self.actions(content, standing)), ..Beside::default() }
     }
 
     /// What a proposal would do, in a service's terms.
-    pub fn actions(&self, content: &Value, standing: &Standing) -> String {
+    pub fn actions(&self, content: &Value, standing: &ServiceView) -> String {
         annotated(content, &notes(content, standing, if self.verbose { MANY } else { FEW }))
     }
 
@@ -122,7 +122,7 @@ impl Context {
     /// What is known without a service.
     fn beside_nothing(&self, message: &Message) -> Beside {
         let content = json::parse(message.payload()).ok().filter(|_| message.kind() == MessageType::Proposal);
-        let beside = content.map_or_else(Beside::default, |c| self.beside_proposal(&c, &Standing::default()));
+        let beside = content.map_or_else(Beside::default, |c| self.beside_proposal(&c, &ServiceView::default()));
         let lines = is_about_proposals(message).then(|| "compared    with no service".to_owned());
         Beside { script: self.verbose, lines: lines.into_iter().collect(), ..beside }
     }
@@ -135,7 +135,7 @@ impl Context {
                 if let Err(there) = vain::proposal(&content, &proposed(service).await?) {
                     self.output.warn(there);
                 }
-                Ok(self.beside_proposal(&content, &Standing::read(service, &content).await?))
+                Ok(self.beside_proposal(&content, &ServiceView::read(service, &content).await?))
             }
             (MessageType::Ballot, Some(id)) => {
                 let subject = Subject::read(service, id).await?.ok_or_else(|| not_held(id))?;

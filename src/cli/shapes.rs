@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 use ccf_gov::check::Check;
 use ccf_gov::evidence::layers::Layer;
 use ccf_gov::evidence::layers::image::Image;
+use ccf_gov::review::NodeDetails;
 use ccf_gov::service::Proposal;
-use ccf_gov::upgrade::More;
 
 use super::object::Read;
 use super::{
@@ -43,7 +43,7 @@ fn shapes() -> Vec<(&'static str, String)> {
         ("Proposal", format!("type Proposal = {}", shape::<Proposal>())),
         ("Read", format!("type Read = {}", shape::<Read>())),
         ("Vote", format!("type Vote = {}", shape::<proposal::votes::Line>())),
-        ("Node", format!("type Node = object & {}", shape::<More>())),
+        ("Node", format!("type Node = object & {}", shape::<NodeDetails>())),
         ("proposal show", format!("Proposal & {{ actions: object[] }} & {}", shape::<proposal::show::More>())),
         (
             "proposal wait",

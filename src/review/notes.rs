@@ -7,17 +7,17 @@ use serde_json::Value;
 
 use super::application::Application;
 use super::diff::Diff;
-use super::standing::Standing;
+use super::observed_node::RunningCode;
+use super::service_view::ServiceView;
 use crate::id::MemberId;
 use crate::proposal::{Note, pem_text};
 use crate::service::{JoinPolicy, NodeStatus};
 use crate::text::visible;
-use crate::upgrade::RunningCode;
 
 /// A note for each action of `proposal`, in order; of each changed text at most `limit` lines.
 ///
-/// With [`Standing::default`], nothing was read: then a new constitution or application is not compared, and that is said.
-pub fn notes(proposal: &Value, standing: &Standing, limit: usize) -> Vec<Note> {
+/// With [`ServiceView::default`], nothing was read: then a new constitution or application is not compared, and that is said.
+pub fn notes(proposal: &Value, view: &ServiceView, limit: usize) -> Vec<Note> {
     let actions = proposal.get("actions").and_then(Value::as_array).into_iter().flatten();
     let note = |action: &Value| {
         let name = action.get("name").and_then(Value::as_str).unwrap_or_default();
@@ -25,28 +25,28 @@ pub fn notes(proposal: &Value, standing: &Standing, limit: usize) -> Vec<Note> {
         let text = |key: &str| args.get(key).and_then(Value::as_str);
         let mut note = Note::default();
         if let Some(id) = text("node_id") {
-            note.lines.extend(node(name, id, standing));
+            note.lines.extend(node(name, id, view));
         }
         if let Some(id) = text("member_id") {
-            note.lines.extend(member(id, standing));
+            note.lines.extend(member(id, view));
         }
         match name {
-            "set_constitution" => constitution(args, standing, limit, &mut note),
-            "set_js_app" => application(args, standing, limit, &mut note),
+            "set_constitution" => constitution(args, view, limit, &mut note),
+            "set_js_app" => application(args, view, limit, &mut note),
             "remove_js_app" => {
-                let changes = standing.application.as_ref().map(|app| app.changes(&Application::default(), limit));
+                let changes = view.application.as_ref().map(|app| app.changes(&Application::default(), limit));
                 note.lines.extend(changes.into_iter().flatten());
             }
             "set_member" => {
                 let id = text("cert").and_then(pem_text::id).and_then(|id| id.parse::<MemberId>().ok());
-                note.lines.extend(id.and_then(|id| new_member(id, standing)));
+                note.lines.extend(id.and_then(|id| new_member(id, view)));
             }
             "set_recovery_threshold" => {
-                note.lines.extend(standing.recovery_threshold.map(|n| format!("the threshold is {n} now")));
+                note.lines.extend(view.recovery_threshold.map(|n| format!("the threshold is {n} now")));
             }
             _ => {
-                note.lines.extend(standing.join_policy.as_ref().and_then(|policy| registered(name, args, policy)));
-                note.lines.extend(still_run(name, args, standing));
+                note.lines.extend(view.join_policy.as_ref().and_then(|policy| registered(name, args, policy)));
+                note.lines.extend(still_run(name, args, view));
             }
         }
         note
@@ -55,14 +55,14 @@ pub fn notes(proposal: &Value, standing: &Standing, limit: usize) -> Vec<Note> {
 }
 
 /// The node that an action is about.
-fn node(action: &str, id: &str, standing: &Standing) -> Option<String> {
-    let nodes = standing.nodes.as_ref()?;
+fn node(action: &str, id: &str, view: &ServiceView) -> Option<String> {
+    let nodes = view.nodes.as_ref()?;
     let Some(found) = nodes.iter().find(|n| n.node.node_id.to_string() == id) else {
         return Some("no such node in this service".into());
     };
     let address = found.node.address().map_or_else(|| "a node without an address".into(), visible);
     let mut parts = vec![format!("{address}, {}: {}", found.node.status, found.describe())];
-    parts.extend(found.more.code.as_ref().map(|code| running(code, standing.join_policy.as_ref())));
+    parts.extend(found.more.code.as_ref().map(|code| running(code, view.join_policy.as_ref())));
     match (action, found.node.status) {
         ("transition_node_to_trusted", NodeStatus::Trusted) => parts.push("trusted already".into()),
         ("transition_node_to_trusted", NodeStatus::Retired) => parts.push("removed before".into()),
@@ -91,8 +91,8 @@ fn running(code: &RunningCode, policy: Option<&JoinPolicy>) -> String {
     format!("runs {} {kind} {}{listed}", code.platform, visible(value))
 }
 
-fn member(id: &str, standing: &Standing) -> Option<String> {
-    let members = standing.members.as_ref()?;
+fn member(id: &str, view: &ServiceView) -> Option<String> {
+    let members = view.members.as_ref()?;
     Some(match members.iter().find(|m| m.member_id.to_string() == id) {
         None => "no such member in this service".into(),
         Some(member) => match member.name() {
@@ -102,8 +102,8 @@ fn member(id: &str, standing: &Standing) -> Option<String> {
     })
 }
 
-fn new_member(id: MemberId, standing: &Standing) -> Option<String> {
-    let members = standing.members.as_ref()?;
+fn new_member(id: MemberId, view: &ServiceView) -> Option<String> {
+    let members = view.members.as_ref()?;
     Some(match members.iter().find(|m| m.member_id == id) {
         None => "a new member".into(),
         Some(member) => format!("a member already ({:?})", member.status),
@@ -111,7 +111,7 @@ fn new_member(id: MemberId, standing: &Standing) -> Option<String> {
 }
 
 /// How many trusted nodes run what an action deregisters.
-fn still_run(action: &str, args: &Value, standing: &Standing) -> Option<String> {
+fn still_run(action: &str, args: &Value, view: &ServiceView) -> Option<String> {
     let (what, value) = match action.strip_prefix("remove_")? {
         "virtual_host_data" | "snp_host_data" => ("host_data", args.get("host_data")?.as_str()?),
         "virtual_measurement" | "snp_measurement" => ("measurement", args.get("measurement")?.as_str()?),
@@ -122,7 +122,7 @@ fn still_run(action: &str, args: &Value, standing: &Standing) -> Option<String> 
         "host_data" => code.host_data.as_deref() == Some(value),
         _ => code.measurement == value,
     };
-    let trusted = standing.nodes.iter().flatten().filter(|n| n.node.status == NodeStatus::Trusted);
+    let trusted = view.nodes.iter().flatten().filter(|n| n.node.status == NodeStatus::Trusted);
     match trusted.filter(|n| n.more.code.as_ref().is_some_and(runs)).count() {
         0 => None,
         1 => Some("1 trusted node still runs it, and no other can join with it afterwards".into()),
@@ -170,9 +170,9 @@ fn registered(action: &str, args: &Value, policy: &JoinPolicy) -> Option<String>
     })
 }
 
-fn constitution(args: &Value, standing: &Standing, limit: usize, note: &mut Note) {
+fn constitution(args: &Value, view: &ServiceView, limit: usize, note: &mut Note) {
     let Some(new) = args.get("constitution").and_then(Value::as_str) else { return };
-    let Some(old) = &standing.constitution else {
+    let Some(old) = &view.constitution else {
         note.lines.push("not compared with the constitution in force".into());
         return;
     };
@@ -185,9 +185,9 @@ fn constitution(args: &Value, standing: &Standing, limit: usize, note: &mut Note
     note.lines.extend(diff.lines(limit));
 }
 
-fn application(args: &Value, standing: &Standing, limit: usize, note: &mut Note) {
+fn application(args: &Value, view: &ServiceView, limit: usize, note: &mut Note) {
     let Some(bundle) = args.get("bundle") else { return };
-    match (&standing.application, Application::of_bundle(bundle)) {
+    match (&view.application, Application::of_bundle(bundle)) {
         (Some(old), Some(new)) => {
             note.replaces = Some("bundle");
             note.lines.extend(old.changes(&new, limit));
@@ -202,9 +202,9 @@ mod tests {
 
     use super::*;
     use crate::proposal::annotated;
-    use crate::upgrade::{More, Standing as NodeStanding};
+    use crate::review::observed_node::{NodeDetails, ObservedNode};
 
-    fn standing() -> Standing {
+    fn view() -> ServiceView {
         let node = |n: &str, status: &str, primary: bool| {
             let raw = json!({"nodeId": n.repeat(64), "status": status,
                 "rpcInterfaces": {"main": {"publishedAddress": format!("10.0.0.{n}:8000\u{1b}")}}});
@@ -213,13 +213,13 @@ mod tests {
                 host_data: Some("cd".repeat(32)),
                 measurement: "Insecure hard-coded virtual measurement v1".into(),
             };
-            let more = More { primary, code: Some(code), ..More::default() };
-            NodeStanding { node: serde_json::from_value(raw.clone()).unwrap(), raw, more }
+            let more = NodeDetails { primary, code: Some(code), ..NodeDetails::default() };
+            ObservedNode { node: serde_json::from_value(raw.clone()).unwrap(), raw, more }
         };
         let member = json!({"memberId": "a".repeat(64), "status": "Active", "certificate": "x"});
         let policy = json!({"virtual": {"hostData": ["cd".repeat(32)], "measurements": []},
             "snp": {"uvmEndorsements": {"did:x": {"feed": {"svn": "100"}}}}});
-        Standing {
+        ServiceView {
             nodes: Some(vec![node("1", "Trusted", true), node("2", "Pending", false), node("3", "Retired", false)]),
             members: Some(vec![serde_json::from_value(member).unwrap()]),
             join_policy: Some(serde_json::from_value(policy).unwrap()),
@@ -230,15 +230,15 @@ mod tests {
     }
 
     /// The lines on one action.
-    fn on(name: &str, args: Value, standing: &Standing) -> String {
+    fn on(name: &str, args: Value, view: &ServiceView) -> String {
         let proposal = json!({"actions": [{"name": name, "args": args}]});
-        notes(&proposal, standing, 20).remove(0).lines.join("\n")
+        notes(&proposal, view, 20).remove(0).lines.join("\n")
     }
 
     #[test]
     fn nodes_are_resolved() {
-        let standing = standing();
-        let node = |name: &str, digit: &str| on(name, json!({"node_id": digit.repeat(64)}), &standing);
+        let view = view();
+        let node = |name: &str, digit: &str| on(name, json!({"node_id": digit.repeat(64)}), &view);
         let host_data = "cd".repeat(32);
         assert_eq!(
             node("remove_node", "1"),
@@ -249,34 +249,31 @@ mod tests {
         assert!(node("transition_node_to_trusted", "1").ends_with("trusted already"));
         assert!(node("transition_node_to_trusted", "2").contains("Pending"));
         assert_eq!(node("remove_node", "0"), "no such node in this service");
-        assert_eq!(on("remove_node", json!({"node_id": "0"}), &Standing::default()), "");
+        assert_eq!(on("remove_node", json!({"node_id": "0"}), &ServiceView::default()), "");
     }
 
     #[test]
     fn registered_values_and_members_are_known() {
-        let standing = standing();
-        let host = |action: &str, byte: &str| on(action, json!({"host_data": byte.repeat(32)}), &standing);
+        let view = view();
+        let host = |action: &str, byte: &str| on(action, json!({"host_data": byte.repeat(32)}), &view);
         assert_eq!(host("add_virtual_host_data", "cd"), "registered already");
         assert_eq!(host("add_virtual_host_data", "ef"), "not registered yet");
         assert!(host("remove_virtual_host_data", "cd").starts_with("registered now\n1 trusted node still runs it"));
         assert_eq!(host("remove_virtual_host_data", "ef"), "not registered");
         let uvm = json!({"did": "did:x", "feed": "feed", "svn": "101"});
-        assert!(on("add_snp_uvm_endorsement", uvm, &standing).contains(r#"replaced: {"svn":"100"}"#));
-        assert!(on("remove_member", json!({"member_id": "a".repeat(64)}), &standing).ends_with("Active"));
-        assert_eq!(
-            on("remove_member", json!({"member_id": "b".repeat(64)}), &standing),
-            "no such member in this service"
-        );
-        assert_eq!(on("set_recovery_threshold", json!({"recovery_threshold": 1}), &standing), "the threshold is 2 now");
+        assert!(on("add_snp_uvm_endorsement", uvm, &view).contains(r#"replaced: {"svn":"100"}"#));
+        assert!(on("remove_member", json!({"member_id": "a".repeat(64)}), &view).ends_with("Active"));
+        assert_eq!(on("remove_member", json!({"member_id": "b".repeat(64)}), &view), "no such member in this service");
+        assert_eq!(on("set_recovery_threshold", json!({"recovery_threshold": 1}), &view), "the threshold is 2 now");
     }
 
     #[test]
     fn a_new_constitution_is_shown_as_what_changes() {
         let proposal = json!({"actions": [{"name": "set_constitution", "args": {"constitution": "a\nB\nc\n"}}]});
-        let text = annotated(&proposal, &notes(&proposal, &standing(), 20));
+        let text = annotated(&proposal, &notes(&proposal, &view(), 20));
         assert!(text.contains("identical but for 1 line\n"), "{text}");
         assert!(text.contains("2 - b\n") && text.contains("2 + B\n"), "{text}");
-        let text = annotated(&proposal, &notes(&proposal, &Standing::default(), 20));
+        let text = annotated(&proposal, &notes(&proposal, &ServiceView::default(), 20));
         assert!(text.contains("not compared with the constitution in force") && text.contains("a\\u{a}B"), "{text}");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::standing::Standing;
+use super::service_view::ServiceView;
 use super::vain::{self, Effect, Vain};
 use crate::id::{MemberId, ProposalId};
 use crate::json;
@@ -24,7 +24,7 @@ pub struct Subject {
     /// The scripts of the ballots by members who are listed.
     pub ballots: BTreeMap<MemberId, String>,
     /// The service, as far as the actions refer to it.
-    pub standing: Standing,
+    pub view: ServiceView,
 }
 
 impl Subject {
@@ -45,8 +45,8 @@ impl Subject {
                 ballots.insert(member.member_id, script);
             }
         }
-        let standing = Standing::read(service, &content.raw).await?;
-        Ok(Some(Self { proposal, content, members, ballots, standing }))
+        let view = ServiceView::read(service, &content.raw).await?;
+        Ok(Some(Self { proposal, content, members, ballots, view }))
     }
 
     /// What a ballot with this script by `member` would do.
@@ -106,7 +106,7 @@ impl Subject {
     }
 }
 
-/// More proposals than a consortium has open at a time.
+/// NodeDetails proposals than a consortium has open at a time.
 const MAX_PROPOSALS: usize = 1000;
 
 /// The proposals that are open or were accepted, each with its content: those of which the same again may be a mistake.
@@ -151,7 +151,7 @@ mod tests {
             content: answer(content.clone(), content),
             members: ["1", "2", "3"].map(|n| member(n).unwrap()).into(),
             ballots: ["1", "2", "3"].into_iter().map(|n| id(n).parse().unwrap()).zip(scripts).collect(),
-            standing: Standing::default(),
+            view: ServiceView::default(),
         };
         let lines = subject.lines(id("3").parse().unwrap());
         assert_eq!(lines[0], "state       Open");

@@ -1,6 +1,6 @@
 //! What an operator waits for, and what is missing until then.
 
-use super::Standing;
+use crate::review::ObservedNode;
 use crate::service::NodeStatus;
 
 /// How a node is to stand before the next step.
@@ -27,7 +27,7 @@ pub enum Distance {
 
 impl Goal {
     /// How far `node` is from it; without one, the service does not list it any more.
-    pub fn distance(self, node: Option<&Standing>) -> Distance {
+    pub fn distance(self, node: Option<&ObservedNode>) -> Distance {
         let Some(standing) = node else {
             return match self {
                 Self::CaughtUp => Distance::Never("the service does not list it any more".into()),
@@ -61,12 +61,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::upgrade::standing::More;
+    use crate::review::NodeDetails;
 
-    fn node(status: &str, retired_committed: bool, caught_up: Option<bool>) -> Standing {
+    fn node(status: &str, retired_committed: bool, caught_up: Option<bool>) -> ObservedNode {
         let raw = json!({"nodeId": "ab".repeat(32), "status": status, "retiredCommitted": retired_committed});
-        let more = More { caught_up, ..More::default() };
-        Standing { node: serde_json::from_value(raw.clone()).unwrap(), raw, more }
+        let more = NodeDetails { caught_up, ..NodeDetails::default() };
+        ObservedNode { node: serde_json::from_value(raw.clone()).unwrap(), raw, more }
     }
 
     #[test]

@@ -12,7 +12,6 @@ mod operator;
 mod phases;
 pub mod quorum;
 mod rehearsal;
-mod standing;
 mod step;
 mod walk;
 
@@ -22,6 +21,5 @@ pub use error::UpgradeError;
 pub use goal::{Distance, Goal};
 pub use operator::{Operator, OperatorError};
 pub use rehearsal::{Rehearsal, example_signers, rehearse};
-pub use standing::{More, RunningCode, Standing};
 pub use step::{NodeLine, Phase, Step};
 pub use walk::{Rules, Upgrade};

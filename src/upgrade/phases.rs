@@ -5,12 +5,11 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::operator::OperatorError;
-use super::quorum::Sight;
 use super::walk::{claim, short};
 use super::{Code, Phase, Step, Upgrade, UpgradeError};
 use crate::id::NodeId;
 use crate::proposal::Action;
-use crate::service::NodeStatus;
+use crate::service::{NodeStatus, Replication};
 
 impl Upgrade<'_> {
     /// One merged proposal with every value: a second one would drop the first.
@@ -40,15 +39,15 @@ impl Upgrade<'_> {
                 return Err(claim(format!("node {id} joined, and is {} instead of Pending", node.status)));
             }
             self.new.check(&node).map_err(|reason| UpgradeError::Attestation { node: id, reason })?;
-            self.guard(Sight::check_adding).await?;
+            self.guard(Replication::check_adding).await?;
             let valid_from = OffsetDateTime::now_utc()
                 .format(format_description!("[year repr:last_two][month][day][hour][minute][second]Z"))
                 .map_err(|e| claim(format!("the time cannot be written: {e}")))?;
             let args = json!({"node_id": id, "valid_from": valid_from, "validity_period_days": self.validity_days});
             let passed = self.pass(vec![Action::new("transition_node_to_trusted", Some(args))]).await?;
             self.wait(format!("node {id} has caught up"), async || {
-                let sight = Sight::take(self.service).await?;
-                Ok(sight.filter(|s| s.settled && s.caught_up.contains(&id)))
+                let replication = Replication::take(self.service).await?;
+                Ok(replication.filter(|s| s.settled && s.caught_up.contains(&id)))
             })
             .await?;
             let title = format!("new node {number} of {} ({}) is trusted and caught up", self.nodes, short(id));
@@ -63,10 +62,10 @@ impl Upgrade<'_> {
         let mut left = old.to_vec();
         let mut retired = Vec::new();
         while !left.is_empty() {
-            let sight = self.sight().await?;
-            let at = left.iter().position(|id| *id != sight.primary).unwrap_or(0);
+            let replication = self.replication().await?;
+            let at = left.iter().position(|id| *id != replication.primary).unwrap_or(0);
             let id = left.remove(at);
-            let was_primary = id == sight.primary;
+            let was_primary = id == replication.primary;
             self.guard(|s| s.check_removing(id)).await?;
             let passed = self.pass(vec![Action::new("remove_node", Some(json!({ "node_id": id })))]).await?;
             self.wait(format!("the retirement of node {id} is committed"), async || {
@@ -75,8 +74,8 @@ impl Upgrade<'_> {
             })
             .await?;
             self.wait(format!("the network goes on without node {id}"), async || {
-                let sight = Sight::take(self.service).await?;
-                Ok(sight.filter(|s| s.settled && !s.configured.contains(&id)))
+                let replication = Replication::take(self.service).await?;
+                Ok(replication.filter(|s| s.settled && !s.configured.contains(&id)))
             })
             .await?;
             retired.push(id);

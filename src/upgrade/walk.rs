@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::quorum::{GuardError, Quorum, Sight};
+use super::quorum::{GuardError, Quorum};
 use super::{Code, Consortium, NodeLine, Operator, Passed, Phase, Step, UpgradeError};
 use crate::id::NodeId;
 use crate::proposal::{Action, Proposal};
-use crate::service::{Node, NodeStatus, Service};
+use crate::service::{Node, NodeStatus, Replication, Service};
 
 /// How long anything may take that the walk waits for.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -85,23 +85,24 @@ impl Upgrade<'_> {
         title: impl Into<String>,
         proposal: Option<Passed>,
     ) -> Result<Step, UpgradeError> {
-        let sight = self.sight().await?;
+        let replication = self.replication().await?;
         let nodes = self.service.nodes().await?;
         let line = |node: &Node| NodeLine {
             node_id: node.node_id,
             status: node.status,
             code: self.kind_of(node),
-            primary: node.node_id == sight.primary,
-            caught_up: sight.caught_up.contains(&node.node_id),
+            primary: node.node_id == replication.primary,
+            caught_up: replication.caught_up.contains(&node.node_id),
             removable: node.retired_committed,
         };
         let nodes: Vec<NodeLine> = nodes.iter().map(line).collect();
         let trusted = nodes.iter().filter(|n| n.status == NodeStatus::Trusted).count();
-        if trusted != sight.configured.len() {
-            let configured = sight.configured.len();
+        if trusted != replication.configured.len() {
+            let configured = replication.configured.len();
             return Err(claim(format!("{trusted} nodes are trusted, and {configured} take part in the consensus")));
         }
-        let step = Step { phase, title: title.into(), proposal, nodes, quorum: Quorum::of(trusted), view: sight.view };
+        let step =
+            Step { phase, title: title.into(), proposal, nodes, quorum: Quorum::of(trusted), view: replication.view };
         (self.report)(&step);
         Ok(step)
     }
@@ -120,9 +121,9 @@ impl Upgrade<'_> {
     }
 
     /// The network, when no change of it is under way.
-    pub(super) async fn sight(&self) -> Result<Sight, UpgradeError> {
+    pub(super) async fn replication(&self) -> Result<Replication, UpgradeError> {
         self.wait("the network has one committed configuration and a primary", async || {
-            Ok(Sight::take(self.service).await?.filter(|s| s.settled))
+            Ok(Replication::take(self.service).await?.filter(|s| s.settled))
         })
         .await
     }
@@ -130,11 +131,11 @@ impl Upgrade<'_> {
     /// Lets a step pass that the quorum guard allows. A node may be a moment behind; one that stays behind is a no.
     pub(super) async fn guard(
         &self,
-        check: impl Fn(&Sight) -> Result<Quorum, GuardError>,
+        check: impl Fn(&Replication) -> Result<Quorum, GuardError>,
     ) -> Result<Quorum, UpgradeError> {
         let end = Instant::now() + CATCH_UP;
         loop {
-            match check(&self.sight().await?) {
+            match check(&self.replication().await?) {
                 Ok(after) => return Ok(after),
                 Err(refused) if Instant::now() > end => return Err(refused.into()),
                 Err(_) => tokio::time::sleep(LOOK).await,

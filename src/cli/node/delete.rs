@@ -7,9 +7,9 @@ use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
 use ccf_gov::id::{NodeId, TransactionId};
+use ccf_gov::review::ObservedNode;
 use ccf_gov::service::{NodeStatus, Reference, ServiceError};
 use ccf_gov::text::visible;
-use ccf_gov::upgrade::Standing;
 
 /// Delete a node whose retirement is committed
 ///
@@ -44,7 +44,7 @@ impl Delete {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let service = context.connect().await?;
         let id = context.node(&service, &self.id).await?;
-        let Some((_, standing)) = Standing::of(&service, id).await? else { return Err(super::not_there(id)) };
+        let Some((_, standing)) = ObservedNode::of(&service, id).await? else { return Err(super::not_there(id)) };
         let node = &standing.node;
         let (why, hint) = match (node.status, node.retired_committed) {
             (NodeStatus::Retired, true) => ("", ""),

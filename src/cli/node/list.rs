@@ -10,9 +10,9 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::object::{Read, beside};
 use crate::cli::table::{Table, abridged};
+use ccf_gov::review::{ObservedNode, RunningCode};
 use ccf_gov::service::{NodeStatus, Validity};
 use ccf_gov::text::visible;
-use ccf_gov::upgrade::{RunningCode, Standing};
 
 /// List the nodes: how each stands, what it runs, which one leads
 ///
@@ -27,16 +27,16 @@ pub struct List {}
 impl List {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let service = context.connect().await?;
-        let settled = context.settled(&service, async || Ok(Standing::all(&service).await?)).await?;
+        let settled = context.settled(&service, async || Ok(ObservedNode::all(&service).await?)).await?;
         let (answer, nodes) = &settled.value;
         let mut json = beside(&answer.raw, &Read { committed: settled.committed, transaction_id: answer.transaction })?;
-        json["value"] = nodes.iter().map(Standing::json).collect();
+        json["value"] = nodes.iter().map(ObservedNode::json).collect();
         context.output.result(&json, || table(nodes, context.verbose))?;
         Ok(Exit::Done)
     }
 }
 
-fn table(nodes: &[Standing], whole: bool) -> String {
+fn table(nodes: &[ObservedNode], whole: bool) -> String {
     let of_node = abridged(nodes.iter().map(|n| n.node.node_id.to_string()), whole);
     let codes = nodes.iter().filter_map(|n| n.more.code.as_ref());
     let of_code = abridged(codes.clone().flat_map(|c| [label(c).to_owned(), c.measurement.clone()]), whole);
@@ -47,7 +47,7 @@ fn table(nodes: &[Standing], whole: bool) -> String {
         visible(&format!("{}{more}", of_code(label(code))))
     };
     let mut table = Table::new(["Node", "Address", "Status", "Code", ""]);
-    let mut groups: BTreeMap<&RunningCode, Vec<&Standing>> = BTreeMap::new();
+    let mut groups: BTreeMap<&RunningCode, Vec<&ObservedNode>> = BTreeMap::new();
     for standing in nodes {
         let code = standing.more.code.as_ref();
         let describe = standing.describe();
@@ -85,10 +85,10 @@ fn table(nodes: &[Standing], whole: bool) -> String {
 }
 
 /// Until when all certificates are valid, by the one that ends first, of the nodes that are part of the service.
-fn first_to_end(nodes: &[Standing], id: impl Fn(&str) -> String) -> String {
+fn first_to_end(nodes: &[ObservedNode], id: impl Fn(&str) -> String) -> String {
     let alive = nodes.iter().filter(|n| n.node.status != NodeStatus::Retired);
     let first = alive.filter_map(|n| Some((n.more.certificate_validity?, n))).min_by_key(|(v, _)| v.not_after);
-    let line = |(validity, node): (Validity, &Standing)| {
+    let line = |(validity, node): (Validity, &ObservedNode)| {
         let id = id(&node.node.node_id.to_string());
         format!("Certificates: {} ({id})\n", validity.describe(OffsetDateTime::now_utc()))
     };
@@ -101,7 +101,7 @@ fn label(code: &RunningCode) -> &str {
 }
 
 /// The versions that nodes say they run.
-fn versions(nodes: &[&Standing]) -> String {
+fn versions(nodes: &[&ObservedNode]) -> String {
     let mut versions: Vec<&str> = nodes.iter().filter_map(|n| n.more.ccf_version.as_deref()).collect();
     versions.sort_unstable();
     versions.dedup();
@@ -114,12 +114,12 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use ccf_gov::upgrade::More;
+    use ccf_gov::review::NodeDetails;
 
-    fn standing(digit: char, status: &str, port: u16, more: More) -> Standing {
+    fn standing(digit: char, status: &str, port: u16, more: NodeDetails) -> ObservedNode {
         let raw: Value = json!({"nodeId": digit.to_string().repeat(64), "status": status,
             "rpcInterfaces": {"main": {"publishedAddress": format!("127.0.0.1:{port}")}}});
-        Standing { node: serde_json::from_value(raw.clone()).unwrap(), raw, more }
+        ObservedNode { node: serde_json::from_value(raw.clone()).unwrap(), raw, more }
     }
 
     #[test]
@@ -129,14 +129,16 @@ mod tests {
             Some(RunningCode { platform: "virtual", host_data, measurement: "constant".into() })
         };
         let version = Some("ccf-7.0.0-dev5".to_owned());
-        let leads = More { primary: true, code: code('c'), ccf_version: version.clone(), ..More::default() };
-        let behind = More { caught_up: Some(false), code: code('c'), ccf_version: version, ..More::default() };
-        let joined = More { code: code('d'), ..More::default() };
+        let leads =
+            NodeDetails { primary: true, code: code('c'), ccf_version: version.clone(), ..NodeDetails::default() };
+        let behind =
+            NodeDetails { caught_up: Some(false), code: code('c'), ccf_version: version, ..NodeDetails::default() };
+        let joined = NodeDetails { code: code('d'), ..NodeDetails::default() };
         let nodes = [
             standing('1', "Trusted", 19000, leads),
             standing('2', "Trusted", 19002, behind),
             standing('3', "Pending", 19010, joined),
-            standing('4', "Retired", 19004, More::default()),
+            standing('4', "Retired", 19004, NodeDetails::default()),
         ];
         let text = "\
 Node      Address          Status   Code

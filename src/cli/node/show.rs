@@ -8,9 +8,9 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::object::{Read, beside};
 use ccf_gov::id::NodeId;
+use ccf_gov::review::ObservedNode;
 use ccf_gov::service::Reference;
 use ccf_gov::text::visible;
-use ccf_gov::upgrade::Standing;
 
 /// Show one node, with the attestation that it joined with
 #[derive(Args)]
@@ -29,7 +29,7 @@ impl Show {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let service = context.connect().await?;
         let id = context.node(&service, &self.id).await?;
-        let read = async || Standing::of(&service, id).await?.ok_or_else(|| super::not_there(id));
+        let read = async || ObservedNode::of(&service, id).await?.ok_or_else(|| super::not_there(id));
         let settled = context.settled(&service, read).await?;
         let (answer, standing) = &settled.value;
         let json =
@@ -39,7 +39,7 @@ impl Show {
     }
 }
 
-fn human(standing: &Standing) -> String {
+fn human(standing: &ObservedNode) -> String {
     let (node, more) = (&standing.node, &standing.more);
     let mut text =
         format!("Node         {}\nStatus       {}\n             {}\n", node.node_id, node.status, standing.describe());

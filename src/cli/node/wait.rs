@@ -12,8 +12,9 @@ use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
 use crate::cli::object::{Read, beside};
 use ccf_gov::id::NodeId;
+use ccf_gov::review::ObservedNode;
 use ccf_gov::service::Reference;
-use ccf_gov::upgrade::{Distance, Goal, Standing};
+use ccf_gov::upgrade::{Distance, Goal};
 
 /// How often the service is asked.
 const LOOK: Duration = Duration::from_millis(500);
@@ -75,7 +76,7 @@ impl Wait {
         let mut said = None;
         let mut seen = false;
         loop {
-            let settled = context.settled_quietly(&service, async || Ok(Standing::of(&service, id).await?)).await?;
+            let settled = context.settled_quietly(&service, async || Ok(ObservedNode::of(&service, id).await?)).await?;
             if settled.value.is_none() && !seen {
                 return Err(super::not_there(id));
             }

@@ -16,7 +16,7 @@ use crate::cli::object::{Read, beside};
 use ccf_gov::files::Access;
 use ccf_gov::id::ProposalId;
 use ccf_gov::proposal::{self, shown};
-use ccf_gov::review::Standing;
+use ccf_gov::review::ServiceView;
 use ccf_gov::service::Reference;
 
 /// Show a proposal: where it stands, what it would do, who voted
@@ -65,8 +65,8 @@ impl Show {
             let Some(proposal) = service.find_proposal(id).await? else { return Err(super::not_held(id)) };
             let actions = service.actions(id).await?;
             let standing = match &actions {
-                Some(actions) => Standing::read(&service, &actions.raw).await?,
-                None => Standing::default(),
+                Some(actions) => ServiceView::read(&service, &actions.raw).await?,
+                None => ServiceView::default(),
             };
             let votes = if self.votes { Some(service.votes(&proposal).await?) } else { None };
             let names = service.names().await?;

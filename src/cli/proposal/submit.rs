@@ -13,7 +13,7 @@ use crate::cli::verify::node::running_version;
 use ccf_gov::check::{Checks, Verdict};
 use ccf_gov::cose::MessageType;
 use ccf_gov::review::lint;
-use ccf_gov::review::{Standing, proposed, vain};
+use ccf_gov::review::{ServiceView, proposed, vain};
 use ccf_gov::text::visible;
 
 /// Sign a proposal and send it; prints the proposal that the service made of it
@@ -63,7 +63,7 @@ impl Submit {
         if !self.again {
             vain::proposal(proposal.value(), &proposed(&service).await?)?;
         }
-        let beside = context.beside_proposal(proposal.value(), &Standing::read(&service, proposal.value()).await?);
+        let beside = context.beside_proposal(proposal.value(), &ServiceView::read(&service, proposal.value()).await?);
         let (kind, payload) = (MessageType::Proposal, proposal.bytes().to_vec());
         let submission = carry::sign_and_submit(context, &service, &*signer, kind, None, payload, &beside).await?;
         carry::print(context, None, &submission)?;

@@ -3,17 +3,17 @@
 use serde_json::Value;
 
 use super::application::Application;
+use super::observed_node::ObservedNode;
 use crate::service::{JoinPolicy, Member, Service, ServiceError};
-use crate::upgrade::Standing as NodeStanding;
 
-/// More modules than an application has; each costs a request.
+/// NodeDetails modules than an application has; each costs a request.
 const MAX_MODULES: usize = 1000;
 
 /// What was read of a service. What it does not tell, or a proposal does not need, is `None`.
 #[derive(Clone, Debug, Default)]
-pub struct Standing {
+pub struct ServiceView {
     /// Its nodes, with what is known of each.
-    pub nodes: Option<Vec<NodeStanding>>,
+    pub nodes: Option<Vec<ObservedNode>>,
     /// Its members.
     pub members: Option<Vec<Member>>,
     /// The code that may join.
@@ -26,7 +26,7 @@ pub struct Standing {
     pub recovery_threshold: Option<u64>,
 }
 
-impl Standing {
+impl ServiceView {
     /// Reads what the actions of `proposal` refer to, and nothing else.
     ///
     /// # Errors
@@ -42,7 +42,7 @@ impl Standing {
         let mut this = Self::default();
         let deregisters = |name: &str| name.starts_with("remove_") && code(name);
         if argument("node_id") || names().any(deregisters) {
-            this.nodes = told(NodeStanding::all(service).await)?.map(|(_, nodes)| nodes);
+            this.nodes = told(ObservedNode::all(service).await)?.map(|(_, nodes)| nodes);
         }
         if argument("member_id") || names().any(|name| name == "set_member") {
             this.members = told(service.members().await)?.map(|answer| answer.value);

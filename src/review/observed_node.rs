@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
-use super::quorum::{Heard, Sight};
 use crate::evidence::node::{Attestation, Expected, Trust};
 use crate::id::NodeId;
-use crate::service::{Answer, Node, NodeAddress, NodeStatus, OwnWord, Service, ServiceError, Validity};
+use crate::service::{
+    Answer, Follower, Node, NodeAddress, NodeStatus, OwnWord, Replication, Service, ServiceError, Validity,
+};
 
 /// How long the primary's view of its network is waited for: with the quorum lost, there is none.
-const SIGHT: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The code in a node's attestation. It is not verified here.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -31,23 +32,23 @@ pub struct RunningCode {
 
 /// A node, and how it stands.
 #[derive(Clone, Debug)]
-pub struct Standing {
+pub struct ObservedNode {
     /// The node.
     pub node: Node,
     /// The service's JSON of it.
     pub raw: Value,
     /// What is known beside that.
-    pub more: More,
+    pub more: NodeDetails,
 }
 
 /// What is known of a node beside what the governance API lists. `null` is what nobody says.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-pub struct More {
+pub struct NodeDetails {
     /// Whether it is the primary.
     pub primary: bool,
-    /// Heard of within the last second, with everything that is committed; by the primary's word.
+    /// Follower of within the last second, with everything that is committed; by the primary's word.
     pub caught_up: Option<bool>,
     /// It had everything that is committed when the primary last heard of it.
     pub has_everything: Option<bool>,
@@ -63,48 +64,48 @@ pub struct More {
     pub certificate_validity: Option<Validity>,
 }
 
-impl Standing {
+impl ObservedNode {
     /// Every node: Trusted ones first, the primary before the others, then by address.
     pub async fn all(service: &Service) -> Result<(Answer<Vec<Node>>, Vec<Self>), ServiceError> {
         let answer = service.nodes().await?;
         let raw = answer.raw.get("value").and_then(Value::as_array).cloned().unwrap_or_default();
         let nodes = answer.value.iter().cloned().zip(raw).collect();
-        let standings = Self::look(service, nodes).await;
-        Ok((answer, standings))
+        let observed = Self::look(service, nodes).await;
+        Ok((answer, observed))
     }
 
     /// One node; `None` if the service does not list it.
     pub async fn of(service: &Service, id: NodeId) -> Result<Option<(Answer<Node>, Self)>, ServiceError> {
         let Some(answer) = service.node(id).await? else { return Ok(None) };
-        let mut standings = Self::look(service, vec![(answer.value.clone(), answer.raw.clone())]).await;
-        Ok(standings.pop().map(|standing| (answer, standing)))
+        let mut observed = Self::look(service, vec![(answer.value.clone(), answer.raw.clone())]).await;
+        Ok(observed.pop().map(|standing| (answer, standing)))
     }
 
     async fn look(service: &Service, nodes: Vec<(Node, Value)>) -> Vec<Self> {
         let addresses = nodes.iter().filter_map(|(node, _)| address(node)).collect();
         let words = service.own_words(addresses).await;
         // The node API may be closed to members, and where there is no primary nobody knows: then it is not said.
-        let (sight, network) = match service.lost_quorum() {
+        let (replication, network) = match service.lost_quorum() {
             Some(_) => (None, None),
             None => (
-                timeout(SIGHT, Sight::take(service)).await.ok().and_then(Result::ok).flatten(),
-                timeout(SIGHT, service.network()).await.ok().and_then(Result::ok),
+                timeout(PATIENCE, Replication::take(service)).await.ok().and_then(Result::ok).flatten(),
+                timeout(PATIENCE, service.network()).await.ok().and_then(Result::ok),
             ),
         };
-        let primary = sight.as_ref().map(|s| s.primary).or_else(|| network.and_then(|n| n.primary_id));
+        let primary = replication.as_ref().map(|s| s.primary).or_else(|| network.and_then(|n| n.primary_id));
         let attested = match nodes.iter().any(|(node, _)| node.status == NodeStatus::Trusted) {
             true => service.attestations().await.unwrap_or_default(),
             false => Vec::new(),
         };
-        let more = |node: &Node, raw: &Value| More {
+        let more = |node: &Node, raw: &Value| NodeDetails {
             primary: primary == Some(node.node_id),
             code: running_code(node.node_id, raw, &attested),
-            ..More::of(node, sight.as_ref(), &words)
+            ..NodeDetails::of(node, replication.as_ref(), &words)
         };
-        let mut standings: Vec<_> =
+        let mut observed: Vec<_> =
             nodes.into_iter().map(|(node, raw)| Self { more: more(&node, &raw), node, raw }).collect();
-        standings.sort_by_cached_key(Self::order);
-        standings
+        observed.sort_by_cached_key(Self::order);
+        observed
     }
 
     fn order(&self) -> (u8, bool, String, NodeId) {
@@ -144,11 +145,11 @@ impl Standing {
         }
     }
 
-    fn heard(&self) -> Option<Heard> {
-        Some(Heard { silent_ms: self.more.silent_ms?, has_everything: self.more.has_everything? })
+    fn heard(&self) -> Option<Follower> {
+        Some(Follower { silent_ms: self.more.silent_ms?, has_everything: self.more.has_everything? })
     }
 
-    /// The service's JSON of the node, with [`More`] beside it.
+    /// The service's JSON of the node, with [`NodeDetails`] beside it.
     pub fn json(&self) -> Value {
         let mut json = self.raw.clone();
         if let (Value::Object(json), Ok(Value::Object(more))) = (&mut json, serde_json::to_value(&self.more)) {
@@ -158,19 +159,19 @@ impl Standing {
     }
 }
 
-impl More {
+impl NodeDetails {
     fn of(
         node: &Node,
-        sight: Option<&Sight>,
+        replication: Option<&Replication>,
         words: &BTreeMap<NodeAddress, Result<OwnWord, crate::service::NodeFailure>>,
     ) -> Self {
         let id = node.node_id;
-        let heard = sight.and_then(|s| s.heard.get(&id));
+        let heard = replication.and_then(|s| s.heard.get(&id));
         let word = address(node).and_then(|a| words.get(&a));
         // Another node may have taken the address over.
         let own = word.and_then(|w| w.as_ref().ok()).filter(|w| w.node_id.is_none_or(|own| own == id));
         Self {
-            caught_up: sight.map(|s| s.caught_up.contains(&id)),
+            caught_up: replication.map(|s| s.caught_up.contains(&id)),
             has_everything: heard.map(|h| h.has_everything),
             silent_ms: heard.map(|h| h.silent_ms),
             answers: word.map(|_| own.is_some()),
@@ -206,26 +207,27 @@ fn running_code(id: NodeId, node: &Value, attested: &[Value]) -> Option<RunningC
 mod tests {
     use super::*;
 
-    fn standing(status: &str, committed: bool, more: More) -> Standing {
+    fn standing(status: &str, committed: bool, more: NodeDetails) -> ObservedNode {
         let raw = json!({"nodeId": "ab".repeat(32), "status": status, "retiredCommitted": committed});
-        Standing { node: serde_json::from_value(raw.clone()).unwrap(), raw, more }
+        ObservedNode { node: serde_json::from_value(raw.clone()).unwrap(), raw, more }
     }
 
     #[test]
     fn a_node_whose_retirement_is_not_committed_is_kept_running() {
         let describe = |status, committed, more| standing(status, committed, more).describe();
-        assert!(describe("Retired", false, More::default()).ends_with("not committed yet: keep it running"));
-        assert!(describe("Retired", true, More::default()).ends_with("it can be deleted"));
-        let answers = More { answers: Some(true), ..More::default() };
+        assert!(describe("Retired", false, NodeDetails::default()).ends_with("not committed yet: keep it running"));
+        assert!(describe("Retired", true, NodeDetails::default()).ends_with("it can be deleted"));
+        let answers = NodeDetails { answers: Some(true), ..NodeDetails::default() };
         assert!(describe("Retired", true, answers).ends_with("it can be stopped, and then deleted"));
-        assert_eq!(describe("Pending", false, More::default()), "not trusted yet");
+        assert_eq!(describe("Pending", false, NodeDetails::default()), "not trusted yet");
     }
 
     #[test]
     fn a_dead_node_that_has_everything_is_not_one_that_is_behind() {
         let trusted = |caught_up, heard: Option<(u64, bool)>| {
             let (silent_ms, has_everything) = (heard.map(|h| h.0), heard.map(|h| h.1));
-            standing("Trusted", false, More { caught_up, silent_ms, has_everything, ..More::default() }).describe()
+            standing("Trusted", false, NodeDetails { caught_up, silent_ms, has_everything, ..NodeDetails::default() })
+                .describe()
         };
         assert_eq!(trusted(Some(true), Some((5, true))), "caught up");
         assert_eq!(
