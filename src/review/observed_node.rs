@@ -48,7 +48,7 @@ pub struct ObservedNode {
 pub struct NodeDetails {
     /// Whether it is the primary.
     pub primary: bool,
-    /// Follower of within the last second, with everything that is committed; by the primary's word.
+    /// Heard of within the last second, with everything that is committed; by the primary's word.
     pub caught_up: Option<bool>,
     /// It had everything that is committed when the primary last heard of it.
     pub has_everything: Option<bool>,
