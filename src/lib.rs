@@ -1,20 +1,21 @@
 //! Govern and upgrade a service on Microsoft's Confidential Consortium Framework (CCF).
 //!
 //! A proposal's way through this library is one straight walk:
-//! intent → proposal → evidence → simulation → envelope → service → outcome.
-//! The modules are the stations of that walk, and each knows only those before it:
+//! intent → proposal → envelope; evidence and rules beside it → service → outcome.
+//! The modules are the stations of that walk, and each imports only those before it:
 //!
-//! - [`proposal`]: what members say: actions, templates, lint, ballots.
-//! - [`evidence`]: what artefacts and attestations prove.
-//! - [`constitution`]: the rules, run locally.
+//! - [`proposal`]: what members say: actions, templates, ballots.
 //! - [`cose`]: how it is signed.
 //! - [`signer`]: who signs.
 //! - [`service`]: the wire.
-//! - [`upgrade`]: the walk of a code upgrade.
+//! - [`evidence`]: what artefacts and attestations prove.
+//! - [`constitution`]: the rules, run locally.
 //! - [`review`]: what is judged before something is signed.
 //! - [`sandbox`]: a whole service in this process.
+//! - [`upgrade`]: the walk of a code upgrade.
 //!
-//! The vocabulary they share lies beside them: [`id`], [`digest`], [`json`], [`text`], [`files`] and [`ccf_version`].
+//! The vocabulary they share stands before them: [`id`], [`digest`], [`json`], [`text`], [`files`], [`ccf_version`], [`platform`],
+//! [`check`], [`certificate`], [`processor`], [`host_data`] and [`tcb`].
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -40,18 +41,18 @@ pub mod text;
 
 pub mod proposal;
 
-pub mod evidence;
-
-pub mod constitution;
-
 pub mod cose;
 
 pub mod signer;
 
 pub mod service;
 
-pub mod upgrade;
+pub mod evidence;
+
+pub mod constitution;
 
 pub mod review;
 
 pub mod sandbox;
+
+pub mod upgrade;
