@@ -1,6 +1,6 @@
 //! What can be checked of a proposal with nothing but the proposal: the mistakes that people make.
 //!
-//! [`RULES`] lists the rules in order. A rule that has nothing to look at is left out; one that finds nothing passes.
+//! `RULES` lists the rules in order. A rule that has nothing to look at is left out; one that finds nothing passes.
 
 mod form;
 mod meaning;
