@@ -2,8 +2,8 @@
 #![no_main]
 
 use ccf_gov::evidence::snp::attestation::{Evidence, Expected, verify};
-use ccf_gov::evidence::snp::roots::Roots;
 use ccf_gov::evidence::snp::report::Report;
+use ccf_gov::evidence::snp::roots::Roots;
 use time::macros::datetime;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
