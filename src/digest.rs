@@ -50,15 +50,7 @@ fn article(what: &str) -> String {
 
 /// Reads exactly `N` bytes written as `2 * N` lowercase hexadecimal digits.
 pub fn parse_hex<const N: usize>(what: &'static str, text: &str) -> Result<[u8; N], HexError> {
-    if let Some(found) = text.chars().find(|c| !c.is_ascii_hexdigit()) {
-        return Err(HexError::NotHex { what, found });
-    }
-    if text.len() != 2 * N {
-        return Err(HexError::Length { what, expected: 2 * N, found: text.len() });
-    }
-    if text.bytes().any(|b| b.is_ascii_uppercase()) {
-        return Err(HexError::Uppercase { what });
-    }
+    check_hex(what, N, text)?;
     let mut bytes = [0; N];
     hex::decode_to_slice(text, &mut bytes).map_err(|_| HexError::Length {
         what,
@@ -66,6 +58,20 @@ pub fn parse_hex<const N: usize>(what: &'static str, text: &str) -> Result<[u8; 
         found: text.len(),
     })?;
     Ok(bytes)
+}
+
+/// Checks that `text` is `bytes` bytes written as lowercase hexadecimal digits.
+pub fn check_hex(what: &'static str, bytes: usize, text: &str) -> Result<(), HexError> {
+    if let Some(found) = text.chars().find(|c| !c.is_ascii_hexdigit()) {
+        return Err(HexError::NotHex { what, found });
+    }
+    if text.len() != 2 * bytes {
+        return Err(HexError::Length { what, expected: 2 * bytes, found: text.len() });
+    }
+    if text.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Err(HexError::Uppercase { what });
+    }
+    Ok(())
 }
 
 /// A type of `$bytes` bytes that is written as lowercase hexadecimal, and nothing else.

@@ -48,7 +48,8 @@ impl Context {
 
     /// What a proposal would do, in a service's terms.
     pub fn actions(&self, content: &Value, standing: &ServiceView) -> String {
-        annotated(content, &notes(content, standing, if self.verbose { MANY } else { FEW }))
+        let limit = if self.verbose { MANY } else { FEW };
+        annotated(content, &notes(content, standing, limit), &self.catalogue)
     }
 
     /// What a person sees of a request that is signed here and sent by somebody else; what can only be in vain is refused.

@@ -8,6 +8,7 @@ use clap::{Args, CommandFactory};
 use super::config::{Config, Exec};
 use super::error::CliError;
 use super::output::{self, Format, Output};
+use ccf_gov::proposal::catalogue::Catalogue;
 use ccf_gov::signer::SECRET_VARIABLES;
 use ccf_gov::text::visible;
 
@@ -53,6 +54,16 @@ pub struct Common {
     /// The version of the governance API, 2024-07-01 or 2023-06-01-preview [default: 2024-07-01]
     #[arg(long, global = true, env = "CCF_GOV_API_VERSION", value_name = "VERSION", help_heading = "Common options")]
     api_version: Option<String>,
+    /// A folder of templates of your own, for actions that CCF does not have; repeat for several
+    #[arg(
+        long,
+        global = true,
+        env = "CCF_GOV_TEMPLATES",
+        value_delimiter = ',',
+        value_name = "DIR",
+        help_heading = "Common options"
+    )]
+    templates: Vec<PathBuf>,
     /// How results are printed [default: human]
     #[arg(
         long,
@@ -92,6 +103,10 @@ pub struct Context {
     pub cert: Option<PathBuf>,
     pub passphrase_file: Option<PathBuf>,
     pub api_version: String,
+    /// Where templates of the user's own are.
+    pub templates: Vec<PathBuf>,
+    /// What can be proposed: the built-in templates and the user's own.
+    pub catalogue: Catalogue,
     pub yes: bool,
     /// Whether more is to be said.
     pub verbose: bool,
@@ -112,7 +127,8 @@ impl Context {
     /// What the options, the environment and `ccf-gov.toml` say, in this order.
     pub fn new(common: Common) -> Result<Self, CliError> {
         output::start_log(common.verbose);
-        let context = Self::merge(common, Config::load()?);
+        let mut context = Self::merge(common, Config::load()?);
+        context.catalogue = Catalogue::with_folders(&context.templates)?;
         unknown_variables().for_each(|warning| context.output.warn(warning));
         Ok(context)
     }
@@ -122,7 +138,7 @@ impl Context {
         Self::merge(common, Config::default())
     }
 
-    /// The options and the environment, and then the file.
+    /// The options and the environment, and then the file; no template of the user's is read.
     pub fn merge(common: Common, config: Config) -> Self {
         Self {
             looked: config.looked(),
@@ -135,6 +151,8 @@ impl Context {
             cert: common.cert.or(config.cert),
             passphrase_file: common.passphrase_file.or(config.passphrase_file),
             api_version: common.api_version.or(config.api_version).unwrap_or_else(|| "2024-07-01".into()),
+            templates: if common.templates.is_empty() { config.templates } else { common.templates },
+            catalogue: Catalogue::builtin().clone(),
             yes: common.yes,
             verbose: common.verbose > 0,
             exec: config.exec,

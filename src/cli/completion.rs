@@ -14,7 +14,7 @@ use super::common::{Common, Context};
 use super::config::Config;
 use super::connect::MAX_CERTIFICATE;
 use ccf_gov::files;
-use ccf_gov::proposal::catalogue;
+use ccf_gov::proposal::catalogue::Catalogue;
 use ccf_gov::service::{self, NodeAddress, Options, Service};
 use ccf_gov::text::visible;
 
@@ -73,7 +73,10 @@ fn candidates(group: &str, argument: Arg) -> Arg {
 }
 
 fn templates() -> Vec<CompletionCandidate> {
-    catalogue::all().iter().map(|t| described((t.name.into(), t.description.clone()))).collect()
+    let Some(context) = typed() else { return Vec::new() };
+    // Where one of the user's own is broken, the built-in ones are still offered; the command then says what is wrong.
+    let catalogue = Catalogue::with_folders(&context.templates).unwrap_or_else(|_| Catalogue::builtin().clone());
+    catalogue.templates().map(|t| described((t.name.clone(), t.description.clone()))).collect()
 }
 
 async fn proposals(service: Service) -> Option<Vec<CompletionCandidate>> {
@@ -101,17 +104,23 @@ where
     answer.unwrap_or_default()
 }
 
-/// The service that the words typed so far, the environment or the configuration file name.
-async fn connect() -> Option<Service> {
+/// What the words typed so far, the environment and the configuration file say.
+fn typed() -> Option<Context> {
     #[derive(Parser)]
     struct Words {
         #[command(flatten)]
         common: Common,
     }
     let typed: Vec<_> = std::env::args().collect();
-    let named = typed.windows(2).filter(|pair| matches!(&*pair[0], "--service" | "--service-cert")).flatten();
+    let named =
+        typed.windows(2).filter(|pair| matches!(&*pair[0], "--service" | "--service-cert" | "--templates")).flatten();
     let words = Words::try_parse_from([NAME].into_iter().chain(named.map(String::as_str))).ok()?;
-    let context = Context::merge(words.common, Config::load().ok()?);
+    Some(Context::merge(words.common, Config::load().ok()?))
+}
+
+/// The service that they name.
+async fn connect() -> Option<Service> {
+    let context = typed()?;
     let addresses: Vec<NodeAddress> = context.service.iter().map(|s| s.parse().ok()).collect::<Option<_>>()?;
     let certificate = files::read(&context.service_cert?, MAX_CERTIFICATE).ok()?;
     let options = Options { api_version: context.api_version, ..Options::new(addresses, certificate) };

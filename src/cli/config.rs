@@ -31,6 +31,8 @@ pub struct Config {
     pub passphrase_file: Option<PathBuf>,
     pub api_version: Option<String>,
     pub output: Option<Format>,
+    #[serde(default)]
+    pub templates: Vec<PathBuf>,
     /// Known only to be refused: consent is not taken from a file, which may have come with a folder.
     yes: Option<IgnoredAny>,
     #[serde(default)]
@@ -85,6 +87,7 @@ impl Config {
         self.service_cert = in_folder(self.service_cert);
         self.cert = in_folder(self.cert);
         self.passphrase_file = in_folder(self.passphrase_file);
+        self.templates = self.templates.iter().map(|path| folder.join(path)).collect();
         // What is no key URI is told when it is used.
         self.key = self.key.map(|text| match text.parse::<KeyUri>() {
             Ok(uri) => uri.relative_to(folder).to_string(),
@@ -195,12 +198,13 @@ mod tests {
     #[test]
     fn paths_are_relative_to_the_file() {
         let config = read(
-            "service-cert = \"s.pem\"\nkey = \"k.pem\"\ncert = \"/abs/c.pem\"\n[exec.\"./sign\"]\n[exec.aws]\nargs = [\"x\"]",
+            "service-cert = \"s.pem\"\nkey = \"k.pem\"\ncert = \"/abs/c.pem\"\ntemplates = [\"ours\", \"/abs/theirs\"]\n[exec.\"./sign\"]\n[exec.aws]\nargs = [\"x\"]",
         );
         let config = config.unwrap().relative_to(Path::new("/a"));
         assert_eq!(config.service_cert.as_deref(), Some(Path::new("/a/s.pem")));
         assert_eq!(config.key.as_deref(), Some("/a/k.pem"));
         assert_eq!(config.cert.as_deref(), Some(Path::new("/abs/c.pem")));
+        assert_eq!(config.templates, [Path::new("/a/ours"), Path::new("/abs/theirs")]);
         assert_eq!(config.exec.keys().collect::<Vec<_>>(), ["/a/./sign", "aws"]);
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::exit::Exit;
 use ccf_gov::evidence::node::PathError;
+use ccf_gov::proposal::catalogue::TemplateError;
 use ccf_gov::review::backing::EvidenceError;
 use ccf_gov::review::vain::Vain;
 
@@ -92,6 +93,33 @@ impl From<EvidenceError> for CliError {
             EvidenceError::File(error) => error.into(),
             EvidenceError::Folder { source, .. } => Self::new(Kind::Usage, message, source),
             EvidenceError::Igvm { source, .. } => Self::new(Kind::Usage, message, source),
+        }
+    }
+}
+
+impl From<TemplateError> for CliError {
+    fn from(error: TemplateError) -> Self {
+        let hint = match &error {
+            TemplateError::File(_) => None,
+            TemplateError::Folder { .. } => Some("`templates` in ccf-gov.toml and --templates name folders"),
+            TemplateError::TooMany { .. } => Some("give a folder that holds templates and nothing else"),
+            TemplateError::NotToml { .. } => Some("move it to another folder, or rename it if it is a template"),
+            TemplateError::Name { .. } => Some("name the file after the action, as the constitution calls it"),
+            TemplateError::Fault { .. } => Some("docs/proposals.md describes the format"),
+            TemplateError::BuiltIn { .. } => Some(
+                "remove the file; if your constitution has another action of this name, call that one otherwise, for members would \
+                 take it for CCF's own",
+            ),
+            TemplateError::Twice { .. } => Some("remove one of the two, or leave one of the folders out"),
+        };
+        match error {
+            TemplateError::File(error) => error.into(),
+            error => {
+                let message = error.to_string();
+                let cause = Error::source(&error).map(ToString::to_string);
+                let source = cause.map(Into::into);
+                CliError { kind: Kind::Usage, message, source, hint: hint.map(Into::into) }
+            }
         }
     }
 }

@@ -5,7 +5,6 @@ use std::io::{self, IsTerminal};
 use super::common::Context;
 use super::error::{CliError, Kind};
 use ccf_gov::id::{NodeId, ProposalId};
-use ccf_gov::proposal::catalogue;
 use ccf_gov::proposal::new::Setting;
 use ccf_gov::proposal::parameter::Subject;
 use ccf_gov::proposal::value::Source;
@@ -54,7 +53,7 @@ impl Context {
 
     /// Puts whole ids where the settings of a template give nodes and members otherwise.
     pub async fn resolve_settings(&self, template: &str, settings: &mut [Setting]) -> Result<(), CliError> {
-        let Some(template) = catalogue::find(template) else { return Ok(()) };
+        let Some(template) = self.catalogue.find(template) else { return Ok(()) };
         let mut connection = None;
         for Setting { name, source } in settings {
             let (Some(subject), Source::Text(text)) = (template.parameter(name).and_then(|p| p.subject()), source)

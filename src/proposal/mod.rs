@@ -1,7 +1,7 @@
 //! What members say: actions, proposals, and ballots on them.
 //!
 //! - [`Proposal`]: a list of [`Action`]s, read strictly, kept byte for byte.
-//! - [`catalogue`]: every action that CCF's constitutions know, with every [`parameter`] that it takes.
+//! - [`catalogue`]: every action that CCF's constitutions know, with every [`parameter`] that it takes, and the user's own.
 //! - [`new`]: a proposal from a template and settings; [`value`], [`time`], [`bundle`] and [`pem_text`] read them.
 //! - [`application`] and [`jwks`]: what nodes refuse of a JavaScript application and of a token issuer's keys.
 //! - [`private_key`]: what no proposal may hold.
@@ -12,11 +12,12 @@
 //! - [`ballot`]: votes, as scripts.
 //!
 //! ```
-//! use ccf_gov::proposal::{Proposal, new};
+//! use ccf_gov::proposal::{Proposal, catalogue::Catalogue, new};
 //! use ccf_gov::review::check_script;
 //!
 //! let settings = new::Setting::parse("host_data=8f434346648f6b96df89dda901c5176b10a6d83961dd3c1ac88b59b2dc327aa4")?;
-//! let proposal = new::proposal("add_virtual_host_data", &settings, time::OffsetDateTime::now_utc(), check_script)?;
+//! let now = time::OffsetDateTime::now_utc();
+//! let proposal = new::proposal(Catalogue::builtin(), "add_virtual_host_data", &settings, now, check_script)?;
 //! assert_eq!(Proposal::parse(proposal.bytes())?, proposal);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -36,6 +37,7 @@ pub mod private_key;
 mod script;
 pub mod shown;
 mod summary;
+mod template;
 pub mod time;
 mod title;
 pub mod value;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
-use super::catalogue::{self, Template, UnknownTemplate, nearest};
+use super::catalogue::{Catalogue, Template, UnknownTemplate, nearest};
 use super::parameter::{Default, Kind, Parameter};
 use super::private_key::{self, PrivateKey};
 use super::time::{TimeError, write};
@@ -36,7 +36,7 @@ pub enum NewError {
     #[error("{template} has no parameter {name:?}{}; {}", did_you_mean(nearest.as_deref()), list(known))]
     Unknown {
         /// The template.
-        template: &'static str,
+        template: String,
         /// The setting's name.
         name: String,
         /// What was probably meant.
@@ -48,7 +48,7 @@ pub enum NewError {
     #[error("{template} needs {}; {}", missing.join(", "), list(known))]
     Missing {
         /// The template.
-        template: &'static str,
+        template: String,
         /// What is missing.
         missing: Vec<String>,
         /// What it has.
@@ -91,7 +91,7 @@ impl Setting {
     }
 }
 
-/// The proposal of one action, `template`, with these settings.
+/// The proposal of one action, which `template` of the `catalogue` describes, with these settings.
 ///
 /// What is not given and has a default gets it: `valid_from` is `now`, and host data is computed from its policy.
 /// Host data that is given must be that of the policy. Scripts are checked by `check`.
@@ -99,16 +99,17 @@ impl Setting {
 /// # Errors
 /// An unknown template or parameter, a missing one, and a value that is not what the parameter takes.
 pub fn proposal(
+    catalogue: &Catalogue,
     template: &str,
     settings: &[Setting],
     now: OffsetDateTime,
     check: ScriptCheck,
 ) -> Result<Proposal, NewError> {
-    let template = catalogue::get(template)?;
+    let template = catalogue.get(template)?;
     if let Some(unknown) = settings.iter().find(|s| template.parameter(&s.name).is_none()) {
         let names = template.parameters.iter().map(|p| p.name.as_str());
         return Err(NewError::Unknown {
-            template: template.name,
+            template: template.name.clone(),
             name: unknown.name.clone(),
             nearest: nearest(&unknown.name, names).map(Into::into),
             known: known(template),
@@ -131,9 +132,9 @@ pub fn proposal(
     // Host data without its policy lacks the policy; without either, naming the policy is enough.
     let missing: Vec<_> = missing.iter().filter(|name| !derived(template, name, &missing)).cloned().collect();
     if !missing.is_empty() {
-        return Err(NewError::Missing { template: template.name, missing, known: known(template) });
+        return Err(NewError::Missing { template: template.name.clone(), missing, known: known(template) });
     }
-    let action = super::Action::new(template.name, template.args(values));
+    let action = super::Action::new(&template.name, template.args(values));
     let proposal = Proposal::of(vec![action]);
     match private_key::find(proposal.value()).into_iter().next() {
         Some(key) => Err(key.into()),
@@ -152,11 +153,11 @@ fn read(
     match parameter.kind {
         Kind::Script => {
             let script = Script::read(sources)?;
-            check(template.name, &script)?;
+            check(&template.name, &script)?;
             Ok(script.text.into())
         }
         // What is removed is named as it was written, even where it should not have been written so.
-        Kind::Hex { .. } if template.removes_by_text() => value::read(&Kind::Text, sources, now),
+        Kind::Hex { .. } if template.removes_by_exact_text => value::read(&Kind::Text, sources, now),
         _ => value::read(&parameter.kind, sources, now),
     }
 }
@@ -217,7 +218,8 @@ mod tests {
 
     fn new(template: &str, settings: &[&str]) -> Result<Value, NewError> {
         let settings: Vec<_> = settings.iter().flat_map(|s| Setting::parse(s).unwrap()).collect();
-        proposal(template, &settings, datetime!(2026-11-22 13:25:27 UTC), crate::review::check_script)
+        let now = datetime!(2026-11-22 13:25:27 UTC);
+        proposal(Catalogue::builtin(), template, &settings, now, crate::review::check_script)
             .map(|p| p.value()["actions"][0].clone())
     }
 

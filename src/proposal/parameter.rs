@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::ccf_version::Feature;
 
 /// One argument of an action.
-#[derive(Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct Parameter {
     /// Its name.
@@ -19,14 +19,13 @@ pub struct Parameter {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub default: Option<Default>,
     /// What of CCF it came and went with, if not with the action.
-    #[serde(skip_serializing)]
-    #[cfg_attr(feature = "shapes", schemars(skip))]
+    #[serde(skip)]
     pub feature: Option<Feature>,
     /// The first version of CCF that has it, if later than the action.
-    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
     /// The first version of CCF that no longer has it.
-    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub removed: Option<String>,
     /// What it means.
     pub description: String,
@@ -53,7 +52,7 @@ impl Parameter {
 }
 
 /// What values a parameter takes.
-#[derive(Debug, Deserialize, Serialize, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub enum Kind {

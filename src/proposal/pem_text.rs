@@ -132,10 +132,10 @@ fn blocks(text: &str, label: &'static str, wanted: &'static str) -> Result<Vec<V
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proposal::catalogue::find;
+    use crate::proposal::catalogue::Catalogue;
 
     fn example(template: &str, name: &str) -> String {
-        find(template).unwrap().example[name].as_str().unwrap().into()
+        Catalogue::builtin().find(template).unwrap().example[name].as_str().unwrap().into()
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::catalogue;
+use super::catalogue::Catalogue;
 use super::pem_text;
 use crate::digest::sha256;
 use crate::text::visible;
@@ -22,7 +22,7 @@ const LONG_WORD: usize = 120;
 /// lines and SHA-256; certificates by subject and id; keys that no constitution reads, too, and whatever is no list of named
 /// actions. Nothing in it can move a terminal's cursor or hide text.
 pub fn summary(proposal: &Value) -> String {
-    annotated(proposal, &[])
+    annotated(proposal, &[], Catalogue::builtin())
 }
 
 /// What is known of an action beside its text.
@@ -34,8 +34,9 @@ pub struct Note {
     pub replaces: Option<&'static str>,
 }
 
-/// [`summary`], with what is known of each action below it, marked with `|`; `notes` are in the order of the actions.
-pub fn annotated(proposal: &Value, notes: &[Note]) -> String {
+/// [`summary`], with what is known of each action below it, marked with `|`; `notes` are in the order of the actions, and
+/// `catalogue` says which of them drop other proposals.
+pub fn annotated(proposal: &Value, notes: &[Note], catalogue: &Catalogue) -> String {
     let none = Note::default();
     let mut text = String::new();
     let Some(object) = proposal.as_object() else {
@@ -45,7 +46,7 @@ pub fn annotated(proposal: &Value, notes: &[Note]) -> String {
     match object.get("actions") {
         Some(Value::Array(list)) => {
             let noted = list.iter().enumerate().map(|(at, one)| (at, one, notes.get(at).unwrap_or(&none)));
-            noted.for_each(|(at, one, note)| action(at, one, note, &mut text));
+            noted.for_each(|(at, one, note)| action(at, one, note, catalogue, &mut text));
         }
         Some(other) => show("not a list of actions", other, 2, &mut text),
         None => text += "  no actions\n",
@@ -65,11 +66,11 @@ pub fn totals(proposal: &Value, summary: &str, bytes: usize, sha256: &[u8; 32]) 
     format!("In all: {actions}, {bytes} bytes, SHA-256 {}\n", hex::encode(sha256))
 }
 
-fn action(at: usize, action: &Value, note: &Note, text: &mut String) {
+fn action(at: usize, action: &Value, note: &Note, catalogue: &Catalogue, text: &mut String) {
     let Some(name) = action.get("name").and_then(Value::as_str) else {
         return show(&format!("{}. not an action with a name", at + 1), action, 2, text);
     };
-    let drops = if catalogue::drops(name) { "  (drops every other open proposal)" } else { "" };
+    let drops = if catalogue.drops(name) { "  (drops every other open proposal)" } else { "" };
     *text += &format!("  {}. {}{drops}\n", at + 1, word(name));
     match action.get("args") {
         Some(Value::Object(args)) => args.iter().for_each(|(name, value)| match note.replaces {
@@ -207,7 +208,7 @@ mod tests {
 
     #[test]
     fn certificates_are_shown_by_subject_and_id() {
-        let action = catalogue::find("set_user").unwrap().example();
+        let action = Catalogue::builtin().find("set_user").unwrap().example();
         let text = summary(crate::proposal::Proposal::of(vec![action]).value());
         assert!(text.contains("cert: certificate of \"CN=example\", id "), "{text}");
     }

@@ -126,7 +126,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::proposal::catalogue;
+    use crate::proposal::catalogue::Catalogue;
 
     fn of(actions: Value) -> String {
         title(&json!({"actions": actions}), |id| (id == "ab".repeat(32)).then(|| "10.0.0.4:8000".into()))
@@ -147,7 +147,7 @@ mod tests {
             of(json!([{"name": "set_constitution", "args": {"constitution": "x"}}])),
             "replace the constitution"
         );
-        let member = catalogue::find("set_member").unwrap().example();
+        let member = Catalogue::builtin().find("set_member").unwrap().example();
         assert_eq!(title(crate::proposal::Proposal::of(vec![member]).value(), |_| None), "set member example");
     }
 

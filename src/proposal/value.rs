@@ -10,7 +10,7 @@ use super::parameter::Kind;
 use super::pem_text::{self, PemError};
 use super::script::{Script, ScriptRefusal};
 use super::time::{TimeError, valid_from};
-use crate::digest::{HexError, parse_hex};
+use crate::digest::{HexError, check_hex};
 use crate::files::{self, FileError};
 use crate::host_data;
 use crate::json::{self, JsonError};
@@ -129,14 +129,16 @@ fn read_one(kind: &Kind, source: &Source, now: OffsetDateTime) -> Result<Value, 
     })
 }
 
-/// Checks the digits of a hexadecimal value; the length is that of the catalogue: 4, 8, 32 or 48 bytes.
+/// Checks the digits of a hexadecimal value.
 pub(crate) fn hex(bytes: usize, text: &str) -> Result<&str, HexError> {
-    match bytes {
-        4 => parse_hex::<4>("value of 4 bytes", text).map(|_| text),
-        8 => parse_hex::<8>("value of 8 bytes", text).map(|_| text),
-        48 => parse_hex::<48>("value of 48 bytes", text).map(|_| text),
-        _ => parse_hex::<32>("value of 32 bytes", text).map(|_| text),
-    }
+    let what = match bytes {
+        4 => "value of 4 bytes",
+        8 => "value of 8 bytes",
+        32 => "value of 32 bytes",
+        48 => "value of 48 bytes",
+        _ => "value of this parameter",
+    };
+    check_hex(what, bytes, text).map(|()| text)
 }
 
 fn integer(text: &str, min: Option<i64>, max: Option<i64>) -> Result<i64, ValueError> {

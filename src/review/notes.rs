@@ -202,6 +202,7 @@ mod tests {
 
     use super::*;
     use crate::proposal::annotated;
+    use crate::proposal::catalogue::Catalogue;
     use crate::review::observed_node::{NodeDetails, ObservedNode};
 
     fn view() -> ServiceView {
@@ -270,10 +271,10 @@ mod tests {
     #[test]
     fn a_new_constitution_is_shown_as_what_changes() {
         let proposal = json!({"actions": [{"name": "set_constitution", "args": {"constitution": "a\nB\nc\n"}}]});
-        let text = annotated(&proposal, &notes(&proposal, &view(), 20));
+        let text = annotated(&proposal, &notes(&proposal, &view(), 20), Catalogue::builtin());
         assert!(text.contains("identical but for 1 line\n"), "{text}");
         assert!(text.contains("2 - b\n") && text.contains("2 + B\n"), "{text}");
-        let text = annotated(&proposal, &notes(&proposal, &ServiceView::default(), 20));
+        let text = annotated(&proposal, &notes(&proposal, &ServiceView::default(), 20), Catalogue::builtin());
         assert!(text.contains("not compared with the constitution in force") && text.contains("a\\u{a}B"), "{text}");
     }
 }

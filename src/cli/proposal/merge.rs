@@ -42,7 +42,7 @@ impl Merge {
         for file in &self.files {
             proposals.push(file.read(context).await?);
         }
-        let merged = merge(&proposals).map_err(|error| self.refused(error))?;
+        let merged = merge(&proposals, &context.catalogue).map_err(|error| self.refused(error))?;
         context.output.file(&self.out, merged.bytes(), Access::Shared, self.force)?;
         Ok(Exit::Done)
     }

@@ -47,7 +47,8 @@ impl New {
             settings.extend(Setting::parse(text).map_err(CliError::usage)?);
         }
         context.resolve_settings(&self.template, &mut settings).await?;
-        let proposal = new::proposal(&self.template, &settings, OffsetDateTime::now_utc(), check_script)
+        let now = OffsetDateTime::now_utc();
+        let proposal = new::proposal(&context.catalogue, &self.template, &settings, now, check_script)
             .map_err(|e| refused(&self.template, &self.settings, e))?;
         context.output.file(&self.out, proposal.bytes(), Access::Shared, self.force)?;
         Ok(Exit::Done)

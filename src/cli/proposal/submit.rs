@@ -41,7 +41,7 @@ impl Submit {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let proposal = self.file.read(context).await?;
         private_keys::refuse(&self.file, MessageType::Proposal, proposal.bytes())?;
-        let found = lint::lint_proposal(&proposal, None, OffsetDateTime::now_utc());
+        let found = lint::lint_proposal(&proposal, &context.catalogue, None, OffsetDateTime::now_utc());
         let fails_anywhere = found.verdict() == "fail";
         if fails_anywhere {
             show(context, &found);
@@ -52,7 +52,7 @@ impl Submit {
         let signer = context.signer().await?;
         let service = context.connect().await?;
         let ccf = running_version(None, &service).await?;
-        let found = lint::lint_proposal(&proposal, ccf, OffsetDateTime::now_utc());
+        let found = lint::lint_proposal(&proposal, &context.catalogue, ccf, OffsetDateTime::now_utc());
         if !fails_anywhere {
             show(context, &found);
         }

@@ -6,12 +6,14 @@ use serde::Serialize;
 use super::super::common::Context;
 use super::super::error::CliError;
 use super::super::exit::Exit;
-use ccf_gov::proposal::catalogue::{self, Template};
+use ccf_gov::proposal::catalogue::{Catalogue, Source, Template};
 use ccf_gov::proposal::parameter::{Default, Kind};
+use ccf_gov::text::visible;
 
 /// List what can be proposed, with parameters.
 ///
-/// These are the actions of CCF's own constitutions; the service's constitution decides which of them it has.
+/// These are the actions of CCF's own constitutions, and those of templates of your own (--templates); the service's
+/// constitution decides which of them it has.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -26,27 +28,34 @@ pub struct Templates {
 /// The result as it is printed.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Listed {
-    templates: Vec<&'static Template>,
+pub struct Listed<'a> {
+    templates: Vec<&'a Template>,
 }
 
 impl Templates {
     pub fn run(self, context: &Context) -> Result<Exit, CliError> {
         let Some(name) = self.name else {
-            let all = catalogue::all();
-            context.output.result(&Listed { templates: all.iter().collect() }, || overview(all))?;
+            let templates: Vec<_> = context.catalogue.templates().collect();
+            context.output.result(&Listed { templates }, || overview(&context.catalogue))?;
             return Ok(Exit::Done);
         };
-        let template = catalogue::get(&name).map_err(|e| CliError::usage(e).hint(super::LIST))?;
+        let template = context.catalogue.get(&name).map_err(|e| CliError::usage(e).hint(super::LIST))?;
         context.output.result(&Listed { templates: vec![template] }, || details(template))?;
         Ok(Exit::Done)
     }
 }
 
-fn overview(templates: &[Template]) -> String {
-    let width = templates.iter().map(|t| t.name.len()).max().unwrap_or(0);
-    let mut text = String::new();
-    for template in templates {
+fn overview(catalogue: &Catalogue) -> String {
+    let width = catalogue.templates().map(|t| t.name.len()).max().unwrap_or(0);
+    let mut text = String::from("Built in:\n");
+    let mut from = None;
+    for template in catalogue.templates() {
+        if let Source::File(path) = &template.source
+            && from != path.parent()
+        {
+            from = path.parent();
+            text += &format!("\nFrom {}:\n", visible(&from.unwrap_or(path).to_string_lossy()));
+        }
         let parameters = template.parameters.iter().map(|p| match p.required && p.default.is_none() {
             true => p.name.clone(),
             false => format!("[{}]", p.name),
@@ -64,6 +73,7 @@ fn details(template: &Template) -> String {
         text += "When it is applied, every other open proposal is dropped.\n";
     }
     text += &format!("CCF versions: {}.\n", versions(template.since.as_deref(), template.removed.as_deref()));
+    text += &format!("Template: {}.\n", visible(&template.source.to_string()));
     if !template.parameters.is_empty() {
         text += "\nParameters:\n";
     }

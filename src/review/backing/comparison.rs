@@ -8,8 +8,9 @@ use super::{Evidence, Kind, Registered};
 use crate::ccf_version::{Answer, CcfVersion};
 use crate::check::{Checks, Verdict};
 use crate::digest::{HexError, HostData, sha256};
+use crate::proposal::catalogue::Catalogue;
 use crate::proposal::merge::conflicts;
-use crate::proposal::{Action, Proposal, catalogue};
+use crate::proposal::{Action, Proposal};
 use crate::text::visible;
 
 /// A proposal being compared with evidence.
@@ -110,14 +111,14 @@ impl<'a> Comparison<'a> {
     /// Actions that undo one another: each value may be backed, and what is registered in the end is another thing.
     pub(super) fn contradictions(&mut self, proposal: &Proposal) {
         let actions: Vec<&Action> = proposal.actions().iter().collect();
-        for conflict in conflicts(&actions) {
+        for conflict in conflicts(&actions, Catalogue::builtin()) {
             self.checks.fail("contradictions", conflict.told(&actions));
         }
     }
 
     /// A registration that this version of CCF has no action for.
     fn known_to_service(&mut self, name: &str) {
-        let feature = catalogue::find(name).and_then(|template| template.feature);
+        let feature = Catalogue::builtin().find(name).and_then(|template| template.feature);
         let Some((feature, ccf)) = feature.zip(self.ccf) else { return };
         match ccf.has(feature) {
             Answer::Yes => {}
@@ -135,7 +136,7 @@ impl<'a> Comparison<'a> {
         let mut counts: HashMap<&str, usize> = HashMap::new();
         names().for_each(|name| *counts.entry(name).or_default() += 1);
         for (name, count) in names().filter_map(|name| counts.remove_entry(name)) {
-            let template = catalogue::get(name);
+            let template = Catalogue::builtin().get(name);
             let (shown, does) = match &template {
                 Ok(template) => {
                     let does = template.description.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -170,7 +171,7 @@ impl<'a> Comparison<'a> {
             let members = action.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
             found.extend(members.filter(|k| !matches!(*k, "name" | "args")).map(|k| format!("actions[{at}].{k}")));
             let name = action.get("name").and_then(Value::as_str).unwrap_or_default();
-            let Some(template) = catalogue::get(name).ok().filter(|_| registers(name)) else { continue };
+            let Some(template) = Catalogue::builtin().get(name).ok().filter(|_| registers(name)) else { continue };
             let args = action.get("args").and_then(Value::as_object).into_iter().flatten();
             let unknown = args.filter(|(key, _)| template.parameter(key).is_none());
             found.extend(unknown.map(|(key, _)| format!("actions[{at}].args.{key}")));

@@ -371,7 +371,7 @@ fn riders_are_named_once_with_what_they_do() {
     let riders: Vec<&str> = checks.iter().filter(|c| c.name == "other-action").map(|c| c.detail.as_str()).collect();
     assert_eq!(riders.len(), 5, "{riders:#?}");
     for (rider, name) in riders.iter().zip(names) {
-        let description = &crate::proposal::catalogue::find(name).unwrap().description;
+        let description = &crate::proposal::catalogue::Catalogue::builtin().find(name).unwrap().description;
         let first = description.split_whitespace().next().unwrap();
         assert!(rider.starts_with(&format!("{name} (2 times)")), "{rider}");
         assert!(rider.contains(&format!("What it does: {first}")) && !rider.contains('\n'), "{rider}");

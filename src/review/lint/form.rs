@@ -68,7 +68,7 @@ fn action_arguments(action: &Action, template: &Template) -> Vec<Finding> {
     let args = match &action.args {
         None | Some(Value::Null) if template.parameters.is_empty() => return Vec::new(),
         None | Some(Value::Null) => return vec![(Fail, "it has no \"args\"".into())],
-        Some(Value::Object(_)) if template.refuses_args() => {
+        Some(Value::Object(_)) if template.refuses_args => {
             return vec![(Fail, "it takes no \"args\", not even {}: leave the key out".into())];
         }
         Some(Value::Object(args)) => args,
@@ -86,7 +86,7 @@ fn action_arguments(action: &Action, template: &Template) -> Vec<Finding> {
     for name in args.keys().filter(|name| template.parameter(name).is_none()) {
         let near = nearest(name, template.parameters.iter().map(|p| p.name.as_str()));
         let near = near.map(|n| format!("; did you mean {n}?")).unwrap_or_default();
-        let verdict = if template.refuses_unknown() { Fail } else { Warn };
+        let verdict = if template.refuses_unknown_args { Fail } else { Warn };
         found.push((verdict, format!("it takes no {name:?}{near}")));
     }
     found
@@ -142,7 +142,7 @@ fn shown(value: &Value) -> String {
 struct Text<'a> {
     /// Where it is, for a person.
     at: String,
-    parameter: &'static Parameter,
+    parameter: &'a Parameter,
     text: &'a str,
     /// Whether it names what is removed, however it is written.
     removes: bool,
@@ -156,7 +156,7 @@ fn texts<'a>(subject: &Subject<'a>, wanted: fn(&Kind) -> bool) -> Option<Vec<Tex
         for parameter in template.parameters.iter().filter(|p| wanted(&p.kind)) {
             if let Some(text) = action.text(&parameter.name) {
                 let at = format!("{at}: {}", parameter.name);
-                texts.push(Text { at, parameter, text, removes: template.removes_by_text() });
+                texts.push(Text { at, parameter, text, removes: template.removes_by_exact_text });
             }
         }
     }

@@ -12,7 +12,7 @@ pub fn contradictions(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     if actions.len() < 2 {
         return None;
     }
-    let mut found: Vec<_> = conflicts(&actions).iter().map(|c| (Fail, c.told(&actions))).collect();
+    let mut found: Vec<_> = conflicts(&actions, subject.catalogue).iter().map(|c| (Fail, c.told(&actions))).collect();
     let mut said = HashMap::new();
     for (at, action) in actions.iter().enumerate() {
         let first = *said.entry(*action).or_insert(at);
@@ -73,15 +73,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::proposal::catalogue::Catalogue;
     use crate::proposal::{Action, Proposal};
 
     #[test]
     fn one_of_very_many_actions_that_says_the_same_is_found() {
         let remove = |n: usize| Action::new("remove_snp_host_data", Some(json!({"host_data": format!("{n:064x}")})));
         let proposal = Proposal::of((0..40_000).chain([7]).map(remove).collect());
-        let found =
-            contradictions(&Subject { proposal: &proposal, version: None, now: time::OffsetDateTime::UNIX_EPOCH })
-                .unwrap();
+        let (catalogue, now) = (Catalogue::builtin(), time::OffsetDateTime::UNIX_EPOCH);
+        let found = contradictions(&Subject { proposal: &proposal, catalogue, version: None, now }).unwrap();
         assert!(matches!(&found[..], [(Warn, text)] if text.contains("action 40001") && text.contains("action 8 ")));
     }
 }

@@ -14,12 +14,14 @@ use time::OffsetDateTime;
 
 use crate::ccf_version::{CcfVersion, Feature};
 use crate::check::{Checks, Verdict};
-use crate::proposal::catalogue::{self, Template};
+use crate::proposal::catalogue::{Catalogue, Template};
 use crate::proposal::{Action, Proposal, ProposalError};
 
 /// What a rule looks at.
 struct Subject<'a> {
     proposal: &'a Proposal,
+    /// What can be proposed, as far as is known.
+    catalogue: &'a Catalogue,
     /// The version of CCF that the service runs, if it is known.
     version: Option<CcfVersion>,
     /// The time by which certificates are judged.
@@ -86,11 +88,11 @@ const RULES: &[Rule] = &[
     },
 ];
 
-/// Checks a proposal's bytes by every rule that concerns it; `version` is the service's, if it is known, and certificates are
+/// Checks a proposal's bytes by every rule that concerns it; its actions are those of the `catalogue`, `version` is the service's, if it is known, and certificates are
 /// judged by the time `now`.
 ///
 /// What is not JSON, or not a proposal, fails; the other rules then have nothing to look at.
-pub fn lint(bytes: &[u8], version: Option<CcfVersion>, now: OffsetDateTime) -> Checks {
+pub fn lint(bytes: &[u8], catalogue: &Catalogue, version: Option<CcfVersion>, now: OffsetDateTime) -> Checks {
     let mut checks = Checks::new();
     let json = "strict JSON: UTF-8, no key twice, nothing after it";
     let proposal = match Proposal::parse(bytes) {
@@ -107,14 +109,19 @@ pub fn lint(bytes: &[u8], version: Option<CcfVersion>, now: OffsetDateTime) -> C
         }
     };
     checks.pass("json", json);
-    checks.append(lint_proposal(&proposal, version, now));
+    checks.append(lint_proposal(&proposal, catalogue, version, now));
     checks
 }
 
 /// Checks a proposal that has been read.
-pub fn lint_proposal(proposal: &Proposal, version: Option<CcfVersion>, now: OffsetDateTime) -> Checks {
+pub fn lint_proposal(
+    proposal: &Proposal,
+    catalogue: &Catalogue,
+    version: Option<CcfVersion>,
+    now: OffsetDateTime,
+) -> Checks {
     let mut checks = Checks::new();
-    let subject = Subject { proposal, version, now };
+    let subject = Subject { proposal, catalogue, version, now };
     for rule in RULES {
         match (rule.check)(&subject) {
             None => {}
@@ -127,9 +134,9 @@ pub fn lint_proposal(proposal: &Proposal, version: Option<CcfVersion>, now: Offs
 
 impl<'a> Subject<'a> {
     /// The actions, each with its place, for a person, and its template.
-    fn actions(&self) -> impl Iterator<Item = (String, &'a Action, Option<&'static Template>)> {
+    fn actions(&self) -> impl Iterator<Item = (String, &'a Action, Option<&'a Template>)> {
         let numbered = self.proposal.actions().iter().enumerate();
-        numbered.map(|(at, action)| (action.title(at), action, catalogue::find(&action.name)))
+        numbered.map(|(at, action)| (action.title(at), action, self.catalogue.find(&action.name)))
     }
 
     /// The actions of these names.

@@ -2,18 +2,24 @@
 
 use super::{Finding, Subject};
 use crate::ccf_version::{Answer, CcfVersion, Doubt, Feature};
-use crate::check::Verdict::{Fail, Warn};
+use crate::check::Verdict::{Fail, Pass, Warn};
 use crate::platform::Platform;
-use crate::proposal::catalogue::{self, nearest};
+use crate::proposal::catalogue::Source;
 
-/// Actions that CCF's own constitutions have.
+/// Actions that CCF's own constitutions have, or that a template of the user's describes.
 pub fn known_actions(subject: &Subject<'_>) -> Option<Vec<Finding>> {
-    let unknown = subject.actions().filter(|(_, _, template)| template.is_none()).map(|(at, action, _)| {
-        let near = nearest(&action.name, catalogue::all().iter().map(|t| t.name));
-        let near = near.map(|n| format!("; did you mean {n}?")).unwrap_or_default();
-        (Warn, format!("{at}: only a constitution of its own has it, so nothing about it was checked{near}"))
+    let others = subject.actions().filter_map(|(at, action, template)| match template.map(|t| &t.source) {
+        Some(Source::BuiltIn) => None,
+        Some(Source::File(file)) => {
+            Some((Pass, format!("{at}: checked by a template of your own, {}", file.display())))
+        }
+        None => {
+            let near = subject.catalogue.nearest(&action.name);
+            let near = near.map(|n| format!("; did you mean {n}?")).unwrap_or_default();
+            Some((Warn, format!("{at}: only a constitution of its own has it, so nothing about it was checked{near}")))
+        }
     });
-    Some(unknown.collect())
+    Some(others.collect())
 }
 
 /// Actions and arguments that the service's version has.

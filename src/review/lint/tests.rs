@@ -32,6 +32,10 @@ runtime_logging := data.framework.runtime_logging
 load_fragment := data.framework.load_fragment
 "#;
 
+fn lint(bytes: &[u8], version: Option<CcfVersion>, now: OffsetDateTime) -> Checks {
+    super::lint(bytes, Catalogue::builtin(), version, now)
+}
+
 fn check(name: &str, args: Value, version: Option<&str>) -> Checks {
     let proposal = Proposal::of(vec![Action::new(name, Some(args))]);
     lint(proposal.bytes(), version.map(|v| v.parse().unwrap()), NOW)
@@ -56,7 +60,7 @@ fn fails(name: &str, args: Value, rule: &str, because: &str) {
 
 #[test]
 fn every_example_lints_clean() {
-    for template in catalogue::all() {
+    for template in Catalogue::builtin().templates() {
         let proposal = Proposal::of(vec![template.example()]);
         let checks = lint(proposal.bytes(), None, NOW);
         assert_eq!(checks.verdict(), "pass", "{}: {checks:#?}", template.name);

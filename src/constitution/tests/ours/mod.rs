@@ -111,7 +111,9 @@ fn jwks() -> Value {
         "kid": "c", "kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256",
         "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM",
     });
-    let rsa = crate::proposal::catalogue::find("set_jwt_issuer").unwrap().example["jwks"]["keys"][0].clone();
+    let rsa = crate::proposal::catalogue::Catalogue::builtin().find("set_jwt_issuer").unwrap().example["jwks"]["keys"]
+        [0]
+    .clone();
     json!({"keys": [rsa, ec, {"kid": "x", "kty": "EC", "x5c": [base64_of(&ROOT)]}]})
 }
 
