@@ -23,6 +23,7 @@ fn run(shell: &str, arguments: &[&str], script: &str) -> Option<String> {
         .env("PATH", path.unwrap())
         .env("HOME", folder.path())
         .env("TERM", "dumb")
+        .env("CCF_GOV_TEMPLATES", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cmd/proposal/own_templates.in/kms"))
         .env_remove("CCF_GOV_SERVICE")
         .output()
         .unwrap();
@@ -32,9 +33,10 @@ fn run(shell: &str, arguments: &[&str], script: &str) -> Option<String> {
 }
 
 /// What is offered after each of these, and what is not.
-const WORDS: [(&str, &str, &str); 5] = [
+const WORDS: [(&str, &str, &str); 6] = [
     ("pro", "proposal", "ballot"),
     ("proposal new add_snp_h", "add_snp_host_data", "add_snp_measurement"),
+    ("proposal new set_k", "set_key_release_policy", "set_user"),
     ("ballot su", "submit", "new"),
     ("--output=j", "json", "human"),
     ("inspect --cer", "--cert", "--key"),

@@ -221,9 +221,10 @@ mod tests {
     fn the_table_in_the_documentation_is_this_one() {
         let row = |row: &Row| {
             let [five, six, seven] = row.lines;
-            format!("| {} | {five} | {six} | {seven} |\n", row.about)
+            let name = serde_json::to_value(row.feature).unwrap();
+            format!("| {} | {five} | {six} | {seven} | `{}` |\n", row.about, name.as_str().unwrap())
         };
-        let head = "| feature | up to CCF 5 | CCF 6 | CCF 7 |\n|---|---|---|---|\n";
+        let head = "| feature | up to CCF 5 | CCF 6 | CCF 7 | name in templates |\n|---|---|---|---|---|\n";
         let table = head.to_string() + &TABLE.iter().map(row).collect::<String>();
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/ccf-versions.md");
         let page = std::fs::read_to_string(path).unwrap_or_default();

@@ -178,6 +178,17 @@ mod tests {
     }
 
     #[test]
+    fn what_an_action_of_the_users_own_drops_is_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let template = "description = \"X.\"\ndrops-other-proposals = true\n";
+        std::fs::write(folder.path().join("set_x.toml"), template).unwrap();
+        let catalogue = Catalogue::with_folders(&[folder.path().into()]).unwrap();
+        let proposal = json!({"actions": [{"name": "set_x"}]});
+        assert_eq!(annotated(&proposal, &[], &catalogue), "  1. set_x  (drops every other open proposal)\n");
+        assert_eq!(summary(&proposal), "  1. set_x\n");
+    }
+
+    #[test]
     fn what_is_no_list_of_actions_is_shown_whole() {
         let object = json!({"actions": {"0": {"name": "set_constitution", "args": {"constitution": "x".repeat(500)}}}});
         let text = summary(&object);

@@ -72,7 +72,10 @@ fn details(template: &Template) -> String {
     if template.drops {
         text += "When it is applied, every other open proposal is dropped.\n";
     }
-    text += &format!("CCF versions: {}.\n", versions(template.since.as_deref(), template.removed.as_deref()));
+    // Of one of the user's own it is known only where its template says so.
+    if template.source == Source::BuiltIn || template.feature.is_some() {
+        text += &format!("CCF versions: {}.\n", versions(template.since.as_deref(), template.removed.as_deref()));
+    }
     text += &format!("Template: {}.\n", visible(&template.source.to_string()));
     if !template.parameters.is_empty() {
         text += "\nParameters:\n";

@@ -1,5 +1,7 @@
 //! A template's file, read strictly: what is wrong with it is named with its line.
 
+use std::ops::Range;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use toml::Spanned;
@@ -45,7 +47,7 @@ struct File {
 }
 
 /// One of its `[[parameters]]`, word for word.
-#[derive(Clone, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Entry {
     name: String,
@@ -66,32 +68,8 @@ const MAX_BYTES: u32 = 64;
 impl Template {
     /// Reads the file of the action `name`.
     pub(in crate::proposal) fn read(name: &str, text: &str, source: Source) -> Result<Self, Fault> {
-        let fault = |at: Option<usize>, reason: String| {
-            let before = at.and_then(|at| text.get(..at)).unwrap_or_default();
-            Fault { line: before.matches('\n').count() + 1, reason: visible(&reason) }
-        };
-        let file: File =
-            toml::from_str(text).map_err(|e| fault(e.span().map(|span| span.start), e.message().to_owned()))?;
-        let mut parameters: Vec<Parameter> = Vec::new();
-        for entry in &file.parameters {
-            let parameter = entry.get_ref().parameter();
-            let parameter = parameter.and_then(|parameter| match parameters.iter().any(|p| p.name == parameter.name) {
-                true => Err(format!("there are two parameters {:?}", parameter.name)),
-                false => Ok(parameter),
-            });
-            parameters.push(parameter.map_err(|reason| fault(Some(entry.span().start), reason))?);
-        }
-        if let Some(stage) =
-            file.stage.as_ref().filter(|s| *s.get_ref() == Stage::Constitution && source != Source::BuiltIn)
-        {
-            return Err(fault(
-                Some(stage.span().start),
-                "the stage `constitution` is for set_constitution alone, which comes last".into(),
-            ));
-        }
-        let example_at = file.example.as_ref().map(|example| example.span().start);
-        let decided_at: Vec<usize> = file.decides.iter().map(|decides| decides.span().start).collect();
-        let decides = file.decides.into_iter().map(Spanned::into_inner);
+        let file: File = toml::from_str(text).map_err(|e| Fault::new(text, e.span(), e.message()))?;
+        let decides = file.decides.iter().map(Spanned::get_ref);
         let template = Self {
             name: name.to_owned(),
             source,
@@ -100,30 +78,49 @@ impl Template {
             feature: file.feature,
             since: file.feature.and_then(Feature::since),
             removed: file.feature.and_then(Feature::removed),
-            stage: file.stage.map(Spanned::into_inner).unwrap_or_default(),
+            stage: file.stage.as_ref().map(|stage| *stage.get_ref()).unwrap_or_default(),
             order: file.order,
             drops: file.drops_other_proposals,
             refuses_args: file.refuses_args,
             refuses_unknown_args: file.refuses_unknown_args,
             removes_by_exact_text: file.removes_by_exact_text,
-            decides: decides.map(|Decides { what, by }| Decides { what: one_line(&what), by }).collect(),
-            parameters,
-            example: file.example.map(Spanned::into_inner).unwrap_or_default(),
+            decides: decides.map(|d| Decides { what: one_line(&d.what), by: d.by.clone() }).collect(),
+            parameters: file.parameters(text)?,
+            example: file.example.as_ref().map(|example| example.get_ref().clone()).unwrap_or_default(),
         };
-        for (parameter, entry) in template.parameters.iter().zip(&file.parameters) {
-            template.check_default(parameter).map_err(|reason| fault(Some(entry.span().start), reason))?;
-        }
-        for (decides, at) in template.decides.iter().zip(decided_at) {
-            template.check_names(&decides.by).map_err(|reason| fault(Some(at), format!("`by` names {reason}")))?;
-        }
-        template
-            .check_names(template.example.keys())
-            .map_err(|reason| fault(example_at, format!("[example] has {reason}")))?;
-        let needed = template.parameters.iter().filter(|p| p.required);
-        if let Some(missing) = needed.map(|p| &p.name).find(|name| !template.example.contains_key(*name)) {
-            return Err(fault(example_at, format!("[example] lacks {missing:?}, which is required")));
-        }
+        template.check(&file, text)?;
         Ok(template)
+    }
+
+    /// Whether what it says fits together.
+    fn check(&self, file: &File, text: &str) -> Result<(), Fault> {
+        let fault = |span: Option<Range<usize>>, reason: String| Err(Fault::new(text, span, &reason));
+        if self.stage == Stage::Constitution && self.source != Source::BuiltIn {
+            let reason = "the stage `constitution` is for set_constitution alone, which comes last";
+            return fault(file.stage.as_ref().map(Spanned::span), reason.into());
+        }
+        for (parameter, entry) in self.parameters.iter().zip(&file.parameters) {
+            if let Err(reason) = self.check_default(parameter) {
+                return fault(Some(entry.span()), format!("parameter {:?}: {reason}", parameter.name));
+            }
+        }
+        for decides in &file.decides {
+            if let Some(unknown) = self.unknown(&decides.get_ref().by) {
+                return fault(
+                    Some(decides.span()),
+                    format!("`by` names {unknown:?}, which is not one of its parameters"),
+                );
+            }
+        }
+        let at = file.example.as_ref().map(Spanned::span);
+        if let Some(unknown) = self.unknown(self.example.keys()) {
+            return fault(at, format!("[example] has {unknown:?}, which is not one of its parameters"));
+        }
+        let mut required = self.parameters.iter().filter(|p| p.required);
+        match required.find(|p| !self.example.contains_key(&p.name)) {
+            Some(missing) => fault(at, format!("[example] lacks {:?}, which is required", missing.name)),
+            None => Ok(()),
+        }
     }
 
     /// What a parameter that is not given is made of.
@@ -135,29 +132,47 @@ impl Template {
             (Some(Default::Sha256(_)), kind) if *kind != Kind::Hex { bytes: 32 } => {
                 Err("only a parameter of type \"hex\" with 32 bytes is a SHA-256 by default".into())
             }
-            (Some(Default::Sha256(of)), _) => {
-                self.check_names([of]).map_err(|reason| format!("it is by default the SHA-256 of {reason}"))
+            (Some(Default::Sha256(of)), _) if self.parameter(of).is_none() => {
+                Err(format!("it is by default the SHA-256 of {of:?}, which is not one of the parameters"))
             }
             _ => Ok(()),
         }
     }
 
-    /// All of these are parameters.
-    fn check_names<'n>(&self, names: impl IntoIterator<Item = &'n String>) -> Result<(), String> {
-        match names.into_iter().find(|name| self.parameter(name).is_none()) {
-            Some(unknown) => Err(format!("{unknown:?}, which is not one of its parameters")),
-            None => Ok(()),
+    /// The first of these that is not a parameter.
+    fn unknown<'n>(&self, names: impl IntoIterator<Item = &'n String>) -> Option<&'n String> {
+        names.into_iter().find(|name| self.parameter(name).is_none())
+    }
+}
+
+impl Fault {
+    fn new(text: &str, span: Option<Range<usize>>, reason: &str) -> Self {
+        let before = span.and_then(|span| text.get(..span.start)).unwrap_or_default();
+        Self { line: before.matches('\n').count() + 1, reason: visible(reason) }
+    }
+}
+
+impl File {
+    fn parameters(&self, text: &str) -> Result<Vec<Parameter>, Fault> {
+        let mut parameters: Vec<Parameter> = Vec::new();
+        for entry in &self.parameters {
+            let parameter = match entry.get_ref().parameter() {
+                Ok(parameter) if parameters.iter().any(|p| p.name == parameter.name) => {
+                    Err("there are two of this name".into())
+                }
+                parameter => parameter,
+            };
+            let named = |reason: String| format!("parameter {:?}: {reason}", entry.get_ref().name);
+            parameters.push(parameter.map_err(|reason| Fault::new(text, Some(entry.span()), &named(reason)))?);
         }
+        Ok(parameters)
     }
 }
 
 impl Entry {
     fn parameter(&self) -> Result<Parameter, String> {
         if !is_parameter_name(&self.name) {
-            return Err(format!(
-                "{:?} cannot be the name of a parameter: use letters, digits, and _ - . $, and begin with a letter, _ or $",
-                self.name
-            ));
+            return Err("its name is of letters, digits, and _ - . $, and begins with a letter, _ or $".into());
         }
         Ok(Parameter {
             name: self.name.clone(),
@@ -178,7 +193,7 @@ impl Entry {
         fields.extend(self.min.map(|min| ("min".into(), min.into())));
         fields.extend(self.max.map(|max| ("max".into(), max.into())));
         fields.extend(self.values.clone().map(|values| ("values".into(), values.into())));
-        let kind: Kind = fields.clone().try_into().map_err(|e: toml::de::Error| e.message().to_owned())?;
+        let kind: Kind = fields.clone().try_into().map_err(|e: toml::de::Error| format!("`type`: {}", e.message()))?;
         let takes: &[&str] = match &kind {
             Kind::Hex { .. } => &["bytes"],
             Kind::Integer { .. } => &["min", "max"],
@@ -186,7 +201,7 @@ impl Entry {
             _ => &[],
         };
         if let Some(field) = fields.keys().find(|field| *field != "type" && !takes.contains(&field.as_str())) {
-            return Err(format!("a parameter of type \"{}\" has no `{field}`", kind.word()));
+            return Err(format!("its type \"{}\" has no `{field}`", kind.word()));
         }
         match &kind {
             Kind::Hex { bytes } if !(1..=MAX_BYTES as usize).contains(bytes) => {
