@@ -11,7 +11,7 @@
 //! 7. `transition_service_to_open`, then new secrets, ledger chunks and snapshots;
 //! 8. `set_constitution` last: every other action is still judged and applied by the rules under which members voted.
 //!
-//! Actions of one name keep the order in which they were given.
+//! Each template states its [`Stage`], and its order within it. Actions of one name keep the order in which they were given.
 
 use std::collections::{HashMap, HashSet};
 

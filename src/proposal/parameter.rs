@@ -104,6 +104,12 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether its values are texts in JSON.
+    pub fn is_text(&self) -> bool {
+        use Kind::*;
+        matches!(self, Text | Hex { .. } | Choice { .. } | Certificate | PublicKey | Time | Script | Policy)
+    }
+
     /// A word for it: the `type` of the template.
     pub fn word(&self) -> &'static str {
         match self {

@@ -105,11 +105,16 @@ impl Template {
             }
         }
         for decides in &file.decides {
-            if let Some(unknown) = self.unknown(&decides.get_ref().by) {
+            let by = &decides.get_ref().by;
+            if let Some(unknown) = self.unknown(by) {
                 return fault(
                     Some(decides.span()),
                     format!("`by` names {unknown:?}, which is not one of its parameters"),
                 );
+            }
+            if let Some(other) = self.parameters.iter().find(|p| by.contains(&p.name) && !p.kind.is_text()) {
+                let reason = format!("`by` names {:?}, whose values are not texts", other.name);
+                return fault(Some(decides.span()), reason);
             }
         }
         let at = file.example.as_ref().map(Spanned::span);
