@@ -1,4 +1,4 @@
-//! docs/evidence.md names every check.
+//! docs/evidence.md and docs/proposals.md, of lint, name every check.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,13 +11,14 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 #[test]
 fn every_check_is_documented() {
     let mut names = BTreeSet::new();
-    for folder in ["src/evidence", "src/cli/verify", "src/cli/measure"] {
+    for folder in ["src/evidence", "src/review", "src/cli/verify", "src/cli/measure"] {
         collect(&Path::new(ROOT).join(folder), &mut names);
     }
     assert!(names.len() > 100, "{names:?}");
-    let page = fs::read_to_string(Path::new(ROOT).join("docs/evidence.md")).unwrap();
-    let missing: Vec<_> = names.iter().filter(|name| !page.contains(&format!("`{name}`"))).collect();
-    assert!(missing.is_empty(), "docs/evidence.md does not explain {missing:?}");
+    let pages =
+        ["docs/evidence.md", "docs/proposals.md"].map(|page| fs::read_to_string(Path::new(ROOT).join(page)).unwrap());
+    let missing: Vec<_> = names.iter().filter(|name| !pages.concat().contains(&format!("`{name}`"))).collect();
+    assert!(missing.is_empty(), "docs/evidence.md and docs/proposals.md do not explain {missing:?}");
 }
 
 fn collect(folder: &Path, names: &mut BTreeSet<String>) {

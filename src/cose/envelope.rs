@@ -298,8 +298,8 @@ mod tests {
 
         #[test]
         fn rubbish_is_refused_and_never_panics(bytes: Vec<u8>) {
-            let _ = Envelope::from_bytes(&bytes);
-            let _ = with_header(&bytes);
+            prop_assert!(Envelope::from_bytes(&bytes).is_err());
+            prop_assert!(with_header(&bytes).is_err());
         }
     }
 }

@@ -23,11 +23,14 @@ async fn a_rehearsal_tells_every_step_and_ends_with_new_code_only() {
     );
     let steps = done["steps"].as_array().unwrap();
     assert_eq!(steps.len(), 15);
-    for step in steps.iter().filter(|s| !s["proposal"].is_null()) {
+    let proposals: Vec<_> = steps.iter().filter(|s| !s["proposal"].is_null()).collect();
+    assert_eq!(proposals.len(), 9);
+    for step in proposals {
         assert_eq!(step["proposal"]["voters"].as_array().unwrap().len(), 2);
         assert!(step["proposal"]["transaction"].is_string());
     }
-    assert!(done["nodes"].as_array().unwrap().iter().all(|n| n["code"] == "new" && n["status"] == "Trusted"));
+    let nodes = done["nodes"].as_array().unwrap();
+    assert!(nodes.len() == 3 && nodes.iter().all(|n| n["code"] == "new" && n["status"] == "Trusted"), "{done}");
 }
 
 #[tokio::test]

@@ -53,7 +53,9 @@ fn nodes_of_a_real_service_are_verified_and_the_debug_ones_fail() {
     let folder = folder.join("sgx/ccf");
     let index: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.join("index.json")).unwrap()).unwrap();
     let trust = Trust::intel(datetime!(2026-01-01 0:00 UTC));
-    for node in index.as_array().unwrap() {
+    let nodes = index.as_array().unwrap();
+    assert_eq!(nodes.len(), 7);
+    for node in nodes {
         let name = node["name"].as_str().unwrap();
         let quote = std::fs::read(folder.join(format!("{name}.quote.bin"))).unwrap();
         let endorsements = std::fs::read(folder.join(format!("{name}.endorsements.bin"))).unwrap();

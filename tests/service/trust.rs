@@ -12,7 +12,6 @@ use crate::support::server::NodeKey;
 struct Cluster {
     authority: Authority,
     servers: Vec<Server>,
-    ids: Vec<String>,
     addresses: Arc<Mutex<Vec<String>>>,
 }
 
@@ -67,7 +66,7 @@ impl Cluster {
             addresses.lock().unwrap().push(server.address.to_string());
             servers.push(server);
         }
-        Self { authority, servers, ids, addresses }
+        Self { authority, servers, addresses }
     }
 
     async fn connect(&self, given: &[usize]) -> Result<Service, ServiceError> {
@@ -148,7 +147,6 @@ async fn nodes_that_were_replaced_stay_disbelieved_and_one_new_node_alone_is_bel
     assert_eq!(order, [cluster.url(1), cluster.url(2)]);
     // Named alone, it is taken for what it says.
     assert_eq!(cluster.connect(&[0]).await.unwrap().addresses()[0].to_string(), cluster.url(0));
-    assert!(cluster.ids.iter().all(|id| id.len() == 64));
 }
 
 #[tokio::test]
@@ -175,7 +173,10 @@ async fn a_node_that_answers_in_the_place_of_a_trusted_one_is_a_stranger() {
     let options = Options { patience: Duration::from_millis(300), ..options(&cluster.authority, &[&server]) };
     let result = Service::connect(options).await.unwrap().info().await;
     let Err(ServiceError::Unreachable { nodes, .. }) = result else { panic!("{result:?}") };
-    assert!(nodes.iter().all(|(_, f)| *f == ccf_gov::service::NodeFailure::NotTrusted), "{nodes:?}");
+    assert!(
+        !nodes.is_empty() && nodes.iter().all(|(_, f)| *f == ccf_gov::service::NodeFailure::NotTrusted),
+        "{nodes:?}"
+    );
 }
 
 #[tokio::test]
@@ -193,7 +194,7 @@ async fn a_commit_that_only_one_node_reports_is_none() {
     assert!(reason.contains("Committed") && reason.contains("Unknown"), "{reason}");
     // What is read is not called committed.
     let settled = service.settled(async || service.info().await).await.unwrap();
-    assert!(!settled.committed || settled.value.status == "Open");
+    assert!(!settled.committed);
 }
 
 #[tokio::test]

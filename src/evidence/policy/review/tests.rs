@@ -314,7 +314,7 @@ fn no_more_is_kept_than_any_policy_has() {
     let review = Review::of(format!("package policy\ncontainers := [{container}]\n").as_bytes());
     assert!(review.warnings.iter().map(|w| w.detail.len()).sum::<usize>() < 50_000);
     let long = Review::of(format!("package policy\n{} := 1\n", "n".repeat(1_000_000)).as_bytes());
-    assert!(long.warnings.iter().all(|w| w.detail.len() < 10_000));
+    assert!(!long.warnings.is_empty() && long.warnings.iter().all(|w| w.detail.len() < 10_000));
 }
 
 #[test]
