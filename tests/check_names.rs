@@ -11,7 +11,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 #[test]
 fn every_check_is_documented() {
     let mut names = BTreeSet::new();
-    for folder in ["src/evidence", "src/review", "src/cli/verify", "src/cli/measure"] {
+    for folder in ["src/evidence", "src/review", "src/cli/commands/verify", "src/cli/commands/measure"] {
         collect(&Path::new(ROOT).join(folder), &mut names);
     }
     assert!(names.len() > 100, "{names:?}");

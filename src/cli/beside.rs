@@ -6,11 +6,11 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
-use super::ballot::live;
+use super::commands::ballot::live;
+use super::commands::proposal::not_held;
 use super::common::Context;
 use super::consent::Shown;
 use super::error::{CliError, Kind};
-use super::proposal::not_held;
 use ccf_gov::cose::{self, Algorithm, Beside, Message, MessageType};
 use ccf_gov::id::MemberId;
 use ccf_gov::json;

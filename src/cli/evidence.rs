@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use time::OffsetDateTime;
 
+use super::commands::measure::LaunchArgs;
 use super::error::CliError;
-use super::measure::LaunchArgs;
 use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::check::Verdict;
 use ccf_gov::evidence::node::Trust;

@@ -12,18 +12,18 @@ use ccf_gov::evidence::layers::image::Image;
 use ccf_gov::review::NodeDetails;
 use ccf_gov::service::Proposal;
 
-use super::object::Read;
-use super::{
-    carry, envelopes, inspect, keys, keys_list, keys_show, measure, member, node, policy, proposal, sandbox, service,
-    submit, upgrade, verify,
+use super::commands::{
+    inspect, keys, measure, member, node, policy, proposal, sandbox, service, submit, upgrade, verify,
 };
+use super::object::Read;
+use super::{envelopes, sign_and_submit};
 
 /// Each command whose result has a shape of its own.
 fn shapes() -> Vec<(&'static str, String)> {
     vec![
-        ("Taken", format!("type Taken = {}", shape::<carry::Taken>())),
+        ("Taken", format!("type Taken = {}", shape::<sign_and_submit::Taken>())),
         ("proposal submit", "Proposal & Taken".into()),
-        ("submit", format!("(Proposal | {} | object) & Taken", shape::<carry::NotHeld>())),
+        ("submit", format!("(Proposal | {} | object) & Taken", shape::<sign_and_submit::NotHeld>())),
         (
             "submit of several",
             format!("{{ submitted: ((Proposal | object) & Taken & {})[] }}", shape::<submit::OneOf>()),
@@ -34,9 +34,9 @@ fn shapes() -> Vec<(&'static str, String)> {
         ("Check", format!("type Check = {}", shape::<Check>())),
         ("Layer", format!("type Layer = {}", shape::<Layer>())),
         ("Image", format!("type Image = {}", shape::<Image>())),
-        ("keys generate", shape::<keys::Generated>()),
-        ("keys show", shape::<keys_show::Shown>()),
-        ("keys list", shape::<keys_list::Listed>()),
+        ("keys generate", shape::<keys::generate::Generated>()),
+        ("keys show", shape::<keys::show::Shown>()),
+        ("keys list", shape::<keys::list::Listed>()),
         ("measure virtual", shape::<measure::virt::Measured>()),
         ("measure sgx", shape::<measure::sgx::Measured>()),
         ("measure snp", shape::<measure::snp::Measured>()),

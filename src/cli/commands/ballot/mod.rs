@@ -1,0 +1,48 @@
+//! `ballot`: one file per command.
+
+pub mod live;
+mod new;
+mod submit;
+mod verified;
+
+use clap::{Args, Subcommand};
+
+use crate::cli::common::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use ccf_gov::proposal::ballot;
+
+/// Write ballots, and carry them to the service
+#[derive(Args)]
+pub struct Ballot {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+#[command(defer = true)]
+enum Command {
+    /// Write a ballot
+    New(new::New),
+    /// Sign a ballot on a proposal and send it
+    Submit(submit::Submit),
+}
+
+impl Ballot {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        match self.command {
+            Command::New(args) => args.run(context).await,
+            Command::Submit(args) => args.run(context).await,
+        }
+    }
+}
+
+/// What a ballot's script does, in a word: `accept`, `reject`, `exact` or `other`.
+pub fn kind(script: &str) -> &'static str {
+    match ballot::kind(script) {
+        ballot::Kind::Accept => "accept",
+        ballot::Kind::Reject => "reject",
+        ballot::Kind::Exact => "exact",
+        ballot::Kind::Other => "other",
+    }
+}

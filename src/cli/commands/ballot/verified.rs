@@ -1,0 +1,57 @@
+//! `ballot submit --verified`: a proposal is verified as `verify proposal` does it, and only what passes is voted on.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::live;
+use crate::cli::commands::verify::node::running_version;
+use crate::cli::commands::verify::proposal::{Verified, also};
+use crate::cli::common::Context;
+use crate::cli::error::{CliError, Kind};
+use crate::cli::{checks, evidence};
+use ccf_gov::ccf_version::CcfVersion;
+use ccf_gov::proposal::Proposal;
+use ccf_gov::review::Subject;
+use ccf_gov::review::backing::Terms;
+use ccf_gov::service::Service;
+
+/// The other ways to vote, to which no evidence belongs.
+const OTHERS: [&str; 4] = ["accept", "reject", "ballot", "exact"];
+
+/// What `--verified` goes by.
+#[derive(Args)]
+pub struct Basis {
+    /// With --verified: the artefacts; repeat, or give several
+    #[arg(long, num_args = 1.., value_name = "FILE", requires = "verified", conflicts_with_all = OTHERS)]
+    evidence: Vec<PathBuf>,
+    /// With --verified: an action that the proposal may hold although no evidence can back it, such as remove_node; repeat
+    #[arg(long, value_name = "ACTION", value_delimiter = ',', value_parser = also, requires = "verified", conflicts_with_all = OTHERS)]
+    also: Vec<String>,
+    /// With --verified: the version of CCF whose rules count; by default the one that the service runs
+    #[arg(long, value_name = "VERSION", requires = "verified", conflicts_with_all = OTHERS)]
+    ccf_version: Option<CcfVersion>,
+}
+
+impl Basis {
+    /// The proposal, if the evidence backs it; what is registered now is taken from the service.
+    pub async fn backed(&self, context: &Context, service: &Service, subject: &Subject) -> Result<Proposal, CliError> {
+        let (id, content) = (subject.proposal.proposal_id, &subject.content.raw);
+        live::compare(id, None, content).map_err(live::unsigned)?;
+        let proposal = Proposal::of_value(content.clone())
+            .map_err(|e| CliError::new(Kind::No, format!("nothing was signed: proposal {id} can't be read"), e))?;
+        let ccf = running_version(self.ccf_version, service).await?;
+        let evidence = evidence::read(&self.evidence, ccf)?;
+        let policy = service.join_policy().await?;
+        let terms = Terms { ccf, also: self.also.iter().cloned().collect() };
+        let outcome = Verified::of(&proposal, &evidence, &terms, Some(&policy));
+        if outcome.passes() {
+            context.output.note(format!("Proposal {id}, against the evidence:\n{}", checks::lines(&outcome.checks)));
+            return Ok(proposal);
+        }
+        context.output.note(format!("Proposal {id}:\n{}", context.subject_actions(subject)));
+        context.output.result(&outcome, || checks::lines(&outcome.checks))?;
+        let what = format!("nothing was signed: the evidence does not back proposal {id} ({})", outcome.verdict);
+        Err(CliError { kind: Kind::No, message: what, source: None, hint: Some("the checks say why".into()) })
+    }
+}

@@ -1,0 +1,68 @@
+//! `member activate`: state digest, then acknowledgement.
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::cli::common::Context;
+use crate::cli::error::{CliError, Kind};
+use crate::cli::exit::Exit;
+use crate::cli::sign_and_submit;
+use ccf_gov::cose::{Beside, MessageType};
+use ccf_gov::id::{MemberId, TransactionId};
+use ccf_gov::review::vain;
+use ccf_gov::service::MemberStatus;
+
+/// Acknowledge the service's state, which makes an accepted member active
+///
+/// Asks the service for a fresh digest of its state, and signs that digest. Safe to repeat.
+#[derive(Args)]
+#[command(after_help = "Example:
+  ccf-gov member activate --key alice_privk.pem --cert alice_cert.pem")]
+pub struct Activate {}
+
+/// The result as it is printed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Activated {
+    member_id: MemberId,
+    /// Null if the service does not list the member.
+    status: Option<MemberStatus>,
+    transaction_id: TransactionId,
+}
+
+impl Activate {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let signer = context.signer().await?;
+        let service = context.connect().await?;
+        let member = signer.certificate().member_id();
+        vain::listed(&service.members().await?, member)?;
+        let beside = Beside::default();
+        let mut tries = 0;
+        let transaction = loop {
+            let kind = MessageType::StateDigest;
+            let asked =
+                sign_and_submit::sign_and_submit(context, &service, &*signer, kind, None, Vec::new(), &beside).await?;
+            let Some(digest) = asked.raw.get("stateDigest").and_then(|d| d.as_str()) else {
+                return Err(CliError::new(Kind::Failed, "the service gave no state digest", "its answer has none"));
+            };
+            let payload = json!({ "stateDigest": digest }).to_string().into_bytes();
+            let kind = MessageType::Ack;
+            match sign_and_submit::sign_and_submit(context, &service, &*signer, kind, None, payload, &beside).await {
+                Ok(done) => break done.transaction,
+                // Somebody asked for a newer digest in between.
+                Err(e) if tries < 2 && e.message.contains("StateDigestMismatch") => tries += 1,
+                Err(e) => return Err(e),
+            }
+        };
+        let members = service.members().await?;
+        let status = members.iter().find(|m| m.member_id == member).map(|m| m.status);
+        let json = Activated { member_id: member, status, transaction_id: transaction };
+        context.output.result(&json, || match status {
+            Some(status) => format!("Member {member} is {status:?}.\n"),
+            None => format!("Member {member} acknowledged the state in transaction {transaction}.\n"),
+        })?;
+        Ok(Exit::Done)
+    }
+}

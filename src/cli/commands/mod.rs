@@ -1,0 +1,92 @@
+//! The commands: a file each, or a folder where a command has commands of its own.
+
+pub mod ballot;
+mod completions;
+mod finish;
+pub mod inspect;
+pub mod keys;
+mod man;
+pub mod measure;
+pub mod member;
+pub mod node;
+pub mod policy;
+mod prepare;
+pub mod proposal;
+pub mod sandbox;
+pub mod service;
+mod sign;
+pub mod submit;
+pub mod upgrade;
+pub mod verify;
+
+use clap::Subcommand;
+
+use crate::cli::common::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+
+#[derive(Subcommand)]
+#[command(defer = true)]
+pub enum Command {
+    /// Compute the values to register from artefacts
+    Measure(measure::Measure),
+    /// Show what a security policy admits
+    Policy(policy::Policy),
+    /// Check attestations, proposals, nodes and the whole service against artefacts
+    Verify(verify::Verify),
+    /// Make a member's keys, and show what a key or certificate is
+    Keys(keys::Keys),
+    /// Write proposals, check them, and carry them to the service
+    Proposal(proposal::Proposal),
+    /// Write ballots, and carry them to the service
+    Ballot(ballot::Ballot),
+    /// Sign a governance request
+    Sign(sign::Sign),
+    /// Write a signing request for a key that is elsewhere
+    Prepare(prepare::Prepare),
+    /// Put a signature that was made elsewhere to its request
+    Finish(finish::Finish),
+    /// Show what an envelope says, who signed it, and whether it is valid
+    Inspect(inspect::Inspect),
+    /// Send signed envelopes, each to the call that its own headers name; safe to repeat
+    Submit(submit::Submit),
+    /// List the members; become an active one
+    Member(member::Member),
+    /// List and show the service's nodes; delete those that are retired
+    Node(node::Node),
+    /// Show the service: its state, its rules, its application
+    Service(service::Service),
+    /// Run a CCF service in this process, for tests and rehearsals
+    Sandbox(sandbox::SandboxCommand),
+    /// Walk a code upgrade
+    Upgrade(upgrade::Upgrade),
+    /// Write the script by which a shell completes commands, options and ids
+    Completions(completions::Completions),
+    /// Write manual pages into a folder
+    Man(man::Man),
+}
+
+impl Command {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        match self {
+            Self::Measure(args) => args.run(context).await,
+            Self::Policy(args) => args.run(context),
+            Self::Verify(args) => args.run(context).await,
+            Self::Keys(args) => args.run(context).await,
+            Self::Proposal(args) => args.run(context).await,
+            Self::Ballot(args) => args.run(context).await,
+            Self::Sign(args) => args.run(context).await,
+            Self::Prepare(args) => args.run(context).await,
+            Self::Finish(args) => args.run(context).await,
+            Self::Inspect(args) => args.run(context).await,
+            Self::Submit(args) => args.run(context).await,
+            Self::Member(args) => args.run(context).await,
+            Self::Node(args) => args.run(context).await,
+            Self::Service(args) => args.run(context).await,
+            Self::Sandbox(args) => args.run(context).await,
+            Self::Upgrade(args) => args.run(context).await,
+            Self::Completions(args) => args.run(context),
+            Self::Man(args) => args.run(context),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! `node`: the nodes of the service.
+
+pub mod delete;
+pub mod list;
+pub mod show;
+pub mod wait;
+
+use clap::{Args, Subcommand};
+
+use crate::cli::common::Context;
+use crate::cli::error::{CliError, Kind};
+use crate::cli::exit::Exit;
+use ccf_gov::id::NodeId;
+
+/// List and show the service's nodes; delete those that are retired
+#[derive(Args)]
+pub struct Node {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+#[command(defer = true)]
+enum Command {
+    /// List the nodes: how each stands, what it runs, which one leads
+    List(list::List),
+    /// Show one node, with its attestation
+    Show(show::Show),
+    /// Wait until a node is caught up, retired, or can be stopped
+    Wait(wait::Wait),
+    /// Delete a node whose retirement is committed
+    Delete(delete::Delete),
+}
+
+impl Node {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        match self.command {
+            Command::List(args) => args.run(context).await,
+            Command::Show(args) => args.run(context).await,
+            Command::Wait(args) => args.run(context).await,
+            Command::Delete(args) => args.run(context).await,
+        }
+    }
+}
+
+/// The error for a node that the service does not have.
+pub fn not_there(id: NodeId) -> CliError {
+    CliError {
+        kind: Kind::Refused,
+        message: format!("the service has no node {id}"),
+        source: None,
+        hint: Some("`ccf-gov node list` shows those that it has; one that was deleted is gone".into()),
+    }
+}

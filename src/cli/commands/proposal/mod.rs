@@ -1,0 +1,80 @@
+//! `proposal`: one file per command.
+
+pub mod lint;
+pub mod list;
+mod merge;
+mod new;
+pub mod show;
+mod source;
+mod submit;
+pub mod templates;
+pub mod votes;
+pub mod wait;
+mod withdraw;
+
+use clap::{Args, Subcommand};
+
+use crate::cli::common::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+
+pub use self::source::ProposalSource;
+
+/// Where to look when a template's name is not known.
+const LIST: &str = "`ccf-gov proposal templates` lists them";
+
+/// Write proposals, check them, and carry them to the service
+#[derive(Args)]
+pub struct Proposal {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+#[command(defer = true)]
+enum Command {
+    /// List what can be proposed, with parameters
+    Templates(templates::Templates),
+    /// Write a proposal from a template
+    New(new::New),
+    /// Make one proposal of several
+    Merge(merge::Merge),
+    /// Check a proposal for the mistakes that people make
+    Lint(lint::Lint),
+    /// Sign a proposal and send it; prints the proposal that the service made of it
+    Submit(submit::Submit),
+    /// List the proposals that the service holds
+    List(list::List),
+    /// Show a proposal: where it stands, what it would do, who voted
+    Show(show::Show),
+    /// Wait until a proposal is resolved
+    Wait(wait::Wait),
+    /// Withdraw your own proposal
+    Withdraw(withdraw::Withdraw),
+}
+
+/// The error for a proposal that the service does not hold.
+pub fn not_held(id: ccf_gov::id::ProposalId) -> CliError {
+    CliError {
+        kind: crate::cli::error::Kind::Refused,
+        message: format!("the service holds no proposal {id}"),
+        source: None,
+        hint: Some("it never was, or it was resolved and then removed when another proposal was resolved; `ccf-gov proposal list` shows what there is".into()),
+    }
+}
+
+impl Proposal {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        match self.command {
+            Command::Templates(args) => args.run(context),
+            Command::New(args) => args.run(context).await,
+            Command::Merge(args) => args.run(context).await,
+            Command::Lint(args) => args.run(context).await,
+            Command::Submit(args) => args.run(context).await,
+            Command::List(args) => args.run(context).await,
+            Command::Show(args) => args.run(context).await,
+            Command::Wait(args) => args.run(context).await,
+            Command::Withdraw(args) => args.run(context).await,
+        }
+    }
+}

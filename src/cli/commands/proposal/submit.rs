@@ -1,0 +1,89 @@
+//! `proposal submit`: sign a proposal and send it.
+
+use clap::Args;
+use time::OffsetDateTime;
+
+use crate::cli::commands::proposal::ProposalSource;
+use crate::cli::commands::verify::node::running_version;
+use crate::cli::common::Context;
+use crate::cli::error::{CliError, Kind};
+use crate::cli::exit::Exit;
+use crate::cli::private_keys;
+use crate::cli::sign_and_submit;
+use ccf_gov::check::{Checks, Verdict};
+use ccf_gov::cose::MessageType;
+use ccf_gov::review::lint;
+use ccf_gov::review::{ServiceView, proposed, vain};
+use ccf_gov::text::visible;
+
+/// Sign a proposal and send it; prints the proposal that the service made of it
+///
+/// What `proposal lint` finds is shown first, and a proposal that fails is not sent; the service's own constitution has
+/// the last word. A proposal with the same actions that is open already, or was accepted, is not made a second time unless
+/// --again is given.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  ccf-gov proposal submit register.json --key alice_privk.pem --cert alice_cert.pem
+  ccf-gov proposal submit register.json --yes --output json | jq -r .proposalId")]
+pub struct Submit {
+    /// The proposal: a file (- for standard input), what `proposal show --output json` printed, or an id, to propose it again
+    #[arg(value_name = "FILE|ID")]
+    file: ProposalSource,
+    /// Propose it although the service holds a proposal with the same actions that is open or was accepted
+    #[arg(long)]
+    again: bool,
+    /// Send it although `proposal lint` fails; a private key is never sent
+    #[arg(long)]
+    although_lint_fails: bool,
+}
+
+impl Submit {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let proposal = self.file.read(context).await?;
+        private_keys::refuse(&self.file, MessageType::Proposal, proposal.bytes())?;
+        let found = lint::lint_proposal(&proposal, &context.catalogue, None, OffsetDateTime::now_utc());
+        let fails_anywhere = found.verdict() == "fail";
+        if fails_anywhere {
+            show(context, &found);
+            if !self.although_lint_fails {
+                return Err(refused(&self.file, &found));
+            }
+        }
+        let signer = context.signer().await?;
+        let service = context.connect().await?;
+        let ccf = running_version(None, &service).await?;
+        let found = lint::lint_proposal(&proposal, &context.catalogue, ccf, OffsetDateTime::now_utc());
+        if !fails_anywhere {
+            show(context, &found);
+        }
+        if found.verdict() == "fail" && !self.although_lint_fails {
+            return Err(refused(&self.file, &found));
+        }
+        vain::active(&service.members().await?, signer.certificate().member_id())?;
+        if !self.again {
+            vain::proposal(proposal.value(), &proposed(&service).await?)?;
+        }
+        let beside = context.beside_proposal(proposal.value(), &ServiceView::read(&service, proposal.value()).await?);
+        let (kind, payload) = (MessageType::Proposal, proposal.bytes().to_vec());
+        let submission =
+            sign_and_submit::sign_and_submit(context, &service, &*signer, kind, None, payload, &beside).await?;
+        sign_and_submit::print(context, None, &submission)?;
+        Ok(Exit::Done)
+    }
+}
+
+/// Whatever lint found, as warnings.
+fn show(context: &Context, found: &Checks) {
+    for finding in found.iter().filter(|c| c.verdict != Verdict::Pass) {
+        context.output.warn(format!("{} ({}): {}", finding.name, finding.verdict, visible(&finding.detail)));
+    }
+}
+
+/// The error for a proposal that fails.
+fn refused(file: &ProposalSource, found: &Checks) -> CliError {
+    let first = found.iter().find(|check| check.verdict == Verdict::Fail);
+    let first = first.map(|check| format!("{}: {}", check.name, visible(&check.detail))).unwrap_or_default();
+    let doing = format!("{file} is neither signed nor sent: `ccf-gov proposal lint` fails");
+    CliError::new(Kind::No, doing, first)
+        .hint("mend it; if it is meant, and the service's constitution takes it, give --although-lint-fails")
+}

@@ -1,0 +1,137 @@
+//! `submit`: carry envelopes that were signed before.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use super::ballot::live;
+use crate::cli::common::Context;
+use crate::cli::error::{CliError, Kind};
+use crate::cli::exit::Exit;
+use crate::cli::interrupt::unless_interrupted;
+use crate::cli::object::beside;
+use crate::cli::private_keys;
+use crate::cli::sign_and_submit;
+use ccf_gov::cose::{Envelope, MAX_ENVELOPE, MessageType};
+use ccf_gov::files;
+use ccf_gov::id::MemberId;
+use ccf_gov::service::{Service, Submission};
+
+/// Send signed envelopes, each to the call that its own headers name; safe to repeat
+///
+/// All of them are read and checked before the first is sent; then they are sent in the given order, each after
+/// the one before is committed. If one is refused, those before it stay accepted: they are printed, and the rest is not sent.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  ccf-gov submit ballot.cose
+  ccf-gov submit register.cose && ccf-gov submit ballot0.cose ballot1.cose")]
+pub struct Submit {
+    /// The envelopes, as `sign` and `finish` write them; - for standard input
+    #[arg(value_name = "ENVELOPE", required = true)]
+    envelopes: Vec<PathBuf>,
+}
+
+impl Submit {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let envelopes = self.envelopes.iter().map(|path| read(context, path)).collect::<Result<Vec<_>, _>>()?;
+        let service = context.connect().await?;
+        let mut done: Vec<(Envelope, Submission)> = Vec::new();
+        for (path, envelope) in self.envelopes.iter().zip(envelopes) {
+            match send(context, &service, &envelope).await {
+                Ok(submission) => done.push((envelope, submission)),
+                Err(mut error) => {
+                    error.message = format!("{}: {}", files::shown(path), error.message);
+                    if !done.is_empty() {
+                        // What was taken is not undone by what was not.
+                        print_all(context, &done)?;
+                        let note = match done.len() {
+                            1 => "1 earlier envelope was taken".into(),
+                            several => format!("{several} earlier envelopes were taken"),
+                        };
+                        error.hint =
+                            Some(error.hint.map_or(note.clone(), |hint| format!("{note}. Of this one: {hint}")));
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        match &done[..] {
+            [(envelope, submission)] => sign_and_submit::print(context, envelope.message().proposal_id(), submission)?,
+            all => print_all(context, all)?,
+        }
+        Ok(Exit::Done)
+    }
+}
+
+/// Sends it; not an exact ballot that would vote no.
+async fn send(context: &Context, service: &Service, envelope: &Envelope) -> Result<Submission, CliError> {
+    if let Some(ahead) = envelope.message().created_at().ahead(OffsetDateTime::now_utc()) {
+        context.output.warn(ahead);
+    }
+    live::check(service, envelope.message()).await.map_err(|mut error| {
+        error.message = format!("it was not sent: {}", error.message);
+        error
+    })?;
+    match unless_interrupted(service.submit(envelope)).await {
+        Some(sent) => Ok(sent?),
+        None => Err(interrupted()),
+    }
+}
+
+fn interrupted() -> CliError {
+    let message = "interrupted while it was sent: the service may have taken it".to_owned();
+    CliError { kind: Kind::Unreachable, message, source: None, hint: None }
+        .hint("send the same file again, which is safe; do not sign anew")
+}
+
+fn read(context: &Context, path: &Path) -> Result<Envelope, CliError> {
+    let bytes = files::read(path, MAX_ENVELOPE)?;
+    let name = files::shown(path);
+    let (envelope, forms) = Envelope::from_any_form(&bytes)
+        .map_err(|e| CliError::new(Kind::Usage, format!("{name} is not a signed governance request"), e))?;
+    for form in forms {
+        context.output.warn(format!("{name}: {form}; it is sent in the form that CCF's tools write"));
+    }
+    let message = envelope.message();
+    private_keys::refuse(&name, message.kind(), message.payload())?;
+    Ok(envelope)
+}
+
+fn print_all(context: &Context, all: &[(Envelope, Submission)]) -> Result<(), CliError> {
+    let submitted = all.iter().map(|(envelope, submission)| object(envelope, submission));
+    let several = Several { submitted: submitted.collect::<Result<_, CliError>>()? };
+    context.output.result(&several, || all.iter().map(line).collect())
+}
+
+fn line((envelope, submission): &(Envelope, Submission)) -> String {
+    let what = submission.proposal.as_ref();
+    let what = what.map_or_else(String::new, |p| format!("  proposal {} is {}", p.proposal_id, p.proposal_state));
+    let what = if submission.repeated.is_some() { format!("{what}  (taken before)") } else { what };
+    let seen = if submission.is_own { "" } else { "seen at " };
+    let kind = envelope.message().kind().name();
+    format!("{kind:10}  {seen}{}{what}\n{}", submission.transaction, sign_and_submit::message(submission))
+}
+
+/// Several envelopes as they are printed.
+#[derive(Serialize)]
+struct Several {
+    submitted: Vec<Value>,
+}
+
+/// What each of several envelopes has beside what became of it.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct OneOf {
+    #[serde(rename = "type")]
+    kind: MessageType,
+    member_id: MemberId,
+}
+
+fn object(envelope: &Envelope, submission: &Submission) -> Result<Value, CliError> {
+    let one = OneOf { kind: envelope.message().kind(), member_id: envelope.member() };
+    beside(&sign_and_submit::taken(submission)?, &one)
+}

@@ -1,0 +1,156 @@
+//! `verify attestation`: a node's attestation, from its files.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::cli::checks;
+use crate::cli::commands::measure::table;
+use crate::cli::common::Context;
+use crate::cli::error::{CliError, Kind};
+use crate::cli::exit::Exit;
+use ccf_gov::ccf_version::CcfVersion;
+use ccf_gov::check::{Checks, Verdict};
+use ccf_gov::digest::{HostData, MrSigner};
+use ccf_gov::evidence::node::{self, Expected, Trust};
+use ccf_gov::id::NodeId;
+use ccf_gov::tcb::TcbVersion;
+
+/// Verify a node's attestation from its files, against AMD's and Intel's pinned roots. No network is used
+#[derive(Args)]
+#[command(after_help = "Examples:
+  ccf-gov verify attestation report.bin host-amd-cert-base64 reference-info-base64 --node-id ID
+  ccf-gov verify attestation report.bin /security-context-… --ccf-version 7.0.21
+  ccf-gov verify attestation quote.bin endorsements.bin --measurement MRENCLAVE
+
+The kind of each file is recognised by its contents. Exit code 3 unless every rule holds and could be checked; \
+a warning (stale collateral, for instance) is no failure.")]
+pub struct Attestation {
+    /// Report or quote, endorsements, UVM endorsement; JSON that holds them; or folders of these
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// The measurement that it must have
+    #[arg(long, value_name = "HEX")]
+    measurement: Option<String>,
+    /// The host data that it must have
+    #[arg(long, value_name = "HEX")]
+    host_data: Option<HostData>,
+    /// The node that it must be about
+    #[arg(long, value_name = "ID")]
+    node_id: Option<NodeId>,
+    /// SNP: the least TCB, 16 hexadecimal digits, highest byte first
+    #[arg(long, value_name = "HEX", value_parser = parse_tcb)]
+    minimum_tcb: Option<TcbVersion>,
+    /// SGX: the signer that the enclave must have
+    #[arg(long, value_name = "HEX")]
+    mrsigner: Option<MrSigner>,
+    /// SGX: the product number that the enclave must have
+    #[arg(long, value_name = "NUMBER")]
+    isvprodid: Option<u16>,
+    /// SGX: the least security version
+    #[arg(long, value_name = "NUMBER")]
+    minimum_isvsvn: Option<u16>,
+    /// The version of CCF that the service runs
+    #[arg(long, value_name = "VERSION")]
+    ccf_version: Option<CcfVersion>,
+}
+
+pub fn parse_tcb(text: &str) -> Result<TcbVersion, String> {
+    TcbVersion::from_hex(text).ok_or_else(|| "a TCB is 16 hexadecimal digits, the highest byte first".to_owned())
+}
+
+impl Attestation {
+    pub fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let mut attestation = node::Attestation::of(self.node_id);
+        let passed_over = add(&mut attestation, &self.files)?;
+        let expected = Expected {
+            node_id: self.node_id,
+            measurement: self.measurement,
+            host_data: self.host_data,
+            minimum_tcb: self.minimum_tcb,
+            mrsigner: self.mrsigner,
+            isvprodid: self.isvprodid,
+            minimum_isvsvn: self.minimum_isvsvn,
+            ccf: self.ccf_version,
+            policy: None,
+        };
+        let mut outcome = attestation
+            .verify(&expected, &Trust::pinned(OffsetDateTime::now_utc()))
+            .map_err(|e| CliError::new(Kind::Usage, "cannot verify this attestation", e))?;
+        if let Some(uncompared) = uncompared(&expected, &outcome) {
+            outcome.checks.warn("not-compared", uncompared);
+        }
+        outcome.checks.append(passed_over);
+        show(context, &outcome)?;
+        Ok(checks::exit(&outcome.checks))
+    }
+}
+
+/// Adds files, and folders of them; says what of a folder was passed over.
+pub fn add(attestation: &mut node::Attestation, paths: &[PathBuf]) -> Result<Checks, CliError> {
+    let mut passed_over = Checks::new();
+    for path in paths {
+        for file in attestation.add_path(path)? {
+            passed_over.warn("not-used", format!("{} is not part of an attestation", file.display()));
+        }
+    }
+    Ok(passed_over)
+}
+
+/// What the attestation says and nobody said what it should be: a genuine attestation may be of anybody's code.
+fn uncompared(expected: &Expected, outcome: &node::Outcome) -> Option<String> {
+    let passed = |name| outcome.checks.get(name).is_some_and(|check| check.verdict == Verdict::Pass);
+    let endorsed = ["uvm-signature", "uvm-known-issuer", "uvm-measurement"].into_iter().all(passed);
+    // Every virtual node has the same one.
+    let known = endorsed || passed("virtual-measurement-constant");
+    let open: Vec<_> = [
+        ("the measurement (--measurement)", expected.measurement.is_none() && !known),
+        ("the host data (--host-data)", expected.host_data.is_none() && outcome.host_data.is_some()),
+        ("the node (--node-id)", expected.node_id.is_none()),
+    ]
+    .into_iter()
+    .filter_map(|(name, is_open)| is_open.then_some(name))
+    .collect();
+    let (last, others) = open.split_last()?;
+    let names = if others.is_empty() { (*last).to_owned() } else { format!("{} and {last}", others.join(", ")) };
+    Some(format!("{names}: not compared, as nothing says what is expected"))
+}
+
+/// The result as it is printed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Verified<'a> {
+    #[cfg_attr(test, schemars(with = "crate::cli::shapes::Verdict"))]
+    verdict: &'static str,
+    #[cfg_attr(test, schemars(with = "ccf_gov::platform::Platform"))]
+    platform: &'static str,
+    node_id: Option<NodeId>,
+    measurement: &'a str,
+    /// Null for SGX, which has none.
+    host_data: Option<HostData>,
+    #[serde(flatten)]
+    values: &'a node::Values,
+    checks: &'a Checks,
+}
+
+/// Prints what an attestation says and how its checks went.
+pub fn show(context: &Context, outcome: &node::Outcome) -> Result<(), CliError> {
+    let result = Verified {
+        verdict: outcome.checks.verdict(),
+        platform: outcome.platform,
+        node_id: outcome.node_id,
+        measurement: &outcome.measurement,
+        host_data: outcome.host_data,
+        values: &outcome.values,
+        checks: &outcome.checks,
+    };
+    context.output.result(&result, || {
+        let mut rows = vec![("platform", outcome.platform.to_owned())];
+        rows.extend(outcome.node_id.map(|id| ("node", id.to_string())));
+        rows.push(("measurement", outcome.measurement.clone()));
+        rows.extend(outcome.host_data.map(|h| ("host data", h.to_string())));
+        format!("{}\n{}", table(&rows), checks::lines(&outcome.checks))
+    })
+}
