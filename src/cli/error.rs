@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::exit::Exit;
 use ccf_gov::evidence::node::PathError;
+use ccf_gov::evidence::recognise::EvidenceError;
 use ccf_gov::proposal::catalogue::TemplateError;
-use ccf_gov::review::backing::EvidenceError;
 use ccf_gov::review::vain::Vain;
 
 /// What kind of failure it was; the exit code follows from it.

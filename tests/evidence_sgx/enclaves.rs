@@ -1,7 +1,8 @@
 //! Enclaves that the tests link and sign themselves.
 
+use ccf_gov::evidence::recognise::{Evidence, EvidenceKind};
 use ccf_gov::proposal::{Action, Proposal};
-use ccf_gov::review::backing::{self, Evidence, Kind, Terms};
+use ccf_gov::review::backing::{self, Terms};
 use serde_json::json;
 use std::sync::OnceLock;
 
@@ -70,7 +71,7 @@ fn a_signed_enclave_passes_and_each_way_to_be_wrong_fails_for_its_own_reason() {
     assert_eq!((found.debug, found.checks.get("debug").unwrap().verdict), (Some(true), Verdict::Fail));
     // It is one to deregister.
     let code = json!({"code_id": found.mrenclave});
-    let evidence = [Evidence { name: "debug".into(), kind: Kind::Enclave(Box::new(found)), digest: None }];
+    let evidence = [Evidence { name: "debug".into(), kind: EvidenceKind::Enclave(Box::new(found)), digest: None }];
     for (name, verdict) in [("add_node_code", "fail"), ("remove_node_code", "pass")] {
         let proposal = Proposal::of(vec![Action::new(name, Some(code.clone()))]);
         assert_eq!(backing::verify(&proposal, &evidence, &Terms::default()).checks.verdict(), verdict, "{name}");

@@ -1,23 +1,23 @@
 //! Code of SGX and virtual nodes: an MRENCLAVE, or the digest of a program.
 
-use super::Kind;
 use super::comparison::Comparison;
 use crate::digest::{HostData, MrEnclave};
+use crate::evidence::recognise::EvidenceKind;
 use crate::evidence::virt;
 use crate::proposal::Action;
 
 impl Comparison<'_> {
     pub(super) fn node_code(&mut self, action: &Action) {
         let Some(code) = self.hex::<MrEnclave>(action, "code_id") else { return };
-        let backed = self.backing(|kind| matches!(kind, Kind::Enclave(a) if a.mrenclave == code));
+        let backed = self.backing(|kind| matches!(kind, EvidenceKind::Enclave(a) if a.mrenclave == code));
         let mut reversed = code.0;
         reversed.reverse();
         let mistake = self.evidence.iter().find_map(|e| match &e.kind {
-            Kind::Enclave(a) if a.mrenclave.0 == reversed => Some("its bytes stand in reverse order"),
-            Kind::Enclave(a) if a.sigstruct.as_ref().is_some_and(|s| s.mrsigner.0 == code.0) => {
+            EvidenceKind::Enclave(a) if a.mrenclave.0 == reversed => Some("its bytes stand in reverse order"),
+            EvidenceKind::Enclave(a) if a.sigstruct.as_ref().is_some_and(|s| s.mrsigner.0 == code.0) => {
                 Some("it is the signer (MRSIGNER), not the enclave (MRENCLAVE)")
             }
-            Kind::Enclave(a) if a.sigstruct.as_ref().is_some_and(|s| s.mrenclave == code) => {
+            EvidenceKind::Enclave(a) if a.sigstruct.as_ref().is_some_and(|s| s.mrenclave == code) => {
                 Some("it is what the signature says, and the enclave's code is another")
             }
             _ => None,
@@ -29,10 +29,11 @@ impl Comparison<'_> {
 
     pub(super) fn virtual_host_data(&mut self, action: &Action) {
         let Some(value) = self.hex::<HostData>(action, "host_data") else { return };
-        let backed = self.backing(|kind| matches!(kind, Kind::Executable(digest) if *digest == value));
+        let backed = self.backing(|kind| matches!(kind, EvidenceKind::Executable(digest) if *digest == value));
         let mut reversed = value.0;
         reversed.reverse();
-        let is_reversed = |kind: &Kind| matches!(kind, Kind::Executable(digest) if digest.0 == reversed);
+        let is_reversed =
+            |kind: &EvidenceKind| matches!(kind, EvidenceKind::Executable(digest) if digest.0 == reversed);
         let mistake = if self.evidence.iter().any(|e| is_reversed(&e.kind)) {
             Some("its bytes stand in reverse order".into())
         } else {

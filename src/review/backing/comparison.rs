@@ -4,10 +4,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::{Evidence, Kind, Registered};
+use super::Registered;
 use crate::ccf_version::{Answer, CcfVersion};
 use crate::check::{Checks, Verdict};
 use crate::digest::{HexError, HostData, sha256};
+use crate::evidence::recognise::{Evidence, EvidenceKind};
 use crate::proposal::catalogue::Catalogue;
 use crate::proposal::merge::conflicts;
 use crate::proposal::{Action, Proposal};
@@ -39,15 +40,15 @@ impl<'a> Comparison<'a> {
     /// What is wrong with the evidence itself.
     pub(super) fn judge(&mut self, item: &Evidence) {
         match &item.kind {
-            Kind::Enclave(artefact) => {
+            EvidenceKind::Enclave(artefact) => {
                 for check in artefact.checks.iter().filter(|c| c.verdict != Verdict::Pass) {
                     self.checks.push(check.name, check.verdict, format!("{}: {}", item.name, check.detail));
                 }
             }
-            Kind::Uvm { valid: false, .. } => {
+            EvidenceKind::Uvm { valid: false, .. } => {
                 self.checks.fail("uvm-signature", format!("{}: issuer or signature do not hold", item.name));
             }
-            Kind::Uvm { uvm, valid: true } => {
+            EvidenceKind::Uvm { uvm, valid: true } => {
                 let mut contents = Checks::new();
                 uvm.check_contents(&mut contents);
                 for check in contents.iter().filter(|c| c.verdict != Verdict::Pass) {
@@ -57,18 +58,20 @@ impl<'a> Comparison<'a> {
                     self.checks.push(check.name, verdict, format!("{}: {}", item.name, check.detail));
                 }
             }
-            Kind::Report { valid: false, why, .. } => {
+            EvidenceKind::Report { valid: false, why, .. } => {
                 self.checks.incomplete("report-signature", format!("{}: it backs nothing: {why}", item.name));
             }
-            Kind::Policies(policies) => {
+            EvidenceKind::Policies(policies) => {
                 for policy in policies {
                     if let Some(remark) = &policy.found.remark {
                         self.checks.warn("policy-source", format!("{}: {remark}", policy.title(&item.name)));
                     }
                 }
             }
-            Kind::Unusable(why) => self.checks.warn("evidence", format!("{}: it backs nothing: {why}", item.name)),
-            Kind::Guest(guest) if !guest.is_sound() => self.checks.fail(
+            EvidenceKind::Unusable(why) => {
+                self.checks.warn("evidence", format!("{}: it backs nothing: {why}", item.name))
+            }
+            EvidenceKind::Guest(guest) if !guest.is_sound() => self.checks.fail(
                 "guest",
                 format!("{}: its host may debug it, or its ID block states another measurement", item.name),
             ),
@@ -276,7 +279,7 @@ impl<'a> Comparison<'a> {
         Some(format!("it is the SHA-256 of the file {} as it stands", file.name))
     }
 
-    pub(super) fn backing(&self, mut backs: impl FnMut(&Kind) -> bool) -> Vec<String> {
+    pub(super) fn backing(&self, mut backs: impl FnMut(&EvidenceKind) -> bool) -> Vec<String> {
         self.evidence.iter().filter(|e| backs(&e.kind)).map(|e| e.name.clone()).collect()
     }
 }

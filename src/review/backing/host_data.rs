@@ -1,10 +1,10 @@
 //! Host data of SNP nodes, and the security policies that they are digests of.
 
 use super::comparison::Comparison;
-use super::{Evidence, Kind, Policy};
 use crate::check::Verdict;
 use crate::digest::HostData;
 use crate::evidence::policy::review::Review;
+use crate::evidence::recognise::{Evidence, EvidenceKind, Policy};
 use crate::host_data::{self, explain_mismatch};
 use crate::proposal::Action;
 
@@ -14,7 +14,7 @@ impl Comparison<'_> {
         let evidence = self.evidence;
         let policies = || {
             let all = evidence.iter().filter_map(|e| match &e.kind {
-                Kind::Policies(policies) => Some(policies.iter().map(|policy| (policy.title(&e.name), policy))),
+                EvidenceKind::Policies(policies) => Some(policies.iter().map(|policy| (policy.title(&e.name), policy))),
                 _ => None,
             });
             all.flatten()
@@ -24,11 +24,11 @@ impl Comparison<'_> {
             policies().filter(|(_, policy)| policy.host_data() == value).map(|(name, _)| name).collect();
         if backed.is_empty() {
             backed = self.backing(
-                |kind| matches!(kind, Kind::Report { report, valid: true, .. } if report.host_data() == value),
+                |kind| matches!(kind, EvidenceKind::Report { report, valid: true, .. } if report.host_data() == value),
             );
         }
-        let mistake = policies()
-            .find_map(|(name, policy)| policy.digests.explain(&value).map(|mistake| format!("{mistake} ({name})")));
+        let mistake =
+            policies().find_map(|(name, policy)| policy.explain(&value).map(|mistake| format!("{mistake} ({name})")));
         let mistake = mistake.or_else(|| self.hash_of_file(&value.0)).or_else(|| self.unproved(&value));
         let is_backed = self.settle(action, value, backed, mistake);
         if !adds {
@@ -55,7 +55,7 @@ impl Comparison<'_> {
 
     /// A report that has the value, and is not to be believed.
     fn unproved(&self, value: &HostData) -> Option<String> {
-        let named = |e: &&Evidence| matches!(&e.kind, Kind::Report { report, valid: false, .. } if report.host_data() == *value);
+        let named = |e: &&Evidence| matches!(&e.kind, EvidenceKind::Report { report, valid: false, .. } if report.host_data() == *value);
         self.evidence.iter().find(named).map(|e| format!("only the report {} says so, which is not verified", e.name))
     }
 
@@ -74,7 +74,7 @@ impl Comparison<'_> {
                 self.checks.pass(name, format!("{value} is SHA-256 of security_policy"));
             }
             Some(text) => {
-                let known = right.and_then(|policy| policy.digests.explain(&deployment_host_data(text.as_bytes())));
+                let known = right.and_then(|policy| policy.explain(&deployment_host_data(text.as_bytes())));
                 let why = match (known, explain_mismatch(value, text.as_bytes())) {
                     (Some(mistake), _) => format!(": hashed as written, {mistake}"),
                     (None, Some(mistake)) => format!(": {mistake}"),

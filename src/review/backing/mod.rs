@@ -4,7 +4,6 @@ mod code;
 mod comparison;
 mod host_data;
 mod measurement;
-mod read;
 mod tcb;
 mod uvm;
 
@@ -14,88 +13,10 @@ use serde::Serialize;
 
 use self::comparison::Comparison;
 pub use self::comparison::registers;
-pub use self::read::{EvidenceError, read};
 use crate::ccf_version::CcfVersion;
 use crate::check::Checks;
-use crate::digest::{HostData, SnpMeasurement};
-use crate::evidence::policy::deployment::Found;
-use crate::evidence::sgx::artefact::Artefact;
-use crate::evidence::snp::launch::igvm::IgvmMeasurement;
-use crate::evidence::snp::report::Report;
-use crate::evidence::snp::uvm::UvmEndorsement;
-use crate::host_data::Digests;
+use crate::evidence::recognise::Evidence;
 use crate::proposal::{Action, Proposal};
-
-/// What an evidence file turned out to be.
-#[derive(Clone, Debug)]
-pub enum Kind {
-    /// An executable or library: its digest is a virtual node's host data.
-    Executable(HostData),
-    /// An enclave, or a signature on one.
-    Enclave(Box<Artefact>),
-    /// Security policies.
-    Policies(Vec<Policy>),
-    /// A UVM endorsement whose signature was checked.
-    Uvm {
-        /// The endorsement.
-        uvm: Box<UvmEndorsement>,
-        /// Whether issuer and signature hold.
-        valid: bool,
-    },
-    /// An IGVM file: a guest's memory and first state.
-    Guest(IgvmMeasurement),
-    /// What a guest is launched with: firmware, kernel, processors. Nothing in it can be unsound.
-    Launch(SnpMeasurement),
-    /// A report, believed only as far as its endorsements go.
-    Report {
-        /// The report.
-        report: Box<Report>,
-        /// Whether its signature was verified up to AMD's root.
-        valid: bool,
-        /// What is wrong with it, or missing.
-        why: String,
-    },
-    /// Something that is no artefact, or that cannot be read: why it backs nothing.
-    Unusable(String),
-}
-
-impl Kind {
-    /// The security policies of a deployment.
-    pub fn policies(found: Vec<Found>) -> Self {
-        let policy = |found: Found| Policy { digests: Digests::of(&found.policy), found };
-        Self::Policies(found.into_iter().map(policy).collect())
-    }
-}
-
-/// A security policy, with its digests: a proposal may have very many values, and each is compared with every policy.
-#[derive(Clone, Debug)]
-pub struct Policy {
-    found: Found,
-    digests: Digests,
-}
-
-impl Policy {
-    /// The host data of nodes started with it.
-    pub fn host_data(&self) -> HostData {
-        self.digests.host_data()
-    }
-
-    /// How a person would call it: its file, and its container group if it has a name.
-    fn title(&self, file: &str) -> String {
-        self.found.name.as_ref().map_or_else(|| file.to_owned(), |group| format!("{file} ({group})"))
-    }
-}
-
-/// An evidence file.
-#[derive(Clone, Debug)]
-pub struct Evidence {
-    /// Its name, for people.
-    pub name: String,
-    /// What it is.
-    pub kind: Kind,
-    /// SHA-256 of the file as it stands, if it was computed: what people register by mistake.
-    pub digest: Option<[u8; 32]>,
-}
 
 /// A value that the proposal registers or removes.
 #[derive(Clone, Debug, Serialize)]

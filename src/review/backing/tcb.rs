@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::Kind;
 use super::comparison::Comparison;
 use crate::ccf_version::{Answer, Feature};
+use crate::evidence::recognise::EvidenceKind;
 use crate::evidence::snp::report::Report;
 use crate::processor::{Cpuid, Product};
 use crate::proposal::Action;
@@ -175,9 +175,9 @@ impl Comparison<'_> {
     }
 }
 
-fn reported(kind: &Kind) -> Option<&Report> {
+fn reported(kind: &EvidenceKind) -> Option<&Report> {
     match kind {
-        Kind::Report { report, valid: true, .. } => Some(report),
+        EvidenceKind::Report { report, valid: true, .. } => Some(report),
         _ => None,
     }
 }

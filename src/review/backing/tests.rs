@@ -4,23 +4,25 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::check::Verdict;
-use crate::digest::{SnpMeasurement, sha256};
+use crate::digest::{HostData, SnpMeasurement, sha256};
 use crate::evidence::policy::deployment;
+use crate::evidence::recognise::EvidenceKind;
+use crate::evidence::snp::report::Report;
 use crate::evidence::snp::testing::{IN_DATE, lab};
-use crate::evidence::snp::uvm::{ContentType, Form, SvnType};
+use crate::evidence::snp::uvm::{ContentType, Form, SvnType, UvmEndorsement};
 use crate::proposal::Action;
 
 const POLICY: &str = "package policy\n\napi_version := \"0.10.0\"\n";
 const FEED: &str = "ContainerPlat-AMD-UVM";
 const DID: &str = "did:x509:0:sha256:I__iuL25oXEVFdTP_aBLx_eT1RPHbCQ_ECBQfYZpt9s::eku:1.3.6.1.4.1.311.76.59.1.2";
 
-fn evidence(kind: Kind) -> Evidence {
+fn evidence(kind: EvidenceKind) -> Evidence {
     Evidence { name: "the file".into(), kind, digest: Some(sha256(b"the file")) }
 }
 
 fn report(change: impl FnOnce(&mut [u8]), valid: bool) -> Evidence {
     let report = Box::new(Report::parse(&lab().report(change)).unwrap());
-    evidence(Kind::Report { report, valid, why: "its endorsements are missing".into() })
+    evidence(EvidenceKind::Report { report, valid, why: "its endorsements are missing".into() })
 }
 
 fn uvm(svn: &str, valid: bool) -> Evidence {
@@ -33,7 +35,7 @@ fn uvm(svn: &str, valid: bool) -> Evidence {
     let mut endorsement = UvmEndorsement::parse(&lab().uvm_legacy(&made_up, FEED, &chain, &payload)).unwrap();
     assert_eq!((endorsement.form, endorsement.svn_type), (Form::Legacy, SvnType::Text));
     endorsement.did = DID.into();
-    evidence(Kind::Uvm { uvm: Box::new(endorsement), valid })
+    evidence(EvidenceKind::Uvm { uvm: Box::new(endorsement), valid })
 }
 
 #[test]
@@ -42,7 +44,7 @@ fn an_endorsement_that_the_service_cannot_read_backs_nothing() {
     let args = json!({"did": DID, "feed": FEED, "svn": "101"});
     let envelope = |kind: ContentType| {
         let mut item = uvm("101", true);
-        let Kind::Uvm { uvm: endorsement, .. } = &mut item.kind else { unreachable!() };
+        let EvidenceKind::Uvm { uvm: endorsement, .. } = &mut item.kind else { unreachable!() };
         (endorsement.form, endorsement.content_type) = (Form::Cwt, kind);
         [item]
     };
@@ -90,7 +92,7 @@ fn a_version_newer_than_the_table_is_reported() {
 #[test]
 fn an_issuer_that_nobody_knows_backs_nothing_alone() {
     let mut item = uvm("101", true);
-    let Kind::Uvm { uvm: endorsement, .. } = &mut item.kind else { unreachable!() };
+    let EvidenceKind::Uvm { uvm: endorsement, .. } = &mut item.kind else { unreachable!() };
     endorsement.did = DID.replace("I__", "J__");
     let measurement = json!({"measurement": endorsement.measurement});
     let known = verify_one("add_snp_measurement", measurement.clone(), &[uvm("101", true)], None);
@@ -99,7 +101,7 @@ fn an_issuer_that_nobody_knows_backs_nothing_alone() {
 }
 
 fn policy(policy: &str) -> Evidence {
-    evidence(Kind::policies(deployment::find(policy.as_bytes()).unwrap()))
+    evidence(EvidenceKind::policies(deployment::find(policy.as_bytes()).unwrap()))
 }
 
 fn verify_one(name: &str, args: Value, evidence: &[Evidence], ccf: Option<&str>) -> Checks {
@@ -308,7 +310,7 @@ fn every_mistake_in_a_minimum_tcb_is_called_by_its_name() {
 
 #[test]
 fn virtual_and_sgx_values_have_their_own_evidence() {
-    let program = evidence(Kind::Executable(HostData(sha256(b"program"))));
+    let program = evidence(EvidenceKind::Executable(HostData(sha256(b"program"))));
     let args = |host_data: &str| json!({"host_data": host_data});
     let right = hex::encode(sha256(b"program"));
     for name in ["add_virtual_host_data", "remove_virtual_host_data"] {
@@ -338,7 +340,7 @@ fn what_no_artefact_is_behind_is_never_a_yes() {
     fails("add_executor_node_code", json!({"executor_code_id": "ab"}), &[], None, "can't be computed");
     let other = verify_one("set_constitution", json!({"constitution": "x"}), &[], None);
     assert_eq!((other.get("other-action").unwrap().verdict, other.verdict()), (Verdict::Incomplete, "incomplete"));
-    let unusable = evidence(Kind::Unusable("it is a proposal".into()));
+    let unusable = evidence(EvidenceKind::Unusable("it is a proposal".into()));
     warns(&judge(&[unusable]), "evidence", "it backs nothing: it is a proposal");
     assert_eq!(judge(&[report(|_| {}, false)]).verdict(), "incomplete");
     assert_eq!(judge(&[uvm("101", false)]).verdict(), "fail");
@@ -380,7 +382,7 @@ fn riders_are_named_once_with_what_they_do() {
 
 #[test]
 fn a_backed_value_does_not_carry_other_actions() {
-    let program = [evidence(Kind::Executable(HostData(sha256(b"node"))))];
+    let program = [evidence(EvidenceKind::Executable(HostData(sha256(b"node"))))];
     let register = Action::new("add_virtual_host_data", Some(json!({"host_data": HostData(sha256(b"node"))})));
     let removal = Action::new("remove_member", Some(json!({"member_id": "ab".repeat(32)})));
     let rules = Action::new("set_constitution", Some(json!({"constitution": "x"})));

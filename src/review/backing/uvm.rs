@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::comparison::Comparison;
-use super::{Evidence, Kind};
 use crate::ccf_version::{Answer, CcfVersion, SvnOrder};
+use crate::evidence::recognise::{Evidence, EvidenceKind};
 use crate::evidence::snp::did_x509;
 use crate::evidence::snp::uvm::{KNOWN_ISSUERS, UvmEndorsement};
 use crate::proposal::Action;
@@ -18,7 +18,7 @@ impl Comparison<'_> {
             .evidence
             .iter()
             .filter_map(|e| match &e.kind {
-                Kind::Uvm { uvm, valid: true } => Some(&**uvm),
+                EvidenceKind::Uvm { uvm, valid: true } => Some(&**uvm),
                 _ => None,
             })
             .collect();
@@ -26,8 +26,9 @@ impl Comparison<'_> {
             return self.malformed(action, did, format!("did is no did:x509: {error}"));
         }
         if !adds {
-            let backed = self
-                .backing(|kind| matches!(kind, Kind::Uvm { uvm, valid: true } if uvm.did == did && uvm.feed == feed));
+            let backed = self.backing(
+                |kind| matches!(kind, EvidenceKind::Uvm { uvm, valid: true } if uvm.did == did && uvm.feed == feed),
+            );
             let mistake =
                 known.iter().find_map(|uvm| wrong_pair(uvm, did, feed)).or_else(|| self.unproved_uvm(did, feed));
             self.settle(action, format!("{feed} of {did}"), backed, mistake);
@@ -59,7 +60,7 @@ impl Comparison<'_> {
             }
         }
         let lower = known.iter().any(|uvm| backs(uvm)) && known.iter().all(|uvm| !backs(uvm) || !same(uvm));
-        let backed = self.backing(|kind| matches!(kind, Kind::Uvm { uvm, valid: true } if backs(uvm)));
+        let backed = self.backing(|kind| matches!(kind, EvidenceKind::Uvm { uvm, valid: true } if backs(uvm)));
         self.settle(action, format!("{feed} svn {svn} of {did}"), backed, mistake);
         for doubt in doubts {
             self.checks.incomplete("uvm-form", doubt);
@@ -92,8 +93,7 @@ impl Comparison<'_> {
 
     /// An endorsement that has the pair, and is not to be believed.
     fn unproved_uvm(&self, did: &str, feed: &str) -> Option<String> {
-        let named =
-            |e: &&Evidence| matches!(&e.kind, Kind::Uvm { uvm, valid: false } if uvm.did == did && uvm.feed == feed);
+        let named = |e: &&Evidence| matches!(&e.kind, EvidenceKind::Uvm { uvm, valid: false } if uvm.did == did && uvm.feed == feed);
         let item = self.evidence.iter().find(named)?;
         Some(format!("only {} has it, whose issuer or signature do not hold", item.name))
     }

@@ -14,8 +14,9 @@ use crate::cli::evidence;
 use crate::cli::exit::Exit;
 use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::check::Checks;
+use ccf_gov::evidence::recognise::Evidence;
 use ccf_gov::files;
-use ccf_gov::review::backing::{self, Evidence, Registered, Terms};
+use ccf_gov::review::backing::{self, Registered, Terms};
 use ccf_gov::service::JoinPolicy;
 
 /// The largest proposal that is read.

@@ -16,6 +16,7 @@ use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::check::{Checks, Verdict};
 use ccf_gov::digest::HostData;
 use ccf_gov::evidence::node::{Attestation, Outcome};
+use ccf_gov::evidence::recognise::Evidence;
 use ccf_gov::id::NodeId;
 use ccf_gov::proposal::Action;
 use ccf_gov::review::backing;
@@ -150,7 +151,7 @@ impl Service {
 /// One row for every value of the join policy.
 fn registered(
     policy: &JoinPolicy,
-    evidence: &[backing::Evidence],
+    evidence: &[Evidence],
     ccf: Option<CcfVersion>,
     running: &[Running],
     found: &mut Checks,
@@ -316,11 +317,11 @@ mod tests {
     use super::*;
     use ccf_gov::digest::sha256;
     use ccf_gov::evidence::policy::deployment;
-    use ccf_gov::review::backing::{Evidence, Kind};
+    use ccf_gov::evidence::recognise::{Evidence, EvidenceKind};
 
     /// What is found in a policy by somebody who has `text` as the security policy.
     fn found(policy: Value, text: &str) -> (Vec<&'static str>, Checks) {
-        let kind = Kind::policies(deployment::find(text.as_bytes()).unwrap());
+        let kind = EvidenceKind::policies(deployment::find(text.as_bytes()).unwrap());
         let evidence = [Evidence { name: "policy.rego".into(), kind, digest: None }];
         let policy = serde_json::from_value(policy).unwrap();
         let mut checks = Checks::new();

@@ -3,12 +3,13 @@ use serde_json::json;
 use super::super::{Terms, judge, verify};
 use super::*;
 use crate::evidence::policy::deployment::Found;
+use crate::evidence::recognise::EvidenceKind;
 
 #[test]
 fn how_a_policy_was_found_is_told() {
     let remark = Some("it is a default".to_owned());
     let found = Found { name: Some("g".into()), policy: b"package policy\n".to_vec(), remark };
-    let given = Evidence { name: "t.json".into(), kind: Kind::policies(vec![found]), digest: None };
+    let given = Evidence { name: "t.json".into(), kind: EvidenceKind::policies(vec![found]), digest: None };
     let checks = judge(&[given]);
     assert_eq!(checks.get("policy-source").map(|c| c.detail.as_str()), Some("t.json (g): it is a default"));
 }
@@ -23,7 +24,7 @@ fn groups_of_one_name_are_each_looked_at() {
         Action::new("add_snp_host_data", Some(json!({"host_data": found.host_data(), "security_policy": policy})))
     };
     let actions = found.iter().map(register).collect();
-    let given = Evidence { name: "t.json".into(), kind: Kind::policies(found), digest: None };
+    let given = Evidence { name: "t.json".into(), kind: EvidenceKind::policies(found), digest: None };
     let checks = verify(&Proposal::of(actions), &[given], &Terms::default()).checks;
     assert_eq!((checks.verdict(), checks.get("policy-allow-all").is_some()), ("fail", true), "{checks:#?}");
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::{Evidence, Kind};
+use super::{Evidence, EvidenceKind};
 use crate::ccf_version::CcfVersion;
 use crate::check::{Checks, Verdict};
 use crate::digest::{HostData, sha256};
@@ -59,7 +59,7 @@ pub enum EvidenceError {
 /// Reports and endorsements are believed as far as `trust` goes, by the rules of `ccf`.
 ///
 /// # Errors
-/// [`EvidenceError`]: something cannot be read. What is no evidence is told by [`Kind::Unusable`].
+/// [`EvidenceError`]: something cannot be read. What is no evidence is told by [`EvidenceKind::Unusable`].
 pub fn read(paths: &[PathBuf], ccf: Option<CcfVersion>, trust: &Trust) -> Result<Vec<Evidence>, EvidenceError> {
     let mut gathered = Gathered::of(trust);
     for path in paths {
@@ -99,14 +99,14 @@ impl<'a> Gathered<'a> {
         let started = hash::open(path).and_then(|file| file.take(4).read(&mut start)).map_err(unreadable)?;
         let is_elf = started == 4 && &start == b"\x7fELF";
         let executable =
-            || hash::sha256_file(path).map(|digest| Kind::Executable(HostData(digest))).map_err(unreadable);
+            || hash::sha256_file(path).map(|digest| EvidenceKind::Executable(HostData(digest))).map_err(unreadable);
         if is_elf && length <= artefact::MAX_FILE {
             let bytes = files::read(path, artefact::MAX_FILE)?;
             let digest = sha256(&bytes);
             let kind = match Artefact::read(&bytes) {
-                _ if !Enclave::is_one(&bytes) => Kind::Executable(HostData(digest)),
-                Ok(enclave) => Kind::Enclave(Box::new(enclave)),
-                Err(error) => Kind::Unusable(format!("it is an enclave that can't be measured: {error}")),
+                _ if !Enclave::is_one(&bytes) => EvidenceKind::Executable(HostData(digest)),
+                Ok(enclave) => EvidenceKind::Enclave(Box::new(enclave)),
+                Err(error) => EvidenceKind::Unusable(format!("it is an enclave that can't be measured: {error}")),
             };
             self.found.push(Evidence { name, kind, digest: Some(digest) });
             return Ok(());
@@ -114,7 +114,7 @@ impl<'a> Gathered<'a> {
         if &start == b"IGVM" {
             let guest = igvm::measure(&files::read(path, MAX_IGVM)?)
                 .map_err(|source| EvidenceError::Igvm { path: path.into(), source })?;
-            self.found.push(Evidence { name, kind: Kind::Guest(guest), digest: None });
+            self.found.push(Evidence { name, kind: EvidenceKind::Guest(guest), digest: None });
             return Ok(());
         }
         if is_elf || length > MAX_TEXT {
@@ -130,7 +130,7 @@ impl<'a> Gathered<'a> {
         let digest = Some(sha256(&bytes));
         let looks_like_sgx = bytes.len() == sigstruct::SIZE || bytes.starts_with(b"ECREATE\0");
         if let Some(artefact) = looks_like_sgx.then(|| Artefact::read(&bytes).ok()).flatten() {
-            self.found.push(Evidence { name, kind: Kind::Enclave(Box::new(artefact)), digest });
+            self.found.push(Evidence { name, kind: EvidenceKind::Enclave(Box::new(artefact)), digest });
             return;
         }
         let within = bytes.len() as u64 <= node::MAX_FILE;
@@ -138,7 +138,7 @@ impl<'a> Gathered<'a> {
         let kind = match parts {
             Ok(parts) if parts.is_empty() => other(&bytes),
             Ok(parts) => return parts.into_iter().for_each(|part| self.add_part(&name, part, &bytes)),
-            Err(error) => Kind::Unusable(error.to_string()),
+            Err(error) => EvidenceKind::Unusable(error.to_string()),
         };
         self.found.push(Evidence { name, kind, digest });
     }
@@ -150,9 +150,9 @@ impl<'a> Gathered<'a> {
             Part::Revocations => return self.revocations.push(bytes.to_vec()),
             Part::Uvm(uvm) => {
                 let valid = uvm.check_signature(self.trust.intel.at, &mut Checks::new());
-                Kind::Uvm { uvm, valid }
+                EvidenceKind::Uvm { uvm, valid }
             }
-            Part::Other(what) => Kind::Unusable(format!("it is {what}, and no artefact. {FORMS}")),
+            Part::Other(what) => EvidenceKind::Unusable(format!("it is {what}, and no artefact. {FORMS}")),
         };
         self.found.push(Evidence { name: name.to_owned(), kind, digest: Some(sha256(bytes)) });
     }
@@ -160,14 +160,15 @@ impl<'a> Gathered<'a> {
     fn finish(mut self, ccf: Option<CcfVersion>) -> Vec<Evidence> {
         if self.reports.is_empty() {
             for (name, _) in &self.endorsements {
-                let kind = Kind::Unusable("these are certificates, and no report is there that they endorse".into());
+                let kind =
+                    EvidenceKind::Unusable("these are certificates, and no report is there that they endorse".into());
                 self.found.push(Evidence { name: name.clone(), kind, digest: None });
             }
         }
         for (name, report) in std::mem::take(&mut self.reports) {
             let problem = self.problem(&report, ccf);
             let (valid, why) = (problem.is_none(), problem.unwrap_or_default());
-            self.found.push(Evidence { name, kind: Kind::Report { report, valid, why }, digest: None });
+            self.found.push(Evidence { name, kind: EvidenceKind::Report { report, valid, why }, digest: None });
         }
         self.found
     }
@@ -210,24 +211,24 @@ impl<'a> Gathered<'a> {
 }
 
 /// What a small file is that is no part of an attestation: a policy, or else what a virtual node might run.
-fn other(bytes: &[u8]) -> Kind {
+fn other(bytes: &[u8]) -> EvidenceKind {
     let unusable = |error: &dyn std::error::Error| {
         let cause = error.source().map(|source| format!(": {source}")).unwrap_or_default();
-        Kind::Unusable(format!("{error}{cause}"))
+        EvidenceKind::Unusable(format!("{error}{cause}"))
     };
     if Proposal::parse(bytes).is_ok() {
-        return Kind::Unusable(format!("it is a proposal. {FORMS}"));
+        return EvidenceKind::Unusable(format!("it is a proposal. {FORMS}"));
     }
     match deployment::find(bytes) {
-        Ok(policies) => Kind::policies(policies),
+        Ok(policies) => EvidenceKind::policies(policies),
         // Any bytes may be a program; what is text with a structure is none.
         Err(DeploymentError::Unknown | DeploymentError::Yaml(_) | DeploymentError::TooLarge) => executable(bytes),
-        Err(error @ DeploymentError::NoPolicy) => Kind::Unusable(format!("{error}. {FORMS}")),
+        Err(error @ DeploymentError::NoPolicy) => EvidenceKind::Unusable(format!("{error}. {FORMS}")),
         Err(DeploymentError::Utf16) if !bytes.starts_with(b"\xff\xfe") => executable(bytes),
         Err(error) => unusable(&error),
     }
 }
 
-fn executable(bytes: &[u8]) -> Kind {
-    Kind::Executable(HostData(sha256(bytes)))
+fn executable(bytes: &[u8]) -> EvidenceKind {
+    EvidenceKind::Executable(HostData(sha256(bytes)))
 }
