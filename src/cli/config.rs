@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(read("service = \"https://a\"").unwrap().service, ["https://a"]);
         assert_eq!(read("service = [\"https://a\", \"https://b\"]").unwrap().service, ["https://a", "https://b"]);
         let error = read("service = 3").unwrap_err();
-        assert!(error.causes()[0].contains("a URL or a list of URLs"), "{error:?}");
+        assert!(error.causes[0].contains("a URL or a list of URLs"), "{error:?}");
     }
 
     #[test]

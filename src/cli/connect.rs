@@ -1,12 +1,11 @@
-//! From the common options to a service, and from its refusals to errors with a hint.
+//! From the common options to a service.
 
 use std::sync::Arc;
 
 use super::common::Context;
-use super::error::{CliError, Kind};
-use ccf_gov::cose::CreatedAt;
+use super::error::CliError;
 use ccf_gov::files;
-use ccf_gov::service::{NodeAddress, NodeFailure, Options, Refusal, Service, ServiceError, Settled, ShownCertificate};
+use ccf_gov::service::{NodeAddress, NodeFailure, Options, Service, ServiceError, Settled, ShownCertificate};
 
 /// The largest certificate file, in bytes.
 pub const MAX_CERTIFICATE: u64 = 64 << 10;
@@ -124,74 +123,4 @@ impl Context {
     ) -> Result<Settled<T>, CliError> {
         service.settled(read).await
     }
-}
-
-impl From<ServiceError> for CliError {
-    fn from(error: ServiceError) -> Self {
-        let (kind, hint) = match &error {
-            ServiceError::Certificate(_) => (
-                Kind::Usage,
-                Some("--service-cert names a PEM file with the service's certificate and nothing else".into()),
-            ),
-            ServiceError::NoAddress | ServiceError::NoSuchCall(_) => (Kind::Usage, None),
-            ServiceError::Client(_) => (Kind::Failed, None),
-            ServiceError::NotUnderstood { .. } => (Kind::Failed, Some("is this the address of a CCF node?".into())),
-            ServiceError::Unreachable { quorum: Some(_), .. } => (
-                Kind::Unreachable,
-                Some("nothing was done; the service goes on when enough of its trusted nodes run and reach each other again".into()),
-            ),
-            ServiceError::Unreachable { .. } => (
-                Kind::Unreachable,
-                Some("nothing was done; look at the reasons above, and give the addresses of other nodes with --service".into()),
-            ),
-            ServiceError::Undecided { .. } => {
-                (Kind::Unreachable, Some("send the same signed envelope again, which is safe; do not sign anew".into()))
-            }
-            ServiceError::Contradiction { .. } => (
-                Kind::Unreachable,
-                Some("one of them does not speak for the service: find out which, and give only addresses of the others with --service".into()),
-            ),
-            ServiceError::AnotherProposal(_) => (
-                Kind::Failed,
-                Some("compare what was sent with `ccf-gov proposal show ID`; the node that answered is not to be trusted".into()),
-            ),
-            ServiceError::Purged(_) => (Kind::Refused, None),
-            ServiceError::Refused(refusal) => (Kind::Refused, hint(refusal)),
-        };
-        CliError { kind, message: error.to_string(), source: None, hint }
-    }
-}
-
-/// What to do about a refusal.
-fn hint(refusal: &Refusal) -> Option<String> {
-    Some(match refusal.code.as_str() {
-        "ProposalCreatedTooLongAgo" => {
-            let minimum = refusal.message.rsplit(' ').next().and_then(|n| n.trim_end_matches('.').parse().ok());
-            let minimum = minimum.and_then(|n| CreatedAt::from_seconds(n).ok());
-            let after = minimum.map_or_else(String::new, |m| format!(" than {m} (created_at {})", m.seconds()));
-            format!(
-                "the service takes only proposals that are newer{after}, half of the recent ones being newer than that: sign it again now, and see whether this machine's clock is behind"
-            )
-        }
-        "InvalidAuthenticationInfo" => {
-            "the signer must be a member of this service, and active (`ccf-gov member list`, `ccf-gov member activate`)".into()
-        }
-        "ProposalFailedToValidate" => "the service's constitution does not take it: correct the proposal".into(),
-        "VoteAlreadyExists" => "a ballot cannot be changed; what counts is the first (`ccf-gov proposal show ID --votes`)".into(),
-        "ProposalNotOpen" => "see how it ended with `ccf-gov proposal show ID`".into(),
-        "ProposalNotFound" => {
-            "it never was, or it was resolved and then removed when another proposal was resolved; the ledger alone has those".into()
-        }
-        "MissingApiVersionParameter" | "UnsupportedApiVersionValue" => "name one of these with --api-version".into(),
-        "RequestBodyTooLarge" => {
-            "the service's nodes take no request of this size: make it smaller (an application without what it does not need), or ask \
-             the operator to raise max_body_size in the http_configuration of the nodes' interfaces"
-                .into()
-        }
-        "NodeNotRetiredCommitted" => "a node is deleted after the members have removed it and that is committed".into(),
-        "InternalError" if refusal.message.starts_with("Failed to apply") => {
-            "the proposal was accepted, but applying it failed, so the service took nothing of it: it stands as if this last request had not been sent".into()
-        }
-        _ => return None,
-    })
 }

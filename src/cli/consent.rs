@@ -43,7 +43,7 @@ impl Context {
             Ok(_) => Err(CliError {
                 kind: Kind::Declined,
                 message: "nothing was signed: the answer was not yes".into(),
-                source: None,
+                causes: Vec::new(),
                 hint: None,
             }),
             Err(error) => Err(CliError::failed("nothing was signed: nobody can be asked at the terminal", error)

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::common::Context;
-use super::error::{CliError, Kind};
+use super::error::CliError;
 use super::interrupt::{Interruptible, interrupted};
 use super::output::stdout_is_terminal;
 use ccf_gov::cose::{Algorithm, CreatedAt, Envelope, Message, MessageType, SigningRequest};
@@ -194,8 +194,7 @@ pub fn read_requests(paths: &[PathBuf]) -> Result<Vec<SigningRequest>, CliError>
     for path in paths {
         let bytes = files::read(path, files::MAX_FILE)?;
         requests.extend(SigningRequest::parse_file(&bytes).map_err(|e| {
-            let kind = if e.is_disagreement() { Kind::No } else { Kind::Usage };
-            CliError::new(kind, format!("{} can't be used as a signing request", files::shown(path)), e)
+            CliError::from(e).doing(format!("{} can't be used as a signing request", files::shown(path)))
         })?);
     }
     Ok(requests)

@@ -1,4 +1,6 @@
 //! Exit codes: documented in docs/exit-codes.md, and constant.
+//!
+//! An error's follows from its kind ([`super::error`]), that of checks from their verdict ([`super::checks::exit`]).
 
 use std::process::ExitCode;
 

@@ -8,7 +8,7 @@ use ccf_gov::id::{NodeId, ProposalId};
 use ccf_gov::proposal::new::Setting;
 use ccf_gov::proposal::parameter::Subject;
 use ccf_gov::proposal::value::Source;
-use ccf_gov::service::{Meant, Referable, Reference, ResolveError, Service};
+use ccf_gov::service::{Meant, Referable, Reference, Service};
 
 impl Context {
     /// The proposal that `given` refers to; without it, the only open one.
@@ -123,26 +123,5 @@ impl Context {
             });
         }
         meant.id
-    }
-}
-
-impl From<ResolveError> for CliError {
-    fn from(error: ResolveError) -> Self {
-        let (kind, hint) = match &error {
-            ResolveError::Service(_) => (Kind::Failed, ""),
-            ResolveError::Nothing { noun: "proposal", .. } => {
-                (Kind::Refused, "it never was, or it was resolved and then removed when another proposal was resolved")
-            }
-            ResolveError::Nothing { .. } | ResolveError::NoneOpen { .. } => (Kind::Refused, ""),
-            ResolveError::Several { .. } => (Kind::Usage, "give more digits of its id"),
-            ResolveError::SeveralOpen { .. } => (Kind::Usage, "give its id, or at least the first 8 digits of it"),
-        };
-        match error {
-            ResolveError::Service(error) => error.into(),
-            error => {
-                let hint = (!hint.is_empty()).then(|| hint.to_owned());
-                CliError { kind, message: error.to_string(), source: None, hint }
-            }
-        }
     }
 }

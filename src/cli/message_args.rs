@@ -9,7 +9,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use super::common::Context;
 use super::error::{CliError, Kind};
 use super::private_keys;
-use ccf_gov::cose::{CertificateError, CreatedAt, MAX_ENVELOPE, MemberCertificate, Message, MessageType};
+use ccf_gov::cose::{CreatedAt, MAX_ENVELOPE, MemberCertificate, Message, MessageType};
 use ccf_gov::id::MemberId;
 use ccf_gov::proposal::shown;
 use ccf_gov::{files, json};
@@ -99,13 +99,11 @@ pub fn in_date(context: &Context, certificate: &MemberCertificate) -> Result<(),
         context.output.warn(format!("the certificate of member {member} expires in {days}; {}", replacement(member)));
     }
     certificate.check_in_date(now).map_err(|e| {
-        let hint = match &e {
-            CertificateError::NotYetValid(_) => {
-                "see whether this machine's clock is right; otherwise sign once it is valid".to_owned()
-            }
-            _ => format!("another member has to act, for {}", replacement(member)),
-        };
-        CliError::new(Kind::Usage, "cannot sign with the member's certificate", e).hint(hint)
+        let error = CliError::from(e).doing("cannot sign with the member's certificate");
+        match error.hint {
+            Some(_) => error,
+            None => error.hint(format!("another member has to act, for {}", replacement(member))),
+        }
     })
 }
 

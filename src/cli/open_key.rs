@@ -14,8 +14,8 @@ use ccf_gov::cose::MemberCertificate;
 use ccf_gov::files;
 use ccf_gov::id::MemberId;
 use ccf_gov::signer::{
-    self, Access, AzureCredential, CommandOptions, KeyError, KeyUri, Passphrase, PassphraseError, PassphraseSource,
-    PinSource, PinTries, Pkcs11Error, PrivateKey, Signer, SignerError, VaultError,
+    self, Access, AzureCredential, CommandOptions, KeyUri, Passphrase, PassphraseError, PassphraseSource, PinSource,
+    PinTries, PrivateKey, Signer, SignerError,
 };
 use ccf_gov::text::visible;
 
@@ -34,8 +34,10 @@ impl Context {
     /// The signer that `--key` names, for this certificate (or the one that the key itself knows).
     pub async fn signer_for(&self, certificate: Option<MemberCertificate>) -> Result<Box<dyn Signer>, CliError> {
         let uri = self.key_uri()?;
-        let signer =
-            self.open(&uri, certificate).await.map_err(|e| key_error(format!("cannot use the key {uri}"), e))?;
+        let signer = self
+            .open(&uri, certificate)
+            .await
+            .map_err(|e| CliError::from(e).doing(format!("cannot use the key {uri}")))?;
         in_date(self, signer.certificate())?;
         Ok(signer)
     }
@@ -77,7 +79,7 @@ impl Context {
         let name = path.display().to_string();
         let text = files::secret_text(path, &bytes)?;
         PrivateKey::from_pem(text, &name, &AskedPassphrase { file: self.passphrase_file.clone() })
-            .map_err(|e| key_error(format!("cannot use the key {name}"), e.into()))
+            .map_err(|e| CliError::from(SignerError::from(e)).doing(format!("cannot use the key {name}")))
     }
 
     /// The key URI that `--key` gives.
@@ -107,68 +109,6 @@ impl Context {
         let certificate = MemberCertificate::from_pem(&pem)
             .map_err(|e| CliError::new(Kind::Usage, format!("cannot use the certificate {}", path.display()), e))?;
         Ok(Some(certificate))
-    }
-}
-
-/// A signer's error, with what to do about it.
-pub fn key_error(doing: impl std::fmt::Display, error: SignerError) -> CliError {
-    let kind = match error {
-        SignerError::Key(_)
-        | SignerError::File(_)
-        | SignerError::KeyUri(_)
-        | SignerError::Pkcs11(
-            Pkcs11Error::NoModule
-            | Pkcs11Error::ModuleNotFound { .. }
-            | Pkcs11Error::Load { .. }
-            | Pkcs11Error::TokenNotFound { .. }
-            | Pkcs11Error::SeveralTokens { .. }
-            | Pkcs11Error::NoPin { .. }
-            | Pkcs11Error::LastTry { .. }
-            | Pkcs11Error::PinSource { .. }
-            | Pkcs11Error::PinFileEmpty { .. }
-            | Pkcs11Error::KeyNotFound { .. }
-            | Pkcs11Error::SeveralKeys { .. }
-            | Pkcs11Error::KeyType { .. }
-            | Pkcs11Error::MayNotSign { .. }
-            | Pkcs11Error::NoRoomForPin { .. }
-            | Pkcs11Error::NoCertificate { .. }
-            | Pkcs11Error::SeveralCertificates { .. },
-        )
-        | SignerError::Vault(
-            VaultError::Credential(_)
-            | VaultError::TokenFile(_)
-            | VaultError::TokenFileEmpty { .. }
-            | VaultError::NotFound { .. }
-            | VaultError::KeyType { .. }
-            | VaultError::MayNotSign { .. }
-            | VaultError::NoCertificate { .. },
-        )
-        | SignerError::CertificateMissing
-        | SignerError::Mismatch
-        | SignerError::Certificate(_) => Kind::Usage,
-        _ => Kind::Failed,
-    };
-    let hint = match error {
-        SignerError::CertificateMissing => Some("give the member's certificate with --cert FILE"),
-        SignerError::Key(KeyError::Passphrase(_)) => {
-            Some("give its passphrase with --passphrase-file FILE or in the environment variable CCF_GOV_PASSPHRASE")
-        }
-        SignerError::Mismatch => Some("name the certificate of this key with --cert, or the key of this certificate"),
-        SignerError::Pkcs11(Pkcs11Error::WrongPin { .. }) => {
-            Some("make sure of the PIN before you try again: a few wrong ones lock the token")
-        }
-        SignerError::Pkcs11(Pkcs11Error::Call { .. }) => {
-            Some("take the token out and put it back, then run the command again; the module's own log may tell more")
-        }
-        SignerError::Signature(_) | SignerError::Envelope(_) => Some(
-            "nothing was written; make sure that --key and --cert belong together, and that the key's home is sound",
-        ),
-        _ => None,
-    };
-    let error = CliError::new(kind, doing, error);
-    match hint {
-        Some(hint) => error.hint(hint),
-        None => error,
     }
 }
 

@@ -52,7 +52,7 @@ struct Warned<'r, T> {
 struct Failed<'e> {
     kind: super::error::Kind,
     message: &'e str,
-    causes: Vec<String>,
+    causes: &'e [String],
     hint: Option<&'e str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
@@ -213,14 +213,14 @@ fn asked_for_json() -> bool {
 /// Prints an error, and gives its exit code.
 pub fn error(error: &CliError, json: bool) -> Exit {
     let mut err = io::stderr().lock();
-    let causes = error.causes();
+    let causes = &error.causes;
     let _ = if json {
         let (message, hint) = (error.message.as_str(), error.hint.as_deref());
         let body = Failed { kind: error.kind, message, causes, hint, warnings: warnings() };
         writeln!(err, "{}", text::json(&serde_json::json!({ "error": body }).to_string()))
     } else {
         let mut text = line("Error", &error.message);
-        for cause in &causes {
+        for cause in causes {
             text += &line("Caused by", cause);
         }
         if let Some(hint) = &error.hint {

@@ -2,12 +2,9 @@
 
 use std::fmt;
 
-use super::error::{CliError, Kind};
+use super::error::CliError;
 use ccf_gov::cose::MessageType;
 use ccf_gov::proposal::private_key;
-
-/// What to do about one.
-pub const HINT: &str = "give the certificate or the public key instead; if anybody else may have seen the private key, replace it by a new one";
 
 /// Refuses a proposal or ballot, called `name`, that holds a private key.
 pub fn refuse(name: impl fmt::Display, kind: MessageType, payload: &[u8]) -> Result<(), CliError> {
@@ -15,7 +12,7 @@ pub fn refuse(name: impl fmt::Display, kind: MessageType, payload: &[u8]) -> Res
         return Ok(());
     }
     match private_key::find_in_payload(payload).into_iter().next() {
-        Some(key) => Err(CliError::new(Kind::No, format!("{name} is neither signed nor sent"), key).hint(HINT)),
+        Some(key) => Err(CliError::from(key).doing(format!("{name} is neither signed nor sent"))),
         None => Ok(()),
     }
 }

@@ -11,7 +11,6 @@ use super::common::Context;
 use super::error::{CliError, Kind};
 use super::interrupt::unless_interrupted;
 use super::object::beside;
-use super::open_key::key_error;
 use super::private_keys;
 use ccf_gov::cose::{Beside, CreatedAt, Envelope, Message, MessageType};
 use ccf_gov::files::Access;
@@ -37,7 +36,7 @@ pub async fn sign_and_submit(
     context.consent(&[show(&message, signer.certificate().member_id(), signer.algorithm(), beside)])?;
     let envelope = signer::sign(signer, message)
         .await
-        .map_err(|e| key_error(format!("cannot sign as member {}", signer.certificate().member_id()), e))?;
+        .map_err(|e| CliError::from(e).doing(format!("cannot sign as member {}", signer.certificate().member_id())))?;
     submit(context, service, &envelope).await
 }
 
@@ -49,7 +48,7 @@ pub async fn submit(context: &Context, service: &Service, envelope: &Envelope) -
     match result {
         None => {
             let message = "interrupted while it was sent: the service may have taken it".to_owned();
-            let error = CliError { kind: Kind::Unreachable, message, source: None, hint: None };
+            let error = CliError { kind: Kind::Unreachable, message, causes: Vec::new(), hint: None };
             Err(if is_new_each_time { error.hint(ACTIVATE) } else { keep(context, envelope, error) })
         }
         Some(Ok(submission)) => Ok(submission),

@@ -119,3 +119,20 @@ pub enum SignerError {
     #[error("the signed envelope does not verify")]
     Envelope(#[from] EnvelopeError),
 }
+
+impl SignerError {
+    /// Whether the fault is in what was named: the key, its certificate, or how the key is reached.
+    pub fn is_input(&self) -> bool {
+        match self {
+            Self::Key(_)
+            | Self::File(_)
+            | Self::KeyUri(_)
+            | Self::CertificateMissing
+            | Self::Mismatch
+            | Self::Certificate(_) => true,
+            Self::Pkcs11(error) => error.is_input(),
+            Self::Vault(error) => error.is_input(),
+            Self::Command(_) | Self::Signature(_) | Self::Checker | Self::Envelope(_) => false,
+        }
+    }
+}

@@ -145,16 +145,13 @@ impl Serve {
     }
 
     fn failed(&self, error: SandboxError) -> CliError {
-        let error = match error {
-            SandboxError::File(error) => return error.into(),
-            error => error,
-        };
-        let mut this = started(&error, self.listen);
-        if matches!(error, SandboxError::Constitution(_)) && !self.constitution.is_empty() {
+        let is_constitution = matches!(error, SandboxError::Constitution(_));
+        let mut error = CliError::from(error);
+        if is_constitution && !self.constitution.is_empty() {
             let files: Vec<_> = self.constitution.iter().map(|f| f.display().to_string()).collect();
-            this.message = format!("the constitution in {} cannot be used", files.join(", "));
+            error.message = format!("the constitution in {} cannot be used", files.join(", "));
         }
-        this
+        error
     }
 
     fn options(&self) -> Result<Options, CliError> {
@@ -208,21 +205,6 @@ fn members(folder: &Path) -> Result<Vec<Member>, CliError> {
         Ok(Member { certificate, encryption_key, data: serde_json::Value::Null })
     };
     names.iter().map(member).collect()
-}
-
-fn started(error: &SandboxError, listen: SocketAddr) -> CliError {
-    let kind = match error {
-        SandboxError::State { .. } | SandboxError::Listen { .. } | SandboxError::Constitution(_) => Kind::Usage,
-        _ => Kind::Failed,
-    };
-    let cause = std::error::Error::source(error).map(ToString::to_string);
-    let this = CliError { kind, message: error.to_string(), source: cause.map(Into::into), hint: None };
-    match error {
-        SandboxError::Listen { .. } => {
-            this.hint(format!("give another address with --listen, for example {}:0 for free ports", listen.ip()))
-        }
-        _ => this,
-    }
 }
 
 /// Waits for Ctrl-C, or for the signal that ends a service.

@@ -10,7 +10,6 @@ use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
 use crate::cli::interrupt::interrupted;
 use crate::cli::message_args::MessageArgs;
-use crate::cli::open_key::key_error;
 use crate::cli::private_keys;
 use ccf_gov::cose::{Envelope, SigningRequest};
 use ccf_gov::files::FileError;
@@ -52,7 +51,7 @@ impl Sign {
         context.consent(&[context.shown(service.as_ref(), &message, member, signer.algorithm()).await?])?;
         let envelope = signer::sign(&*signer, message)
             .await
-            .map_err(|e| key_error(format!("cannot sign as member {member}"), e))?;
+            .map_err(|e| CliError::from(e).doing(format!("cannot sign as member {member}")))?;
         self.out.write(context, &envelope)?;
         Ok(Exit::Done)
     }
@@ -99,7 +98,7 @@ impl Sign {
             () = batch.gone() => Err(BatchError::Interrupted),
         };
         result.map_err(|e| match e {
-            BatchError::Signer(e) => key_error(format!("cannot sign as member {member}"), e),
+            BatchError::Signer(e) => CliError::from(e).doing(format!("cannot sign as member {member}")),
             BatchError::File(e) => e.into(),
             BatchError::Interrupted => interrupted(),
         })?;

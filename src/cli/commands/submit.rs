@@ -83,7 +83,7 @@ async fn send(context: &Context, service: &Service, envelope: &Envelope) -> Resu
 
 fn interrupted() -> CliError {
     let message = "interrupted while it was sent: the service may have taken it".to_owned();
-    CliError { kind: Kind::Unreachable, message, source: None, hint: None }
+    CliError { kind: Kind::Unreachable, message, causes: Vec::new(), hint: None }
         .hint("send the same file again, which is safe; do not sign anew")
 }
 

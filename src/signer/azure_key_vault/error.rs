@@ -123,3 +123,19 @@ pub enum VaultError {
         vault: String,
     },
 }
+
+impl VaultError {
+    /// Whether the fault is in what was named, rather than in what was found there.
+    pub fn is_input(&self) -> bool {
+        matches!(
+            self,
+            Self::Credential(_)
+                | Self::TokenFile(_)
+                | Self::TokenFileEmpty { .. }
+                | Self::NotFound { .. }
+                | Self::KeyType { .. }
+                | Self::MayNotSign { .. }
+                | Self::NoCertificate { .. }
+        )
+    }
+}

@@ -259,6 +259,31 @@ pub enum Pkcs11Error {
     ThreadEnded(&'static str),
 }
 
+impl Pkcs11Error {
+    /// Whether the fault is in what was named, rather than in what was found there.
+    pub fn is_input(&self) -> bool {
+        matches!(
+            self,
+            Self::NoModule
+                | Self::ModuleNotFound { .. }
+                | Self::Load { .. }
+                | Self::TokenNotFound { .. }
+                | Self::SeveralTokens { .. }
+                | Self::NoPin { .. }
+                | Self::LastTry { .. }
+                | Self::PinSource { .. }
+                | Self::PinFileEmpty { .. }
+                | Self::KeyNotFound { .. }
+                | Self::SeveralKeys { .. }
+                | Self::KeyType { .. }
+                | Self::MayNotSign { .. }
+                | Self::NoRoomForPin { .. }
+                | Self::NoCertificate { .. }
+                | Self::SeveralCertificates { .. }
+        )
+    }
+}
+
 /// What a module answered, by PKCS#11's own names, for example `C_Sign answered CKR_DEVICE_ERROR`.
 #[derive(Debug)]
 pub struct Answer(Error);

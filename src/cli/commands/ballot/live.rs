@@ -37,9 +37,8 @@ pub fn compare(id: ProposalId, expected: Option<&Proposal>, live: &Value) -> Res
 }
 
 /// An error that kept something from being signed.
-pub fn unsigned(mut error: CliError) -> CliError {
-    error.message = format!("nothing was signed: {}", error.message);
-    error
+pub fn unsigned(error: CliError) -> CliError {
+    error.prefixed("nothing was signed")
 }
 
 #[cfg(test)]
@@ -67,6 +66,6 @@ mod tests {
         }
         let other = Proposal::parse(br#"{"actions": [{"name": "x", "args": {"a": 1}}]}"#).unwrap();
         let refused = compare(id, Some(&other), &named).unwrap_err();
-        assert_eq!(refused.causes(), ["actions[0].args.a: 1 / (absent)"]);
+        assert_eq!(refused.causes, ["actions[0].args.a: 1 / (absent)"]);
     }
 }

@@ -52,6 +52,6 @@ impl Basis {
         context.output.note(format!("Proposal {id}:\n{}", context.subject_actions(subject)));
         context.output.result(&outcome, || checks::lines(&outcome.checks))?;
         let what = format!("nothing was signed: the evidence does not back proposal {id} ({})", outcome.verdict);
-        Err(CliError { kind: Kind::No, message: what, source: None, hint: Some("the checks say why".into()) })
+        Err(CliError { kind: Kind::No, message: what, causes: Vec::new(), hint: Some("the checks say why".into()) })
     }
 }

@@ -6,11 +6,11 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::cose::Algorithm;
 use ccf_gov::id::MemberId;
-use ccf_gov::signer::{DEFAULT_DAYS, GenerateError, KeyFiles, NewKeys};
+use ccf_gov::signer::{DEFAULT_DAYS, KeyFiles, NewKeys};
 
 /// Make a member's key and certificate, and an encryption key if wanted
 ///
@@ -66,7 +66,8 @@ impl Generate {
             Curve::P384 => Algorithm::ES384,
             Curve::P521 => Algorithm::ES512,
         };
-        let keys = NewKeys::generate(&self.name, algorithm, self.days, self.encryption)?;
+        let keys = NewKeys::generate(&self.name, algorithm, self.days, self.encryption)
+            .map_err(|e| CliError::from(e).doing("cannot make the keys"))?;
         let files = keys.write(&self.out, self.force)?;
         let member = keys.certificate().member_id();
         let result = Generated { member_id: member, algorithm, curve: algorithm.curve(), files: &files };
@@ -86,17 +87,5 @@ impl Generate {
             text
         })?;
         Ok(Exit::Done)
-    }
-}
-
-impl From<GenerateError> for CliError {
-    fn from(error: GenerateError) -> Self {
-        match error {
-            GenerateError::File(error) => error.into(),
-            GenerateError::Crypto(_) => CliError::failed("cannot make the keys", error),
-            GenerateError::Name(_) | GenerateError::Days(_) => {
-                CliError::new(Kind::Usage, "cannot make the keys", error)
-            }
-        }
     }
 }

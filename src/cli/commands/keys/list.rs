@@ -6,10 +6,10 @@ use serde::Serialize;
 use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
-use crate::cli::open_key::{Asked, key_error};
+use crate::cli::open_key::Asked;
 use ccf_gov::cose::Algorithm;
 use ccf_gov::id::MemberId;
-use ccf_gov::signer::{KeyUri, TokenKey, list_token_keys};
+use ccf_gov::signer::{KeyUri, SignerError, TokenKey, list_token_keys};
 
 /// List the keys behind a PKCS#11 module, as key URIs to paste
 ///
@@ -34,7 +34,9 @@ impl List {
             return Err(CliError::usage("only the keys of a pkcs11: URI can be listed")
                 .hint("look at a file with keys show --key FILE"));
         };
-        let keys = list_token_keys(&uri, &Asked).await.map_err(|e| key_error("cannot list the keys", e.into()))?;
+        let keys = list_token_keys(&uri, &Asked)
+            .await
+            .map_err(|e| CliError::from(SignerError::from(e)).doing("cannot list the keys"))?;
         context.output.result(&Listed { keys: keys.iter().map(Key::of).collect() }, || text(&keys))?;
         if keys.iter().all(|key| key.can_sign.is_none()) {
             context.output.note(

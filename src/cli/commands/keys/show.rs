@@ -8,7 +8,6 @@ use time::format_description::well_known::Rfc3339;
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::open_key::key_error;
 use ccf_gov::cose::{Algorithm, CertificateError, MemberCertificate};
 use ccf_gov::id::MemberId;
 use ccf_gov::signer::{KeyUri, SignerError};
@@ -88,7 +87,7 @@ impl Known {
                 Ok(Self::of(signer.certificate().clone(), fits.then_some(true)))
             }
             (Err(SignerError::Mismatch), Some(certificate)) => Ok(Self::of(certificate, Some(false))),
-            (Err(error), _) => Err(key_error(format!("cannot use the key {uri}"), error)),
+            (Err(error), _) => Err(CliError::from(error).doing(format!("cannot use the key {uri}"))),
         }
     }
 

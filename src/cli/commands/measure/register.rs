@@ -80,7 +80,7 @@ impl Register {
             return Err(CliError {
                 kind: Kind::No,
                 message: format!("{} was not written: {why}", path.display()),
-                source: None,
+                causes: Vec::new(),
                 hint: Some("register values only of artefacts that are what they should be".into()),
             });
         }

@@ -63,7 +63,7 @@ impl Delete {
         };
         if !why.is_empty() {
             let message = format!("node {id} is not deleted: {why}");
-            return Err(CliError { kind: Kind::No, message, source: None, hint: Some(hint.into()) });
+            return Err(CliError { kind: Kind::No, message, causes: Vec::new(), hint: Some(hint.into()) });
         }
         let transaction = service.delete_node(id).await.map_err(|error| match error {
             ServiceError::Undecided { .. } => {

@@ -48,7 +48,7 @@ pub fn not_there(id: NodeId) -> CliError {
     CliError {
         kind: Kind::Refused,
         message: format!("the service has no node {id}"),
-        source: None,
+        causes: Vec::new(),
         hint: Some("`ccf-gov node list` shows those that it has; one that was deleted is gone".into()),
     }
 }

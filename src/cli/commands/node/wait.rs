@@ -88,7 +88,7 @@ impl Wait {
                 Distance::Missing(what) => Some(what),
                 Distance::Never(why) => {
                     let message = format!("node {id} will not be {what}: {why}");
-                    return Err(CliError { kind: Kind::No, message, source: None, hint: None });
+                    return Err(CliError { kind: Kind::No, message, causes: Vec::new(), hint: None });
                 }
             };
             let over = Instant::now() + LOOK >= end;

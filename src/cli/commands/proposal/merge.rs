@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::ProposalSource;
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::files::Access;
 use ccf_gov::proposal::merge::{MergeError, merge};
@@ -49,21 +49,17 @@ impl Merge {
 
     fn refused(&self, error: MergeError) -> CliError {
         let file = |at: usize| self.files.get(at).map(ToString::to_string).unwrap_or_default();
-        let (doing, hint) = match &error {
+        let doing = match &error {
             MergeError::Conflict { first, second, .. } if first.0 == second.0 => {
-                (format!("{} contradicts itself", file(first.0)), "leave one of the two actions out")
+                format!("{} contradicts itself", file(first.0))
             }
-            MergeError::Conflict { first, second, .. } => (
-                format!("{} and {} cannot be merged", file(first.0), file(second.0)),
-                "decide which of the two is meant, and leave the other out",
-            ),
-            MergeError::PrivateKey { proposal, .. } => {
-                (format!("{} cannot be merged", file(*proposal)), crate::cli::private_keys::HINT)
+            MergeError::Conflict { first, second, .. } => {
+                format!("{} and {} cannot be merged", file(first.0), file(second.0))
             }
-            MergeError::Surplus { proposal, .. } => {
-                (format!("{} cannot be merged", file(*proposal)), "remove the key, or submit that proposal alone")
+            MergeError::PrivateKey { proposal, .. } | MergeError::Surplus { proposal, .. } => {
+                format!("{} cannot be merged", file(*proposal))
             }
         };
-        CliError::new(Kind::Usage, doing, error).hint(hint)
+        CliError::from(error).doing(doing)
     }
 }

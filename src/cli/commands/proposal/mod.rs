@@ -20,9 +20,6 @@ use crate::cli::exit::Exit;
 
 pub use self::source::ProposalSource;
 
-/// Where to look when a template's name is not known.
-const LIST: &str = "`ccf-gov proposal templates` lists them";
-
 /// Write proposals, check them, and carry them to the service
 #[derive(Args)]
 pub struct Proposal {
@@ -58,7 +55,7 @@ pub fn not_held(id: ccf_gov::id::ProposalId) -> CliError {
     CliError {
         kind: crate::cli::error::Kind::Refused,
         message: format!("the service holds no proposal {id}"),
-        source: None,
+        causes: Vec::new(),
         hint: Some("it never was, or it was resolved and then removed when another proposal was resolved; `ccf-gov proposal list` shows what there is".into()),
     }
 }

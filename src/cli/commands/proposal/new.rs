@@ -6,7 +6,7 @@ use clap::Args;
 use time::OffsetDateTime;
 
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::{CliError, parameters};
 use crate::cli::exit::Exit;
 use ccf_gov::files::Access;
 use ccf_gov::proposal::new::{self, NewError, Setting};
@@ -56,25 +56,13 @@ impl New {
 }
 
 fn refused(template: &str, settings: &[String], error: NewError) -> CliError {
-    let hint = match &error {
-        NewError::Template(_) => Some(super::LIST.into()),
-        NewError::Unknown { .. } | NewError::Missing { .. } | NewError::Value { .. } => {
-            Some(format!("`ccf-gov proposal templates {template}` tells what each parameter takes"))
-        }
-        NewError::HostData { .. } => Some("leave host_data out: it is computed from the policy".into()),
-        NewError::PrivateKey(_) => Some(crate::cli::private_keys::HINT.into()),
-        NewError::Clock(_) => Some("set the clock, or give valid_from".into()),
-    };
     let mut doing = format!("cannot make a proposal from the template {template}");
     if let NewError::Value { name, .. } = &error {
         let from_file = |s: &&String| s.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with("=@"));
         if let Some(setting) = settings.iter().find(from_file) {
             doing += &format!(" and {setting}");
         }
+        return CliError::from(error).doing(doing).hint(parameters(template));
     }
-    let error = CliError::new(Kind::Usage, doing, error);
-    match hint {
-        Some(hint) => error.hint(hint),
-        None => error,
-    }
+    CliError::from(error).doing(doing)
 }

@@ -39,7 +39,7 @@ impl Templates {
             context.output.result(&Listed { templates }, || overview(&context.catalogue))?;
             return Ok(Exit::Done);
         };
-        let template = context.catalogue.get(&name).map_err(|e| CliError::usage(e).hint(super::LIST))?;
+        let template = context.catalogue.get(&name).map_err(CliError::from)?;
         context.output.result(&Listed { templates: vec![template] }, || details(template))?;
         Ok(Exit::Done)
     }

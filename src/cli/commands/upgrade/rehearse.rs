@@ -8,7 +8,6 @@ use serde::Serialize;
 use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
-use crate::cli::open_key::key_error;
 use ccf_gov::cose::MemberCertificate;
 use ccf_gov::files;
 use ccf_gov::id::MemberId;
@@ -95,7 +94,7 @@ impl Rehearse {
             let uri = key.parse().map_err(|e| CliError::new(Kind::Usage, "cannot use the value of --member-key", e))?;
             let certificate = self.member_cert.get(at).map(|path| read_certificate(path)).transpose()?;
             let signer = context.open(&uri, certificate).await;
-            signers.push(signer.map_err(|e| key_error(format!("cannot use the key {uri}"), e))?);
+            signers.push(signer.map_err(|e| CliError::from(e).doing(format!("cannot use the key {uri}")))?);
         }
         Ok(signers)
     }
@@ -108,14 +107,10 @@ fn read_certificate(path: &Path) -> Result<MemberCertificate, CliError> {
 }
 
 fn failed(error: UpgradeError) -> CliError {
+    let doing = "the rehearsal failed";
     match error {
-        UpgradeError::Service(error) => {
-            let mut error = CliError::from(error);
-            error.message = format!("the rehearsal failed: {}", error.message);
-            error
-        }
-        UpgradeError::Guard(_) => CliError::new(Kind::No, "the rehearsal failed", error),
-        other => CliError::failed("the rehearsal failed", other),
+        UpgradeError::Service(error) => CliError::from(error).prefixed(doing),
+        other => CliError::from(other).doing(doing),
     }
 }
 
