@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::client::{Service, refused};
 use super::error::ServiceError;
 use super::http::{Bounds, Reply, Request};
-use super::retry::{Deadline, Failures, SOON};
+use super::retry::{Deadline, Failures, Pause, SOON};
 use super::{Answer, NodeAddress};
 use crate::id::TransactionId;
 
@@ -86,7 +86,7 @@ impl Service {
         let request = Request::get(self.path(id), Bounds::WORDS);
         let mut deadline = Deadline::at(end);
         let began = Instant::now();
-        let mut pause = Duration::from_millis(10);
+        let mut pause = Pause::until_committed();
         let mut pending_at: Option<NodeAddress> = None;
         let mut contradiction = None;
         loop {
@@ -112,7 +112,7 @@ impl Service {
                 Some(reply) => return Err(refused(doing, &reply)),
                 None => self.look_around(end).await,
             }
-            if Instant::now() + pause >= end {
+            if !pause.ends_before(end) {
                 return match contradiction {
                     Some((node, other, status)) => Err(contradicted(id, node, other, status)),
                     None => Ok(Fate::Open),
@@ -122,8 +122,7 @@ impl Service {
                 let quorum = self.lost_quorum().map_or_else(String::new, |quorum| format!(" ({quorum})"));
                 self.say(&mut deadline, &format!("transaction {id} is not committed yet{quorum}"));
             }
-            sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_millis(250));
+            pause.wait().await;
         }
     }
 

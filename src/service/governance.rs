@@ -11,6 +11,7 @@ use super::commit::Fate;
 use super::error::ServiceError;
 use super::http::Bounds;
 use super::model::List;
+use super::retry::Pause;
 use super::{Answer, JoinPolicy, Member, Node, Outcome, Proposal, ServiceInfo, StateDigest};
 use crate::id::{MemberId, NodeId, ProposalId};
 
@@ -151,7 +152,7 @@ impl Service {
     pub async fn wait_proposal(&self, id: ProposalId, time: Duration) -> Result<Option<Outcome>, ServiceError> {
         let end = Instant::now() + time.min(LONGEST);
         let mut last: Option<Answer<Proposal>> = None;
-        let mut pause = Duration::from_millis(100);
+        let mut pause = Pause::until_resolved();
         let mut looked = Instant::now();
         loop {
             if looked.elapsed() > LOOK_AROUND {
@@ -185,14 +186,13 @@ impl Service {
                             None => return Ok(Some(Outcome::Resolved(now))),
                         }
                     }
-                    if Instant::now() + pause >= end {
+                    if !pause.ends_before(end) {
                         return Ok(Some(Outcome::StillOpen(now)));
                     }
                     last = Some(now);
                 }
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(1));
+            pause.wait().await;
         }
     }
 

@@ -1,4 +1,4 @@
-//! The retries, all of them.
+//! The retries, all of them, and every pause of this station ([`Pause`]).
 //!
 //! - A *read* goes to the node that answered last. When that fails, or takes longer than a second, the next one is asked beside it,
 //!   and the first answer counts.
@@ -22,15 +22,63 @@ use super::http::{Reply, Request};
 
 /// After how long the next node is asked beside one that does not answer, and it is said that something is waited for.
 pub(super) const SOON: Duration = Duration::from_secs(1);
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long is waited before something is asked again: each time twice as long, up to a bound.
+#[derive(Debug)]
+pub(super) struct Pause {
+    next: Duration,
+    longest: Duration,
+}
+
+impl Pause {
+    /// After every node was asked in vain.
+    const fn between_rounds() -> Self {
+        Self { next: Duration::from_millis(50), longest: Duration::from_secs(1) }
+    }
+
+    /// Until a transaction is committed: a healthy service signs about once a second.
+    pub const fn until_committed() -> Self {
+        Self { next: Duration::from_millis(10), longest: Duration::from_millis(250) }
+    }
+
+    /// Until members have resolved a proposal.
+    pub const fn until_resolved() -> Self {
+        Self { next: Duration::from_millis(100), longest: Duration::from_secs(1) }
+    }
+
+    /// After an election, or until a node shows what another has taken already.
+    pub const fn for_catching_up() -> Self {
+        Self::of(250)
+    }
+
+    /// How often, and how long apart, nodes that contradict each other are asked again: one of them may just lag.
+    pub fn until_agreed() -> [Self; 5] {
+        [50, 150, 300, 500, 1000].map(Self::of)
+    }
+
+    /// Always as long.
+    const fn of(milliseconds: u64) -> Self {
+        let pause = Duration::from_millis(milliseconds);
+        Self { next: pause, longest: pause }
+    }
+
+    /// Whether it would be over before `end`.
+    pub fn ends_before(&self, end: Instant) -> bool {
+        Instant::now() + self.next < end
+    }
+
+    pub async fn wait(&mut self) {
+        sleep(self.next).await;
+        self.next = (self.next * 2).min(self.longest);
+    }
+}
 
 /// Until when something is worth trying.
 #[derive(Debug)]
 pub(super) struct Deadline {
     /// When the patience is over.
     pub end: Instant,
-    pause: Duration,
+    pause: Pause,
     told: bool,
     told_quorum: bool,
 }
@@ -40,7 +88,7 @@ pub(super) type Failures = Vec<(NodeAddress, NodeFailure)>;
 
 impl Deadline {
     pub fn at(end: Instant) -> Self {
-        Self { end, pause: FIRST_PAUSE, told: false, told_quorum: false }
+        Self { end, pause: Pause::between_rounds(), told: false, told_quorum: false }
     }
 
     pub fn is_over(&self) -> bool {
@@ -184,14 +232,13 @@ impl Service {
 
     /// Waits a little and looks around again; `false` when the time is over.
     pub(super) async fn pause(&self, deadline: &mut Deadline, failures: &[(NodeAddress, NodeFailure)]) -> bool {
-        if Instant::now() + deadline.pause >= deadline.end {
+        if !deadline.pause.ends_before(deadline.end) {
             return false;
         }
         if let Some((node, failure)) = failures.first() {
             self.say(deadline, &format!("{node}: {failure}"));
         }
-        sleep(deadline.pause).await;
-        deadline.pause = (deadline.pause * 2).min(LONGEST_PAUSE);
+        deadline.pause.wait().await;
         self.look_around(deadline.end).await;
         if let Some(quorum) = self.lost_quorum()
             && !deadline.told_quorum

@@ -9,12 +9,11 @@ use tokio::time::Instant;
 use super::client::Service;
 use super::commit::Fate;
 use super::error::ServiceError;
+use super::retry::Pause;
 use crate::id::TransactionId;
 
 /// How long the commit of what was read is waited for: a healthy service signs about once a second.
 const COMMIT: Duration = Duration::from_secs(5);
-/// How long a new primary is given before what an election undid is read again.
-const AGAIN: Duration = Duration::from_millis(250);
 
 tokio::task_local! {
     /// The newest seqno of each view that the read that is under way was shown: each read has its own.
@@ -53,9 +52,9 @@ impl Service {
             let end = *end.get_or_insert_with(|| Instant::now() + COMMIT.min(self.patience));
             let transaction = seen.last_key_value().map(|(view, seqno)| TransactionId { view: *view, seqno: *seqno });
             let fate = self.common_fate(&seen, end).await?;
-            if matches!(fate, Fate::Lost(_)) && Instant::now() + AGAIN < end {
+            if matches!(fate, Fate::Lost(_)) && Pause::for_catching_up().ends_before(end) {
                 self.report("what was read was undone by an election; reading it again");
-                tokio::time::sleep(AGAIN).await;
+                Pause::for_catching_up().wait().await;
                 self.look_around(end).await;
                 continue;
             }

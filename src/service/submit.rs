@@ -11,7 +11,7 @@ use super::client::{Service, refused};
 use super::commit::Fate;
 use super::error::ServiceError;
 use super::http::{Bounds, Reply, Request};
-use super::retry::{Deadline, Failures};
+use super::retry::{Deadline, Failures, Pause};
 use super::{Proposal, ProposalState, Refusal, TransactionStatus};
 use crate::cose::{Envelope, MessageType};
 use crate::id::{ProposalId, TransactionId};
@@ -214,7 +214,7 @@ impl Service {
             if deadline.is_over() {
                 break;
             }
-            tokio::time::sleep(Duration::from_millis(250)).await;
+            Pause::for_catching_up().wait().await;
         }
         Err(ServiceError::Purged(id))
     }

@@ -3,21 +3,20 @@
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::NodeAddress;
 use super::error::NodeFailure;
 use super::http::{Bounds, Http, Reply, Request};
 use super::model::{ConsensusDetails, NodeList};
 use super::nodes::{self, Belief, Contradiction, MAX_NODES, Sight};
+use super::retry::Pause;
 use crate::id::NodeId;
 
 /// How long a look at one node may take.
 const LOOK: Duration = Duration::from_secs(5);
 /// How long nodes that are listed by one that has answered are waited for. Others, who may contradict it, have the whole time.
 const GRACE: Duration = Duration::from_millis(1500);
-/// How often, and how long apart, nodes that contradict each other are asked again: one of them may just lag.
-const AGAIN: [u64; 5] = [50, 150, 300, 500, 1000];
 
 /// What looking around found.
 #[derive(Debug)]
@@ -41,11 +40,11 @@ pub(super) async fn survey(http: &Http, addresses: &[NodeAddress], end: Instant)
         look.at(&next).await;
     }
     let mut belief = nodes::conclude(&look.sights);
-    for pause in AGAIN.map(Duration::from_millis) {
-        if belief.is_ok() || Instant::now() + pause >= end {
+    for mut pause in Pause::until_agreed() {
+        if belief.is_ok() || !pause.ends_before(end) {
             break;
         }
-        sleep(pause).await;
+        pause.wait().await;
         look.again().await;
         belief = nodes::conclude(&look.sights);
     }
