@@ -7,6 +7,9 @@ use x509_parser::prelude::FromDer;
 use x509_parser::signature_algorithm::SignatureAlgorithm;
 use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
+use crate::curve::{Curve, EC_KEY};
+use crate::der::{self, Tag};
+
 /// The largest certificate that is read: just below 64 KiB. Real ones are below 2 KiB.
 pub const MAX_CERTIFICATE: usize = (64 << 10) - 1;
 
@@ -103,46 +106,14 @@ fn check_encoding(der: &[u8], certificate: &X509Certificate<'_>) -> Result<(), C
 /// Whether `der` is exactly `SEQUENCE { signed, algorithm, BIT STRING signature }`, with the algorithm that the signed part
 /// of a certificate or of a revocation list names.
 pub(super) fn is_der_around(der: &[u8], signed: &[u8], signature: &[u8]) -> bool {
-    algorithm_inside(signed).is_some_and(|algorithm| {
-        let signature = encode(3, &[&[0], signature].concat());
-        encode(0x30, &[signed, algorithm, &signature].concat()) == der
-    })
-}
-
-/// The first SEQUENCE in the signed part: before it come a version and, in a certificate, the serial number.
-fn algorithm_inside(signed: &[u8]) -> Option<&[u8]> {
-    let (_, mut inside) = element(signed)?;
-    while inside.first() != Some(&0x30) {
-        inside = inside.get(length(inside)?..)?;
-    }
-    inside.get(..length(inside)?)
-}
-
-/// The length of the DER element at the beginning of `der`, header included.
-fn length(der: &[u8]) -> Option<usize> {
-    element(der).map(|(length, _)| length)
-}
-
-/// The length of the DER element at the beginning of `der`, header included, and its contents.
-fn element(der: &[u8]) -> Option<(usize, &[u8])> {
-    let (header, contents) = match *der {
-        [_, short @ 0..=0x7f, ..] => (2, usize::from(short)),
-        [_, 0x81, n, ..] => (3, usize::from(n)),
-        [_, 0x82, high, low, ..] => (4, usize::from(high) << 8 | usize::from(low)),
-        _ => return None,
+    let rebuilt = || {
+        let inside = der::sequence(signed)?;
+        // Before it come a version and, in a certificate, the serial number.
+        let algorithm = inside.iter().find(|element| element.header().tag() == Tag::Sequence)?;
+        let algorithm = der::write(Tag::Sequence, algorithm.value())?;
+        der::write_sequence(&[signed, &algorithm, &der::write_bit_string(signature)?])
     };
-    Some((header + contents, der.get(header..header + contents)?))
-}
-
-/// A DER element; `contents` are shorter than 64 KiB.
-fn encode(tag: u8, contents: &[u8]) -> Vec<u8> {
-    let [high, low] = (contents.len() as u16).to_be_bytes();
-    let header = match contents.len() {
-        0..=0x7f => vec![tag, low],
-        0x80..=0xff => vec![tag, 0x81, low],
-        _ => vec![tag, 0x82, high, low],
-    };
-    [&header, contents].concat()
+    rebuilt().is_some_and(|rebuilt| rebuilt == der)
 }
 
 /// The first and the last moment at which `certificate` is valid.
@@ -269,26 +240,25 @@ impl Scheme {
         spki: &SubjectPublicKeyInfo<'_>,
     ) -> Result<&'static dyn VerificationAlgorithm, CertificateError> {
         let key = spki.algorithm.algorithm.to_id_string();
-        let curve = spki.algorithm.parameters.as_ref().and_then(|p| p.as_oid().ok()).map(|oid| oid.to_id_string());
-        let algorithm: &'static dyn VerificationAlgorithm = match (self, key.as_str(), curve.as_deref()) {
+        let algorithm: &'static dyn VerificationAlgorithm = match (self, key.as_str(), Curve::of_key(spki)) {
             (Self::RsaPkcs1(Hash::Sha256), RSA, _) => &rsa_ec::RSA_PKCS1_2048_8192_SHA256,
             (Self::RsaPkcs1(Hash::Sha384), RSA, _) => &rsa_ec::RSA_PKCS1_2048_8192_SHA384,
             (Self::RsaPkcs1(Hash::Sha512), RSA, _) => &rsa_ec::RSA_PKCS1_2048_8192_SHA512,
             (Self::RsaPss(Hash::Sha256), RSA, _) => &rsa_ec::RSA_PSS_2048_8192_SHA256,
             (Self::RsaPss(Hash::Sha384), RSA, _) => &rsa_ec::RSA_PSS_2048_8192_SHA384,
             (Self::RsaPss(Hash::Sha512), RSA, _) => &rsa_ec::RSA_PSS_2048_8192_SHA512,
-            (Self::Ecdsa(Hash::Sha256), EC, Some(P256)) => &rsa_ec::ECDSA_P256_SHA256_ASN1,
-            (Self::Ecdsa(Hash::Sha384), EC, Some(P256)) => &rsa_ec::ECDSA_P256_SHA384_ASN1,
-            (Self::Ecdsa(Hash::Sha512), EC, Some(P256)) => &rsa_ec::ECDSA_P256_SHA512_ASN1,
-            (Self::Ecdsa(Hash::Sha256), EC, Some(P384)) => &rsa_ec::ECDSA_P384_SHA256_ASN1,
-            (Self::Ecdsa(Hash::Sha384), EC, Some(P384)) => &rsa_ec::ECDSA_P384_SHA384_ASN1,
-            (Self::Ecdsa(Hash::Sha512), EC, Some(P384)) => &rsa_ec::ECDSA_P384_SHA512_ASN1,
-            (Self::Ecdsa(Hash::Sha256), EC, Some(P521)) => &rsa_ec::ECDSA_P521_SHA256_ASN1,
-            (Self::Ecdsa(Hash::Sha384), EC, Some(P521)) => &rsa_ec::ECDSA_P521_SHA384_ASN1,
-            (Self::Ecdsa(Hash::Sha512), EC, Some(P521)) => &rsa_ec::ECDSA_P521_SHA512_ASN1,
-            (Self::EcdsaFixed(Hash::Sha256), EC, Some(P256)) => &rsa_ec::ECDSA_P256_SHA256_FIXED,
-            (Self::EcdsaFixed(Hash::Sha384), EC, Some(P384)) => &rsa_ec::ECDSA_P384_SHA384_FIXED,
-            (Self::EcdsaFixed(Hash::Sha512), EC, Some(P521)) => &rsa_ec::ECDSA_P521_SHA512_FIXED,
+            (Self::Ecdsa(Hash::Sha256), EC_KEY, Some(Curve::P256)) => &rsa_ec::ECDSA_P256_SHA256_ASN1,
+            (Self::Ecdsa(Hash::Sha384), EC_KEY, Some(Curve::P256)) => &rsa_ec::ECDSA_P256_SHA384_ASN1,
+            (Self::Ecdsa(Hash::Sha512), EC_KEY, Some(Curve::P256)) => &rsa_ec::ECDSA_P256_SHA512_ASN1,
+            (Self::Ecdsa(Hash::Sha256), EC_KEY, Some(Curve::P384)) => &rsa_ec::ECDSA_P384_SHA256_ASN1,
+            (Self::Ecdsa(Hash::Sha384), EC_KEY, Some(Curve::P384)) => &rsa_ec::ECDSA_P384_SHA384_ASN1,
+            (Self::Ecdsa(Hash::Sha512), EC_KEY, Some(Curve::P384)) => &rsa_ec::ECDSA_P384_SHA512_ASN1,
+            (Self::Ecdsa(Hash::Sha256), EC_KEY, Some(Curve::P521)) => &rsa_ec::ECDSA_P521_SHA256_ASN1,
+            (Self::Ecdsa(Hash::Sha384), EC_KEY, Some(Curve::P521)) => &rsa_ec::ECDSA_P521_SHA384_ASN1,
+            (Self::Ecdsa(Hash::Sha512), EC_KEY, Some(Curve::P521)) => &rsa_ec::ECDSA_P521_SHA512_ASN1,
+            (Self::EcdsaFixed(Hash::Sha256), EC_KEY, Some(Curve::P256)) => &rsa_ec::ECDSA_P256_SHA256_FIXED,
+            (Self::EcdsaFixed(Hash::Sha384), EC_KEY, Some(Curve::P384)) => &rsa_ec::ECDSA_P384_SHA384_FIXED,
+            (Self::EcdsaFixed(Hash::Sha512), EC_KEY, Some(Curve::P521)) => &rsa_ec::ECDSA_P521_SHA512_FIXED,
             (Self::Ed25519, ED25519, _) => &rsa_ec::ED25519,
             _ => return Err(CertificateError::Unsupported(format!("{self:?} with a key of type {key}"))),
         };
@@ -297,8 +267,4 @@ impl Scheme {
 }
 
 const RSA: &str = "1.2.840.113549.1.1.1";
-const EC: &str = "1.2.840.10045.2.1";
 const ED25519: &str = "1.3.101.112";
-const P256: &str = "1.2.840.10045.3.1.7";
-const P384: &str = "1.3.132.0.34";
-const P521: &str = "1.3.132.0.35";

@@ -15,7 +15,7 @@
 //! - [`upgrade`]: the walk of a code upgrade.
 //!
 //! The vocabulary they share stands before them: [`id`], [`digest`], [`json`], [`text`], [`files`], [`ccf_version`], [`platform`],
-//! [`check`], [`certificate`], [`processor`], [`host_data`] and [`tcb`].
+//! [`check`], [`curve`], [`certificate`], [`processor`], [`host_data`] and [`tcb`].
 
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -29,6 +29,8 @@ mod cbor;
 pub mod ccf_version;
 pub mod certificate;
 pub mod check;
+pub mod curve;
+mod der;
 pub mod digest;
 pub mod files;
 pub mod host_data;

@@ -8,6 +8,8 @@ use aws_lc_rs::signature::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
+use crate::curve::Curve;
+
 /// An ECDSA algorithm of RFC 9053, section 2.1. It follows from the key's curve, and brings its own hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
@@ -47,31 +49,27 @@ impl Algorithm {
         }
     }
 
-    /// The curve, for example `P-384`.
-    pub const fn curve(self) -> &'static str {
+    /// The curve that its keys are on.
+    pub const fn curve(self) -> Curve {
         match self {
-            Self::ES256 => "P-256",
-            Self::ES384 => "P-384",
-            Self::ES512 => "P-521",
+            Self::ES256 => Curve::P256,
+            Self::ES384 => Curve::P384,
+            Self::ES512 => Curve::P521,
         }
     }
 
-    /// The curve's object identifier, dotted.
-    pub const fn curve_oid(self) -> &'static str {
-        match self {
-            Self::ES256 => "1.2.840.10045.3.1.7",
-            Self::ES384 => "1.3.132.0.34",
-            Self::ES512 => "1.3.132.0.35",
+    /// The algorithm of keys on this curve.
+    pub const fn of_curve(curve: Curve) -> Self {
+        match curve {
+            Curve::P256 => Self::ES256,
+            Curve::P384 => Self::ES384,
+            Curve::P521 => Self::ES512,
         }
     }
 
     /// Bytes of one of r and s: 32, 48, 66.
     pub const fn scalar_len(self) -> usize {
-        match self {
-            Self::ES256 => 32,
-            Self::ES384 => 48,
-            Self::ES512 => 66,
-        }
+        self.curve().bytes()
     }
 
     /// Bytes of a signature r ‖ s: 64, 96, 132.

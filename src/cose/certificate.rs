@@ -6,6 +6,7 @@ use time::format_description::well_known::Rfc3339;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::{Algorithm, Signature, SignatureError};
+use crate::curve::{Curve, EC_KEY};
 use crate::digest::sha256;
 use crate::files::Encoding;
 use crate::id::MemberId;
@@ -73,12 +74,8 @@ impl MemberCertificate {
             return Err(CertificateError::X509(format!("{} bytes follow it", rest.len())));
         }
         let key = certificate.public_key();
-        let curve = key.algorithm.parameters.as_ref().and_then(|p| p.as_oid().ok()).map(|oid| oid.to_id_string());
-        let algorithm = Algorithm::ALL.into_iter().find(|a| curve.as_deref() == Some(a.curve_oid()));
-        let algorithm = match algorithm {
-            Some(algorithm) if key.algorithm.algorithm.to_id_string() == "1.2.840.10045.2.1" => algorithm,
-            _ => return Err(CertificateError::Key(curve.unwrap_or_else(|| key.algorithm.algorithm.to_id_string()))),
-        };
+        let curve = Curve::of_key(key).filter(|_| key.algorithm.algorithm.to_id_string() == EC_KEY);
+        let algorithm = curve.map(Algorithm::of_curve).ok_or_else(|| CertificateError::Key(kind(key)))?;
         let validity = certificate.validity();
         Ok(Self {
             algorithm,
@@ -174,6 +171,12 @@ impl MemberCertificate {
             .verify(message, signature.as_bytes())
             .map_err(|_| SignatureError::Invalid)
     }
+}
+
+/// What a key is, as its object identifier says: that of its curve, if it names one.
+fn kind(key: &x509_parser::x509::SubjectPublicKeyInfo<'_>) -> String {
+    let parameters = key.algorithm.parameters.as_ref().and_then(|p| p.as_oid().ok());
+    parameters.map_or_else(|| key.algorithm.algorithm.to_id_string(), |oid| oid.to_id_string())
 }
 
 fn common_name(certificate: &X509Certificate<'_>) -> Option<String> {

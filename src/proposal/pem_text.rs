@@ -1,5 +1,6 @@
 //! PEM in proposals: certificates and public keys, and never a private key.
 
+use crate::der::significant;
 use x509_parser::prelude::{FromDer, SubjectPublicKeyInfo, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
@@ -53,7 +54,7 @@ pub fn rsa_public_key(text: String) -> Result<String, PemError> {
     };
     match key.parsed() {
         Ok(PublicKey::RSA(rsa)) => {
-            let modulus = &rsa.modulus[rsa.modulus.iter().take_while(|byte| **byte == 0).count()..];
+            let modulus = significant(rsa.modulus);
             let bits = modulus.len() * 8 - modulus.first().map_or(0, |first| first.leading_zeros() as usize);
             if modulus.len() < 256 { Err(PemError::Weak(bits)) } else { Ok(text) }
         }

@@ -23,6 +23,7 @@ pub use self::web::Web;
 use self::web::{Answer, Wire};
 use super::{Signer, SignerError, VaultKey};
 use crate::cose::{Algorithm, MemberCertificate, Signature};
+use crate::curve::Curve;
 
 const API_VERSION: &str = "7.4";
 
@@ -99,7 +100,7 @@ impl Vault {
         let (key, shown) = (&answer["key"], self.key.to_string());
         let text = |field: &str| key[field].as_str().unwrap_or_default();
         let curve = text("crv");
-        let algorithm = Algorithm::ALL.into_iter().find(|algorithm| algorithm.curve() == curve);
+        let algorithm = Curve::from_name(curve).map(Algorithm::of_curve);
         let Some(algorithm) = algorithm.filter(|_| matches!(text("kty"), "EC" | "EC-HSM")) else {
             let kind: String = format!("{} {curve}", text("kty")).chars().take(40).collect();
             return Err(VaultError::KeyType { key: shown, kind: crate::text::visible(kind.trim()) });

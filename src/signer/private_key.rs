@@ -9,11 +9,12 @@ use sec1::{EcParameters, EcPrivateKey};
 
 use super::{Passphrase, PassphraseError, PassphraseSource};
 use crate::cose::{Algorithm, Signature};
+use crate::curve::{Curve, EC_KEY};
 
 /// An elliptic curve private key. Wiped when dropped, and never shown.
-pub struct PrivateKey(Curve);
+pub struct PrivateKey(OnCurve);
 
-enum Curve {
+enum OnCurve {
     P256(p256::ecdsa::SigningKey),
     P384(p384::ecdsa::SigningKey),
     P521(p521::ecdsa::SigningKey),
@@ -100,27 +101,27 @@ impl PrivateKey {
     /// The algorithm that the key's curve gives.
     pub fn algorithm(&self) -> Algorithm {
         match self.0 {
-            Curve::P256(_) => Algorithm::ES256,
-            Curve::P384(_) => Algorithm::ES384,
-            Curve::P521(_) => Algorithm::ES512,
+            OnCurve::P256(_) => Algorithm::ES256,
+            OnCurve::P384(_) => Algorithm::ES384,
+            OnCurve::P521(_) => Algorithm::ES512,
         }
     }
 
     /// The public key as an uncompressed point (SEC 1, 2.3.3).
     pub fn public_key(&self) -> Vec<u8> {
         match &self.0 {
-            Curve::P256(k) => k.verifying_key().to_sec1_point(false).as_bytes().to_vec(),
-            Curve::P384(k) => k.verifying_key().to_sec1_point(false).as_bytes().to_vec(),
-            Curve::P521(k) => k.verifying_key().to_sec1_point(false).as_bytes().to_vec(),
+            OnCurve::P256(k) => k.verifying_key().to_sec1_point(false).as_bytes().to_vec(),
+            OnCurve::P384(k) => k.verifying_key().to_sec1_point(false).as_bytes().to_vec(),
+            OnCurve::P521(k) => k.verifying_key().to_sec1_point(false).as_bytes().to_vec(),
         }
     }
 
     /// Signs `message`, hashed with the algorithm's hash. The same message gives the same signature (RFC 6979).
     pub fn sign(&self, message: &[u8]) -> Signature {
         match &self.0 {
-            Curve::P256(k) => Signature::es256(k.sign(message)),
-            Curve::P384(k) => Signature::es384(k.sign(message)),
-            Curve::P521(k) => Signature::es512(k.sign(message)),
+            OnCurve::P256(k) => Signature::es256(k.sign(message)),
+            OnCurve::P384(k) => Signature::es384(k.sign(message)),
+            OnCurve::P521(k) => Signature::es512(k.sign(message)),
         }
     }
 
@@ -132,16 +133,13 @@ impl PrivateKey {
             (Some(oid), _) | (None, Some(oid)) => oid.to_string(),
             (None, None) => return Err(KeyError::Damaged("it names no curve")),
         };
-        let algorithm = Algorithm::ALL
-            .into_iter()
-            .find(|a| a.curve_oid() == oid)
-            .ok_or_else(|| KeyError::Curve(curve_name(oid)))?;
+        let curve = Curve::from_oid(&oid).ok_or_else(|| KeyError::Curve(curve_name(oid)))?;
         let scalar = key.private_key;
         let bad = |_| KeyError::Damaged("its number is not one of its curve");
-        let this = Self(match algorithm {
-            Algorithm::ES256 => Curve::P256(p256::ecdsa::SigningKey::from_slice(scalar).map_err(bad)?),
-            Algorithm::ES384 => Curve::P384(p384::ecdsa::SigningKey::from_slice(scalar).map_err(bad)?),
-            Algorithm::ES512 => Curve::P521(p521::ecdsa::SigningKey::from_slice(scalar).map_err(bad)?),
+        let this = Self(match curve {
+            Curve::P256 => OnCurve::P256(p256::ecdsa::SigningKey::from_slice(scalar).map_err(bad)?),
+            Curve::P384 => OnCurve::P384(p384::ecdsa::SigningKey::from_slice(scalar).map_err(bad)?),
+            Curve::P521 => OnCurve::P521(p521::ecdsa::SigningKey::from_slice(scalar).map_err(bad)?),
         });
         match key.public_key {
             Some(point) if point.first() == Some(&4) && point != this.public_key() => {
@@ -154,7 +152,7 @@ impl PrivateKey {
     fn from_pkcs8(der: &[u8]) -> Result<Self, KeyError> {
         let info = PrivateKeyInfoRef::try_from(der).map_err(|_| KeyError::Damaged("no valid PKCS#8"))?;
         match info.algorithm.oid.to_string().as_str() {
-            "1.2.840.10045.2.1" => {
+            EC_KEY => {
                 let curve = info.algorithm.parameters_oid().map_err(|_| KeyError::Curve("not a named one".into()))?;
                 Self::from_sec1(info.private_key.as_bytes(), Some(curve))
             }

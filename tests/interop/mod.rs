@@ -34,7 +34,7 @@ impl Peer {
     /// `None` where CCF's package is missing.
     pub fn new(algorithm: Algorithm) -> Option<Self> {
         let this = Self::empty()?;
-        let curve = algorithm.curve().to_lowercase().replace('-', "");
+        let curve = algorithm.curve().name().to_lowercase().replace('-', "");
         let made = this.ccf_gov(&["keys", "generate", "member", "--curve", &curve]);
         assert!(made.status.success(), "{made:?}");
         for kind in MessageType::ALL {

@@ -68,7 +68,7 @@ impl Vault {
         let (x, y) = point[1..].split_at(algorithm.scalar_len());
         let part = |bytes| URL_SAFE_NO_PAD.encode(bytes);
         json!({
-            "key": {"kid": self.kid(), "kty": "EC-HSM", "key_ops": self.key_ops, "crv": algorithm.curve(), "x": part(x), "y": part(y)},
+            "key": {"kid": self.kid(), "kty": "EC-HSM", "key_ops": self.key_ops, "crv": algorithm.curve().name(), "x": part(x), "y": part(y)},
             "attributes": {"enabled": true},
         })
     }

@@ -3,11 +3,11 @@
 use rquickjs::{Ctx, Exception, Object, Result, Value};
 use x509_parser::prelude::{FromDer, SubjectPublicKeyInfo};
 
-use super::der::{integer, sequence};
 use super::lacking::stub;
 use super::{World, buffer, bytes, function, jwk, text, x509};
 use crate::ccf_version::Feature;
 use crate::certificate::{Hash, Scheme};
+use crate::der;
 use crate::digest::sha256;
 
 /// What CCF has here and this engine lacks: governance has no use for private keys.
@@ -97,12 +97,12 @@ fn verify_signature<'js>(ctx: &Ctx<'js>, world: &World, arguments: &[Value<'js>]
     };
     let spki = x509::spki_of_key_or_certificate(&key).ok_or_else(refused)?;
     let (_, spki) = SubjectPublicKeyInfo::from_der(&spki).map_err(|_| refused())?;
-    let signature = if name == "ECDSA" { ecdsa_der(&signature) } else { signature };
+    let signature = if name == "ECDSA" { ecdsa_der(&signature).unwrap_or_default() } else { signature };
     Ok(Value::new_bool(ctx.clone(), scheme.verify(&spki, &data, &signature).is_ok()))
 }
 
 /// r ‖ s as the DER sequence of two integers.
-fn ecdsa_der(signature: &[u8]) -> Vec<u8> {
+fn ecdsa_der(signature: &[u8]) -> Option<Vec<u8>> {
     let (r, s) = signature.split_at(signature.len() / 2);
-    sequence(&[&integer(r), &integer(s)])
+    der::write_sequence(&[&der::write_integer(r)?, &der::write_integer(s)?])
 }

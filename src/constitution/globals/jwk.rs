@@ -4,19 +4,21 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
+use pem::{EncodeConfig, LineEnding, Pem};
 use rquickjs::{Ctx, Exception, IntoJs, Object, Result, Value};
 use serde_json::{Map, Value as Json};
 use x509_parser::prelude::{FromDer, SubjectPublicKeyInfo};
 use x509_parser::public_key::PublicKey;
 
-use super::der::{integer, public_key, sequence, without_zeros};
 use super::text;
 use super::x509::spki_of_key;
+use crate::curve::Curve;
+use crate::der::{self, significant, write_integer};
 
 /// The AlgorithmIdentifier of an RSA key.
 const RSA: &[u8] = &[0x30, 13, 6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1, 5, 0];
-const P256: &[u8] = &[0x30, 19, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
-const P384: &[u8] = &[0x30, 16, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 5, 0x2b, 0x81, 4, 0, 34];
+/// The object identifier of keys on a curve.
+const EC: &[u8] = &[6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
 const ED25519: &[u8] = &[0x30, 5, 6, 3, 0x2b, 0x65, 0x70];
 const X25519: &[u8] = &[0x30, 5, 6, 3, 0x2b, 0x65, 0x6e];
 
@@ -24,14 +26,10 @@ const X25519: &[u8] = &[0x30, 5, 6, 3, 0x2b, 0x65, 0x6e];
 pub(super) fn from_ec_pem<'js>(ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
     from_pem(ctx, arguments, |spki| {
         let PublicKey::EC(point) = spki.parsed().ok()? else { return None };
-        let curve = match spki.algorithm.parameters.as_ref()?.as_oid().ok()?.to_id_string().as_str() {
-            "1.2.840.10045.3.1.7" => "P-256",
-            "1.3.132.0.34" => "P-384",
-            _ => return None,
-        };
+        let curve = Curve::of_key(spki).filter(|curve| *curve != Curve::P521)?;
         let coordinates = point.data().strip_prefix(&[4])?;
         let (x, y) = coordinates.split_at(coordinates.len() / 2);
-        Some(vec![("kty", "EC".into()), ("crv", curve.into()), ("x", encode(x)), ("y", encode(y))])
+        Some(vec![("kty", "EC".into()), ("crv", curve.name().into()), ("x", encode(x)), ("y", encode(y))])
     })
 }
 
@@ -39,7 +37,7 @@ pub(super) fn from_ec_pem<'js>(ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Resu
 pub(super) fn from_rsa_pem<'js>(ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result<Value<'js>> {
     from_pem(ctx, arguments, |spki| {
         let PublicKey::RSA(key) = spki.parsed().ok()? else { return None };
-        let number = |bytes: &[u8]| encode(without_zeros(bytes));
+        let number = |bytes: &[u8]| encode(significant(bytes));
         Some(vec![("kty", "RSA".into()), ("n", number(key.modulus)), ("e", number(key.exponent))])
     })
 }
@@ -64,17 +62,16 @@ pub(super) fn to_ec_pem<'js>(ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Result
         if jwk["kty"] != "EC" {
             return Err("the key is not an EC key".into());
         }
-        let (algorithm, length) = match curve.as_str() {
-            "P-256" => (P256, 32),
-            "P-384" => (P384, 48),
-            other => return Err(format!("unknown curve {other:?}")),
-        };
-        let point = [vec![4], padded(&x, length)?, padded(&y, length)?].concat();
-        let on_curve = match length {
-            32 => p256::PublicKey::from_sec1_bytes(&point).is_ok(),
-            _ => p384::PublicKey::from_sec1_bytes(&point).is_ok(),
-        };
-        if on_curve { Ok(public_key(algorithm, &point)) } else { Err("the point is not on the curve".into()) }
+        // As on a node, keys on P-521 are unknown.
+        let known = Curve::from_name(&curve).filter(|curve| *curve != Curve::P521);
+        let known = known.ok_or_else(|| format!("unknown curve {curve:?}"))?;
+        let point = [vec![4], padded(&x, known.bytes())?, padded(&y, known.bytes())?].concat();
+        let written = || public_key(&der::write_sequence(&[EC, known.oid_der()])?, &point);
+        if known.has_point(&point) {
+            written().ok_or_else(too_long)
+        } else {
+            Err("the point is not on the curve".into())
+        }
     })
 }
 
@@ -85,10 +82,11 @@ pub(super) fn to_rsa_pem<'js>(ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Resul
         if jwk["kty"] != "RSA" {
             return Err("the key is not an RSA key".into());
         }
-        if without_zeros(&n).is_empty() || without_zeros(&e).is_empty() {
+        if significant(&n).is_empty() || significant(&e).is_empty() {
             return Err("the modulus or the exponent is zero".into());
         }
-        Ok(public_key(RSA, &sequence(&[&integer(&n), &integer(&e)])))
+        let key = || der::write_sequence(&[&write_integer(&n)?, &write_integer(&e)?]);
+        key().and_then(|key| public_key(RSA, &key)).ok_or_else(too_long)
     })
 }
 
@@ -104,8 +102,19 @@ pub(super) fn to_eddsa_pem<'js>(ctx: &Ctx<'js>, arguments: &[Value<'js>]) -> Res
             "X25519" => X25519,
             other => return Err(format!("unknown curve {other:?}")),
         };
-        if x.len() == 32 { Ok(public_key(algorithm, &x)) } else { Err("x is not 32 bytes".into()) }
+        if x.len() == 32 { public_key(algorithm, &x).ok_or_else(too_long) } else { Err("x is not 32 bytes".into()) }
     })
+}
+
+/// A SubjectPublicKeyInfo, as PEM text in OpenSSL's form.
+fn public_key(algorithm: &[u8], key: &[u8]) -> Option<String> {
+    let spki = der::write_sequence(&[algorithm, &der::write_bit_string(key)?])?;
+    let config = EncodeConfig::new().set_line_ending(LineEnding::LF);
+    Some(pem::encode_config(&Pem::new("PUBLIC KEY", spki), config))
+}
+
+fn too_long() -> String {
+    "the key is too long".into()
 }
 
 type Fields = Vec<(&'static str, String)>;
@@ -180,7 +189,7 @@ fn number(text: &str) -> std::result::Result<Vec<u8>, String> {
 }
 
 fn padded(number: &[u8], length: usize) -> std::result::Result<Vec<u8>, String> {
-    let digits = without_zeros(number);
+    let digits = significant(number);
     let zeros = length.checked_sub(digits.len()).ok_or("a coordinate is too long")?;
     Ok([&vec![0; zeros][..], digits].concat())
 }

@@ -2,7 +2,6 @@
 
 mod converters;
 mod crypto;
-mod der;
 mod effects;
 mod gov;
 mod jwk;

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use x509_parser::certificate::X509Certificate;
 
 use super::collateral::{Collateral, CollateralError, Period, QeIdentity, Signed, TcbInfo};
-use super::der::{self, Platform};
+use super::platform::{self, Platform};
 use super::quote::{Evidence, NODE_CLAIM};
 use super::trust::{self, Chain};
 use crate::check::{Checks, Verdict};
@@ -92,7 +92,7 @@ fn check_quote(evidence: &Evidence<'_>, trust: &Trust, checks: &mut Checks) -> O
         "the quoting enclave's report names the attestation key",
     );
     let chain = trust::check_chain("pck-chain", chain, trust, checks)?;
-    let platform = chain.with_leaf(der::platform);
+    let platform = chain.with_leaf(platform::platform);
     if platform.is_none() {
         checks.fail("pck-extension", "the platform's certificate lacks what Intel writes of the platform");
     }

@@ -3,6 +3,7 @@
 use x509_parser::certificate::X509Certificate;
 
 use crate::check::Checks;
+use crate::curve::Curve;
 use crate::processor::Product;
 use crate::tcb::Tcb;
 
@@ -49,12 +50,8 @@ impl Vcek {
             ),
         );
         let key = certificate.public_key();
-        let curve = key.algorithm.parameters.as_ref().and_then(|p| p.as_oid().ok()).map(|oid| oid.to_id_string());
-        if !checks.require(
-            "vcek-key",
-            curve.as_deref() == Some("1.3.132.0.34"),
-            format!("the {leaf}'s key is on P-384"),
-        ) {
+        if !checks.require("vcek-key", Curve::of_key(key) == Some(Curve::P384), format!("the {leaf}'s key is on P-384"))
+        {
             return None;
         }
         let spl = |oid: &str| extension(certificate, oid).and_then(byte);

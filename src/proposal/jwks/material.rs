@@ -5,6 +5,8 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use super::{Fate, Found, shorten, text};
+use crate::curve::Curve;
+use crate::der::significant;
 
 /// Checks `n` and `e`; returns the modulus, without zeros in front.
 pub(super) fn rsa(key: &Map<String, Value>, found: Found<'_>) -> Option<Vec<u8>> {
@@ -38,23 +40,19 @@ pub(super) fn ec(key: &Map<String, Value>, found: Found<'_>) -> Option<Vec<u8>> 
         found(Fate::RefusedSince705, ".kty is RSA, and x and y are those of an EC key".into());
     }
     let (x, y) = (number(key, "x", found), number(key, "y", found));
-    let curve = key.get("crv").and_then(Value::as_str);
-    let length = match curve {
-        Some("P-256") => 32,
-        Some("P-384") => 48,
-        Some("P-521") => 66,
-        Some(other) => {
-            found(Fate::Refused, format!(".crv is {:?}, and must be P-256 or P-384", shorten(other)));
-            return None;
-        }
-        None => {
-            found(Fate::Refused, ".crv is missing".into());
-            return None;
-        }
+    let named = key.get("crv").and_then(Value::as_str);
+    let Some(curve) = named.and_then(Curve::from_name) else {
+        let text = match named {
+            Some(other) => format!(".crv is {:?}, and must be P-256 or P-384", shorten(other)),
+            None => ".crv is missing".into(),
+        };
+        found(Fate::Refused, text);
+        return None;
     };
-    if length == 66 {
+    if curve == Curve::P521 {
         found(Fate::RefusedUpToDev7, ".crv is P-521, which nodes cannot read".into());
     }
+    let length = curve.bytes();
     let mut point = vec![4];
     for (name, number) in [("x", x?), ("y", y?)] {
         let count = number.len();
@@ -69,13 +67,8 @@ pub(super) fn ec(key: &Map<String, Value>, found: Found<'_>) -> Option<Vec<u8>> 
         point.extend(std::iter::repeat_n(0, zeros));
         point.extend(digits);
     }
-    let is_on_curve = match length {
-        32 => p256::PublicKey::from_sec1_bytes(&point).is_ok(),
-        48 => p384::PublicKey::from_sec1_bytes(&point).is_ok(),
-        _ => p521::PublicKey::from_sec1_bytes(&point).is_ok(),
-    };
-    if !is_on_curve {
-        found(Fate::Refused, format!(": x and y are no point of {}", curve.unwrap_or_default()));
+    if !curve.has_point(&point) {
+        found(Fate::Refused, format!(": x and y are no point of {curve}"));
     }
     Some(point.split_off(1))
 }
@@ -105,9 +98,4 @@ fn number(key: &Map<String, Value>, name: &str, found: Found<'_>) -> Option<Vec<
         _ => {}
     }
     bytes
-}
-
-/// A big-endian number without zeros in front.
-pub(super) fn significant(number: &[u8]) -> &[u8] {
-    &number[number.iter().take_while(|byte| **byte == 0).count()..]
 }

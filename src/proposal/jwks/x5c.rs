@@ -7,9 +7,9 @@ use time::OffsetDateTime;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::public_key::PublicKey;
 
-use super::material::significant;
 use super::{Fate, Found, text};
 use crate::certificate::{self, CertificateError};
+use crate::der::significant;
 
 /// No chain is longer.
 const MOST: usize = 20;

@@ -13,6 +13,8 @@ use cryptoki::session::{Session, UserType};
 use super::card::{Card, label, unpadded};
 use super::{Pkcs11Error, Pkcs11Uri};
 use crate::cose::{Algorithm, MemberCertificate};
+use crate::curve::Curve;
+use crate::der::{self, Tag};
 use crate::signer::SignerError;
 
 /// The most objects of one kind that are looked at on a token.
@@ -248,19 +250,13 @@ fn same(class: ObjectClass, key: &Facts) -> Vec<Attribute> {
 
 /// The curve that CKA_EC_PARAMS names: the DER of its object identifier.
 fn curve(der: &[u8]) -> Option<Algorithm> {
-    match der {
-        [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07] => Some(Algorithm::ES256),
-        [0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22] => Some(Algorithm::ES384),
-        [0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x23] => Some(Algorithm::ES512),
-        _ => None,
-    }
+    Curve::ALL.into_iter().find(|curve| curve.oid_der() == der).map(Algorithm::of_curve)
 }
 
 /// The point in CKA_EC_POINT: an OCTET STRING by the standard, the bare point on some tokens.
-fn uncompressed_point(curve: Algorithm, der: &[u8]) -> Option<Vec<u8>> {
+fn uncompressed_point(curve: Algorithm, value: &[u8]) -> Option<Vec<u8>> {
     let bare = 1 + 2 * curve.scalar_len();
-    let head: &[u8] = if curve == Algorithm::ES512 { &[0x04, 0x81, 133] } else { &[0x04, bare as u8] };
-    let point = if der.len() == bare { der } else { der.strip_prefix(head)? };
+    let point = if value.len() == bare { value } else { der::contents(value, Tag::OctetString)? };
     (point.len() == bare && point.first() == Some(&4)).then(|| point.to_vec())
 }
 

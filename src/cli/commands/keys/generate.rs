@@ -70,7 +70,7 @@ impl Generate {
             .map_err(|e| CliError::from(e).doing("cannot make the keys"))?;
         let files = keys.write(&self.out, self.force)?;
         let member = keys.certificate().member_id();
-        let result = Generated { member_id: member, algorithm, curve: algorithm.curve(), files: &files };
+        let result = Generated { member_id: member, algorithm, curve: algorithm.curve().name(), files: &files };
         context.output.result(&result, || {
             let mut text = format!(
                 "Member id    {member}\nPrivate key  {}  (keep it; nobody else needs it)\nCertificate  {}  (to be registered)\n",

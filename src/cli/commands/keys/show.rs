@@ -96,7 +96,7 @@ impl Known {
         Shown {
             member_id: certificate.map(MemberCertificate::member_id),
             algorithm: self.algorithm,
-            curve: self.algorithm.curve(),
+            curve: self.algorithm.curve().name(),
             not_before: certificate.map(|c| rfc3339(c.not_before())),
             not_after: certificate.map(|c| rfc3339(c.not_after())),
             in_date: self.date.as_ref().map(Result::is_ok),

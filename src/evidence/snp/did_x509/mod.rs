@@ -15,6 +15,8 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::public_key::PublicKey;
 
 use crate::certificate;
+use crate::curve::Curve;
+use crate::der::significant;
 
 /// The most certificates that a chain may have.
 pub const MAX_CHAIN: usize = 16;
@@ -247,25 +249,19 @@ fn document(id: &str, leaf: &X509Certificate<'_>) -> Result<Value, DidError> {
 fn jwk(certificate: &X509Certificate<'_>) -> Result<Value, DidError> {
     let base64 = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
     let key = certificate.public_key();
-    let curve = key.algorithm.parameters.as_ref().and_then(|p| p.as_oid().ok()).map(|oid| oid.to_id_string());
     match key.parsed() {
         Ok(PublicKey::EC(point)) => {
-            let (name, length) = match curve.as_deref() {
-                Some("1.2.840.10045.3.1.7") => ("P-256", 32),
-                Some("1.3.132.0.34") => ("P-384", 48),
-                Some("1.3.132.0.35") => ("P-521", 66),
-                _ => return Err(DidError::Key),
-            };
+            let curve = Curve::of_key(key).ok_or(DidError::Key)?;
             match point.data().split_first() {
-                Some((4, xy)) if xy.len() == 2 * length => {
-                    let (x, y) = xy.split_at(length);
-                    Ok(json!({"kty": "EC", "crv": name, "x": base64(x), "y": base64(y)}))
+                Some((4, xy)) if xy.len() == 2 * curve.bytes() => {
+                    let (x, y) = xy.split_at(curve.bytes());
+                    Ok(json!({"kty": "EC", "crv": curve.name(), "x": base64(x), "y": base64(y)}))
                 }
                 _ => Err(DidError::Key),
             }
         }
         Ok(PublicKey::RSA(rsa)) => {
-            let number = |bytes: &[u8]| base64(&bytes[bytes.iter().take_while(|&&b| b == 0).count()..]);
+            let number = |bytes: &[u8]| base64(significant(bytes));
             Ok(json!({"kty": "RSA", "n": number(rsa.modulus), "e": number(rsa.exponent)}))
         }
         _ if key.algorithm.algorithm.to_id_string() == "1.3.101.112" => {
