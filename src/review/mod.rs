@@ -4,15 +4,19 @@
 //! - [`Subject`]: a proposal that the service holds, with the votes on it.
 //! - [`ServiceView`] and [`notes()`]: what the actions of a proposal mean to a service.
 //! - [`ObservedNode`]: a node as its operator needs to see it.
+//! - [`node`], [`service`] and [`registered`]: a node, a whole service, and a proposal beside what is registered now.
 //! - [`Diff`] and [`Application`]: what changes in its rules and in its application.
 
 mod application;
 pub mod backing;
 mod diff;
 pub mod lint;
+pub mod node;
 mod notes;
 mod observed_node;
+pub mod registered;
 mod script;
+pub mod service;
 mod service_view;
 mod subject;
 pub mod vain;

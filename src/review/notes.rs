@@ -10,6 +10,7 @@ use super::diff::Diff;
 use super::observed_node::RunningCode;
 use super::service_view::ServiceView;
 use crate::id::MemberId;
+use crate::platform::Platform;
 use crate::proposal::{Note, pem_text};
 use crate::service::{JoinPolicy, NodeStatus};
 use crate::text::visible;
@@ -79,9 +80,9 @@ fn running(code: &RunningCode, policy: Option<&JoinPolicy>) -> String {
         None => ("measurement", &code.measurement),
     };
     let listed = policy.map(|policy| match code.platform {
-        "virtual" => policy.virtual_.host_data.contains(value),
-        "snp" => policy.snp.host_data.contains_key(value),
-        _ => policy.sgx.measurements.contains(value),
+        Platform::Virtual => policy.virtual_.host_data.contains(value),
+        Platform::Snp => policy.snp.host_data.contains_key(value),
+        Platform::Sgx => policy.sgx.measurements.contains(value),
     });
     let listed = match listed {
         Some(true) => " (registered)",
@@ -210,7 +211,7 @@ mod tests {
             let raw = json!({"nodeId": n.repeat(64), "status": status,
                 "rpcInterfaces": {"main": {"publishedAddress": format!("10.0.0.{n}:8000\u{1b}")}}});
             let code = RunningCode {
-                platform: "virtual",
+                platform: Platform::Virtual,
                 host_data: Some("cd".repeat(32)),
                 measurement: "Insecure hard-coded virtual measurement v1".into(),
             };

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use crate::evidence::node::{Attestation, Expected, Trust};
 use crate::id::NodeId;
+use crate::platform::Platform;
 use crate::service::{
     Answer, Follower, Node, NodeAddress, NodeStatus, OwnWord, Replication, Service, ServiceError, Validity,
 };
@@ -22,8 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 #[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct RunningCode {
-    /// `snp`, `sgx` or `virtual`.
-    pub platform: &'static str,
+    /// What it runs on; not verified either.
+    pub platform: Platform,
     /// What it was started with: the digest of its security policy or, on the virtual platform, of its executable.
     pub host_data: Option<String>,
     /// The launch measurement, the MRENCLAVE, or CCF's constant.

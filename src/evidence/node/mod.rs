@@ -30,6 +30,7 @@ use crate::ccf_version::Feature;
 use crate::check::Checks;
 use crate::digest::{HostData, MrEnclave, SnpMeasurement};
 use crate::id::NodeId;
+use crate::platform::Platform;
 use crate::tcb::TcbVersion;
 
 /// The largest file that is read as part of an attestation: 4 MiB.
@@ -72,8 +73,8 @@ impl Trust {
 /// What was found.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// `snp`, `sgx` or `virtual`.
-    pub platform: &'static str,
+    /// What it runs on.
+    pub platform: Platform,
     /// The node that it is about, if it names one.
     pub node_id: Option<NodeId>,
     /// The measurement as text.
@@ -199,9 +200,9 @@ impl Attestation {
         outcome.checks.known_version(expected.ccf);
         // By its format a service chooses the rules that a quote must keep.
         let format = match outcome.platform {
-            "snp" => "AMD_SEV_SNP_v1",
-            "sgx" => "OE_SGX_v1",
-            _ => virt::QUOTE_FORMAT,
+            Platform::Snp => "AMD_SEV_SNP_v1",
+            Platform::Sgx => "OE_SGX_v1",
+            Platform::Virtual => virt::QUOTE_FORMAT,
         };
         if let Some(said) = self.format.as_deref().filter(|said| *said != format) {
             outcome.checks.fail("quote-format", format!("the service says {said:?}, and this is {format}"));
@@ -229,7 +230,7 @@ impl Attestation {
         let (mut checks, values) = snp::verify(&evidence, &wanted, &trust.amd, trust.intel.at);
         expected.beyond("an SNP report", &["mrsigner", "isvprodid", "isvsvn"], &mut checks);
         Ok(Outcome {
-            platform: "snp",
+            platform: Platform::Snp,
             node_id: Some(values.node_id),
             measurement: values.measurement.to_string(),
             host_data: Some(values.host_data),
@@ -257,7 +258,7 @@ impl Attestation {
         expected.beyond("an SGX quote", &["host-data", "minimum-tcb"], &mut checks);
         let report = &evidence.report;
         Ok(Outcome {
-            platform: "sgx",
+            platform: Platform::Sgx,
             node_id: evidence.node_id(),
             measurement: report.mrenclave.to_string(),
             host_data: None,
@@ -276,7 +277,7 @@ fn verify_virtual(claim: &virt::Attestation, expected: &Expected) -> Result<Outc
     let mut checks = virt::verify(claim, &wanted);
     expected.beyond("a virtual attestation", &["minimum-tcb", "mrsigner", "isvprodid", "isvsvn"], &mut checks);
     Ok(Outcome {
-        platform: "virtual",
+        platform: Platform::Virtual,
         node_id: Some(claim.node_id),
         measurement: claim.measurement.clone(),
         host_data: Some(claim.host_data),

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::live;
-use crate::cli::commands::verify::node::running_version;
 use crate::cli::commands::verify::proposal::{Verified, also};
 use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
@@ -14,6 +13,7 @@ use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::proposal::Proposal;
 use ccf_gov::review::Subject;
 use ccf_gov::review::backing::Terms;
+use ccf_gov::review::node::running_version;
 use ccf_gov::service::Service;
 
 /// The other ways to vote, to which no evidence belongs.

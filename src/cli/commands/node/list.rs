@@ -10,6 +10,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::object::{Read, beside};
 use crate::cli::table::{Table, abridged};
+use ccf_gov::platform::Platform;
 use ccf_gov::review::{ObservedNode, RunningCode};
 use ccf_gov::service::{NodeStatus, Validity};
 use ccf_gov::text::visible;
@@ -77,7 +78,7 @@ fn table(nodes: &[ObservedNode], whole: bool) -> String {
             code.platform,
             versions(&nodes)
         );
-        if code.platform == "snp" {
+        if code.platform == Platform::Snp {
             text += &format!("  measurement {}\n", of_code(&code.measurement));
         }
     }
@@ -126,7 +127,7 @@ mod tests {
     fn nodes_are_shown_with_the_code_that_each_runs() {
         let code = |digit: char| {
             let host_data = Some(digit.to_string().repeat(64));
-            Some(RunningCode { platform: "virtual", host_data, measurement: "constant".into() })
+            Some(RunningCode { platform: Platform::Virtual, host_data, measurement: "constant".into() })
         };
         let version = Some("ccf-7.0.0-dev5".to_owned());
         let leads =

@@ -4,7 +4,6 @@ use clap::Args;
 use time::OffsetDateTime;
 
 use crate::cli::commands::proposal::ProposalSource;
-use crate::cli::commands::verify::node::running_version;
 use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
@@ -13,6 +12,7 @@ use crate::cli::sign_and_submit;
 use ccf_gov::check::{Checks, Verdict};
 use ccf_gov::cose::MessageType;
 use ccf_gov::review::lint;
+use ccf_gov::review::node::running_version;
 use ccf_gov::review::{ServiceView, proposed, vain};
 use ccf_gov::text::visible;
 

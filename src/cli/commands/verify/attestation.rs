@@ -16,6 +16,7 @@ use ccf_gov::check::{Checks, Verdict};
 use ccf_gov::digest::{HostData, MrSigner};
 use ccf_gov::evidence::node::{self, Expected, Trust};
 use ccf_gov::id::NodeId;
+use ccf_gov::platform::Platform;
 use ccf_gov::tcb::TcbVersion;
 
 /// Verify a node's attestation from its files, against AMD's and Intel's pinned roots. No network is used
@@ -124,8 +125,7 @@ fn uncompared(expected: &Expected, outcome: &node::Outcome) -> Option<String> {
 pub struct Verified<'a> {
     #[cfg_attr(test, schemars(with = "crate::cli::shapes::Verdict"))]
     verdict: &'static str,
-    #[cfg_attr(test, schemars(with = "ccf_gov::platform::Platform"))]
-    platform: &'static str,
+    platform: Platform,
     node_id: Option<NodeId>,
     measurement: &'a str,
     /// Null for SGX, which has none.
@@ -147,7 +147,7 @@ pub fn show(context: &Context, outcome: &node::Outcome) -> Result<(), CliError> 
         checks: &outcome.checks,
     };
     context.output.result(&result, || {
-        let mut rows = vec![("platform", outcome.platform.to_owned())];
+        let mut rows = vec![("platform", outcome.platform.to_string())];
         rows.extend(outcome.node_id.map(|id| ("node", id.to_string())));
         rows.push(("measurement", outcome.measurement.clone()));
         rows.extend(outcome.host_data.map(|h| ("host data", h.to_string())));

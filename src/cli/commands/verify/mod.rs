@@ -3,7 +3,6 @@
 pub mod attestation;
 pub mod node;
 pub mod proposal;
-mod registered;
 pub mod service;
 
 use clap::{Args, Subcommand};

@@ -17,6 +17,7 @@ use ccf_gov::check::Checks;
 use ccf_gov::evidence::recognise::Evidence;
 use ccf_gov::files;
 use ccf_gov::review::backing::{self, Registered, Terms};
+use ccf_gov::review::registered;
 use ccf_gov::service::JoinPolicy;
 
 /// The largest proposal that is read.
@@ -82,11 +83,11 @@ impl Verified {
         proposal: &ccf_gov::proposal::Proposal,
         evidence: &[Evidence],
         terms: &Terms,
-        registered: Option<&JoinPolicy>,
+        policy: Option<&JoinPolicy>,
     ) -> Self {
         let backing::Verified { mut checks, values } = backing::verify(proposal, evidence, terms);
-        if let Some(policy) = registered {
-            checks.append(super::registered::check(proposal, policy, terms.ccf));
+        if let Some(policy) = policy {
+            checks.append(registered::check(proposal, policy, terms.ccf));
         }
         Self { verdict: checks.verdict(), checks, values }
     }

@@ -1,14 +1,14 @@
-//! `verify proposal --join-policy`: what the proposal would lower, leave empty, or deregister without its being there.
+//! A proposal against what is registered now: what it would lower, leave empty, or deregister without its being there.
 
 use serde_json::Value;
 
-use ccf_gov::ccf_version::{CcfVersion, SvnOrder};
-use ccf_gov::check::Checks;
-use ccf_gov::processor::{Cpuid, Product};
-use ccf_gov::proposal::{Action, Proposal};
-use ccf_gov::service::JoinPolicy;
-use ccf_gov::tcb::TcbVersion;
-use ccf_gov::tcb::minimum::MinimumTcb;
+use crate::ccf_version::{CcfVersion, SvnOrder};
+use crate::check::Checks;
+use crate::processor::{Cpuid, Product};
+use crate::proposal::{Action, Proposal};
+use crate::service::JoinPolicy;
+use crate::tcb::TcbVersion;
+use crate::tcb::minimum::MinimumTcb;
 
 /// Compares every action with what is registered now.
 pub fn check(proposal: &Proposal, policy: &JoinPolicy, ccf: Option<CcfVersion>) -> Checks {

@@ -1,0 +1,249 @@
+//! A node before it is trusted: its attestation, as the service shows it, against the join policy and artefacts.
+
+use serde_json::{Value, json};
+
+use super::backing;
+use crate::ccf_version::CcfVersion;
+use crate::check::Checks;
+use crate::digest::sha256;
+use crate::evidence::node::{Attestation, Expected, Outcome, Trust};
+use crate::evidence::recognise::{Evidence, EvidenceKind};
+use crate::evidence::snp::join_policy::JoinPolicy as SnpPolicy;
+use crate::evidence::snp::uvm::TrustedUvm;
+use crate::id::NodeId;
+use crate::platform::Platform;
+use crate::service::{JoinPolicy, Node, NodeAddress, NodeStatus, Service, ServiceError};
+use crate::tcb::minimum::MinimumTcb;
+use crate::text::visible;
+
+/// Whether a trusted node is there, and says of itself what the service says of it.
+pub async fn ask_itself(service: &Service, node: &Node, attested: &[Value], found: &mut Checks) {
+    const NAME: &str = "node-itself";
+    const PATH: &str = "/node/attestations/self";
+    if node.status != NodeStatus::Trusted {
+        return;
+    }
+    let published = node.rpc_interfaces.values().next().map(|i| i.published_address.as_str()).unwrap_or_default();
+    let who = format!("node {} at {}", node.node_id, visible(published));
+    let answer = match NodeAddress::from_published(published) {
+        Ok(address) => service.own_attestation(&address).await,
+        Err(error) => Err(error.to_string()),
+    };
+    let of = |json: &Value, name: &str| json.get(name).and_then(Value::as_str).map(str::to_owned);
+    let id = Some(node.node_id.to_string());
+    match answer {
+        Err(why) => found.warn(
+            NAME,
+            format!("{who} could not be asked for {PATH} ({why}): all that is known of it is what the service tells"),
+        ),
+        Ok(own) if of(&own, "node_id") != id => {
+            found.warn(NAME, format!("{PATH} at {} is answered by another node", visible(published)));
+        }
+        Ok(own) => {
+            let told = attested.iter().find(|a| of(a, "node_id") == id);
+            let same = told.is_none_or(|told| of(told, "raw") == of(&own, "raw"));
+            let detail = if same {
+                "shows the attestation that the service tells"
+            } else {
+                "shows another attestation than the service tells"
+            };
+            found.require(NAME, same, format!("{who} {detail}"));
+        }
+    }
+}
+
+/// What an election may undo is not known to be so.
+pub fn check_committed(committed: bool, found: &mut Checks) {
+    if !committed {
+        found.incomplete("committed", "what the service shows is not committed yet: ask again in a moment");
+    }
+}
+
+/// The version that was given; else what the service runs, if it says so in numbers.
+///
+/// # Errors
+/// The service does not say which version it runs.
+pub async fn running_version(given: Option<CcfVersion>, service: &Service) -> Result<Option<CcfVersion>, ServiceError> {
+    match given {
+        Some(version) => Ok(Some(version)),
+        None => Ok(service.version().await?.parse().ok()),
+    }
+}
+
+/// What is to be said of a node that shows no attestation.
+pub fn without_attestation(node: &Node) -> Checks {
+    let mut found = Checks::new();
+    found.incomplete("attestation", missing(node));
+    check_certificate(node, &mut found);
+    found
+}
+
+fn missing(node: &Node) -> String {
+    let format = node.quote_info.as_ref().map_or("no attestation", |q| q.format.as_str());
+    format!(
+        "the service gives no report of this {} node ({format}): ask its operator for report, endorsements and UVM \
+         endorsement, and give them with --report",
+        node.status.to_string().to_lowercase()
+    )
+}
+
+/// The operator's files first; then what the service tells, where it adds something. What of that can't be read is told.
+pub fn gather(mut attestation: Attestation, id: NodeId, node: &Value, attested: &[Value]) -> (Attestation, Checks) {
+    let mut problems = Checks::new();
+    let own = attested.iter().find(|a| a.get("node_id").and_then(Value::as_str) == Some(&id.to_string()));
+    for part in own.into_iter().chain(node.get("quoteInfo")) {
+        for (name, value) in part.as_object().into_iter().flatten() {
+            let Err(error) = attestation.complete(json!({name: value}).to_string().as_bytes()) else { continue };
+            let detail = format!("what the service gives of the node can't be used: {error}");
+            if !problems.iter().any(|known| known.detail == detail) {
+                problems.fail("service-attestation", detail);
+            }
+        }
+    }
+    (attestation, problems)
+}
+
+/// Verifies what there is of a node's attestation, and compares it with what the service admits; `None` if there is no
+/// report.
+pub fn check(
+    node: &Node,
+    attestation: &Attestation,
+    policy: &JoinPolicy,
+    ccf: Option<CcfVersion>,
+    trust: &Trust,
+) -> Option<Outcome> {
+    let expected =
+        Expected { node_id: Some(node.node_id), ccf, policy: Some(snp_policy(policy)), ..Expected::default() };
+    let mut outcome = attestation.verify(&expected, trust).ok()?;
+    let found = &mut outcome.checks;
+    let mut registered = |name, list: &[String], value: &str| {
+        let known = list.iter().any(|entry| entry == value);
+        let detail = if known { format!("{value} is registered") } else { format!("{value} is not registered") };
+        found.require(name, known, detail);
+    };
+    match outcome.platform {
+        Platform::Sgx => registered("join-policy-measurement", &policy.sgx.measurements, &outcome.measurement),
+        Platform::Virtual => {
+            registered("join-policy-measurement", &policy.virtual_.measurements, &outcome.measurement);
+            let host_data = outcome.host_data.map(|h| h.to_string()).unwrap_or_default();
+            registered("join-policy-host-data", &policy.virtual_.host_data, &host_data);
+        }
+        Platform::Snp => {}
+    }
+    check_certificate(node, found);
+    if node.status == NodeStatus::Retired {
+        found.warn("node-status", "the node is retired");
+    }
+    Some(outcome)
+}
+
+/// The service's policy for SNP nodes. What of it cannot be read admits nobody, and is never passed over.
+fn snp_policy(policy: &JoinPolicy) -> SnpPolicy {
+    let snp = &policy.snp;
+    let uvm = snp.uvm_endorsements.iter().flat_map(|(did, feeds)| {
+        let feeds = feeds.as_object().into_iter().flatten();
+        feeds.map(|(feed, entry)| {
+            let svn = entry.get("svn").map(|svn| svn.as_str().map_or_else(|| svn.to_string(), str::to_owned));
+            TrustedUvm { did: did.clone(), feed: feed.clone(), svn: svn.unwrap_or_default() }
+        })
+    });
+    let tcb = snp.tcb_versions.iter().map(|(cpuid, minimum)| (cpuid.clone(), MinimumTcb::from_json(minimum)));
+    SnpPolicy {
+        // Texts that are not in CCF's form never match, so they admit nobody.
+        measurements: snp.measurements.iter().filter_map(|m| m.parse().ok()).collect(),
+        host_data: snp.host_data.keys().filter_map(|h| h.parse().ok()).collect(),
+        uvm: uvm.collect(),
+        minimum_tcb: tcb.collect(),
+    }
+}
+
+/// The key in the node's certificate must be the one that its id is the digest of.
+fn check_certificate(node: &Node, found: &mut Checks) {
+    let Some(text) = &node.certificate else {
+        found.warn("node-certificate", "the service has issued it no certificate yet: its id stands for its key");
+        return;
+    };
+    let key = pem::parse(text).ok().and_then(|pem| {
+        let certificate = crate::certificate::parse(pem.contents()).ok()?;
+        Some(NodeId::from_bytes(sha256(certificate.public_key().raw)))
+    });
+    match key {
+        Some(key) => {
+            found.require("node-certificate", key == node.node_id, format!("the certificate's key is {key}"));
+        }
+        None => found.fail("node-certificate", "the service's certificate of it cannot be read"),
+    }
+}
+
+/// Compares what a node runs with the artefacts, which are judged first. Without one, the answer is no yes: what the join
+/// policy admits, the service has looked at already.
+pub fn against_artefacts(outcome: &Outcome, evidence: &[Evidence]) -> Checks {
+    let mut found = Checks::new();
+    if evidence.is_empty() {
+        found.incomplete(
+            "artefacts",
+            "nothing was compared with an artefact: give what the node should run with --evidence",
+        );
+        return found;
+    }
+    found.append(backing::judge(evidence));
+    check_artefacts(outcome, evidence, &mut found);
+    found
+}
+
+/// Whether the node runs what the artefacts are.
+pub(super) fn check_artefacts(outcome: &Outcome, evidence: &[Evidence], found: &mut Checks) {
+    let host_data = outcome.host_data;
+    let (mut measured, mut hosted) = (Vec::new(), Vec::new());
+    for item in evidence {
+        match &item.kind {
+            EvidenceKind::Executable(digest) if outcome.platform == Platform::Virtual && Some(*digest) == host_data => {
+                hosted.push(item.name.clone());
+            }
+            EvidenceKind::Enclave(enclave)
+                if outcome.platform == Platform::Sgx
+                    && enclave.checks.verdict() == "pass"
+                    && enclave.mrenclave.to_string() == outcome.measurement =>
+            {
+                measured.push(item.name.clone());
+            }
+            EvidenceKind::Policies(groups)
+                if outcome.platform == Platform::Snp && groups.iter().any(|g| Some(g.host_data()) == host_data) =>
+            {
+                hosted.push(item.name.clone());
+            }
+            EvidenceKind::Uvm { uvm, valid: true }
+                if outcome.platform == Platform::Snp && uvm.measurement.to_string() == outcome.measurement =>
+            {
+                measured.push(item.name.clone());
+            }
+            EvidenceKind::Guest(guest)
+                if outcome.platform == Platform::Snp
+                    && guest.is_sound()
+                    && guest.measurement.to_string() == outcome.measurement =>
+            {
+                measured.push(item.name.clone());
+            }
+            EvidenceKind::Launch(measurement)
+                if outcome.platform == Platform::Snp && measurement.to_string() == outcome.measurement =>
+            {
+                measured.push(item.name.clone());
+            }
+            _ => {}
+        }
+    }
+    let mut backed = |name, value: &str, by: &[String]| {
+        let detail = if by.is_empty() {
+            format!("{value} is of none of the artefacts")
+        } else {
+            format!("{value} is that of {}", by.join(", "))
+        };
+        found.require(name, !by.is_empty(), detail);
+    };
+    if let Some(host_data) = host_data {
+        backed("artefact-host-data", &host_data.to_string(), &hosted);
+    }
+    if outcome.platform != Platform::Virtual {
+        backed("artefact-measurement", &outcome.measurement, &measured);
+    }
+}
