@@ -247,3 +247,6 @@ pub(super) fn check_artefacts(outcome: &Outcome, evidence: &[Evidence], found: &
         backed("artefact-measurement", &outcome.measurement, &measured);
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -297,39 +297,4 @@ fn check_node(node: &ReviewedNode, found: &mut Checks) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::digest::sha256;
-    use crate::evidence::policy::deployment;
-    use crate::evidence::recognise::{Evidence, EvidenceKind};
-
-    /// What is found in a policy by somebody who has `text` as the security policy.
-    fn found(policy: Value, text: &str) -> (Vec<ValueState>, Checks) {
-        let kind = EvidenceKind::policies(deployment::find(text.as_bytes()).unwrap());
-        let evidence = [Evidence { name: "policy.rego".into(), kind, digest: None }];
-        let policy = serde_json::from_value(policy).unwrap();
-        let mut checks = Checks::new();
-        let rows = registered(&policy, &evidence, Some(CcfVersion::new(7, 0, 0)), &[], &mut checks);
-        (rows.iter().map(|row| row.state).collect(), checks)
-    }
-
-    #[test]
-    fn what_is_registered_is_looked_at_as_if_it_were_proposed() {
-        let open = "package policy\ncreate_container := {\"allowed\": true}\n";
-        let value = hex::encode(sha256(open.as_bytes()));
-        for (stored, check) in [(open, "policy-allow-all"), ("something else", "security-policy")] {
-            let (states, checks) = found(json!({"snp": {"hostData": {&value: stored}}}), open);
-            assert_eq!(states, [ValueState::Stale]);
-            assert_eq!(checks.get(check).map(|c| c.verdict), Some(Verdict::Fail), "{checks:?}");
-        }
-    }
-
-    #[test]
-    fn an_entry_of_another_form_does_not_vanish() {
-        let did = "did:x509:0:sha256:I__iuL25oXEVFdTP_aBLx_eT1RPHbCQ_ECBQfYZpt9s::eku:1.3.6.1.4.1.311.76.59.1.2";
-        for feeds in [json!([]), json!({"ContainerPlat-AMD-UVM": {}}), json!({"ContainerPlat-AMD-UVM": {"svn": "x"}})] {
-            let (states, checks) = found(json!({"snp": {"uvmEndorsements": {did: feeds}}}), "package policy\n");
-            assert_eq!((states, checks.verdict()), (vec![ValueState::Unbacked], "fail"), "{checks:?}");
-        }
-    }
-}
+mod tests;

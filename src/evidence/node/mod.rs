@@ -1,5 +1,6 @@
 //! A node's attestation, of whatever platform: put together from files, and verified.
 
+mod claim;
 mod error;
 mod expected;
 mod files;
@@ -11,6 +12,7 @@ mod values;
 
 use time::OffsetDateTime;
 
+pub use self::claim::Claim;
 pub use self::error::NodeError;
 pub use self::expected::Expected;
 pub use self::files::PathError;

@@ -471,3 +471,14 @@ fn real_files_of_every_platform_are_taken() {
         assert!(Attestation::default().add(&read(name)[81..]).is_ok());
     }
 }
+
+#[test]
+fn what_an_attestation_says_is_what_verifying_it_finds_whoever_signed_it() {
+    let mut attestation = Attestation::of(Some(node()));
+    assert_eq!(attestation.claim(), None);
+    attestation.add(&lab().report(|_| {})).unwrap();
+    let found = attestation.verify(&Expected::default(), &trust()).unwrap();
+    assert_ne!(found.checks.verdict(), "pass", "it has no endorsements");
+    let Outcome { platform, host_data, measurement, .. } = found;
+    assert_eq!(attestation.claim(), Some(Claim { platform, host_data, measurement }));
+}
