@@ -36,8 +36,8 @@ pub use commit::TransactionStatus;
 pub use error::{NodeFailure, Refusal, ServiceError};
 pub use model::{
     Ack, Configuration, Configured, Consensus, JoinPolicy, Member, MemberStatus, Network, NetworkNode, Node,
-    NodeStatus, Proposal, ProposalState, QuoteInfo, RpcInterface, ServiceInfo, SgxPolicy, SnpPolicy, StateDigest,
-    Validity, VirtualPolicy, VoteFailure,
+    NodeStatus, Proposal, ProposalState, QuoteInfo, RpcInterface, ServiceInfo, ServiceStatus, SgxPolicy, SnpPolicy,
+    StateDigest, Validity, VirtualPolicy, VoteFailure,
 };
 pub use names::Names;
 pub use nodes::LostQuorum;

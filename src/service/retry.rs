@@ -7,6 +7,8 @@
 //!   nodes that came, and another round, until the patience is over. It bounds every request and every pause.
 //! - Whoever waits longer than a second says for what, and how long at most.
 //!
+//! A key vault has a policy of its own, in `signer/azure_key_vault/web.rs`: it says itself how long to wait, and knows nothing of nodes.
+//!
 //! What counts as no answer: a connection that cannot be made, breaks, or takes too long; 429, 502, 503, 504 and
 //! `SessionConsistencyLost`; a node that is not trusted; a state older than what is known to be committed.
 

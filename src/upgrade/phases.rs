@@ -9,7 +9,7 @@ use super::walk::{claim, short};
 use super::{Code, Phase, Step, Upgrade, UpgradeError};
 use crate::id::NodeId;
 use crate::proposal::Action;
-use crate::service::{NodeStatus, Replication};
+use crate::service::{NodeStatus, Replication, ServiceStatus};
 
 impl Upgrade<'_> {
     /// One merged proposal with every value: a second one would drop the first.
@@ -201,8 +201,8 @@ impl Upgrade<'_> {
             )));
         }
         let status = self.service.info().await?.value.status;
-        if status != "Open" {
-            return Err(claim(format!("the service is {status:?} instead of Open")));
+        if status != ServiceStatus::Open {
+            return Err(claim(format!("the service is {:?} instead of Open", status.to_string())));
         }
         self.done(steps, Phase::Check, "every node runs the new code, and the service is open", None).await
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ccf_gov::service::{NodeFailure, Outcome, ProposalState};
+use ccf_gov::service::{NodeFailure, Outcome, ProposalState, ServiceStatus};
 
 use super::*;
 
@@ -25,7 +25,7 @@ async fn a_read_names_the_version_and_keeps_its_connection() {
     let service = connect(&authority, &[&server]).await.unwrap();
     for _ in 0..3 {
         let info = service.info().await.unwrap();
-        assert_eq!((info.status.as_str(), info.transaction.unwrap().seqno), ("Open", 5));
+        assert_eq!((&info.status, info.transaction.unwrap().seqno), (&ServiceStatus::Open, 5));
         assert_eq!(info.raw["another"], 1);
     }
     assert_eq!(server.asked()[0].target, format!("/gov/service/info{VERSION}"));
@@ -135,7 +135,7 @@ async fn a_dead_node_is_passed_over_and_an_answer_cut_short_is_asked_again() {
     .await;
     let dead = Server::start(&authority, |_| Reply::close()).await;
     let service = connect(&authority, &[&dead, &server]).await.unwrap();
-    assert_eq!(service.info().await.unwrap().status, "Open");
+    assert_eq!(service.info().await.unwrap().status, ServiceStatus::Open);
     assert_eq!(server.asked().len(), 4);
 }
 
@@ -170,7 +170,7 @@ async fn redirects_are_followed_to_nodes_of_the_service_only() {
             _ => not_found(),
         })
         .await;
-        assert_eq!(connect(&authority, &[&backup]).await.unwrap().info().await.unwrap().status, "Open");
+        assert_eq!(connect(&authority, &[&backup]).await.unwrap().info().await.unwrap().status, ServiceStatus::Open);
     }
     let elsewhere = [
         format!("{}/gov/service/info", stranger.url()),
@@ -227,7 +227,7 @@ async fn the_primary_is_found_from_a_backup_and_a_removed_node_is_not_believed()
     let service = connect(&authority, &[&removed, &backup]).await.unwrap();
     let order: Vec<_> = service.addresses().iter().map(ToString::to_string).collect();
     assert!(!order.contains(&removed.url()), "{order:?}");
-    assert_eq!(service.info().await.unwrap().status, "Open");
+    assert_eq!(service.info().await.unwrap().status, ServiceStatus::Open);
     let alone = connect(&authority, &[&backup]).await.unwrap();
     assert_eq!(alone.addresses()[0].to_string(), primary.url());
 }
@@ -249,9 +249,9 @@ async fn a_node_behind_what_is_committed_is_passed_over() {
     })
     .await;
     let service = connect(&authority, &[&lagging, &current]).await.unwrap();
-    assert_eq!(service.info().await.unwrap().status, "Opening");
+    assert_eq!(service.info().await.unwrap().status, ServiceStatus::Opening);
     service.wait_transaction("2.9".parse().unwrap()).await.unwrap();
-    assert_eq!(service.info().await.unwrap().status, "Open");
+    assert_eq!(service.info().await.unwrap().status, ServiceStatus::Open);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use ccf_gov::cose::MessageType;
+use ccf_gov::service::ServiceStatus;
 
 use super::writes::{envelope, proposal};
 use super::*;
@@ -129,7 +130,7 @@ async fn a_rogue_with_an_old_list_or_with_anothers_name_is_not_asked() {
     for rogue in [old, impostor] {
         let cluster = Cluster::start(vec![honest.clone(), honest.clone(), rogue]).await;
         let service = cluster.connect(&[2, 0, 1]).await.unwrap();
-        assert_eq!(service.info().await.unwrap().status, "Open");
+        assert_eq!(service.info().await.unwrap().status, ServiceStatus::Open);
         assert!(!service.addresses().iter().any(|a| a.to_string() == cluster.url(2)));
         let missing: Vec<_> =
             service.missing().iter().map(|(node, failure)| (node.to_string(), failure.clone())).collect();
@@ -240,7 +241,7 @@ async fn a_read_asks_the_next_node_beside_one_that_hangs() {
     let cluster = Cluster::start(vec![says("2.9", &[0, 1], 0, hangs), says("2.9", &[0, 1], 0, honest)]).await;
     let service = cluster.connect(&[0, 1]).await.unwrap();
     let began = Instant::now();
-    assert_eq!(service.info().await.unwrap().status, "Open");
+    assert_eq!(service.info().await.unwrap().status, ServiceStatus::Open);
     assert!(began.elapsed() < Duration::from_millis(1900), "{:?}", began.elapsed());
 }
 

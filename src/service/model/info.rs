@@ -1,5 +1,7 @@
 //! The service and its network.
 
+use std::fmt;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -9,8 +11,8 @@ use crate::id::NodeId;
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceInfo {
-    /// `Opening`, `Open`, `WaitingForRecoveryShares`, …
-    pub status: String,
+    /// Its state.
+    pub status: ServiceStatus,
     /// The service's certificate, PEM.
     pub certificate: String,
     /// How often it came back from a disaster.
@@ -24,11 +26,36 @@ pub struct ServiceInfo {
     pub configuration: Value,
 }
 
+/// A service's state (CCF's `ServiceStatus`).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub enum ServiceStatus {
+    /// Set up by its members; users are not let in yet.
+    Opening,
+    /// In use.
+    Open,
+    /// Recovering, until enough members have submitted their shares.
+    WaitingForRecoveryShares,
+    /// Reads its old ledger.
+    Recovering,
+    /// One that this version does not know.
+    #[serde(untagged)]
+    Other(String),
+}
+
+impl fmt::Display for ServiceStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Other(status) => f.write_str(status),
+            known => fmt::Debug::fmt(known, f),
+        }
+    }
+}
+
 /// `GET /node/network`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Network {
-    /// `Open`, …
-    pub service_status: String,
+    /// The service's state.
+    pub service_status: ServiceStatus,
     /// The view that the answering node is in.
     #[serde(default)]
     pub current_view: Option<u64>,

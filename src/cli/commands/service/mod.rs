@@ -77,7 +77,7 @@ async fn info(context: &Context) -> Result<Exit, CliError> {
         read: Read { committed, transaction_id: info.transaction },
     };
     context.output.result(&beside(&info.raw, &more)?, || {
-        let mut text = format!("Status         {}\n", visible(&info.status));
+        let mut text = format!("Status         {}\n", visible(&info.status.to_string()));
         if let Some(network) = &network {
             let none = || match standing_still {
                 Some(quorum) => format!("none: {quorum}"),
