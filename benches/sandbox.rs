@@ -8,7 +8,7 @@
 
 use std::time::Instant;
 
-use ccf_gov::constitution::OURS;
+use ccf_gov::constitution::DEFAULT;
 use ccf_gov::cose::{CreatedAt, MemberCertificate, Message, MessageType};
 use ccf_gov::sandbox::{NodeCode, Options, Sandbox, example_members};
 use ccf_gov::signer::{PemSigner, sign};
@@ -22,7 +22,7 @@ fn main() {
 
 async fn run() {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let options = Options::new(example_members(), OURS.to_owned(), vec![NodeCode::named("bench"); 3]);
+    let options = Options::new(example_members(), DEFAULT.to_owned(), vec![NodeCode::named("bench"); 3]);
     let sandbox = Sandbox::start(options).await.unwrap();
     let certificate = MemberCertificate::from_pem(include_bytes!("../keys-example/member0_cert.pem")).unwrap();
     let member = certificate.member_id();

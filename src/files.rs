@@ -189,14 +189,14 @@ pub fn check_encoding(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 
 /// Who may read a file that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
+pub enum Readers {
     /// Everybody whom the umask lets (0644): proposals, envelopes, certificates.
     Shared,
     /// The owner alone (0600): keys.
     Private,
 }
 
-impl Access {
+impl Readers {
     /// The mode of a new file, which the umask may restrict further.
     fn mode(self) -> u32 {
         if self == Self::Private { 0o600 } else { 0o644 }
@@ -204,7 +204,7 @@ impl Access {
 }
 
 /// Writes `path` whole or not at all, through a temporary file beside it; refuses one that exists unless `force`.
-pub fn write(path: &Path, bytes: &[u8], access: Access, force: bool) -> Result<(), FileError> {
+pub fn write(path: &Path, bytes: &[u8], access: Readers, force: bool) -> Result<(), FileError> {
     refuse_existing(path, force)?;
     let file = stage(path, bytes, access)?;
     if force { file.persist(path).map(drop).map_err(|e| write_error(path, e.error)) } else { place(file, path) }
@@ -215,12 +215,12 @@ pub fn write(path: &Path, bytes: &[u8], access: Access, force: bool) -> Result<(
 pub struct NewFile<'a> {
     path: &'a Path,
     bytes: &'a [u8],
-    access: Access,
+    access: Readers,
 }
 
 impl<'a> NewFile<'a> {
     /// `bytes`, to be written to `path`.
-    pub fn new(path: &'a Path, bytes: &'a [u8], access: Access) -> Self {
+    pub fn new(path: &'a Path, bytes: &'a [u8], access: Readers) -> Self {
         Self { path, bytes, access }
     }
 }
@@ -263,7 +263,7 @@ pub fn refuse_existing(path: &Path, force: bool) -> Result<(), FileError> {
 }
 
 /// Writes `bytes` to a temporary file in `path`'s folder.
-fn stage(path: &Path, bytes: &[u8], access: Access) -> Result<NamedTempFile, FileError> {
+fn stage(path: &Path, bytes: &[u8], access: Readers) -> Result<NamedTempFile, FileError> {
     let failed = |source| write_error(path, source);
     let mut builder = tempfile::Builder::new();
     builder.prefix(TEMPORARY);
@@ -319,10 +319,10 @@ mod tests {
     fn nothing_is_overwritten_unasked_and_nothing_is_left_behind() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
-        write(&path, b"1", Access::Private, false).unwrap();
-        assert!(matches!(write(&path, b"2", Access::Private, false), Err(FileError::Exists { .. })));
+        write(&path, b"1", Readers::Private, false).unwrap();
+        assert!(matches!(write(&path, b"2", Readers::Private, false), Err(FileError::Exists { .. })));
         assert_eq!(read(&path, 10).unwrap(), b"1");
-        write(&path, b"23", Access::Private, true).unwrap();
+        write(&path, b"23", Readers::Private, true).unwrap();
         assert!(matches!(read(&path, 1), Err(FileError::TooLarge { .. })));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
@@ -337,8 +337,8 @@ mod tests {
         std::fs::create_dir(&directory).unwrap();
         for path in [&link, &directory] {
             for force in [false, true] {
-                assert!(matches!(write(path, b"x", Access::Shared, force), Err(FileError::NotAFile { .. })));
-                let set = [NewFile::new(path, b"x", Access::Shared)];
+                assert!(matches!(write(path, b"x", Readers::Shared, force), Err(FileError::NotAFile { .. })));
+                let set = [NewFile::new(path, b"x", Readers::Shared)];
                 assert!(matches!(write_set(&set, force), Err(FileError::NotAFile { .. })));
             }
             assert!(matches!(NewFolder::new(path), Err(FileError::FolderExists { .. })));
@@ -352,12 +352,12 @@ mod tests {
         // No file can have a name as long as the second one's, which is found when it gets its place.
         let (first, second) = (folder.path().join("a"), folder.path().join("b".repeat(300)));
         std::fs::write(&first, "old").unwrap();
-        let set = [NewFile::new(&first, b"new", Access::Shared), NewFile::new(&second, b"new", Access::Shared)];
+        let set = [NewFile::new(&first, b"new", Readers::Shared), NewFile::new(&second, b"new", Readers::Shared)];
         assert!(matches!(write_set(&set, true), Err(FileError::Write { .. })));
         assert_eq!(read(&first, 10).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         let second = folder.path().join("b");
-        let set = [set[0], NewFile::new(&second, b"new", Access::Shared)];
+        let set = [set[0], NewFile::new(&second, b"new", Readers::Shared)];
         write_set(&set, true).unwrap();
         assert_eq!(read(&first, 10).unwrap(), b"new");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use ccf_gov::json::{as_javascript, is_exact, same};
 use ccf_gov::proposal::Proposal;
-use ccf_gov::proposal::ballot::{self, Kind};
+use ccf_gov::proposal::ballot::{self, BallotKind};
 use rquickjs::{Context, Function, Module, Runtime};
 use serde_json::{Number, json};
 
@@ -100,7 +100,7 @@ fn cases() -> Vec<Case> {
         let wanted = Proposal::parse(proposal(number).as_bytes()).unwrap();
         let script = ballot::exact(&wanted).ok().map(|ballot| ballot.script().to_owned());
         assert_eq!(script.is_some(), is_exact(&parsed), "{number}");
-        assert!(script.as_ref().is_none_or(|script| ballot::kind(script) == Kind::Exact), "{number}");
+        assert!(script.as_ref().is_none_or(|script| ballot::kind(script) == BallotKind::Exact), "{number}");
         let neighbours = [read.next_up(), read.next_down(), read, -read];
         let neighbours = neighbours.into_iter().filter(|n| n.is_finite()).map(|n| format!("{n:e}"));
         let another = numbers[(at * 7 + 1) % numbers.len()].clone();

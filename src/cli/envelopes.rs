@@ -11,7 +11,7 @@ use super::error::CliError;
 use super::interrupt::{Interruptible, interrupted};
 use super::output::stdout_is_terminal;
 use ccf_gov::cose::{Algorithm, CreatedAt, Envelope, Message, MessageType, SigningRequest};
-use ccf_gov::files::{self, Access, FileError, NewFolder};
+use ccf_gov::files::{self, FileError, NewFolder, Readers};
 use ccf_gov::id::{MemberId, ProposalId};
 
 /// Where the envelope goes.
@@ -169,8 +169,8 @@ impl Batch {
 }
 
 /// Who may read what carries `message`: a recovery share is secret.
-pub fn access(message: &Message) -> Access {
-    if message.kind() == MessageType::RecoveryShare { Access::Private } else { Access::Shared }
+pub fn access(message: &Message) -> Readers {
+    if message.kind() == MessageType::RecoveryShare { Readers::Private } else { Readers::Shared }
 }
 
 impl Signed {

@@ -14,8 +14,8 @@ use ccf_gov::cose::MemberCertificate;
 use ccf_gov::files;
 use ccf_gov::id::MemberId;
 use ccf_gov::signer::{
-    self, Access, AzureCredential, CommandOptions, KeyUri, Passphrase, PassphraseError, PassphraseSource, PinSource,
-    PinTries, PrivateKey, Signer, SignerError,
+    self, AzureCredential, CommandOptions, Credentials, KeyUri, Passphrase, PassphraseError, PassphraseSource,
+    PinSource, PinTries, PrivateKey, Signer, SignerError,
 };
 use ccf_gov::text::visible;
 
@@ -52,7 +52,7 @@ impl Context {
             KeyUri::Command(program) => self.program(program),
             _ => Default::default(),
         };
-        let access = Access {
+        let access = Credentials {
             certificate,
             passphrase: &AskedPassphrase { file: self.passphrase_file.clone() },
             pin: &Asked,

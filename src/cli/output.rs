@@ -95,7 +95,7 @@ impl Output {
     }
 
     /// Writes a file that a command makes, or standard output for `-`. Nothing is overwritten unless `force`.
-    pub fn file(&self, path: &Path, bytes: &[u8], access: files::Access, force: bool) -> Result<(), CliError> {
+    pub fn file(&self, path: &Path, bytes: &[u8], access: files::Readers, force: bool) -> Result<(), CliError> {
         if path == Path::new("-") {
             return self.bytes(bytes);
         }

@@ -13,7 +13,7 @@ use super::interrupt::unless_interrupted;
 use super::object::beside;
 use super::private_keys;
 use ccf_gov::cose::{Beside, CreatedAt, Envelope, Message, MessageType};
-use ccf_gov::files::Access;
+use ccf_gov::files::Readers;
 use ccf_gov::id::{ProposalId, TransactionId};
 use ccf_gov::service::{Answer, Proposal, Repeated, Service, ServiceError, Submission};
 use ccf_gov::signer::{self, Signer};
@@ -71,7 +71,7 @@ fn keep(context: &Context, envelope: &Envelope, error: CliError) -> CliError {
     let message = envelope.message();
     let member: String = envelope.member().to_string().chars().take(8).collect();
     let path = PathBuf::from(format!("{}-{member}-{}.cose", message.kind(), message.created_at().seconds()));
-    match context.output.file(&path, &envelope.to_bytes(), Access::Shared, false) {
+    match context.output.file(&path, &envelope.to_bytes(), Readers::Shared, false) {
         Ok(()) => error.hint(format!(
             "what was signed is kept in {path}: send it again with `ccf-gov submit {path}`, which is safe however often; do not sign anew",
             path = path.display()

@@ -4,7 +4,7 @@ use rquickjs::{Ctx, Function, Module, Value};
 
 use super::Tables;
 use super::engine::{ScriptError, Stage};
-use super::globals::{self, Access, World};
+use super::globals::{self, TableAccess, World};
 use super::script::{self, Deadline};
 
 /// What is wrong with a script, and where.
@@ -42,7 +42,7 @@ pub fn check_constitution(source: &str) -> Result<(), ScriptFault> {
     checked(source, |source, deadline| {
         compile(source, deadline)?;
         globals::check_constitution(source, deadline)?;
-        let world = World::new(Tables::new(), Access::ReadOnly, Box::new(|_| None), deadline, None);
+        let world = World::new(Tables::new(), TableAccess::ReadOnly, Box::new(|_| None), deadline, None);
         let loaded = load(source, deadline, Some(&world));
         let complaint = loaded.as_ref().err().map(|fault| fault.reason.clone());
         match world.lacking().or_else(|| world.missing(complaint.as_deref()?)) {
@@ -160,7 +160,7 @@ fn in_engine(deadline: Deadline, body: impl FnOnce(&Ctx<'_>) -> Result<(), Scrip
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::constitution::OURS;
+    use crate::constitution::DEFAULT;
 
     const RULES: &str = "export function validate(input) { return {valid: true}; }
 export function resolve(proposal, proposerId, votes) { return 'Open'; }
@@ -169,7 +169,7 @@ export function apply(proposal, proposalId) {}
 
     #[test]
     fn our_constitution_and_the_smallest_one_pass() {
-        assert_eq!(check_constitution(OURS), Ok(()));
+        assert_eq!(check_constitution(DEFAULT), Ok(()));
         assert_eq!(check_constitution(RULES), Ok(()));
         assert_eq!(check_constitution(&RULES.replace("votes)", "votes, proposalId)")), Ok(()));
         let listed = "const validate = (i) => {}, f = (p, i) => {};\nfunction resolve(p, o, v) {}\nexport { validate, resolve, f as apply };";

@@ -3,7 +3,7 @@
 use rquickjs::{Function, Value};
 
 use super::engine::{ScriptError, Stage};
-use super::globals::{self, Access, World};
+use super::globals::{self, TableAccess, World};
 use super::{Tables, script};
 
 /// Builds a request and reads an answer, both as JSON: bodies are text here.
@@ -30,7 +30,7 @@ pub fn call_endpoint(
     let (tables, request) = (tables.clone(), request.to_owned());
     let (module, source, name) = (module.to_owned(), source.to_owned(), function.to_owned());
     script::run(None, move |_, deadline| {
-        let world = World::new(tables, Access::ReadOnly, Box::new(|_| None), deadline, None);
+        let world = World::new(tables, TableAccess::ReadOnly, Box::new(|_| None), deadline, None);
         script::with_engine(deadline, |ctx| {
             let broken = |error: rquickjs::Error| ScriptError::new(Stage::Load, error.to_string());
             globals::install(ctx, &world).map_err(broken)?;

@@ -2,7 +2,7 @@
 
 use rquickjs::{Ctx, Object, Value};
 
-use super::globals::{self, Access, World};
+use super::globals::{self, TableAccess, World};
 use super::script::{self, Deadline};
 use super::{Effect, Host, Tables, table};
 use crate::ccf_version::CcfVersion;
@@ -197,7 +197,7 @@ impl Constitution {
         let (source, before, version) = (self.source.clone(), tables.clone(), self.version);
         let arguments = (proposal.text.to_owned(), proposal.id.to_string());
         let (after, effects) = script::run(Some(host), move |ask, deadline| {
-            let world = World::new(before, Access::ReadWrite, ask, deadline, version);
+            let world = World::new(before, TableAccess::ReadWrite, ask, deadline, version);
             in_world(&world, deadline, |ctx| {
                 let function = script::exported_function(ctx, deadline, &path(), &source, "apply")?;
                 script::call(ctx, deadline, &function, arguments)?;
@@ -220,7 +220,7 @@ fn read_only<T>(
     version: Option<CcfVersion>,
     body: impl FnOnce(&Ctx<'_>, &World) -> Result<T, ScriptError>,
 ) -> Result<T, ScriptError> {
-    let world = World::new(tables, Access::ReadOnly, Box::new(|_| None), deadline, version);
+    let world = World::new(tables, TableAccess::ReadOnly, Box::new(|_| None), deadline, version);
     in_world(&world, deadline, |ctx| body(ctx, &world))
 }
 

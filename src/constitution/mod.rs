@@ -6,21 +6,21 @@
 //! - [`Effect`] and [`Host`]: what applying a proposal asks of the node around it.
 
 mod check;
+mod default;
 mod effect;
 mod endpoint;
 mod engine;
 mod globals;
 mod modules;
-mod ours;
 mod script;
 mod tables;
 
 pub use check::{ScriptFault, check_constitution, check_join_policy};
+pub use default::DEFAULT;
 pub use effect::{Effect, Host};
 pub use endpoint::call_endpoint;
 pub use engine::{Constitution, ConstitutionError, Proposal, Resolution, ScriptError, Stage, Validation};
 pub use modules::{ModuleFault, check_modules};
-pub use ours::OURS;
 pub use tables::{Change, SINGLETON, Tables, table};
 
 #[cfg(test)]

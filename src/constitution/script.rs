@@ -31,18 +31,18 @@ pub(super) enum Question {
     LatestLedgerSecretSeqno,
 }
 
-pub(super) enum Answer {
+pub(super) enum Reply {
     Text(Result<String, String>),
     Seqno(u64),
 }
 
 enum Message<T> {
-    Ask(Question, Sender<Answer>),
+    Ask(Question, Sender<Reply>),
     Done(Result<T, ScriptError>),
 }
 
 /// Asks the host, who lives on the calling thread.
-pub(super) type Ask = Box<dyn Fn(Question) -> Option<Answer>>;
+pub(super) type Ask = Box<dyn Fn(Question) -> Option<Reply>>;
 
 /// Runs `work` on a thread of its own and answers its questions from `host` until it is done or out of time.
 pub(super) fn run<T: Send + 'static>(
@@ -88,15 +88,15 @@ fn serve<T>(receiver: &Receiver<Message<T>>, host: Option<&dyn Host>, deadline: 
     }
 }
 
-fn answer(host: &dyn Host, question: Question) -> Answer {
+fn answer(host: &dyn Host, question: Question) -> Reply {
     match question {
         Question::Endorse { csr_pem, valid_from, validity_days } => {
-            Answer::Text(host.endorse(&csr_pem, &valid_from, validity_days))
+            Reply::Text(host.endorse(&csr_pem, &valid_from, validity_days))
         }
         Question::NetworkCertificate { valid_from, validity_days } => {
-            Answer::Text(host.network_certificate(&valid_from, validity_days))
+            Reply::Text(host.network_certificate(&valid_from, validity_days))
         }
-        Question::LatestLedgerSecretSeqno => Answer::Seqno(host.latest_ledger_secret_seqno()),
+        Question::LatestLedgerSecretSeqno => Reply::Seqno(host.latest_ledger_secret_seqno()),
     }
 }
 

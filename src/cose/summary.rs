@@ -140,8 +140,8 @@ impl Vote {
     fn of(script: &str, exact: Option<&Proposal>) -> Self {
         match (exact, ballot::kind(script)) {
             (Some(exact), _) => Self::Exact(exact.actions().len()),
-            (None, ballot::Kind::Accept) => Self::Accept,
-            (None, ballot::Kind::Reject) => Self::Reject,
+            (None, ballot::BallotKind::Accept) => Self::Accept,
+            (None, ballot::BallotKind::Reject) => Self::Reject,
             _ => Self::Script,
         }
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::{Access, FileError, TEMPORARY, folder, write_error};
+use super::{FileError, Readers, TEMPORARY, folder, write_error};
 
 /// A folder that is filled under a temporary name beside its place, and appears there whole or not at all.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl NewFolder {
     }
 
     /// Writes one of its files. Only its folder makes it durable.
-    pub fn write(&self, name: &str, bytes: &[u8], access: Access) -> Result<(), FileError> {
+    pub fn write(&self, name: &str, bytes: &[u8], access: Readers) -> Result<(), FileError> {
         let failed = |e| write_error(&self.path.join(name), e);
         let mut options = File::options();
         #[cfg(unix)]

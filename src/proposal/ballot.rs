@@ -30,7 +30,7 @@ pub struct Ballot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum BallotKind {
     /// It votes yes, whatever the proposal is.
     Accept,
     /// It votes no, whatever the proposal is.
@@ -41,7 +41,7 @@ pub enum Kind {
     Other,
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for BallotKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Accept => "accept",
@@ -90,7 +90,7 @@ impl Ballot {
     }
 
     /// What it does.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> BallotKind {
         kind(&self.script)
     }
 }
@@ -118,12 +118,12 @@ pub fn exact(proposal: &Proposal) -> Result<Ballot, BallotError> {
 
 /// What a ballot with this script does. Ours are known, and those that CCF's documentation and tools write:
 /// `export function vote (proposal, proposerId) { return true }`.
-pub fn kind(script: &str) -> Kind {
+pub fn kind(script: &str) -> BallotKind {
     match constant(script) {
-        Some(true) => Kind::Accept,
-        Some(false) => Kind::Reject,
-        None if exact_proposal(script).is_some() => Kind::Exact,
-        None => Kind::Other,
+        Some(true) => BallotKind::Accept,
+        Some(false) => BallotKind::Reject,
+        None if exact_proposal(script).is_some() => BallotKind::Exact,
+        None => BallotKind::Other,
     }
 }
 

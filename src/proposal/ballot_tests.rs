@@ -28,7 +28,7 @@ fn proposal(args: Value) -> Proposal {
 fn accept_and_reject_say_so_and_are_known() {
     let text = proposal(json!({})).value().to_string();
     assert!(vote(&accept(), &text) && !vote(&reject(), &text));
-    assert_eq!((accept().kind(), reject().kind()), (Kind::Accept, Kind::Reject));
+    assert_eq!((accept().kind(), reject().kind()), (BallotKind::Accept, BallotKind::Reject));
     assert_eq!(Ballot::parse(&accept().payload()).unwrap(), accept());
 }
 
@@ -38,7 +38,7 @@ fn an_exact_ballot_holds_its_proposal() {
     let ballot = exact(&proposal).unwrap();
     assert!(ballot.script().is_ascii());
     assert!(vote(&ballot, &String::from_utf8_lossy(proposal.bytes())));
-    assert_eq!(ballot.kind(), Kind::Exact);
+    assert_eq!(ballot.kind(), BallotKind::Exact);
     assert_eq!(exact_proposal(ballot.script()).unwrap().value(), proposal.value());
 }
 
@@ -84,7 +84,7 @@ fn numbers_that_javascript_rounds_are_refused_and_never_called_exact() {
         let proposal = with_number(number);
         assert!(matches!(exact(&proposal), Err(BallotError::Number { .. })), "{number}");
         let script = EXACT.replacen(PLACE, &literal(&proposal.value().to_string()), 1);
-        assert_eq!((kind(&script), exact_proposal(&script)), (Kind::Other, None), "{number}");
+        assert_eq!((kind(&script), exact_proposal(&script)), (BallotKind::Other, None), "{number}");
     }
     for number in ["9007199254740991", "0.5", "1.0", "1e2", "-0"] {
         assert!(exact(&with_number(number)).is_ok(), "{number}");
@@ -110,9 +110,9 @@ fn the_usual_ballots_are_known_and_others_are_not_mistaken_for_them() {
         "export function vote (rawProposal, proposerId)\n{\n  return true;\n}\n",
         "export function vote(){return true};",
     ] {
-        assert_eq!(kind(yes), Kind::Accept, "{yes}");
+        assert_eq!(kind(yes), BallotKind::Accept, "{yes}");
     }
-    assert_eq!(kind("export function vote (proposal, proposer_id) { return false }"), Kind::Reject);
+    assert_eq!(kind("export function vote (proposal, proposer_id) { return false }"), BallotKind::Reject);
     for other in [
         "",
         "export function vote () { return\ntrue }",
@@ -125,12 +125,12 @@ fn the_usual_ballots_are_known_and_others_are_not_mistaken_for_them() {
         "export function voted () { return true }",
         "x(); export function vote () { return true }",
     ] {
-        assert_eq!(kind(other), Kind::Other, "{other}");
+        assert_eq!(kind(other), BallotKind::Other, "{other}");
     }
     let exact = exact(&proposal(json!({}))).unwrap();
-    assert_eq!(kind(&exact.script().replace("return same", "return true || same")), Kind::Other);
-    assert_eq!(kind(&EXACT.replace(PLACE, "evil()")), Kind::Other);
-    assert_eq!(kind(&EXACT.replace(PLACE, "\"{}\"")), Kind::Other);
+    assert_eq!(kind(&exact.script().replace("return same", "return true || same")), BallotKind::Other);
+    assert_eq!(kind(&EXACT.replace(PLACE, "evil()")), BallotKind::Other);
+    assert_eq!(kind(&EXACT.replace(PLACE, "\"{}\"")), BallotKind::Other);
 }
 
 fn any_json() -> impl Strategy<Value = Value> {

@@ -95,13 +95,13 @@ impl Subject {
     /// How a ballot votes on this proposal.
     fn vote(&self, script: &str) -> &'static str {
         match ballot::kind(script) {
-            ballot::Kind::Accept => "yes",
-            ballot::Kind::Reject => "no",
-            ballot::Kind::Exact => match ballot::exact_proposal(script) {
+            ballot::BallotKind::Accept => "yes",
+            ballot::BallotKind::Reject => "no",
+            ballot::BallotKind::Exact => match ballot::exact_proposal(script) {
                 Some(expected) if json::same(expected.value(), &self.content.raw) => "yes, on exactly these actions",
                 _ => "no: yes on other actions only",
             },
-            ballot::Kind::Other => "by a script of its own",
+            ballot::BallotKind::Other => "by a script of its own",
         }
     }
 }

@@ -35,7 +35,7 @@ pub enum Vain {
         /// The voter.
         member: MemberId,
         /// What the ballot that the service holds does.
-        held: ballot::Kind,
+        held: ballot::BallotKind,
     },
     /// The withdrawal of another member's proposal.
     #[error("proposal {id} was made by member {proposer}, and a proposal is withdrawn by its proposer only")]
@@ -161,7 +161,7 @@ pub fn may_repeat(proposal: &Proposal) -> bool {
 
 /// Whether two ballots vote alike, whatever the proposal is.
 fn same_vote(a: &str, b: &str) -> bool {
-    let constant = |kind| matches!(kind, ballot::Kind::Accept | ballot::Kind::Reject);
+    let constant = |kind| matches!(kind, ballot::BallotKind::Accept | ballot::BallotKind::Reject);
     let (kind, exact) = (ballot::kind(a), ballot::exact_proposal(a));
     a == b
         || kind == ballot::kind(b) && constant(kind)
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(vote(Some(yes.script()), yes.script()), Ok(Effect::Held));
         let other_yes = "export function vote (p, id) { return true }";
         assert_eq!(vote(Some(other_yes), yes.script()), Ok(Effect::Held), "the same vote in other words");
-        let voted = Vain::Voted { id: open.proposal_id, member: ME, held: ballot::Kind::Accept };
+        let voted = Vain::Voted { id: open.proposal_id, member: ME, held: ballot::BallotKind::Accept };
         assert_eq!(vote(Some(yes.script()), no.script()), Err(voted));
         use ProposalState::{Accepted, Dropped, Failed, Rejected, Withdrawn};
         for state in [Accepted, Rejected, Withdrawn, Dropped, Failed] {

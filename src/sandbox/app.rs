@@ -4,26 +4,26 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::network::{Network, Sight};
+use super::network::{Network, Vantage};
 use super::reply::{Body, Fault, Reply};
 use super::router::Request;
 use super::tables::{read, read_one, read_text};
 use crate::constitution::{call_endpoint, table};
 
 /// Answers a request to `/app`.
-pub(super) async fn answer(network: &Arc<Network>, sight: Sight, request: Request) -> Reply {
-    let open = read_one(&sight.tables, table::SERVICE_INFO).is_some_and(|service| service["status"] == "Open");
+pub(super) async fn answer(network: &Arc<Network>, vantage: Vantage, request: Request) -> Reply {
+    let open = read_one(&vantage.tables, table::SERVICE_INFO).is_some_and(|service| service["status"] == "Open");
     if !open {
         return Fault::new(404, "FrontendNotOpen", "The service is not open for users yet.").into();
     }
     let limit = network.options.max_body;
-    let run = move || call(&sight, &request, limit).unwrap_or_else(Reply::from);
+    let run = move || call(&vantage, &request, limit).unwrap_or_else(Reply::from);
     tokio::task::spawn_blocking(run).await.unwrap_or_else(|_| Fault::internal("The endpoint did not run.").into())
 }
 
-fn call(sight: &Sight, request: &Request, limit: usize) -> Result<Reply, Fault> {
+fn call(vantage: &Vantage, request: &Request, limit: usize) -> Result<Reply, Fault> {
     let path = request.path.strip_prefix("/app").unwrap_or_default();
-    let endpoint = read(&sight.tables, table::ENDPOINTS, &format!("{} {path}", request.method));
+    let endpoint = read(&vantage.tables, table::ENDPOINTS, &format!("{} {path}", request.method));
     let endpoint = endpoint.ok_or_else(|| Fault::not_found(format!("There is nothing at {path}.")))?;
     let policies = endpoint["authn_policies"].as_array().map(Vec::as_slice).unwrap_or_default();
     let missing = |what: &str| Fault::new(501, "NotImplemented", format!("The sandbox does not {what}."));
@@ -37,7 +37,7 @@ fn call(sight: &Sight, request: &Request, limit: usize) -> Result<Reply, Fault> 
     let (Some(module), Some(function)) = (module, function) else {
         return Err(Fault::internal("The endpoint names no function."));
     };
-    let source = read_text(&sight.tables, table::MODULES, module);
+    let source = read_text(&vantage.tables, table::MODULES, module);
     let source = source.ok_or_else(|| Fault::internal(format!("There is no module {module}.")))?;
     let argument = json!({
         "headers": {"content-type": request.content_type},
@@ -46,7 +46,7 @@ fn call(sight: &Sight, request: &Request, limit: usize) -> Result<Reply, Fault> 
         "params": {},
         "body": String::from_utf8_lossy(&request.body),
     });
-    let answer = call_endpoint(&sight.tables, module, &source, function, &argument.to_string());
+    let answer = call_endpoint(&vantage.tables, module, &source, function, &argument.to_string());
     let answer = answer.map_err(|_| Fault::internal("An exception was thrown while the endpoint ran."))?;
     if answer.len() > limit {
         return Err(Fault::internal("The endpoint's answer is too large."));
@@ -60,5 +60,5 @@ fn call(sight: &Sight, request: &Request, limit: usize) -> Result<Reply, Fault> 
         Some("text") => (200, Body::Text(body.as_str().unwrap_or_default().to_owned())),
         _ => (204, Body::Empty),
     };
-    Ok(Reply::with(status.unwrap_or(usual), body).at(sight.id))
+    Ok(Reply::with(status.unwrap_or(usual), body).at(vantage.id))
 }

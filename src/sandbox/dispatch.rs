@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::network::{Network, Sight};
+use super::network::{Network, Vantage};
 use super::node::NodeState;
 use super::reply::{Body, Fault, Reply};
 use super::router::{self, Forwarding, Request};
@@ -30,25 +30,25 @@ pub(super) async fn answer(network: Arc<Network>, node: NodeId, session: &Sessio
         return control::answer(&network, node, &request).await;
     }
     if request.path == "/app" || request.path.starts_with("/app/") {
-        let Some(sight) = network.sight(node) else { return gone() };
-        return app::answer(&network, sight, request).await;
+        let Some(vantage) = network.vantage(node) else { return gone() };
+        return app::answer(&network, vantage, request).await;
     }
     let forwarding = match router::find(&request) {
         Ok((endpoint, _)) => endpoint.forwarding,
         Err(reply) => return *reply,
     };
-    let Some(mut sight) = network.sight(node) else { return gone() };
-    let leads = sight.primary == Some(node);
+    let Some(mut vantage) = network.vantage(node) else { return gone() };
+    let leads = vantage.primary == Some(node);
     let redirects = network.state().nodes.get(&node).is_some_and(|n| n.redirects);
-    if let Err(fault) = session.check(&sight) {
+    if let Err(fault) = session.check(&vantage) {
         return Reply { close: true, ..fault.into() };
     }
     if !leads && redirects && forwarding == Forwarding::Always {
-        return redirect(&network, &sight, &request);
+        return redirect(&network, &vantage, &request);
     }
     let forward = forwarding == Forwarding::Always || (forwarding == Forwarding::Sometimes && session.forwards());
     if !leads && !redirects && forward {
-        sight = match forward_to_primary(&network, &sight).await {
+        vantage = match forward_to_primary(&network, &vantage).await {
             Ok(primary) => primary,
             Err(reply) => return *reply,
         };
@@ -56,7 +56,7 @@ pub(super) async fn answer(network: Arc<Network>, node: NodeId, session: &Sessio
     }
     let local = network.clone();
     let run = move || match router::find(&request) {
-        Ok((endpoint, parameters)) => endpoint.answer(&local, sight, &request, parameters),
+        Ok((endpoint, parameters)) => endpoint.answer(&local, vantage, &request, parameters),
         Err(reply) => *reply,
     };
     let reply = match forwarding {
@@ -64,15 +64,15 @@ pub(super) async fn answer(network: Arc<Network>, node: NodeId, session: &Sessio
         Forwarding::Always => tokio::task::spawn_blocking(run).await.unwrap_or_else(|_| gone()),
         _ => run(),
     };
-    match network.sight(node).map(|sight| session.check(&sight)) {
+    match network.vantage(node).map(|vantage| session.check(&vantage)) {
         Some(Err(fault)) if forwarding != Forwarding::Always => Reply { close: true, ..fault.into() },
         _ => reply,
     }
 }
 
 /// The primary's sight, or what a backup says when it has no answer from it.
-async fn forward_to_primary(network: &Arc<Network>, sight: &Sight) -> Result<Sight, Box<Reply>> {
-    let Some(primary) = sight.primary else {
+async fn forward_to_primary(network: &Arc<Network>, vantage: &Vantage) -> Result<Vantage, Box<Reply>> {
+    let Some(primary) = vantage.primary else {
         return Err(Box::new(
             Fault::new(503, "InternalError", "There is no primary to forward the request to.").into(),
         ));
@@ -81,9 +81,9 @@ async fn forward_to_primary(network: &Arc<Network>, sight: &Sight) -> Result<Sig
     let reachable = {
         let state = network.state();
         let hears = |id| state.nodes.get(&id).is_some_and(|n| n.state == NodeState::Running && n.takes_part(now));
-        hears(primary) && hears(sight.node)
+        hears(primary) && hears(vantage.node)
     };
-    if reachable && let Some(primary) = network.sight(primary) {
+    if reachable && let Some(primary) = network.vantage(primary) {
         return Ok(primary);
     }
     let waited = network.options.forwarding_timeout;
@@ -93,8 +93,8 @@ async fn forward_to_primary(network: &Arc<Network>, sight: &Sight) -> Result<Sig
     Err(Box::new(Reply::with(504, Body::Text(text))))
 }
 
-fn redirect(network: &Network, sight: &Sight, request: &Request) -> Reply {
-    let address = sight.primary.and_then(|id| network.state().nodes.get(&id).map(|n| n.address));
+fn redirect(network: &Network, vantage: &Vantage, request: &Request) -> Reply {
+    let address = vantage.primary.and_then(|id| network.state().nodes.get(&id).map(|n| n.address));
     let Some(address) = address else {
         return Fault::new(503, "PrimaryNotFound", "This node does not know the primary's address.").into();
     };
@@ -108,13 +108,14 @@ fn gone() -> Reply {
 
 impl Session {
     /// Refuses to go on after an election: what was read before may be undone.
-    fn check(&self, sight: &Sight) -> Result<(), Fault> {
+    fn check(&self, vantage: &Vantage) -> Result<(), Fault> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = *state.view.get_or_insert(sight.view);
-        if first == sight.view {
+        let first = *state.view.get_or_insert(vantage.view);
+        if first == vantage.view {
             return Ok(());
         }
-        let message = format!("The connection began in view {first}, and this is view {}: connect again.", sight.view);
+        let message =
+            format!("The connection began in view {first}, and this is view {}: connect again.", vantage.view);
         Err(Fault::new(500, "SessionConsistencyLost", message))
     }
 

@@ -26,7 +26,7 @@ pub(super) struct Network {
 }
 
 /// What one node sees at one moment.
-pub(super) struct Sight {
+pub(super) struct Vantage {
     pub(super) node: NodeId,
     /// The tables after the newest transaction that the node has.
     pub(super) tables: Tables,
@@ -60,7 +60,7 @@ impl Network {
     }
 
     /// What node `id` sees now.
-    pub(super) fn sight(&self, id: NodeId) -> Option<Sight> {
+    pub(super) fn vantage(&self, id: NodeId) -> Option<Vantage> {
         let state = self.state();
         let node = state.nodes.get(&id)?;
         let tables = state.tables_of(node);
@@ -70,7 +70,7 @@ impl Network {
             None => (state.view, state.primary, node.commit, node.matched),
         };
         let at = |seqno| TransactionId { view: state.ledger.view_at(seqno).unwrap_or(0), seqno };
-        Some(Sight {
+        Some(Vantage {
             node: id,
             id: at(last),
             durable: state.ledger.at(commit).tables.clone(),

@@ -6,7 +6,7 @@ use hyper::body::Bytes;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::network::{Base, Network, Sight};
+use super::network::{Base, Network, Vantage};
 use super::reply::{Fault, Reply};
 use super::{gov, node_api};
 use crate::constitution::Tables;
@@ -28,7 +28,7 @@ pub(super) struct Request {
 /// A request, and the node that answers it as it sees the service.
 pub(super) struct Call<'c> {
     pub(super) network: &'c Network,
-    pub(super) sight: Sight,
+    pub(super) vantage: Vantage,
     pub(super) request: &'c Request,
     pub(super) endpoint: &'c Endpoint,
     parameters: Vec<&'c str>,
@@ -86,12 +86,12 @@ impl Endpoint {
     pub(super) fn answer<'c>(
         &'c self,
         network: &'c Network,
-        sight: Sight,
+        vantage: Vantage,
         request: &'c Request,
         parameters: Vec<&'c str>,
     ) -> Reply {
-        let read = self.transaction.then_some(sight.id);
-        let call = Call { network, sight, request, endpoint: self, parameters };
+        let read = self.transaction.then_some(vantage.id);
+        let call = Call { network, vantage, request, endpoint: self, parameters };
         match (self.handler)(&call) {
             Ok(mut reply) => {
                 if reply.status < 300 {
@@ -192,7 +192,7 @@ impl Call<'_> {
 
     /// Whether the node that answers is the primary.
     pub(super) fn is_primary(&self) -> bool {
-        self.sight.primary == Some(self.sight.node)
+        self.vantage.primary == Some(self.vantage.node)
     }
 
     /// A transaction that answers with JSON.
@@ -208,7 +208,7 @@ impl Call<'_> {
         &self,
         change: impl FnOnce(&mut Tables, &Base) -> Result<Reply, Fault>,
     ) -> Result<Reply, Fault> {
-        let (reply, id) = self.network.write(self.sight.node, change)?;
+        let (reply, id) = self.network.write(self.vantage.node, change)?;
         Ok(reply.at(id))
     }
 }

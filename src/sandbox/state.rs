@@ -19,7 +19,7 @@ use super::node::Node;
 use super::tables::{NodeRow, nodes};
 use crate::constitution::Tables;
 use crate::digest::parse_hex;
-use crate::files::{self, Access};
+use crate::files::{self, Readers};
 use crate::id::TransactionId;
 
 const FILE: &str = "sandbox.json";
@@ -88,7 +88,7 @@ impl Saved {
         files::make_own_folder(folder)?;
         let bytes =
             serde_json::to_vec(self).map_err(|e| SandboxError::State { path: path.clone(), source: e.into() })?;
-        Ok(files::write(&path, &bytes, Access::Private, true)?)
+        Ok(files::write(&path, &bytes, Readers::Private, true)?)
     }
 
     /// The nodes' addresses, in the order of the file.

@@ -34,7 +34,7 @@ struct Status {
 
 /// How waiting for a transaction ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum CommitResult {
     Committed,
     /// It never happened; the same bytes can be sent again.
     Lost(TransactionStatus),
@@ -68,20 +68,20 @@ impl Service {
     /// Waits until `id` is committed or lost, as long as the service's patience lasts; returns what is known then.
     pub async fn wait_transaction(&self, id: TransactionId) -> Result<TransactionStatus, ServiceError> {
         let end = self.deadline().end;
-        Ok(match self.fate(id, end).await? {
-            Fate::Committed => TransactionStatus::Committed,
-            Fate::Lost(status) => status,
-            Fate::Open => TransactionStatus::Pending,
+        Ok(match self.commit_result(id, end).await? {
+            CommitResult::Committed => TransactionStatus::Committed,
+            CommitResult::Lost(status) => status,
+            CommitResult::Open => TransactionStatus::Pending,
         })
     }
 
     /// Like `fate`, also when a node does not answer until `end`.
-    pub(super) async fn fate_until(&self, id: TransactionId, end: Instant) -> Result<Fate, ServiceError> {
-        tokio::time::timeout_at(end, self.fate(id, end)).await.unwrap_or(Ok(Fate::Open))
+    pub(super) async fn result_until(&self, id: TransactionId, end: Instant) -> Result<CommitResult, ServiceError> {
+        tokio::time::timeout_at(end, self.commit_result(id, end)).await.unwrap_or(Ok(CommitResult::Open))
     }
 
     /// Waits until `end`, unless it is known before what became of `id`. Committed is what a second node confirms.
-    pub(super) async fn fate(&self, id: TransactionId, end: Instant) -> Result<Fate, ServiceError> {
+    pub(super) async fn commit_result(&self, id: TransactionId, end: Instant) -> Result<CommitResult, ServiceError> {
         let doing = "report a transaction's status";
         let request = Request::get(self.path(id), Bounds::WORDS);
         let mut deadline = Deadline::at(end);
@@ -96,17 +96,19 @@ impl Service {
                     TransactionStatus::Committed => match self.second(&reply, &request, end).await {
                         Second::Confirms => {
                             self.remember_committed(id);
-                            return Ok(Fate::Committed);
+                            return Ok(CommitResult::Committed);
                         }
                         Second::Contradicts(other, status) => contradiction = Some((reply.node, other, status)),
                     },
-                    status @ TransactionStatus::Invalid => return Ok(Fate::Lost(status)),
+                    status @ TransactionStatus::Invalid => return Ok(CommitResult::Lost(status)),
                     TransactionStatus::Pending => pending_at = Some(reply.node),
                     // A node that had it and has it no longer lost it; another may just not have it yet.
                     status @ TransactionStatus::Unknown if pending_at.as_ref() == Some(&reply.node) => {
-                        return Ok(Fate::Lost(status));
+                        return Ok(CommitResult::Lost(status));
                     }
-                    status @ TransactionStatus::Unknown if began.elapsed() > UNKNOWN => return Ok(Fate::Lost(status)),
+                    status @ TransactionStatus::Unknown if began.elapsed() > UNKNOWN => {
+                        return Ok(CommitResult::Lost(status));
+                    }
                     TransactionStatus::Unknown => {}
                 },
                 Some(reply) => return Err(refused(doing, &reply)),
@@ -115,7 +117,7 @@ impl Service {
             if !pause.ends_before(end) {
                 return match contradiction {
                     Some((node, other, status)) => Err(contradicted(id, node, other, status)),
-                    None => Ok(Fate::Open),
+                    None => Ok(CommitResult::Open),
                 };
             }
             if began.elapsed() > SOON {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use super::client::{Service, refused};
-use super::commit::Fate;
+use super::commit::CommitResult;
 use super::error::ServiceError;
 use super::http::Bounds;
 use super::model::List;
@@ -178,10 +178,10 @@ impl Service {
                 (Some(now), _) => {
                     if now.proposal_state.is_final() {
                         match now.transaction {
-                            Some(t) => match self.fate_until(t, end.max(Instant::now() + LAST_LOOK)).await? {
-                                Fate::Committed => return Ok(Some(Outcome::Resolved(now))),
-                                Fate::Lost(_) => {}
-                                Fate::Open => return Ok(Some(Outcome::StillOpen(now))),
+                            Some(t) => match self.result_until(t, end.max(Instant::now() + LAST_LOOK)).await? {
+                                CommitResult::Committed => return Ok(Some(Outcome::Resolved(now))),
+                                CommitResult::Lost(_) => {}
+                                CommitResult::Open => return Ok(Some(Outcome::StillOpen(now))),
                             },
                             None => return Ok(Some(Outcome::Resolved(now))),
                         }

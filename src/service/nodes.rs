@@ -22,7 +22,7 @@ pub(super) const MAX_NODES: usize = 64;
 
 /// One node's word.
 #[derive(Clone, Debug)]
-pub(super) struct Sight {
+pub(super) struct Report {
     pub address: NodeAddress,
     /// Its place in the order in which nodes were given and found.
     pub rank: usize,
@@ -93,7 +93,7 @@ impl Belief {
     }
 }
 
-impl Sight {
+impl Report {
     fn trusted(&self) -> BTreeSet<NodeId> {
         self.nodes.iter().filter(|n| n.status == NodeStatus::Trusted).map(|n| n.node_id).collect()
     }
@@ -130,39 +130,39 @@ impl Sight {
 /// Those who show the same trusted nodes.
 struct Group<'s> {
     trusted: BTreeSet<NodeId>,
-    voices: Vec<&'s Sight>,
+    voices: Vec<&'s Report>,
 }
 
 impl<'s> Group<'s> {
-    fn newest(&self) -> Option<&'s Sight> {
+    fn newest(&self) -> Option<&'s Report> {
         self.voices.iter().copied().max_by_key(|s| (s.at, Reverse(s.rank)))
     }
 
     /// How many different nodes there are among those who show it.
-    fn size(&self, id: impl Fn(&Sight) -> Option<NodeId>) -> usize {
+    fn size(&self, id: impl Fn(&Report) -> Option<NodeId>) -> usize {
         let known: BTreeSet<_> = self.voices.iter().filter_map(|s| id(s)).collect();
         known.len() + self.voices.iter().filter(|s| id(s).is_none()).count()
     }
 }
 
 /// What to believe when these were seen. Each contradicting pair is worth asking again before this is final.
-pub(super) fn conclude(sights: &[Sight]) -> Result<Belief, Contradiction> {
-    let proven = sights.iter().any(|s| s.peer.is_some_and(|id| s.trusted().contains(&id)));
-    let id = |s: &Sight| if proven { s.peer } else { s.claimed };
-    let has_a_say = |s: &Sight| match id(s) {
+pub(super) fn conclude(reports: &[Report]) -> Result<Belief, Contradiction> {
+    let proven = reports.iter().any(|s| s.peer.is_some_and(|id| s.trusted().contains(&id)));
+    let id = |s: &Report| if proven { s.peer } else { s.claimed };
+    let has_a_say = |s: &Report| match id(s) {
         Some(id) => s.trusted().contains(&id),
         None => !proven && !s.nodes.is_empty(),
     };
     let mut groups: Vec<Group<'_>> = Vec::new();
-    for sight in sights.iter().filter(|s| has_a_say(s)) {
-        let trusted = sight.trusted();
+    for report in reports.iter().filter(|s| has_a_say(s)) {
+        let trusted = report.trusted();
         match groups.iter_mut().find(|g| g.trusted == trusted) {
-            Some(group) => group.voices.push(sight),
-            None => groups.push(Group { trusted, voices: vec![sight] }),
+            Some(group) => group.voices.push(report),
+            None => groups.push(Group { trusted, voices: vec![report] }),
         }
     }
     let Some(best) = groups.iter().max_by_key(|g| (g.newest().and_then(|s| s.at), g.size(id))) else {
-        return Ok(without_a_word(sights));
+        return Ok(without_a_word(reports));
     };
     for other in groups.iter().filter(|g| g.trusted != best.trusted) {
         let knows = best.voices.iter().any(|s| id(s).is_some_and(|id| other.trusted.contains(&id)));
@@ -171,12 +171,12 @@ pub(super) fn conclude(sights: &[Sight]) -> Result<Belief, Contradiction> {
             return Err(Contradiction { sides: sides.map(|s| (s.address.clone(), s.claim())).collect() });
         }
     }
-    let out = |s: &&Sight| match id(s) {
+    let out = |s: &&Report| match id(s) {
         Some(id) => !best.trusted.contains(&id),
         None => proven,
     };
-    let (removed, mut usable): (Vec<_>, Vec<_>) = sights.iter().partition(out);
-    let shows = |s: &Sight| best.voices.iter().any(|v| v.address == s.address);
+    let (removed, mut usable): (Vec<_>, Vec<_>) = reports.iter().partition(out);
+    let shows = |s: &Report| best.voices.iter().any(|v| v.address == s.address);
     usable.sort_by_key(|s| (!s.leads, Reverse(s.at), s.rank));
     let answering: BTreeSet<_> = usable.iter().filter_map(|s| id(s)).collect();
     let answering = answering.len() + usable.iter().filter(|s| id(s).is_none()).count();
@@ -198,15 +198,15 @@ pub(super) fn conclude(sights: &[Sight]) -> Result<Belief, Contradiction> {
     })
 }
 
-fn listed(sight: &Sight) -> Vec<NodeAddress> {
-    let trusted = sight.nodes.iter().filter(|n| n.status == NodeStatus::Trusted);
-    trusted.filter_map(|n| sight.address_of(n)).take(MAX_NODES).collect()
+fn listed(report: &Report) -> Vec<NodeAddress> {
+    let trusted = report.nodes.iter().filter(|n| n.status == NodeStatus::Trusted);
+    trusted.filter_map(|n| report.address_of(n)).take(MAX_NODES).collect()
 }
 
 /// Nobody shows a list in which it is trusted: nodes whose node API is closed are used as they are, and those that were removed
 /// only tell whom else to ask.
-fn without_a_word(sights: &[Sight]) -> Belief {
-    let (mut closed, removed): (Vec<_>, Vec<_>) = sights.iter().partition(|s| s.nodes.is_empty());
+fn without_a_word(reports: &[Report]) -> Belief {
+    let (mut closed, removed): (Vec<_>, Vec<_>) = reports.iter().partition(|s| s.nodes.is_empty());
     closed.sort_by_key(|s| s.rank);
     let mut order: Vec<_> = closed.iter().map(|s| s.address.clone()).collect();
     if order.is_empty() {
@@ -242,9 +242,9 @@ mod tests {
     }
 
     /// The word of a node that proves who it is.
-    fn sight(n: u8, at: (u64, u64), nodes: Vec<NetworkNode>, leads: bool) -> Sight {
+    fn report(n: u8, at: (u64, u64), nodes: Vec<NetworkNode>, leads: bool) -> Report {
         let at = Some(TransactionId { view: at.0, seqno: at.1 });
-        Sight { address: address(n), rank: n.into(), peer: Some(id(n)), claimed: Some(id(n)), at, nodes, leads }
+        Report { address: address(n), rank: n.into(), peer: Some(id(n)), claimed: Some(id(n)), at, nodes, leads }
     }
 
     fn named(contradiction: Result<Belief, Contradiction>) -> Vec<NodeAddress> {
@@ -255,9 +255,9 @@ mod tests {
     fn a_removed_node_is_not_believed_and_the_primary_comes_first() {
         let old = vec![listed(1, Trusted, true), listed(2, Trusted, false), listed(3, Trusted, false)];
         let new = vec![listed(1, Retired, false), listed(2, Trusted, false), listed(3, Trusted, true)];
-        let sights =
-            [sight(1, (2, 50), old, true), sight(2, (4, 60), new.clone(), false), sight(3, (4, 61), new, true)];
-        let belief = conclude(&sights).unwrap();
+        let reports =
+            [report(1, (2, 50), old, true), report(2, (4, 60), new.clone(), false), report(3, (4, 61), new, true)];
+        let belief = conclude(&reports).unwrap();
         assert_eq!(belief.order, [address(3), address(2)]);
         assert_eq!(belief.removed, [address(1)]);
         assert_eq!(belief.trusted, Some(BTreeSet::from([id(2), id(3)])));
@@ -265,8 +265,8 @@ mod tests {
 
     #[test]
     fn a_rogue_that_claims_a_huge_transaction_outvotes_nobody() {
-        let honest = |n, at| sight(n, at, trusted(&[1, 2, 3]), n == 1);
-        let rogue = |list: &[u8]| sight(9, (999_999, 999_999), trusted(list), true);
+        let honest = |n, at| report(n, at, trusted(&[1, 2, 3]), n == 1);
+        let rogue = |list: &[u8]| report(9, (999_999, 999_999), trusted(list), true);
         for list in [&[9][..], &[9, 1, 2, 3], &[9, 7, 8], &[9, 2]] {
             let all = [honest(1, (2, 9)), honest(2, (2, 9)), honest(3, (2, 8)), rogue(list)];
             assert_eq!(named(conclude(&all)), [address(9), address(1)], "{list:?}");
@@ -282,40 +282,40 @@ mod tests {
 
     #[test]
     fn a_rogue_that_claims_to_be_another_is_known_by_its_key() {
-        let honest = |n| sight(n, (2, 9), trusted(&[1, 2, 3]), n == 1);
-        let impostor = Sight { claimed: Some(id(1)), ..sight(9, (999, 999), trusted(&[1, 2, 3]), true) };
-        let mute = Sight { nodes: Vec::new(), at: None, claimed: None, ..sight(8, (0, 0), Vec::new(), false) };
+        let honest = |n| report(n, (2, 9), trusted(&[1, 2, 3]), n == 1);
+        let impostor = Report { claimed: Some(id(1)), ..report(9, (999, 999), trusted(&[1, 2, 3]), true) };
+        let mute = Report { nodes: Vec::new(), at: None, claimed: None, ..report(8, (0, 0), Vec::new(), false) };
         let belief = conclude(&[impostor.clone(), mute, honest(1), honest(2)]).unwrap();
         assert_eq!(belief.order, [address(1), address(2), address(3)]);
         assert_eq!(belief.removed, [address(9), address(8)]);
         // With an own list, it contradicts; two impostors with one key are one node.
-        let list = Sight { nodes: trusted(&[1, 9]), ..impostor };
-        let twice = Sight { address: address(10), ..list.clone() };
+        let list = Report { nodes: trusted(&[1, 9]), ..impostor };
+        let twice = Report { address: address(10), ..list.clone() };
         assert_eq!(named(conclude(&[list, twice, honest(2)])).len(), 2);
     }
 
     #[test]
     fn an_old_list_of_one_node_does_not_hold_up_two_that_agree() {
-        let new = |n| sight(n, (4, 90), trusted(&[4, 5, 6]), n == 4);
+        let new = |n| report(n, (4, 90), trusted(&[4, 5, 6]), n == 4);
         for old in [&[1][..], &[1, 2, 3], &[1, 4, 5, 6]] {
-            let belief = conclude(&[sight(1, (2, 50), trusted(old), true), new(4), new(5)]).unwrap();
+            let belief = conclude(&[report(1, (2, 50), trusted(old), true), new(4), new(5)]).unwrap();
             assert_eq!((belief.order, belief.removed), (vec![address(4), address(5), address(6)], vec![address(1)]));
             // One alone cannot show that it is newer.
-            assert_eq!(named(conclude(&[sight(1, (2, 50), trusted(old), true), new(4)])), [address(4), address(1)]);
+            assert_eq!(named(conclude(&[report(1, (2, 50), trusted(old), true), new(4)])), [address(4), address(1)]);
         }
         // Two that agree on the old list, of whom the new nodes are strangers.
-        let old = |n| sight(n, (2, 50), trusted(&[1, 2, 3]), false);
+        let old = |n| report(n, (2, 50), trusted(&[1, 2, 3]), false);
         assert_eq!(named(conclude(&[old(1), old(2), new(4), new(5)])), [address(4), address(1)]);
         // The old list has one of them.
-        let old = |n| sight(n, (2, 50), trusted(&[1, 2, 4]), false);
+        let old = |n| report(n, (2, 50), trusted(&[1, 2, 4]), false);
         assert_eq!(conclude(&[old(1), old(2), new(4), new(5)]).unwrap().removed, [address(1), address(2)]);
     }
 
     #[test]
     fn who_answers_alone_is_not_contradicted() {
-        let alone = conclude(&[sight(1, (2, 5), trusted(&[1]), true)]).unwrap();
+        let alone = conclude(&[report(1, (2, 5), trusted(&[1]), true)]).unwrap();
         assert_eq!((alone.order, alone.count, alone.has_primary), (vec![address(1)], (1, 1), true));
-        let one_new = conclude(&[sight(4, (9, 5), trusted(&[4, 5, 6]), false)]).unwrap();
+        let one_new = conclude(&[report(4, (9, 5), trusted(&[4, 5, 6]), false)]).unwrap();
         assert_eq!(one_new.order, [address(4), address(5), address(6)]);
         assert_eq!(one_new.count, (3, 1));
     }
@@ -323,44 +323,44 @@ mod tests {
     #[test]
     fn a_node_that_knows_of_its_retirement_only_tells_whom_to_ask() {
         let retired = || vec![listed(1, Retired, false), listed(2, Trusted, true), listed(3, Pending, false)];
-        let belief = conclude(&[sight(1, (9, 9), retired(), true)]).unwrap();
+        let belief = conclude(&[report(1, (9, 9), retired(), true)]).unwrap();
         assert_eq!((belief.order, belief.removed), (vec![address(2)], vec![address(1)]));
-        let belief = conclude(&[sight(1, (9, 9), retired(), true), sight(2, (4, 5), trusted(&[2]), true)]).unwrap();
+        let belief = conclude(&[report(1, (9, 9), retired(), true), report(2, (4, 5), trusted(&[2]), true)]).unwrap();
         assert_eq!((belief.order, belief.removed), (vec![address(2)], vec![address(1)]));
     }
 
     #[test]
     fn a_primary_that_moved_leads_and_one_that_lags_comes_last() {
-        let lags = sight(1, (2, 50), trusted(&[1, 2, 3]), true);
-        let leads = sight(2, (4, 60), trusted(&[1, 2, 3]), true);
-        let belief = conclude(&[lags, leads, sight(3, (4, 59), trusted(&[1, 2, 3]), false)]).unwrap();
+        let lags = report(1, (2, 50), trusted(&[1, 2, 3]), true);
+        let leads = report(2, (4, 60), trusted(&[1, 2, 3]), true);
+        let belief = conclude(&[lags, leads, report(3, (4, 59), trusted(&[1, 2, 3]), false)]).unwrap();
         assert_eq!(belief.order, [address(2), address(1), address(3)]);
     }
 
     #[test]
     fn a_lost_quorum_is_counted() {
-        let sight = |n: u8| sight(n, (2, 5), trusted(&[1, 2, 3, 4]), false);
-        let lost = conclude(&[sight(1), sight(2)]).unwrap().lost_quorum().unwrap();
+        let report = |n: u8| report(n, (2, 5), trusted(&[1, 2, 3, 4]), false);
+        let lost = conclude(&[report(1), report(2)]).unwrap().lost_quorum().unwrap();
         assert_eq!(lost.to_string(), "2 of 4 trusted nodes answer, 3 are needed");
         assert_eq!(LostQuorum { trusted: 2, answering: 1 }.to_string(), "1 of 2 trusted nodes answers, 2 are needed");
-        assert_eq!(conclude(&[sight(1), sight(2), sight(3)]).unwrap().lost_quorum(), None);
+        assert_eq!(conclude(&[report(1), report(2), report(3)]).unwrap().lost_quorum(), None);
     }
 
     #[test]
     fn nodes_that_were_not_given_are_found() {
         let nodes = vec![listed(1, Trusted, true), listed(2, Trusted, false), listed(3, Pending, false)];
-        let belief = conclude(&[sight(1, (2, 5), nodes, true)]).unwrap();
+        let belief = conclude(&[report(1, (2, 5), nodes, true)]).unwrap();
         assert_eq!(belief.order, [address(1), address(2)]);
         assert_eq!(belief.published, [address(1), address(2)]);
     }
 
     #[test]
     fn nodes_that_say_nothing_of_the_network_are_used_as_they_are() {
-        let closed = Sight { at: None, claimed: None, ..sight(9, (0, 0), Vec::new(), false) };
-        let belief = conclude(&[closed.clone(), Sight { address: address(8), ..closed }]).unwrap();
+        let closed = Report { at: None, claimed: None, ..report(9, (0, 0), Vec::new(), false) };
+        let belief = conclude(&[closed.clone(), Report { address: address(8), ..closed }]).unwrap();
         assert_eq!(belief.order, [address(9), address(8)]);
         // Where nobody proves who it is, what it says of itself counts.
-        let unproven = |n: u8| Sight { peer: Some(id(99)), ..sight(n, (2, 5), trusted(&[1, 2]), n == 2) };
+        let unproven = |n: u8| Report { peer: Some(id(99)), ..report(n, (2, 5), trusted(&[1, 2]), n == 2) };
         let belief = conclude(&[unproven(1), unproven(2), unproven(3)]).unwrap();
         assert_eq!((belief.order, belief.removed), (vec![address(2), address(1)], vec![address(3)]));
         assert_eq!(belief.trusted, None);

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::answer::Answer;
 use super::client::{Service, refused};
-use super::commit::Fate;
+use super::commit::CommitResult;
 use super::error::ServiceError;
 use super::http::{Bounds, Reply, Request};
 use super::retry::{Deadline, Failures, Pause};
@@ -101,7 +101,7 @@ impl Service {
             };
             let Some(transaction) = proposal.transaction else { return Err(no_transaction(&reply, &doing)) };
             match self.fate_of_write(&doing, transaction, &deadline).await? {
-                Fate::Committed => {
+                CommitResult::Committed => {
                     let Answer { value, raw, .. } = proposal;
                     let repeated = Some(match kind {
                         MessageType::Ballot if held.is_some() || !silence => Repeated::SameBallot,
@@ -110,8 +110,8 @@ impl Service {
                     });
                     return Ok(Submission { kind, proposal: Some(value), raw, transaction, is_own: false, repeated });
                 }
-                Fate::Lost(_) => {}
-                Fate::Open => return Err(self.undecided(&doing, transaction)),
+                CommitResult::Lost(_) => {}
+                CommitResult::Open => return Err(self.undecided(&doing, transaction)),
             }
         }
     }
@@ -144,15 +144,15 @@ impl Service {
             }
             let Some(transaction) = reply.transaction else { return Err(no_transaction(&reply, doing)) };
             match self.fate_of_write(doing, transaction, deadline).await? {
-                Fate::Committed => return Ok(Sent::Committed(reply, transaction, silence)),
-                Fate::Lost(status) if !deadline.is_over() => {
+                CommitResult::Committed => return Ok(Sent::Committed(reply, transaction, silence)),
+                CommitResult::Lost(status) if !deadline.is_over() => {
                     silence |= status != TransactionStatus::Invalid;
                     self.report(&format!(
                         "transaction {transaction} was lost in an election ({status:?}); sending the same bytes again"
                     ));
                     self.look_around(deadline.end).await;
                 }
-                Fate::Lost(_) | Fate::Open => return Err(self.undecided(doing, transaction)),
+                CommitResult::Lost(_) | CommitResult::Open => return Err(self.undecided(doing, transaction)),
             }
         }
     }
@@ -163,8 +163,8 @@ impl Service {
         doing: &str,
         transaction: TransactionId,
         deadline: &Deadline,
-    ) -> Result<Fate, ServiceError> {
-        self.fate(transaction, deadline.end).await.map_err(|error| ServiceError::Undecided {
+    ) -> Result<CommitResult, ServiceError> {
+        self.commit_result(transaction, deadline.end).await.map_err(|error| ServiceError::Undecided {
             doing: doing.to_owned(),
             reason: error.to_string(),
             transaction: Some(transaction),

@@ -9,7 +9,7 @@ use super::NodeAddress;
 use super::error::NodeFailure;
 use super::http::{Bounds, Http, Reply, Request};
 use super::model::{ConsensusDetails, NodeList};
-use super::nodes::{self, Belief, Contradiction, MAX_NODES, Sight};
+use super::nodes::{self, Belief, Contradiction, MAX_NODES, Report};
 use super::retry::Pause;
 use crate::id::NodeId;
 
@@ -30,7 +30,7 @@ pub(super) struct Survey {
 /// Looks at `addresses`, at the primary that they report, and if none leads, or they contradict each other, at every node that
 /// they know. Ends with what is known by `end`.
 pub(super) async fn survey(http: &Http, addresses: &[NodeAddress], end: Instant) -> Survey {
-    let mut look = Looking { http: http.hurried(LOOK), end, sights: Vec::new(), failures: Vec::new() };
+    let mut look = Looking { http: http.hurried(LOOK), end, reports: Vec::new(), failures: Vec::new() };
     look.at(addresses).await;
     for _ in 0..3 {
         let next = look.unseen();
@@ -39,14 +39,14 @@ pub(super) async fn survey(http: &Http, addresses: &[NodeAddress], end: Instant)
         }
         look.at(&next).await;
     }
-    let mut belief = nodes::conclude(&look.sights);
+    let mut belief = nodes::conclude(&look.reports);
     for mut pause in Pause::until_agreed() {
         if belief.is_ok() || !pause.ends_before(end) {
             break;
         }
         pause.wait().await;
         look.again().await;
-        belief = nodes::conclude(&look.sights);
+        belief = nodes::conclude(&look.reports);
     }
     let mut failures = look.failures;
     if let Ok(belief) = &belief {
@@ -58,7 +58,7 @@ pub(super) async fn survey(http: &Http, addresses: &[NodeAddress], end: Instant)
 struct Looking {
     http: Http,
     end: Instant,
-    sights: Vec<Sight>,
+    reports: Vec<Report>,
     failures: Vec<(NodeAddress, NodeFailure)>,
 }
 
@@ -66,7 +66,7 @@ impl Looking {
     /// Looks at all of them at once.
     async fn at(&mut self, addresses: &[NodeAddress]) {
         let mut looks = JoinSet::new();
-        let before = self.sights.len() + self.failures.len();
+        let before = self.reports.len() + self.failures.len();
         for (index, address) in addresses.iter().take(MAX_NODES).cloned().enumerate() {
             let http = self.http.clone();
             looks.spawn(async move { (address.clone(), look(&http, address, before + index).await) });
@@ -80,7 +80,7 @@ impl Looking {
                 Ok(Some(Ok((address, result)))) => {
                     waiting.retain(|a| *a != address);
                     match result {
-                        Ok(sight) => self.sights.push(sight),
+                        Ok(report) => self.reports.push(report),
                         Err(failure) => self.failures.push((address, failure)),
                     }
                 }
@@ -89,29 +89,29 @@ impl Looking {
             }
         }
         let seconds = |at: Duration| at.as_secs_f32().ceil() as u64;
-        let waited = if self.sights.is_empty() { LOOK } else { GRACE };
+        let waited = if self.reports.is_empty() { LOOK } else { GRACE };
         self.failures.extend(waiting.into_iter().map(|a| (a, NodeFailure::Timeout(seconds(waited)))));
     }
 
     /// Whether those who are waited for are all nodes that one that has answered lists: they cannot say much else.
     fn would_not_contradict(&self, waiting: &[NodeAddress]) -> bool {
-        let knows = |s: &Sight, address: &NodeAddress| s.nodes.is_empty() || s.others(false).contains(address);
-        self.sights.iter().any(|s| waiting.iter().all(|a| knows(s, a)))
+        let knows = |s: &Report, address: &NodeAddress| s.nodes.is_empty() || s.others(false).contains(address);
+        self.reports.iter().any(|s| waiting.iter().all(|a| knows(s, a)))
     }
 
     /// Whom to look at next: nobody, if a primary is known and nobody contradicts.
     fn unseen(&self) -> Vec<NodeAddress> {
         let seen = |a: &NodeAddress| {
-            self.sights.iter().any(|s| s.address == *a) || self.failures.iter().any(|(failed, _)| failed == a)
+            self.reports.iter().any(|s| s.address == *a) || self.failures.iter().any(|(failed, _)| failed == a)
         };
-        let mut next: Vec<_> = match nodes::conclude(&self.sights) {
+        let mut next: Vec<_> = match nodes::conclude(&self.reports) {
             Ok(belief) if belief.has_primary => return Vec::new(),
-            Ok(_) => self.sights.iter().flat_map(|s| s.others(true)).collect(),
+            Ok(_) => self.reports.iter().flat_map(|s| s.others(true)).collect(),
             Err(_) => Vec::new(),
         };
         next.retain(|a| !seen(a));
         if next.is_empty() {
-            next = self.sights.iter().flat_map(|s| s.others(false)).filter(|a| !seen(a)).collect();
+            next = self.reports.iter().flat_map(|s| s.others(false)).filter(|a| !seen(a)).collect();
         }
         next.sort();
         next.dedup();
@@ -122,14 +122,14 @@ impl Looking {
     /// Asks everybody who has answered once more. Who does not answer now has said what it said.
     async fn again(&mut self) {
         let mut looks = JoinSet::new();
-        for sight in &self.sights {
-            let (http, address, rank) = (self.http.clone(), sight.address.clone(), sight.rank);
+        for report in &self.reports {
+            let (http, address, rank) = (self.http.clone(), report.address.clone(), report.rank);
             looks.spawn(async move { look(&http, address, rank).await });
         }
         let until = (Instant::now() + GRACE).min(self.end);
         while let Ok(Some(result)) = timeout_at(until, looks.join_next()).await {
             if let Ok(Ok(new)) = result
-                && let Some(old) = self.sights.iter_mut().find(|s| s.address == new.address)
+                && let Some(old) = self.reports.iter_mut().find(|s| s.address == new.address)
             {
                 *old = new;
             }
@@ -138,7 +138,7 @@ impl Looking {
 }
 
 /// One node's word. A node whose node API is closed to us is taken as it is; it has answered, after all.
-async fn look(http: &Http, address: NodeAddress, rank: usize) -> Result<Sight, NodeFailure> {
+async fn look(http: &Http, address: NodeAddress, rank: usize) -> Result<Report, NodeFailure> {
     let ask = async |path: &str, bounds| http.send(&address, &Request::get(path, bounds)).await;
     let all = async {
         let list = ask("/node/network/nodes", Bounds::LIST).await?;
@@ -150,7 +150,7 @@ async fn look(http: &Http, address: NodeAddress, rank: usize) -> Result<Sight, N
     let claimed = read::<OwnState>(&state).map(|s| s.node_id);
     let leads = read::<ConsensusDetails>(&consensus).is_some_and(|c| c.details.leads());
     let nodes = read::<NodeList>(&list).map(|l| l.nodes).unwrap_or_default();
-    Ok(Sight { address, rank, peer: list.peer, claimed, at: list.transaction, nodes, leads })
+    Ok(Report { address, rank, peer: list.peer, claimed, at: list.transaction, nodes, leads })
 }
 
 #[derive(serde::Deserialize)]

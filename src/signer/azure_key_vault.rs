@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 pub use self::credential::{AzureCredential, Proof};
 pub use self::error::VaultError;
 pub use self::web::Web;
-use self::web::{Answer, Wire};
+use self::web::{VaultResponse, Wire};
 use super::{Signer, SignerError, VaultKey};
 use crate::cose::{Algorithm, MemberCertificate, Signature};
 use crate::curve::Curve;
@@ -187,7 +187,7 @@ impl Vault {
         }
     }
 
-    fn result(&self, answer: &Answer, path: &str, doing: &str, token: &str) -> Result<Value, VaultError> {
+    fn result(&self, answer: &VaultResponse, path: &str, doing: &str, token: &str) -> Result<Value, VaultError> {
         let (vault, doing) = (self.key.host(), doing.to_owned());
         match answer.status {
             200 => answer.json(),

@@ -9,7 +9,7 @@ use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
 
 use crate::cose::{Algorithm, MemberCertificate};
-use crate::files::{self, Access, FileError, NewFile};
+use crate::files::{self, FileError, NewFile, Readers};
 
 /// The validity that CCF's `keygenerator` gives a certificate.
 pub const DEFAULT_DAYS: u32 = 365;
@@ -92,14 +92,14 @@ impl NewKeys {
         };
         let certificate = self.certificate.to_pem();
         let mut set = vec![
-            NewFile::new(&written.private_key, self.private_key.as_bytes(), Access::Private),
-            NewFile::new(&written.certificate, certificate.as_bytes(), Access::Shared),
+            NewFile::new(&written.private_key, self.private_key.as_bytes(), Readers::Private),
+            NewFile::new(&written.certificate, certificate.as_bytes(), Readers::Shared),
         ];
         if let (Some(key), Some(private), Some(public)) =
             (&self.encryption, &written.encryption_private_key, &written.encryption_public_key)
         {
-            set.push(NewFile::new(private, key.private_key.as_bytes(), Access::Private));
-            set.push(NewFile::new(public, key.public_key.as_bytes(), Access::Shared));
+            set.push(NewFile::new(private, key.private_key.as_bytes(), Readers::Private));
+            set.push(NewFile::new(public, key.public_key.as_bytes(), Readers::Shared));
         }
         files::write_set(&set, force)?;
         Ok(written)

@@ -22,10 +22,12 @@ pub use self::batch::sign_all;
 pub use self::command::{CommandError, CommandSigner};
 pub use self::generate::{DEFAULT_DAYS, GenerateError, KeyFiles, NewKeys};
 pub use self::key_uri::{KeyUri, KeyUriError, ModuleName, Pkcs11Uri, VaultKey, program_in};
-pub use self::open::{Access, CommandOptions, PinSource, PinTries, open};
+pub use self::open::{CommandOptions, Credentials, PinSource, PinTries, open};
 pub use self::passphrase::{NoPassphrase, Passphrase, PassphraseError, PassphraseSource};
 pub use self::pem::PemSigner;
-pub use self::pkcs11::{Answer as Pkcs11Answer, Pkcs11Error, Pkcs11Signer, TokenKey, list as list_token_keys};
+pub use self::pkcs11::{
+    Pkcs11Error, Pkcs11Signer, ReturnValue as Pkcs11ReturnValue, TokenKey, list as list_token_keys,
+};
 pub use self::private_key::{KeyError, PrivateKey};
 use crate::cose::{
     Algorithm, CertificateError, Envelope, EnvelopeError, MemberCertificate, Message, Signature, SignatureError,

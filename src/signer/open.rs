@@ -14,7 +14,7 @@ use crate::cose::MemberCertificate;
 use crate::files;
 
 /// What opening a key may need besides its URI.
-pub struct Access<'a> {
+pub struct Credentials<'a> {
     /// The member's certificate. Without it a token or a vault is asked for the one it holds.
     pub certificate: Option<MemberCertificate>,
     /// Asked for the passphrase of a key file that turns out to be encrypted.
@@ -54,7 +54,7 @@ pub enum PinTries {
 }
 
 /// Opens the key that `uri` names, and checks that it belongs to the certificate.
-pub async fn open(uri: &KeyUri, access: Access<'_>) -> Result<Box<dyn Signer>, SignerError> {
+pub async fn open(uri: &KeyUri, access: Credentials<'_>) -> Result<Box<dyn Signer>, SignerError> {
     let certificate = access.certificate;
     Ok(match uri {
         KeyUri::File(path) => {

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use cryptoki::context::Pkcs11;
 
 use self::card::Card;
-pub use self::error::{Answer, Pkcs11Error};
+pub use self::error::{Pkcs11Error, ReturnValue};
 pub use self::list::{TokenKey, list};
 use self::module::{Held, Module, PATIENCE};
 use super::{PinSource, Pkcs11Uri, Signed, Signer, SignerError};

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{Code, Consortium, Operator, OperatorError, Rules, Signing, Step, Upgrade, UpgradeError};
-use crate::constitution::OURS;
+use crate::constitution::DEFAULT;
 use crate::cose::MemberCertificate;
 use crate::digest::{HostData, sha256};
 use crate::id::NodeId;
@@ -45,7 +45,7 @@ pub async fn rehearse(rehearsal: Rehearsal, report: &mut dyn FnMut(&Step)) -> Re
     let member =
         |s: &dyn Signer| Member { certificate: s.certificate().clone(), encryption_key: None, data: Value::Null };
     let members = rehearsal.signers.iter().map(|s| member(&**s)).collect();
-    let sandbox = Sandbox::start(Options::new(members, OURS.into(), vec![node_code(&old); NODES]))
+    let sandbox = Sandbox::start(Options::new(members, DEFAULT.into(), vec![node_code(&old); NODES]))
         .await
         .map_err(|e| OperatorError::Failed(Box::new(e)))?;
     let mut addresses = Vec::new();
@@ -67,7 +67,7 @@ pub async fn rehearse(rehearsal: Rehearsal, report: &mut dyn FnMut(&Step)) -> Re
         nodes: NODES,
         validity_days: 90,
         rules: Rules {
-            constitution: Some(format!("{OURS}\n// Set in a rehearsal.\n")),
+            constitution: Some(format!("{DEFAULT}\n// Set in a rehearsal.\n")),
             application: Some(application()),
         },
         report,

@@ -139,7 +139,7 @@ async fn nodes_and_votes_are_shown_next_to_the_question() {
 #[tokio::test]
 async fn a_new_constitution_is_shown_as_a_difference() {
     let field = Field::start().await;
-    let rules = ccf_gov::constitution::OURS;
+    let rules = ccf_gov::constitution::DEFAULT;
     let line = rules.lines().find(|l| l.contains("return")).unwrap();
     let changed = rules.replacen(line, &format!("{line} // evil"), 1);
     let file = field.proposal("c.json", "set_constitution", json!({"constitution": changed}));

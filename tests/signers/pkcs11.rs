@@ -5,8 +5,8 @@ use std::path::Path;
 
 use ccf_gov::cose::{Algorithm, Message, MessageType};
 use ccf_gov::signer::{
-    Access, CommandOptions, KeyUri, NewKeys, NoPassphrase, PinSource, PinTries, Signer, SignerError, list_token_keys,
-    open, sign,
+    CommandOptions, Credentials, KeyUri, NewKeys, NoPassphrase, PinSource, PinTries, Signer, SignerError,
+    list_token_keys, open, sign,
 };
 use zeroize::Zeroizing;
 
@@ -35,7 +35,7 @@ async fn open_uri(uri: &KeyUri, given: Option<&NewKeys>, pin: Pin) -> Result<Box
     let certificate = given.map(|keys| keys.certificate().clone());
     open(
         uri,
-        Access {
+        Credentials {
             certificate,
             passphrase: &NoPassphrase,
             pin: &pin,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use ccf_gov::constitution::OURS;
+use ccf_gov::constitution::DEFAULT;
 use ccf_gov::cose::{MemberCertificate, MessageType};
 use ccf_gov::sandbox::{Member, NodeCode, Options, Sandbox};
 use serde_json::Value;
@@ -26,7 +26,7 @@ pub fn members() -> Vec<Member> {
 
 /// A quick sandbox of the example members, with `nodes` nodes that run the code named `old`.
 pub fn options(nodes: usize) -> Options {
-    let mut options = Options::new(members(), OURS.to_owned(), vec![NodeCode::named("old"); nodes]);
+    let mut options = Options::new(members(), DEFAULT.to_owned(), vec![NodeCode::named("old"); nodes]);
     options.election_timeout = Duration::from_millis(300);
     options
 }

@@ -8,7 +8,7 @@ use clap::{Args, Command, CommandFactory};
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use ccf_gov::files::{self, Access, FileError, NewFile};
+use ccf_gov::files::{self, FileError, NewFile, Readers};
 
 /// Write manual pages into a folder, one for each command
 ///
@@ -42,7 +42,7 @@ impl Man {
                 .try_for_each(|(path, _)| files::refuse_existing(path, false))?;
         }
         // All or none: a full disk leaves no half of a page.
-        let set: Vec<_> = pages.iter().map(|(path, page)| NewFile::new(path, page, Access::Shared)).collect();
+        let set: Vec<_> = pages.iter().map(|(path, page)| NewFile::new(path, page, Readers::Shared)).collect();
         files::write_set(&set, true)?;
         context.output.wrote(&self.folder);
         Ok(Exit::Done)

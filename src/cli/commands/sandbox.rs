@@ -10,10 +10,10 @@ use serde::Serialize;
 use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
-use ccf_gov::constitution::OURS;
+use ccf_gov::constitution::DEFAULT;
 use ccf_gov::cose::MemberCertificate;
 use ccf_gov::digest::HostData;
-use ccf_gov::files::{self, Access};
+use ccf_gov::files::{self, Readers};
 use ccf_gov::id::NodeId;
 use ccf_gov::sandbox::{self, Member, NodeCode, Options, Sandbox, SandboxError};
 
@@ -141,7 +141,7 @@ impl Serve {
         if !is_own && files::read(path, 1 << 20).is_ok_and(|there| there == pem) {
             return Ok(());
         }
-        Ok(files::write(path, pem, Access::Shared, is_own || self.force)?)
+        Ok(files::write(path, pem, Readers::Shared, is_own || self.force)?)
     }
 
     fn failed(&self, error: SandboxError) -> CliError {
@@ -160,7 +160,7 @@ impl Serve {
             None => sandbox::example_members(),
         };
         let constitution = match &self.constitution[..] {
-            [] => OURS.to_owned(),
+            [] => DEFAULT.to_owned(),
             files => {
                 let read = |file: &PathBuf| files::read_text(file, 16 << 20);
                 files.iter().map(read).collect::<Result<Vec<_>, _>>()?.join("\n")

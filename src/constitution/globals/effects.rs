@@ -7,7 +7,7 @@ use rquickjs::{Ctx, Exception, IntoJs, Object, Result, Value};
 use super::lacking::{stub, watch};
 use super::{World, bytes, function, text, undefined};
 use crate::ccf_version::Feature;
-use crate::constitution::script::{Answer, Question};
+use crate::constitution::script::{Question, Reply};
 use crate::constitution::{Effect, modules, table};
 
 pub(super) fn install<'js>(ctx: &Ctx<'js>, ccf: &Object<'js>, world: &World) -> Result<()> {
@@ -99,7 +99,7 @@ fn transition_service_to_open<'js>(ctx: &Ctx<'js>, world: &World, arguments: &[V
 
 fn latest_ledger_secret_seqno<'js>(ctx: &Ctx<'js>, world: &World, _: &[Value<'js>]) -> Result<Value<'js>> {
     match (world.0.ask)(Question::LatestLedgerSecretSeqno) {
-        Some(Answer::Seqno(seqno)) => Ok(Value::new_number(ctx.clone(), seqno as f64)),
+        Some(Reply::Seqno(seqno)) => Ok(Value::new_number(ctx.clone(), seqno as f64)),
         _ => Err(Exception::throw_internal(ctx, "Failed to fetch latest ledger secret seqno")),
     }
 }
@@ -120,8 +120,8 @@ fn network_certificate<'js>(ctx: &Ctx<'js>, world: &World, arguments: &[Value<'j
 
 fn ask_text<'js>(ctx: &Ctx<'js>, world: &World, question: Question, failed: &str) -> Result<Value<'js>> {
     match (world.0.ask)(question) {
-        Some(Answer::Text(Ok(text))) => text.into_js(ctx),
-        Some(Answer::Text(Err(reason))) => Err(Exception::throw_internal(ctx, &format!("{failed}: {reason}"))),
+        Some(Reply::Text(Ok(text))) => text.into_js(ctx),
+        Some(Reply::Text(Err(reason))) => Err(Exception::throw_internal(ctx, &format!("{failed}: {reason}"))),
         _ => Err(Exception::throw_internal(ctx, failed)),
     }
 }

@@ -4,7 +4,7 @@ use rquickjs::object::Accessor;
 use rquickjs::proxy::{Proxy, ProxyHandler, ProxyProperty, ProxyReceiver, ProxyTarget};
 use rquickjs::{Ctx, Exception, Object, Result, Value};
 
-use super::{Access, World, buffer, bytes, function, undefined};
+use super::{TableAccess, World, buffer, bytes, function, undefined};
 
 const NOT_A_BUFFER: &str = "Argument must be an ArrayBuffer";
 
@@ -31,8 +31,8 @@ struct Permission {
 
 /// CCF's rules for governance: its own tables are read, and written while applying; the service's internal ones are
 /// read; an application's public tables can be written while applying, never read; private ones are out of reach.
-fn permission(name: &str, access: Access) -> Permission {
-    let applying = access == Access::ReadWrite;
+fn permission(name: &str, access: TableAccess) -> Permission {
+    let applying = access == TableAccess::ReadWrite;
     let Some(public) = name.strip_prefix("public:") else {
         return Permission { read: false, write: false };
     };
@@ -45,15 +45,15 @@ fn permission(name: &str, access: Access) -> Permission {
     }
 }
 
-fn explain(permission: Permission, access: Access) -> String {
+fn explain(permission: Permission, access: TableAccess) -> String {
     let kind = match (permission.read, permission.write) {
         (true, _) => "read-only",
         (false, true) => "write-only",
         (false, false) => "inaccessible",
     };
     let context = match access {
-        Access::ReadOnly => "read-only governance",
-        Access::ReadWrite => "read-write governance",
+        TableAccess::ReadOnly => "read-only governance",
+        TableAccess::ReadWrite => "read-write governance",
     };
     format!("This table is {kind} in current ({context}) execution context.")
 }

@@ -25,7 +25,7 @@ use crate::ccf_version::{CcfVersion, Feature};
 
 /// Which tables a script may read and write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
+pub(super) enum TableAccess {
     /// Ballots, `validate` and `resolve`.
     ReadOnly,
     /// `apply`.
@@ -37,7 +37,7 @@ pub(super) enum Access {
 pub(super) struct World(Rc<State>);
 
 pub(super) struct State {
-    access: Access,
+    access: TableAccess,
     before: Tables,
     tables: RefCell<Tables>,
     effects: RefCell<Vec<Effect>>,
@@ -55,7 +55,7 @@ impl World {
     /// Of which version of CCF the functions are: without one, the newest that is known.
     pub(super) fn new(
         tables: Tables,
-        access: Access,
+        access: TableAccess,
         ask: Ask,
         deadline: Deadline,
         version: Option<CcfVersion>,
@@ -116,7 +116,7 @@ pub(super) fn install(ctx: &Ctx<'_>, world: &World) -> Result<()> {
         lacking::watch(ctx, world, "ccf.gov", &gov)?;
         ccf.set("gov", gov)?;
     }
-    if world.0.access == Access::ReadWrite {
+    if world.0.access == TableAccess::ReadWrite {
         effects::install(ctx, &ccf, world)?;
     }
     lacking::watch(ctx, world, "ccf", &ccf)?;

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use super::ext4::{File, FileSystem, Path, type_bits};
 use super::source::{Digests, Source};
-use super::tar::{Entry, Kind, Reader};
+use super::tar::{Entry, EntryKind, Reader};
 use super::verity::{Blocks, Tree};
 use super::{Layer, LayerError, LayerHash};
 
@@ -49,11 +49,11 @@ fn add<B: Blocks>(files: &mut FileSystem<B>, entry: Entry, data: &mut Reader<imp
     if let Some(hidden) = name.strip_prefix(WHITEOUT) {
         files.make_folders(&Path::of(folder)?)?;
         let hidden = [folder, b"/", hidden].concat();
-        return files.create(&Path::of(&hidden)?, File { mode: type_bits(Kind::Character), ..File::default() });
+        return files.create(&Path::of(&hidden)?, File { mode: type_bits(EntryKind::Character), ..File::default() });
     }
     let path = Path::of(&entry.path)?;
     files.make_folders(&path.parent())?;
-    if entry.kind == Kind::HardLink {
+    if entry.kind == EntryKind::HardLink {
         return files.link(&Path::of(&entry.link)?, &path);
     }
     let size = entry.size;
@@ -71,7 +71,7 @@ fn add<B: Blocks>(files: &mut FileSystem<B>, entry: Entry, data: &mut Reader<imp
         link: entry.link,
         xattrs: entry.xattrs,
     };
-    if entry.kind == Kind::File { files.create_with_data(&path, file, data) } else { files.create(&path, file) }
+    if entry.kind == EntryKind::File { files.create_with_data(&path, file, data) } else { files.create(&path, file) }
 }
 
 /// Whether what was taken for a layer is an archive of images in Docker's or OCI's form.

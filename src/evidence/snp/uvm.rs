@@ -1,8 +1,8 @@
 //! UVM endorsements (`reference-info-base64`): Microsoft's signed statement of which launch measurement is which
 //! utility VM, a tagged COSE_Sign1 (RFC 9052) that names its signer by did:x509.
 
+mod claims;
 mod issuers;
-mod says;
 
 use std::cmp::Ordering;
 
@@ -19,8 +19,8 @@ use crate::digest::SnpMeasurement;
 use crate::host_data;
 use crate::json;
 
+use claims::Claims;
 pub use issuers::{KNOWN_ISSUERS, KnownIssuer, TrustedUvm};
-use says::Says;
 
 /// The largest endorsement that is read: 256 KiB. Real ones are below 10 KiB.
 pub const MAX_UVM: usize = 256 << 10;
@@ -145,8 +145,8 @@ impl UvmEndorsement {
             _ => return Err(UvmError::Header("33 (x5chain)")),
         };
         let says = match headers.get(15) {
-            Some(claims) => Says::of_claims(&headers, claims, payload)?,
-            None => Says::of_legacy(&headers, payload)?,
+            Some(claims) => Claims::of_claims(&headers, claims, payload)?,
+            None => Claims::of_legacy(&headers, payload)?,
         };
         Ok(Self {
             form: says.form,

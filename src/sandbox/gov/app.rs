@@ -20,7 +20,7 @@ pub(in crate::sandbox) fn endpoints(call: &Call<'_>) -> Result<Reply, Fault> {
         }
     };
     let mut paths: Map<String, Value> = Map::new();
-    for (key, row) in rows(&call.sight.tables, table::ENDPOINTS) {
+    for (key, row) in rows(&call.vantage.tables, table::ENDPOINTS) {
         let Some((verb, path)) = key.split_once(' ') else { continue };
         let operation = if original { row } else { operation(&row) };
         let path = paths.entry(path).or_insert_with(|| json!({}));
@@ -48,7 +48,7 @@ fn operation(row: &Value) -> Value {
 /// GET /service/javascript-modules
 pub(in crate::sandbox) fn modules(call: &Call<'_>) -> Result<Reply, Fault> {
     version(call)?;
-    let names = call.sight.tables.iter(table::MODULES).map(|(name, _)| String::from_utf8_lossy(name));
+    let names = call.vantage.tables.iter(table::MODULES).map(|(name, _)| String::from_utf8_lossy(name));
     let list: Vec<Value> = names.map(|name| json!({"moduleName": name})).collect();
     Ok(Reply::json(&json!({"value": list})))
 }
@@ -57,7 +57,7 @@ pub(in crate::sandbox) fn modules(call: &Call<'_>) -> Result<Reply, Fault> {
 pub(in crate::sandbox) fn module(call: &Call<'_>) -> Result<Reply, Fault> {
     version(call)?;
     let name = percent_encoding::percent_decode_str(call.parameter(0)).decode_utf8_lossy().into_owned();
-    match call.sight.tables.get(table::MODULES, name.as_bytes()) {
+    match call.vantage.tables.get(table::MODULES, name.as_bytes()) {
         Some(source) => Ok(Reply::with(200, Body::JavaScript(String::from_utf8_lossy(source).into_owned()))),
         None => Err(Fault::not_found(format!("There is no module {name}."))),
     }

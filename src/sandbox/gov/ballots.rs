@@ -47,7 +47,7 @@ pub(in crate::sandbox) fn submit(call: &Call<'_>) -> Result<Reply, Fault> {
 pub(in crate::sandbox) fn one(call: &Call<'_>) -> Result<Reply, Fault> {
     version(call)?;
     let (name, member) = (proposal_name(call, 0)?, member_name(call, 1)?);
-    let info = ProposalInfo::read(&call.sight.tables, &name).ok_or_else(|| no_proposal(&name))?;
+    let info = ProposalInfo::read(&call.vantage.tables, &name).ok_or_else(|| no_proposal(&name))?;
     match info.ballots.get(&member) {
         Some(ballot) => Ok(Reply::with(200, Body::JavaScript(ballot.clone()))),
         None => {

@@ -12,7 +12,7 @@ use crate::sandbox::tables::{read, read_one, read_text, rows, signed_root, write
 /// GET /service/members
 pub(in crate::sandbox) fn all(call: &Call<'_>) -> Result<Reply, Fault> {
     version(call)?;
-    let tables = &call.sight.tables;
+    let tables = &call.vantage.tables;
     let list: Vec<Value> = rows(tables, table::MEMBER_INFO).map(|(id, row)| member(tables, &id, &row)).collect();
     Ok(Reply::json(&json!({"value": list})))
 }
@@ -20,7 +20,7 @@ pub(in crate::sandbox) fn all(call: &Call<'_>) -> Result<Reply, Fault> {
 /// GET /service/members/{memberId}
 pub(in crate::sandbox) fn one(call: &Call<'_>) -> Result<Reply, Fault> {
     version(call)?;
-    let (tables, id) = (&call.sight.tables, member_name(call, 0)?);
+    let (tables, id) = (&call.vantage.tables, member_name(call, 0)?);
     match read(tables, table::MEMBER_INFO, &id) {
         Some(row) => Ok(Reply::json(&member(tables, &id, &row))),
         None => Err(Fault::not_found(format!("There is no member {id}."))),
@@ -51,7 +51,7 @@ fn member(tables: &Tables, id: &str, row: &Value) -> Value {
 /// GET /service/users
 pub(in crate::sandbox) fn users(call: &Call<'_>) -> Result<Reply, Fault> {
     version(call)?;
-    let tables = &call.sight.tables;
+    let tables = &call.vantage.tables;
     let ids = tables.iter(table::USER_CERTS).map(|(id, _)| String::from_utf8_lossy(id).into_owned());
     let list: Vec<Value> = ids.filter_map(|id| describe_user(tables, &id)).collect();
     Ok(Reply::json(&json!({"value": list})))
@@ -61,7 +61,7 @@ pub(in crate::sandbox) fn users(call: &Call<'_>) -> Result<Reply, Fault> {
 pub(in crate::sandbox) fn user(call: &Call<'_>) -> Result<Reply, Fault> {
     version(call)?;
     let id = hex_name(call, 0, "user id")?;
-    let user = describe_user(&call.sight.tables, &id);
+    let user = describe_user(&call.vantage.tables, &id);
     Ok(Reply::json(&user.ok_or_else(|| Fault::not_found(format!("There is no user {id}.")))?))
 }
 
@@ -74,7 +74,7 @@ fn describe_user(tables: &Tables, id: &str) -> Option<Value> {
 pub(in crate::sandbox) fn digest(call: &Call<'_>) -> Result<Reply, Fault> {
     version(call)?;
     let id = call.parameter(0);
-    match read(&call.sight.tables, table::MEMBER_ACKS, id) {
+    match read(&call.vantage.tables, table::MEMBER_ACKS, id) {
         Some(ack) => Ok(Reply::json(&json!({"memberId": id, "stateDigest": ack["state_digest"]}))),
         None => Err(Fault::not_found(format!("There is no state digest for member {id}."))),
     }

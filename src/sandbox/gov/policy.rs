@@ -11,7 +11,7 @@ use crate::sandbox::tables::{CA_CERT_BUNDLES, JWT_ISSUERS, JWT_KEYS, rows};
 /// GET /service/join-policy
 pub(in crate::sandbox) fn join_policy(call: &Call<'_>) -> Result<Reply, Fault> {
     version(call)?;
-    let tables = &call.sight.tables;
+    let tables = &call.vantage.tables;
     Ok(Reply::json(&json!({
         "sgx": {"measurements": allowed(tables, table::NODE_CODE_IDS)},
         "snp": {
@@ -30,7 +30,7 @@ pub(in crate::sandbox) fn join_policy(call: &Call<'_>) -> Result<Reply, Fault> {
 /// GET /service/jwk
 pub(in crate::sandbox) fn jwk(call: &Call<'_>) -> Result<Reply, Fault> {
     version(call)?;
-    let tables = &call.sight.tables;
+    let tables = &call.vantage.tables;
     let issuer = |(name, row): (String, Value)| {
         let mut issuer = json!({"autoRefresh": row["auto_refresh"].as_bool().unwrap_or(false)});
         if let Some(bundle) = row["ca_cert_bundle_name"].as_str() {

@@ -87,7 +87,7 @@ pub(in crate::sandbox) fn withdraw(call: &Call<'_>) -> Result<Reply, Fault> {
 pub(in crate::sandbox) fn one(call: &Call<'_>) -> Result<Reply, Fault> {
     version(call)?;
     let name = proposal_name(call, 0)?;
-    match (ProposalInfo::read(&call.sight.tables, &name), name.parse()) {
+    match (ProposalInfo::read(&call.vantage.tables, &name), name.parse()) {
         (Some(info), Ok(id)) => Ok(Reply::json(&info.to_api(id))),
         _ => Err(no_proposal(&name)),
     }
@@ -96,7 +96,7 @@ pub(in crate::sandbox) fn one(call: &Call<'_>) -> Result<Reply, Fault> {
 /// GET /members/proposals
 pub(in crate::sandbox) fn all(call: &Call<'_>) -> Result<Reply, Fault> {
     version(call)?;
-    let rows = rows(&call.sight.tables, table::PROPOSALS_INFO);
+    let rows = rows(&call.vantage.tables, table::PROPOSALS_INFO);
     let list: Vec<Value> =
         rows.filter_map(|(id, row)| Some(ProposalInfo::from_json(&row)?.to_api(id.parse().ok()?))).collect();
     Ok(Reply::json(&json!({"value": list})))
@@ -106,7 +106,7 @@ pub(in crate::sandbox) fn all(call: &Call<'_>) -> Result<Reply, Fault> {
 pub(in crate::sandbox) fn actions(call: &Call<'_>) -> Result<Reply, Fault> {
     version(call)?;
     let name = proposal_name(call, 0)?;
-    let bytes = call.sight.tables.get(table::PROPOSALS, name.as_bytes()).ok_or_else(|| no_proposal(&name))?;
+    let bytes = call.vantage.tables.get(table::PROPOSALS, name.as_bytes()).ok_or_else(|| no_proposal(&name))?;
     Ok(Reply::with(200, Body::Raw(bytes.to_vec())))
 }
 

@@ -13,7 +13,7 @@ use crate::sandbox::tables::read_text;
 pub(in crate::sandbox) fn encrypted_share(call: &Call<'_>) -> Result<Reply, Fault> {
     version(call)?;
     let id = member_name(call, 0)?;
-    match read_text(&call.sight.tables, SHARES, &id) {
+    match read_text(&call.vantage.tables, SHARES, &id) {
         Some(share) => Ok(Reply::json(&json!({"encryptedShare": share, "memberId": id}))),
         None => Err(Fault::not_found(format!("There is no recovery share for member {id}."))),
     }

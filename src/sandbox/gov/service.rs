@@ -14,7 +14,7 @@ use crate::sandbox::tables::{read, read_one, read_text, rows};
 /// GET /service/info
 pub(in crate::sandbox) fn info(call: &Call<'_>) -> Result<Reply, Fault> {
     version(call)?;
-    let tables = &call.sight.tables;
+    let tables = &call.vantage.tables;
     let service = read_one(tables, table::SERVICE_INFO);
     let service = service.ok_or_else(|| Fault::not_found("The service's description is not there yet."))?;
     let mut body = json!({
@@ -39,7 +39,7 @@ pub(in crate::sandbox) fn info(call: &Call<'_>) -> Result<Reply, Fault> {
 /// GET /service/constitution
 pub(in crate::sandbox) fn constitution(call: &Call<'_>) -> Result<Reply, Fault> {
     version(call)?;
-    match read_one(&call.sight.tables, table::CONSTITUTION).as_ref().and_then(Value::as_str) {
+    match read_one(&call.vantage.tables, table::CONSTITUTION).as_ref().and_then(Value::as_str) {
         Some(source) => Ok(Reply::with(200, Body::JavaScript(source.to_owned()))),
         None => Err(Fault::not_found("The service has no constitution.")),
     }
@@ -48,7 +48,7 @@ pub(in crate::sandbox) fn constitution(call: &Call<'_>) -> Result<Reply, Fault> 
 /// GET /service/nodes
 pub(in crate::sandbox) fn nodes(call: &Call<'_>) -> Result<Reply, Fault> {
     version(call)?;
-    let tables = &call.sight.tables;
+    let tables = &call.vantage.tables;
     let list: Vec<Value> = rows(tables, table::NODE_INFO).map(|(id, row)| describe(tables, &id, &row)).collect();
     Ok(Reply::json(&json!({"value": list})))
 }
@@ -56,7 +56,7 @@ pub(in crate::sandbox) fn nodes(call: &Call<'_>) -> Result<Reply, Fault> {
 /// GET /service/nodes/{nodeId}
 pub(in crate::sandbox) fn node(call: &Call<'_>) -> Result<Reply, Fault> {
     version(call)?;
-    let (tables, id) = (&call.sight.tables, node_name(call, 0)?);
+    let (tables, id) = (&call.vantage.tables, node_name(call, 0)?);
     match read(tables, table::NODE_INFO, &id) {
         Some(row) => Ok(Reply::json(&describe(tables, &id, &row))),
         None => Err(Fault::not_found(format!("There is no node {id}."))),

@@ -16,12 +16,12 @@ pub(in crate::sandbox) fn status(call: &Call<'_>) -> Result<Reply, Fault> {
         let message = format!("The transaction id {shown:?} is not VIEW.SEQNO.");
         Fault::new(400, "InvalidQueryParameterValue", message)
     })?;
-    let status = call.network.status(call.sight.node, id);
+    let status = call.network.status(call.vantage.node, id);
     Ok(Reply::json(&json!({"status": status.name(), "transactionId": id})))
 }
 
 /// GET /service/transactions/commit
 pub(in crate::sandbox) fn commit(call: &Call<'_>) -> Result<Reply, Fault> {
     version(call)?;
-    Ok(Reply::json(&json!({"status": "Committed", "transactionId": call.sight.commit})))
+    Ok(Reply::json(&json!({"status": "Committed", "transactionId": call.vantage.commit})))
 }

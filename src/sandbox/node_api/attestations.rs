@@ -19,15 +19,15 @@ pub(in crate::sandbox) fn all_quotes(call: &Call<'_>) -> Result<Reply, Fault> {
 
 /// GET /attestations/self, GET /quotes/self
 pub(in crate::sandbox) fn own(call: &Call<'_>) -> Result<Reply, Fault> {
-    let id = call.sight.node.to_string();
-    match read(&call.sight.tables, table::NODE_INFO, &id) {
+    let id = call.vantage.node.to_string();
+    match read(&call.vantage.tables, table::NODE_INFO, &id) {
         Some(row) => Ok(Reply::json(&attestation(&id, &row))),
         None => Err(Fault::not_found("This node's attestation is not there.")),
     }
 }
 
 fn trusted(call: &Call<'_>) -> Vec<Value> {
-    let rows = rows(&call.sight.tables, table::NODE_INFO).filter(|(_, row)| row["status"] == "Trusted");
+    let rows = rows(&call.vantage.tables, table::NODE_INFO).filter(|(_, row)| row["status"] == "Trusted");
     rows.map(|(id, row)| attestation(&id, &row)).collect()
 }
 

@@ -11,11 +11,11 @@ use crate::sandbox::tables::{SIGNATURES, read_one};
 
 /// GET /state
 pub(in crate::sandbox) fn state(call: &Call<'_>) -> Result<Reply, Fault> {
-    let signed = read_one(&call.sight.tables, SIGNATURES).and_then(|s| s["seqno"].as_u64()).unwrap_or(0);
-    let startup = call.network.state().nodes.get(&call.sight.node).map_or(0, |n| n.startup_seqno);
+    let signed = read_one(&call.vantage.tables, SIGNATURES).and_then(|s| s["seqno"].as_u64()).unwrap_or(0);
+    let startup = call.network.state().nodes.get(&call.vantage.node).map_or(0, |n| n.startup_seqno);
     Ok(Reply::json(&json!({
         "last_signed_seqno": signed,
-        "node_id": call.sight.node,
+        "node_id": call.vantage.node,
         "startup_seqno": startup,
         "state": "PartOfNetwork",
         "stop_notice": false,
@@ -27,7 +27,7 @@ pub(in crate::sandbox) fn head_primary(call: &Call<'_>) -> Result<Reply, Fault> 
     if call.is_primary() {
         return Ok(Reply::empty(200));
     }
-    let primary = call.sight.primary.ok_or_else(|| Fault::internal("The primary is not known."))?;
+    let primary = call.vantage.primary.ok_or_else(|| Fault::internal("The primary is not known."))?;
     let address = call.network.state().nodes.get(&primary).map(|n| n.address);
     let address = address.ok_or_else(|| Fault::internal(format!("The address of node {primary} is not known.")))?;
     Ok(Reply::empty(308).header("location", format!("https://{address}/node/primary")))
@@ -56,7 +56,7 @@ pub(in crate::sandbox) fn config(call: &Call<'_>) -> Result<Reply, Fault> {
 /// GET /consensus
 pub(in crate::sandbox) fn consensus(call: &Call<'_>) -> Result<Reply, Fault> {
     let now = Instant::now();
-    let id = call.sight.node;
+    let id = call.vantage.node;
     let state = call.network.state();
     let leads = state.primary == Some(id);
     let configurations: Vec<Value> = state
@@ -87,10 +87,10 @@ pub(in crate::sandbox) fn consensus(call: &Call<'_>) -> Result<Reply, Fault> {
     Ok(Reply::json(&json!({"details": {
         "acks": acks,
         "configs": configurations,
-        "current_view": call.sight.view,
+        "current_view": call.vantage.view,
         "leadership_state": if leads { "Leader" } else { "Follower" },
         "membership_state": if retired { "Retired" } else { "Active" },
-        "primary_id": call.sight.primary,
+        "primary_id": call.vantage.primary,
         "reconfiguration_type": "OneTransaction",
         "ticking": true,
     }})))
@@ -99,7 +99,7 @@ pub(in crate::sandbox) fn consensus(call: &Call<'_>) -> Result<Reply, Fault> {
 /// GET /self_signed_certificate
 pub(in crate::sandbox) fn self_signed(call: &Call<'_>) -> Result<Reply, Fault> {
     let state = call.network.state();
-    let node = state.nodes.get(&call.sight.node).ok_or_else(|| Fault::internal("This node is not known."))?;
+    let node = state.nodes.get(&call.vantage.node).ok_or_else(|| Fault::internal("This node is not known."))?;
     let from = ago(std::time::Duration::ZERO);
     let certificate = node.key.self_signed(node.address.ip(), from, 365).map_err(|e| Fault::internal(e.to_string()))?;
     Ok(Reply::json(&json!({"self_signed_certificate": certificate})))

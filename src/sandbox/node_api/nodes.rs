@@ -9,12 +9,12 @@ use crate::sandbox::tables::{read, read_one, rows};
 
 /// GET /network
 pub(in crate::sandbox) fn network(call: &Call<'_>) -> Result<Reply, Fault> {
-    let service = read_one(&call.sight.tables, table::SERVICE_INFO);
+    let service = read_one(&call.vantage.tables, table::SERVICE_INFO);
     let service = service.ok_or_else(|| Fault::not_found("The service's state is not available."))?;
     Ok(Reply::json(&json!({
         "current_service_create_txid": service["current_service_create_txid"],
-        "current_view": call.sight.view,
-        "primary_id": call.sight.primary,
+        "current_view": call.vantage.view,
+        "primary_id": call.vantage.primary,
         "recovery_count": service["recovery_count"].as_u64().unwrap_or(0),
         "service_certificate": service["cert"],
         "service_data": service["service_data"],
@@ -40,7 +40,7 @@ pub(in crate::sandbox) fn all(call: &Call<'_>) -> Result<Reply, Fault> {
             && host.as_ref().is_none_or(|h| h == at_host)
             && port.as_ref().is_none_or(|p| p == at_port)
     };
-    let tables = &call.sight.tables;
+    let tables = &call.vantage.tables;
     let list: Vec<Value> = rows(tables, table::NODE_INFO)
         .filter(|(_, row)| wanted(row))
         .map(|(id, row)| entry(call, tables, &id, &row))
@@ -55,17 +55,17 @@ pub(in crate::sandbox) fn one(call: &Call<'_>) -> Result<Reply, Fault> {
 
 /// GET /network/nodes/self
 pub(in crate::sandbox) fn own(call: &Call<'_>) -> Result<Reply, Fault> {
-    find(call, &call.sight.node.to_string())
+    find(call, &call.vantage.node.to_string())
 }
 
 /// GET /network/nodes/primary
 pub(in crate::sandbox) fn primary(call: &Call<'_>) -> Result<Reply, Fault> {
-    let primary = call.sight.primary.ok_or_else(|| Fault::internal("The primary is not known."))?;
+    let primary = call.vantage.primary.ok_or_else(|| Fault::internal("The primary is not known."))?;
     find(call, &primary.to_string())
 }
 
 fn find(call: &Call<'_>, id: &str) -> Result<Reply, Fault> {
-    let tables = &call.sight.tables;
+    let tables = &call.vantage.tables;
     match read(tables, table::NODE_INFO, id) {
         Some(row) => Ok(Reply::json(&entry(call, tables, id, &row))),
         None => Err(Fault::not_found("There is no such node.")),
@@ -77,7 +77,7 @@ fn entry(call: &Call<'_>, tables: &Tables, id: &str, row: &Value) -> Value {
         "last_written": tables.version_of_previous_write(table::NODE_INFO, id.as_bytes()).unwrap_or(0),
         "node_data": row["node_data"],
         "node_id": id,
-        "primary": call.sight.primary.is_some_and(|primary| primary.to_string() == id),
+        "primary": call.vantage.primary.is_some_and(|primary| primary.to_string() == id),
         "rpc_interfaces": row["rpc_interfaces"],
         "status": row["status"],
     })
@@ -85,9 +85,9 @@ fn entry(call: &Call<'_>, tables: &Tables, id: &str, row: &Value) -> Value {
 
 /// GET /network/removable_nodes
 pub(in crate::sandbox) fn removable(call: &Call<'_>) -> Result<Reply, Fault> {
-    let tables = &call.sight.tables;
+    let tables = &call.vantage.tables;
     let list: Vec<Value> = rows(tables, table::NODE_INFO)
-        .filter(|(id, _)| is_removable(&call.sight.durable, id))
+        .filter(|(id, _)| is_removable(&call.vantage.durable, id))
         .map(|(id, row)| {
             let mut entry = entry(call, tables, &id, &row);
             entry["primary"] = false.into();
@@ -104,7 +104,7 @@ pub(in crate::sandbox) fn delete(call: &Call<'_>) -> Result<Reply, Fault> {
         if !tables.has(table::NODE_INFO, id.as_bytes()) {
             return Err(Fault::not_found("There is no such node."));
         }
-        if !is_removable(&call.sight.durable, id) {
+        if !is_removable(&call.vantage.durable, id) {
             return Err(Fault::new(400, "NodeNotRetiredCommitted", "The node is not completely retired."));
         }
         tables.remove(table::NODE_INFO, id.as_bytes());

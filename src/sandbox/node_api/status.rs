@@ -24,13 +24,13 @@ pub(in crate::sandbox) fn ready_gov(_: &Call<'_>) -> Result<Reply, Fault> {
 
 /// GET /ready/app
 pub(in crate::sandbox) fn ready_app(call: &Call<'_>) -> Result<Reply, Fault> {
-    let service = read_one(&call.sight.tables, table::SERVICE_INFO);
+    let service = read_one(&call.vantage.tables, table::SERVICE_INFO);
     Ok(Reply::empty(if service.is_some_and(|s| s["status"] == "Open") { 204 } else { 503 }))
 }
 
 /// GET /service/configuration
 pub(in crate::sandbox) fn configuration(call: &Call<'_>) -> Result<Reply, Fault> {
-    Ok(Reply::json(&read_one(&call.sight.tables, table::SERVICE_CONFIG).unwrap_or_default()))
+    Ok(Reply::json(&read_one(&call.vantage.tables, table::SERVICE_CONFIG).unwrap_or_default()))
 }
 
 /// GET /service/previous_identity
@@ -40,7 +40,7 @@ pub(in crate::sandbox) fn previous_identity(_: &Call<'_>) -> Result<Reply, Fault
 
 /// GET /js_metrics
 pub(in crate::sandbox) fn js_metrics(call: &Call<'_>) -> Result<Reply, Fault> {
-    let tables = &call.sight.tables;
+    let tables = &call.vantage.tables;
     let options = read_one(tables, JS_RUNTIME_OPTIONS).unwrap_or_default();
     let or = |name: &str, default: u64| options[name].as_u64().unwrap_or(default);
     Ok(Reply::json(&json!({
@@ -56,7 +56,7 @@ pub(in crate::sandbox) fn js_metrics(call: &Call<'_>) -> Result<Reply, Fault> {
 /// GET /commit
 pub(in crate::sandbox) fn commit(call: &Call<'_>) -> Result<Reply, Fault> {
     let invalid = |message: &str| Fault::new(400, "InvalidQueryParameterValue", message);
-    let mut body = json!({"transaction_id": call.sight.commit});
+    let mut body = json!({"transaction_id": call.vantage.commit});
     let since = match call.request.query("view_history_since") {
         None => None,
         Some(text) => {
@@ -64,7 +64,7 @@ pub(in crate::sandbox) fn commit(call: &Call<'_>) -> Result<Reply, Fault> {
             if since < 1 {
                 return Err(invalid("view_history_since is at least 1."));
             }
-            if since > call.sight.view {
+            if since > call.vantage.view {
                 let message = "view_history_since is at most the current view.";
                 return Err(Fault::new(404, "InvalidQueryParameterValue", message));
             }
@@ -94,6 +94,6 @@ pub(in crate::sandbox) fn transaction(call: &Call<'_>) -> Result<Reply, Fault> {
         let shown: String = text.chars().take(80).collect();
         invalid(format!("The transaction id {shown:?} is not VIEW.SEQNO."))
     })?;
-    let status = call.network.status(call.sight.node, id);
+    let status = call.network.status(call.vantage.node, id);
     Ok(Reply::json(&json!({"status": status.name(), "transaction_id": id})))
 }

@@ -62,7 +62,7 @@ pub(super) enum To {
 }
 
 /// An answer of any status.
-pub(super) struct Answer {
+pub(super) struct VaultResponse {
     pub(super) status: u16,
     headers: HeaderMap,
     body: Zeroizing<Vec<u8>>,
@@ -129,7 +129,7 @@ impl Web {
 
     /// Sends a request that is safe to repeat, and repeats it when the server is busy, broken or away: as often as its
     /// time allows.
-    pub(super) async fn send(&self, request: &Wire) -> Result<Answer, VaultError> {
+    pub(super) async fn send(&self, request: &Wire) -> Result<VaultResponse, VaultError> {
         let end = Instant::now() + self.patience;
         let left = || end.saturating_duration_since(Instant::now());
         let mut pause = self.first_pause;
@@ -161,7 +161,7 @@ impl Web {
         }
     }
 
-    async fn once(&self, request: &Wire) -> Result<Answer, VaultError> {
+    async fn once(&self, request: &Wire) -> Result<VaultResponse, VaultError> {
         let host = request.host();
         let failed = |e: reqwest::Error| VaultError::Unreachable { host: request.host(), why: innermost(&e) };
         let client = if request.to == To::Web { &self.web } else { &self.local };
@@ -180,7 +180,7 @@ impl Web {
             body.extend_from_slice(&chunk);
         }
         tracing::debug!(host, path = request.url.path(), status = response.status().as_u16(), "answered");
-        Ok(Answer { status: response.status().as_u16(), headers: response.headers().clone(), body, host })
+        Ok(VaultResponse { status: response.status().as_u16(), headers: response.headers().clone(), body, host })
     }
 }
 
@@ -229,7 +229,7 @@ impl Wire {
     }
 }
 
-impl Answer {
+impl VaultResponse {
     /// Whether the same request may succeed a little later.
     fn is_passing(&self, of: To) -> bool {
         match self.status {

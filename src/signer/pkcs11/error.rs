@@ -51,7 +51,7 @@ pub enum Pkcs11Error {
         path: PathBuf,
         /// What it answered.
         #[source]
-        source: Answer,
+        source: ReturnValue,
     },
     /// No token that the URI describes.
     #[error("no token is {wanted}; {}", among("these are there", "put it in, and set it up if it is new", present))]
@@ -200,7 +200,7 @@ pub enum Pkcs11Error {
         token: String,
         /// What the module answered.
         #[source]
-        source: Answer,
+        source: ReturnValue,
     },
     /// Somebody or something ended the log-in.
     #[error("token {token:?} has ended the log-in; run the command again")]
@@ -209,7 +209,7 @@ pub enum Pkcs11Error {
         token: String,
         /// What the module answered.
         #[source]
-        source: Answer,
+        source: ReturnValue,
     },
     /// The key is there, and the token will not sign with it.
     #[error("token {token:?} does not permit that the key signs: it was made for something else, or is blocked")]
@@ -218,7 +218,7 @@ pub enum Pkcs11Error {
         token: String,
         /// What the module answered.
         #[source]
-        source: Answer,
+        source: ReturnValue,
     },
     /// The token does not know ECDSA.
     #[error("token {token:?} cannot sign a digest with this key (CKM_ECDSA)")]
@@ -227,7 +227,7 @@ pub enum Pkcs11Error {
         token: String,
         /// What the module answered.
         #[source]
-        source: Answer,
+        source: ReturnValue,
     },
     /// The module gave more than a signature can take.
     #[error("token {token:?} gave a signature of more than {max} bytes, which is none")]
@@ -244,7 +244,7 @@ pub enum Pkcs11Error {
         doing: &'static str,
         /// What it answered.
         #[source]
-        source: Answer,
+        source: ReturnValue,
     },
     /// A call did not come back.
     #[error("the PKCS#11 module did not come back within {} seconds while {doing}; is the token waiting for a touch?", after.as_secs_f32())]
@@ -286,15 +286,15 @@ impl Pkcs11Error {
 
 /// What a module answered, by PKCS#11's own names, for example `C_Sign answered CKR_DEVICE_ERROR`.
 #[derive(Debug)]
-pub struct Answer(Error);
+pub struct ReturnValue(Error);
 
-impl From<Error> for Answer {
+impl From<Error> for ReturnValue {
     fn from(error: Error) -> Self {
         Self(error)
     }
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for ReturnValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Error::Pkcs11(RvError::VendorDefined(code), function) => {
@@ -333,7 +333,7 @@ fn newer_name(code: u64) -> Option<&'static str> {
     })
 }
 
-impl std::error::Error for Answer {}
+impl std::error::Error for ReturnValue {}
 
 impl Pkcs11Error {
     /// A call that failed and was about no token.
@@ -392,7 +392,7 @@ mod tests {
             (0x8000_0123, "C_Sign answered 0x80000123, a code of the module's maker"),
         ] {
             let Rv::Error(error) = Rv::from(code) else { panic!("{code}") };
-            assert_eq!(Answer(Error::Pkcs11(error, Function::Sign)).to_string(), expected);
+            assert_eq!(ReturnValue(Error::Pkcs11(error, Function::Sign)).to_string(), expected);
         }
     }
 }

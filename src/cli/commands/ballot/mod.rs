@@ -40,9 +40,9 @@ impl Ballot {
 /// What a ballot's script does, in a word: `accept`, `reject`, `exact` or `other`.
 pub fn kind(script: &str) -> &'static str {
     match ballot::kind(script) {
-        ballot::Kind::Accept => "accept",
-        ballot::Kind::Reject => "reject",
-        ballot::Kind::Exact => "exact",
-        ballot::Kind::Other => "other",
+        ballot::BallotKind::Accept => "accept",
+        ballot::BallotKind::Reject => "reject",
+        ballot::BallotKind::Exact => "exact",
+        ballot::BallotKind::Other => "other",
     }
 }

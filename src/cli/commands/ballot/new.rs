@@ -8,7 +8,7 @@ use crate::cli::commands::proposal::ProposalSource;
 use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
-use ccf_gov::files::Access;
+use ccf_gov::files::Readers;
 use ccf_gov::proposal::ballot;
 
 /// Write a ballot.
@@ -58,7 +58,7 @@ impl New {
                     .hint("say `exact`, or leave --proposal out"));
             }
         };
-        context.output.file(&self.out, &ballot.payload(), Access::Shared, self.force)?;
+        context.output.file(&self.out, &ballot.payload(), Readers::Shared, self.force)?;
         Ok(Exit::Done)
     }
 }

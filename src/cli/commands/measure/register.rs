@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use ccf_gov::digest::{HostData, MrEnclave, SnpMeasurement};
-use ccf_gov::files::Access;
+use ccf_gov::files::Readers;
 use ccf_gov::proposal::{Action, Proposal};
 
 #[derive(Args)]
@@ -92,7 +92,7 @@ impl Register {
         if actions.is_empty() {
             return Err(CliError::usage("there is nothing to register in what was measured"));
         }
-        context.output.file(path, Proposal::of(actions).bytes(), Access::Shared, self.force)?;
+        context.output.file(path, Proposal::of(actions).bytes(), Readers::Shared, self.force)?;
         if path.as_os_str() != "-" {
             context.output.note(format!("Wrote {}", path.display()));
         }

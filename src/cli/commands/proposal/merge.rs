@@ -8,7 +8,7 @@ use super::ProposalSource;
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use ccf_gov::files::Access;
+use ccf_gov::files::Readers;
 use ccf_gov::proposal::merge::{MergeError, merge};
 
 /// Make one proposal of several.
@@ -43,7 +43,7 @@ impl Merge {
             proposals.push(file.read(context).await?);
         }
         let merged = merge(&proposals, &context.catalogue).map_err(|error| self.refused(error))?;
-        context.output.file(&self.out, merged.bytes(), Access::Shared, self.force)?;
+        context.output.file(&self.out, merged.bytes(), Readers::Shared, self.force)?;
         Ok(Exit::Done)
     }
 

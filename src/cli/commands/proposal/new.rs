@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use crate::cli::common::Context;
 use crate::cli::error::{CliError, parameters};
 use crate::cli::exit::Exit;
-use ccf_gov::files::Access;
+use ccf_gov::files::Readers;
 use ccf_gov::proposal::new::{self, NewError, Setting};
 use ccf_gov::review::check_script;
 
@@ -50,7 +50,7 @@ impl New {
         let now = OffsetDateTime::now_utc();
         let proposal = new::proposal(&context.catalogue, &self.template, &settings, now, check_script)
             .map_err(|e| refused(&self.template, &self.settings, e))?;
-        context.output.file(&self.out, proposal.bytes(), Access::Shared, self.force)?;
+        context.output.file(&self.out, proposal.bytes(), Readers::Shared, self.force)?;
         Ok(Exit::Done)
     }
 }

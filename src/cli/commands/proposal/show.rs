@@ -13,7 +13,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::object::{Read, beside};
 use crate::cli::sign_and_submit;
-use ccf_gov::files::Access;
+use ccf_gov::files::Readers;
 use ccf_gov::id::ProposalId;
 use ccf_gov::proposal::{self, shown};
 use ccf_gov::review::ServiceView;
@@ -87,7 +87,7 @@ impl Show {
         }
         if let Some(path) = &self.out {
             let actions = actions.as_ref().ok_or_else(|| super::not_held(id))?;
-            context.output.file(path, format!("{:#}\n", actions.raw).as_bytes(), Access::Shared, self.force)?;
+            context.output.file(path, format!("{:#}\n", actions.raw).as_bytes(), Readers::Shared, self.force)?;
             context.output.note(format!("Wrote the proposal to {}.", ccf_gov::files::shown(path)));
         }
         context.output.result(&json, || {

@@ -15,7 +15,7 @@ use crate::constitution::*;
 use crate::digest::sha256;
 use crate::id::ProposalId;
 
-static RULES: LazyLock<Constitution> = LazyLock::new(|| Constitution::new(OURS).unwrap());
+static RULES: LazyLock<Constitution> = LazyLock::new(|| Constitution::new(DEFAULT).unwrap());
 
 const CERT: &str = include_str!("../../../../keys-example/member0_cert.pem");
 const OTHER_CERT: &str = include_str!("../../../../keys-example/member1_cert.pem");
@@ -145,7 +145,7 @@ fn examples() -> Vec<(&'static str, Value)> {
         ("trigger_snapshot", json!({})),
         ("transition_service_to_open", json!({"next_service_identity": CERT, "previous_service_identity": OTHER_CERT})),
         ("assert_service_identity", json!({"service_identity": CERT})),
-        ("set_constitution", json!({"constitution": OURS})),
+        ("set_constitution", json!({"constitution": DEFAULT})),
         ("set_node_certificate_validity", node_time.clone()),
         ("set_all_nodes_certificate_validity", certificate_time.clone()),
         ("set_service_certificate_validity", certificate_time),

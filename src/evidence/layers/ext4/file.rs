@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::LayerError;
-use super::super::tar::{Kind, Time};
+use super::super::tar::{EntryKind, Time};
 
 pub const TYPE: u16 = 0xf000;
 pub const REGULAR: u16 = 0x8000;
@@ -14,14 +14,14 @@ pub const BLOCK_DEVICE: u16 = 0x6000;
 pub const FIFO: u16 = 0x1000;
 
 /// The type bits of an inode's mode.
-pub fn type_bits(kind: Kind) -> u16 {
+pub fn type_bits(kind: EntryKind) -> u16 {
     match kind {
-        Kind::File | Kind::HardLink => REGULAR,
-        Kind::Symlink => SYMLINK,
-        Kind::Character => CHARACTER,
-        Kind::Block => BLOCK_DEVICE,
-        Kind::Directory => DIRECTORY,
-        Kind::Fifo => FIFO,
+        EntryKind::File | EntryKind::HardLink => REGULAR,
+        EntryKind::Symlink => SYMLINK,
+        EntryKind::Character => CHARACTER,
+        EntryKind::Block => BLOCK_DEVICE,
+        EntryKind::Directory => DIRECTORY,
+        EntryKind::Fifo => FIFO,
     }
 }
 

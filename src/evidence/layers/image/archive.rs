@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::ImageError;
 use crate::digest::sha256;
-use crate::evidence::layers::tar::{Kind, Reader};
+use crate::evidence::layers::tar::{EntryKind, Reader};
 use crate::evidence::layers::{Layer, Sha256, measure};
 use crate::json;
 
@@ -54,9 +54,9 @@ impl<'a, F: Read + Seek> Archive<'a, F> {
             let name = normal(&String::from_utf8_lossy(&entry.path));
             let target = String::from_utf8_lossy(&entry.link);
             let member = match entry.kind {
-                Kind::File => Member::Data { at: start, size: entry.size },
-                Kind::HardLink => Member::Link(normal(&target)),
-                Kind::Symlink => Member::Link(normal(&format!("{name}/../{target}"))),
+                EntryKind::File => Member::Data { at: start, size: entry.size },
+                EntryKind::HardLink => Member::Link(normal(&target)),
+                EntryKind::Symlink => Member::Link(normal(&format!("{name}/../{target}"))),
                 _ => continue,
             };
             if archive.members.insert(name.clone(), member).is_some() {

@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use super::archive::Archive;
 use super::config::texts;
-use super::{Found, ImageError};
+use super::{FoundImage, ImageError};
 
 const MANIFEST: &str = "manifest.json";
 
 /// The images that the manifest lists; nothing if there is none. A layer may have a `manifest.json` too, but not such a one.
-pub fn manifest(archive: &mut Archive<impl Read + Seek>) -> Result<Option<Vec<Found>>, ImageError> {
+pub fn manifest(archive: &mut Archive<impl Read + Seek>) -> Result<Option<Vec<FoundImage>>, ImageError> {
     if !archive.has(MANIFEST) {
         return Ok(None);
     }
@@ -22,7 +22,7 @@ pub fn manifest(archive: &mut Archive<impl Read + Seek>) -> Result<Option<Vec<Fo
     let malformed = || ImageError::malformed(MANIFEST, "it is no list of Config, RepoTags and Layers");
     list.iter()
         .map(|image| {
-            Some(Found {
+            Some(FoundImage {
                 names: texts(image.get("RepoTags"))?,
                 config: image.get("Config")?.as_str()?.to_owned(),
                 layers: texts(image.get("Layers"))?,

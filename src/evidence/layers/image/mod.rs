@@ -88,7 +88,7 @@ pub fn images(file: &mut (impl Read + Seek)) -> Result<Option<Images>, ImageErro
 }
 
 /// Where an archive has an image's parts.
-struct Found {
+struct FoundImage {
     names: Vec<String>,
     /// The configuration's name in the archive.
     config: String,
@@ -96,7 +96,7 @@ struct Found {
     layers: Vec<String>,
 }
 
-impl Found {
+impl FoundImage {
     fn read(self, archive: &mut Archive<impl Read + Seek>) -> Result<Image, ImageError> {
         let Self { names, config: name, layers } = self;
         let (bytes, id) = archive.document(&name)?;

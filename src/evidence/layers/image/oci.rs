@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::archive::Archive;
 use super::attached::{self, PassedOver};
-use super::{Found, ImageError};
+use super::{FoundImage, ImageError};
 use crate::evidence::layers::Sha256;
 
 const INDEX: &str = "index.json";
@@ -19,11 +19,11 @@ const NAMES: [&str; 2] = ["io.containerd.image.name", "org.opencontainers.image.
 struct Candidate {
     digest: String,
     is_zstd: bool,
-    found: Found,
+    found: FoundImage,
 }
 
 /// The images that the index leads to, those for linux/amd64; and what it leads to beside them.
-pub fn images(archive: &mut Archive<impl Read + Seek>) -> Result<(Vec<Found>, Vec<PassedOver>), ImageError> {
+pub fn images(archive: &mut Archive<impl Read + Seek>) -> Result<(Vec<FoundImage>, Vec<PassedOver>), ImageError> {
     let (mut candidates, mut passed_over) = (Vec::new(), Vec::new());
     // Documents to read, what their digest is, and what their images are called.
     let mut waiting = VecDeque::from([(INDEX.to_owned(), String::new(), None)]);
@@ -110,11 +110,11 @@ fn list(items: impl ExactSizeIterator<Item = String>) -> String {
 }
 
 /// Where the parts of the image with this manifest are.
-fn image(name: &str, manifest: &Value, called: Option<String>) -> Result<Found, ImageError> {
+fn image(name: &str, manifest: &Value, called: Option<String>) -> Result<FoundImage, ImageError> {
     let malformed = |what: &str| ImageError::malformed(name, what);
     let config = manifest.get("config").ok_or_else(|| malformed("it has no config"))?;
     let layers = manifest.get("layers").and_then(Value::as_array).ok_or_else(|| malformed("it has no layers"))?;
-    Ok(Found {
+    Ok(FoundImage {
         names: called.into_iter().collect(),
         config: blob(name, config)?,
         layers: layers.iter().map(|layer| blob(name, layer)).collect::<Result<_, _>>()?,

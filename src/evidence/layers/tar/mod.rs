@@ -19,7 +19,7 @@ const MAX_SPECIAL: u64 = 1 << 20;
 
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum EntryKind {
     File,
     HardLink,
     Symlink,
@@ -34,7 +34,7 @@ pub enum Kind {
 pub struct Entry {
     pub path: Vec<u8>,
     pub link: Vec<u8>,
-    pub kind: Kind,
+    pub kind: EntryKind,
     /// Permissions and set-id bits; higher bits are whatever the archive has there.
     pub mode: u16,
     pub uid: u32,
@@ -212,14 +212,14 @@ fn retried(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
 
 fn entry(header: Header, size: u64, xattrs: BTreeMap<Vec<u8>, Vec<u8>>) -> Entry {
     let kind = match header.typeflag {
-        b'1' => Kind::HardLink,
-        b'2' => Kind::Symlink,
-        b'3' => Kind::Character,
-        b'4' => Kind::Block,
-        b'5' => Kind::Directory,
-        b'6' => Kind::Fifo,
+        b'1' => EntryKind::HardLink,
+        b'2' => EntryKind::Symlink,
+        b'3' => EntryKind::Character,
+        b'4' => EntryKind::Block,
+        b'5' => EntryKind::Directory,
+        b'6' => EntryKind::Fifo,
         // Types that nobody knows are files, as POSIX says.
-        _ => Kind::File,
+        _ => EntryKind::File,
     };
     Entry {
         path: header.path,

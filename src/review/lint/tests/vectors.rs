@@ -114,10 +114,10 @@ fn applications() {
 fn constitutions() {
     let words = "// export function validate, export function resolve, export function apply\n";
     fails("set_constitution", json!({ "constitution": words }), "constitution", "does not export");
-    let broken = format!("{}\nlet x = ;", crate::constitution::OURS);
+    let broken = format!("{}\nlet x = ;", crate::constitution::DEFAULT);
     let lines = broken.lines().count();
     fails("set_constitution", json!({ "constitution": broken }), "constitution", &format!("line {lines}: SyntaxError"));
-    let ours = json!({"constitution": crate::constitution::OURS});
+    let ours = json!({"constitution": crate::constitution::DEFAULT});
     assert_eq!(says(&check("set_constitution", ours, None), "constitution").0, Verdict::Pass);
     fails("set_node_join_policy", json!({"policy": "function apply() {}"}), "join-policy-script", "apply");
 }

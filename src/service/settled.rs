@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::client::Service;
-use super::commit::Fate;
+use super::commit::CommitResult;
 use super::error::ServiceError;
 use super::retry::Pause;
 use crate::id::TransactionId;
@@ -51,34 +51,34 @@ impl Service {
             let value = value?;
             let end = *end.get_or_insert_with(|| Instant::now() + COMMIT.min(self.patience));
             let transaction = seen.last_key_value().map(|(view, seqno)| TransactionId { view: *view, seqno: *seqno });
-            let fate = self.common_fate(&seen, end).await?;
-            if matches!(fate, Fate::Lost(_)) && Pause::for_catching_up().ends_before(end) {
+            let commit_result = self.common_fate(&seen, end).await?;
+            if matches!(commit_result, CommitResult::Lost(_)) && Pause::for_catching_up().ends_before(end) {
                 self.report("what was read was undone by an election; reading it again");
                 Pause::for_catching_up().wait().await;
                 self.look_around(end).await;
                 continue;
             }
-            return Ok(Settled { value, committed: fate == Fate::Committed, transaction });
+            return Ok(Settled { value, committed: commit_result == CommitResult::Committed, transaction });
         }
     }
 
     /// Committed only if the newest of each view is. Where no transaction was named, nobody can tell.
-    async fn common_fate(&self, seen: &BTreeMap<u64, u64>, end: Instant) -> Result<Fate, ServiceError> {
+    async fn common_fate(&self, seen: &BTreeMap<u64, u64>, end: Instant) -> Result<CommitResult, ServiceError> {
         for (view, seqno) in seen {
             let id = TransactionId { view: *view, seqno: *seqno };
-            let fate = match self.fate_until(id, end).await {
+            let commit_result = match self.result_until(id, end).await {
                 // It is not called committed then, and that is said.
                 Err(contradiction @ ServiceError::Contradiction { .. }) => {
                     self.report(&contradiction.to_string());
-                    Fate::Open
+                    CommitResult::Open
                 }
-                fate => fate?,
+                commit_result => commit_result?,
             };
-            if fate != Fate::Committed {
-                return Ok(fate);
+            if commit_result != CommitResult::Committed {
+                return Ok(commit_result);
             }
         }
-        Ok(if seen.is_empty() { Fate::Open } else { Fate::Committed })
+        Ok(if seen.is_empty() { CommitResult::Open } else { CommitResult::Committed })
     }
 }
 

@@ -3,7 +3,7 @@
 /// The project's own constitution: the files of `templates/constitution` in the order in which they make one module.
 ///
 /// `docs/constitution.md` says what it does.
-pub const OURS: &str = concat!(
+pub const DEFAULT: &str = concat!(
     include_str!("../../templates/constitution/actions.js"),
     "\n",
     include_str!("../../templates/constitution/validate.js"),

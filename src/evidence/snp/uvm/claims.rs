@@ -6,7 +6,7 @@ use crate::digest::SnpMeasurement;
 use crate::json;
 
 /// What an endorsement says, whichever way it is written.
-pub(super) struct Says<'a> {
+pub(super) struct Claims<'a> {
     pub(super) form: Form,
     pub(super) content_type: ContentType,
     pub(super) did: &'a str,
@@ -18,7 +18,7 @@ pub(super) struct Says<'a> {
     pub(super) signed_at: Option<i128>,
 }
 
-impl<'a> Says<'a> {
+impl<'a> Claims<'a> {
     pub(super) fn of_claims(headers: &Value<'a>, claims: &Value<'a>, payload: &[u8]) -> Result<Self, UvmError> {
         let content_type = match headers.get(259).and_then(Value::as_text) {
             Some("application/octet-stream") => ContentType::OctetStream,
