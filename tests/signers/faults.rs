@@ -86,6 +86,7 @@ fn what_a_faulty_token_does_is_told() {
             "C_Login2 0xa4",
             "C_Login2 0x5",
             "C_Sign 0x101",
+            "C_Sign huge",
             "C_Sign rubbish",
             "C_GetFunctionList instances",
         ] {

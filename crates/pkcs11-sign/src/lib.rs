@@ -1,9 +1,16 @@
 //! `C_Sign` of an operation that `C_SignInit` began.
 //!
 //! A key with `CKA_ALWAYS_AUTHENTICATE` wants a log-in between `C_SignInit` and `C_Sign`. `cryptoki` makes both calls in one
-//! function, with no room between them; and it makes as much room for the signature as the token asks for, however much.
-//! So the second call is made here. It is the only code of ccf-gov's that is `unsafe`, which is why it has a package of its
-//! own.
+//! function, with no room between them, so for such a key, and for no other, the second call is made here.
+//!
+//! This is the only code of ccf-gov that is `unsafe`, which is why it has a package of its own. What is unsafe in it:
+//!
+//! 1. loading the module, which runs its initialisers ([`SignCall::load`]);
+//! 2. calling its `C_GetFunctionList`, with a place for one pointer;
+//! 3. reading the list of functions that this pointer names;
+//! 4. calling its `C_Sign` with two buffers and their lengths ([`SignCall::sign`]).
+//!
+//! Nothing here contains a module that is hostile: it runs in this process, and may do what the process may.
 
 use std::path::Path;
 

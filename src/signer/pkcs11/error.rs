@@ -230,7 +230,7 @@ pub enum Pkcs11Error {
         source: ReturnValue,
     },
     /// The module gave more than a signature can take.
-    #[error("token {token:?} gave a signature of more than {max} bytes, which is none")]
+    #[error("token {token:?} returned more than {max} bytes, which no signature has")]
     SignatureTooLong {
         /// The token.
         token: String,

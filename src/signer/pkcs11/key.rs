@@ -23,8 +23,7 @@ const MAX_OBJECTS: usize = 4096;
 /// A key that was chosen, as it stays with the session.
 pub(super) struct Key {
     handle: ObjectHandle,
-    always_authenticate: bool,
-    /// Absent where the module's `C_Sign` can't be called but through the binding.
+    /// The module's `C_Sign`, for a key that wants its PIN before each signature (CKA_ALWAYS_AUTHENTICATE).
     call: Option<SignCall>,
 }
 
@@ -102,14 +101,14 @@ impl Card {
             certificates.retain(|certificate| certificate.has_key(point));
         }
         let always_authenticate = facts.always_authenticate;
-        if !always_authenticate {
+        let call = if always_authenticate {
+            let call = SignCall::load(&module).map_err(|source| Pkcs11Error::Load { path: module.clone(), source })?;
+            Some(call.ok_or_else(|| Pkcs11Error::NoRoomForPin { key: name.clone(), module })?)
+        } else {
             self.pin = None;
-        }
-        let call = SignCall::load(&module).map_err(|source| Pkcs11Error::Load { path: module.clone(), source })?;
-        if call.is_none() && always_authenticate {
-            return Err(Pkcs11Error::NoRoomForPin { key: name, module });
-        }
-        self.key = Some(Key { handle: *handle, always_authenticate, call });
+            None
+        };
+        self.key = Some(Key { handle: *handle, call });
         Ok(FoundKey { token, always_authenticate, name, algorithm, point, certificates })
     }
 
@@ -160,19 +159,15 @@ impl Card {
         message: &[u8],
     ) -> Result<Vec<u8>, Pkcs11Error> {
         const DOING: &str = "signing";
-        let Some(Key { handle, always_authenticate, .. }) = self.key else {
-            return Err(Pkcs11Error::ThreadEnded(DOING));
-        };
+        let Some(Key { handle, call }) = &self.key else { return Err(Pkcs11Error::ThreadEnded(DOING)) };
         let digest = algorithm.digest(message);
-        if matches!(self.key, Some(Key { call: None, .. })) {
-            return self.session.sign(&Mechanism::Ecdsa, handle, &digest).map_err(|e| self.sign_failed(e));
+        if call.is_none() {
+            return self.session.sign(&Mechanism::Ecdsa, *handle, &digest).map_err(|e| self.sign_failed(e));
         }
-        self.session.sign_init(&Mechanism::Ecdsa, handle).map_err(|e| self.sign_failed(e))?;
+        self.session.sign_init(&Mechanism::Ecdsa, *handle).map_err(|e| self.sign_failed(e))?;
         // PKCS#11 v2.40, section 4.9: the log-in stands between the beginning and the end of the operation.
-        let log_in = if always_authenticate { self.log_in(module, UserType::ContextSpecific) } else { Ok(()) };
-        let Some(Key { call: Some(call), .. }) = &self.key else {
-            return Err(Pkcs11Error::ThreadEnded(DOING));
-        };
+        let log_in = self.log_in(module, UserType::ContextSpecific);
+        let Some(Key { call: Some(call), .. }) = &self.key else { return Err(Pkcs11Error::ThreadEnded(DOING)) };
         // DER takes a few bytes more than r ‖ s.
         let max = 2 * algorithm.signature_len();
         let signed = call.sign(self.session.handle(), &digest, max);
