@@ -1,5 +1,6 @@
 //! What is judged before something is signed.
 //!
+//! - [`rules`]: a proposal, with evidence or without.
 //! - [`vain`]: signatures that the service would refuse, or holds already.
 //! - [`Subject`]: a proposal that the service holds, with the votes on it.
 //! - [`ServiceView`] and [`notes()`]: what the actions of a proposal mean to a service.
@@ -10,11 +11,11 @@
 mod application;
 pub mod backing;
 mod diff;
-pub mod lint;
 pub mod node;
 mod notes;
 mod observed_node;
 pub mod registered;
+pub mod rules;
 mod script;
 pub mod service;
 mod service_view;

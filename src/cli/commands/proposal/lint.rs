@@ -12,7 +12,7 @@ use crate::cli::exit::Exit;
 use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::check::Checks;
 use ccf_gov::proposal::{Proposal, ProposalError};
-use ccf_gov::review::lint;
+use ccf_gov::review::rules;
 
 /// Check a proposal for the mistakes that people make.
 ///
@@ -47,7 +47,7 @@ impl Lint {
         if let Some(error) = Proposal::parse(&bytes).err().filter(ProposalError::is_no_proposal) {
             return Err(self.file.not_a_proposal(error));
         }
-        let found = lint::lint(&bytes, &context.catalogue, self.ccf_version, OffsetDateTime::now_utc());
+        let found = rules::lint(&bytes, &context.catalogue, self.ccf_version, OffsetDateTime::now_utc());
         let json = Linted { verdict: found.verdict(), checks: &found };
         context.output.result(&json, || checks::lines(&found))?;
         Ok(checks::exit(&found))

@@ -11,8 +11,8 @@ use crate::cli::private_keys;
 use crate::cli::sign_and_submit;
 use ccf_gov::check::{Checks, Verdict};
 use ccf_gov::cose::MessageType;
-use ccf_gov::review::lint;
 use ccf_gov::review::node::running_version;
+use ccf_gov::review::rules;
 use ccf_gov::review::{ServiceView, proposed, vain};
 use ccf_gov::text::visible;
 
@@ -41,7 +41,7 @@ impl Submit {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let proposal = self.file.read(context).await?;
         private_keys::refuse(&self.file, MessageType::Proposal, proposal.bytes())?;
-        let found = lint::lint_proposal(&proposal, &context.catalogue, None, OffsetDateTime::now_utc());
+        let found = rules::lint_proposal(&proposal, &context.catalogue, None, OffsetDateTime::now_utc());
         let fails_anywhere = found.verdict() == "fail";
         if fails_anywhere {
             show(context, &found);
@@ -52,7 +52,7 @@ impl Submit {
         let signer = context.signer().await?;
         let service = context.connect().await?;
         let ccf = running_version(None, &service).await?;
-        let found = lint::lint_proposal(&proposal, &context.catalogue, ccf, OffsetDateTime::now_utc());
+        let found = rules::lint_proposal(&proposal, &context.catalogue, ccf, OffsetDateTime::now_utc());
         if !fails_anywhere {
             show(context, &found);
         }
