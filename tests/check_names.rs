@@ -23,6 +23,8 @@ fn every_check_is_documented() {
 
 fn collect(folder: &Path, names: &mut BTreeSet<String>) {
     let constant = Regex::new(r#"const ([A-Z_]+): &str = "([a-z0-9-]+)";"#).unwrap();
+    // The table of rules has its names first; those of lint alone are documented with lint.
+    let rule = Regex::new(r#"\b(?:always|with_evidence)\(\s*"([a-z0-9-]+)","#).unwrap();
     let check =
         Regex::new(r#"\.(?:pass|warn|fail|incomplete|require|push|warn_once)\(\s*(?:"([a-z0-9-]+)"|([A-Z_]+)),"#)
             .unwrap();
@@ -41,6 +43,7 @@ fn collect(folder: &Path, names: &mut BTreeSet<String>) {
             .captures_iter(source)
             .map(|found| (found.get(1).unwrap().as_str(), found.get(2).unwrap().as_str()))
             .collect();
+        names.extend(rule.captures_iter(source).map(|found| found[1].to_owned()));
         for found in check.captures_iter(source) {
             let name = match (found.get(1), found.get(2)) {
                 (Some(literal), _) => Some(literal.as_str()),

@@ -9,7 +9,6 @@
 //! - [`Diff`] and [`Application`]: what changes in its rules and in its application.
 
 mod application;
-pub mod backing;
 mod diff;
 pub mod node;
 mod notes;

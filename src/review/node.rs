@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::backing;
+use super::rules;
 use crate::ccf_version::CcfVersion;
 use crate::check::Checks;
 use crate::digest::sha256;
@@ -186,7 +186,7 @@ pub fn against_artefacts(outcome: &Outcome, evidence: &[Evidence]) -> Checks {
         );
         return found;
     }
-    found.append(backing::judge(evidence));
+    found.append(rules::judge(evidence));
     check_artefacts(outcome, evidence, &mut found);
     found
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{backing, node};
+use super::{node, rules};
 use crate::ccf_version::CcfVersion;
 use crate::check::{Checks, Verdict};
 use crate::evidence::node::{Attestation, Outcome, Trust};
@@ -102,7 +102,7 @@ pub struct ReviewedNode {
 
 /// Reviews what a service shows against `evidence`, by the rules of `ccf`, as far as `trust` goes.
 pub fn review(shown: &ShownService, evidence: &[Evidence], ccf: Option<CcfVersion>, trust: &Trust) -> ServiceReview {
-    let mut checks = backing::judge(evidence);
+    let mut checks = rules::judge(evidence);
     node::check_committed(shown.committed, &mut checks);
     let mut nodes = Vec::new();
     for ShownNode { node, raw, itself } in shown.nodes.iter().filter(|n| n.node.status != NodeStatus::Retired) {
@@ -139,7 +139,7 @@ fn registered(
 ) -> Vec<RegisteredValue> {
     let mut rows = Vec::new();
     let mut add = |kind: &'static str, value: String, action: Action, runs: &dyn Fn(&Outcome) -> bool| {
-        let (contents, values) = backing::compare(&action, evidence, ccf);
+        let (contents, values) = rules::compare(&action, evidence, ccf);
         let of_value = |name: &str| name == action.name || name == "other-action";
         for check in contents.iter().filter(|c| c.verdict != Verdict::Pass && !of_value(c.name)) {
             found.push(check.name, check.verdict, check.detail.clone());

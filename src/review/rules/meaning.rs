@@ -80,8 +80,8 @@ mod tests {
     fn one_of_very_many_actions_that_says_the_same_is_found() {
         let remove = |n: usize| Action::new("remove_snp_host_data", Some(json!({"host_data": format!("{n:064x}")})));
         let proposal = Proposal::of((0..40_000).chain([7]).map(remove).collect());
-        let (catalogue, now) = (Catalogue::builtin(), time::OffsetDateTime::UNIX_EPOCH);
-        let found = contradictions(&Subject { proposal: &proposal, catalogue, version: None, now }).unwrap();
+        let now = time::OffsetDateTime::UNIX_EPOCH;
+        let found = contradictions(&Subject::new(&proposal, Catalogue::builtin(), None, now)).unwrap();
         assert!(matches!(&found[..], [(Warn, text)] if text.contains("action 40001") && text.contains("action 8 ")));
     }
 }

@@ -1,19 +1,33 @@
-//! What can be checked of a proposal with nothing but the proposal: the mistakes that people make.
+//! The rules by which a proposal is judged: with nothing but the proposal ([`lint()`]), and with evidence ([`verify`]).
 //!
-//! `RULES` lists the rules in order. A rule that has nothing to look at is left out; one that finds nothing passes.
+//! `RULES` lists them in order. A rule that has nothing to look at is left out; one that finds nothing passes. With
+//! evidence, what passes is reported of each value, and a rule only where it finds something.
 
+mod beside;
+mod code;
+mod evidence;
 mod form;
+mod host_data;
 mod meaning;
+mod measurement;
 mod platform;
 mod scripts;
-mod snp;
+mod security_policy;
+mod tcb;
 mod tokens;
+mod uvm;
+
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 use time::OffsetDateTime;
 
+pub use self::evidence::{Registered, Terms, Verified, compare, judge, registers, verify};
 use crate::ccf_version::{CcfVersion, Feature};
 use crate::check::{Checks, Verdict};
+use crate::evidence::policy::review::Review;
+use crate::evidence::recognise::Evidence;
 use crate::proposal::catalogue::{Catalogue, Template};
 use crate::proposal::{Action, Proposal, ProposalError};
 
@@ -26,6 +40,14 @@ struct Subject<'a> {
     version: Option<CcfVersion>,
     /// The time by which certificates are judged.
     now: OffsetDateTime,
+    /// What the proposal is held against, if it is.
+    evidence: Option<&'a [Evidence]>,
+    /// The actions that may stand beside the values.
+    also: Option<&'a BTreeSet<String>>,
+    /// What a person calls the only action, if that is no proposal's, but a value that is registered.
+    title: Option<String>,
+    /// The security policies, each read once.
+    policies: OnceCell<Vec<(String, Review)>>,
 }
 
 /// What a rule found.
@@ -35,57 +57,71 @@ type Finding = (Verdict, String);
 struct Rule {
     name: &'static str,
     passes: &'static str,
-    check: fn(&Subject<'_>) -> Option<Vec<Finding>>,
+    when: When,
+    check: Check,
+}
+
+type Check = fn(&Subject<'_>) -> Option<Vec<Finding>>;
+
+/// When a rule is looked at.
+#[derive(Clone, Copy, PartialEq)]
+enum When {
+    /// Without evidence: how the proposal is written, and what its other actions do. Evidence answers for values alone.
+    Lint,
+    /// With evidence or without: what is registered.
+    Always,
+    /// With evidence: what it can't answer for.
+    Evidence,
+}
+
+const fn lints(name: &'static str, passes: &'static str, check: Check) -> Rule {
+    Rule { name, passes, when: When::Lint, check }
+}
+
+const fn always(name: &'static str, passes: &'static str, check: Check) -> Rule {
+    Rule { name, passes, when: When::Always, check }
+}
+
+const fn with_evidence(name: &'static str, check: Check) -> Rule {
+    Rule { name, passes: "", when: When::Evidence, check }
 }
 
 const RULES: &[Rule] = &[
-    Rule { name: "shape", passes: "a list of actions, and nothing else", check: form::shape },
-    Rule { name: "numbers", passes: "every number is read alike by all readers", check: form::numbers },
-    Rule { name: "no-private-key", passes: "no private key stands in it", check: form::no_private_key },
-    Rule { name: "known-actions", passes: "CCF's own constitutions have every action", check: platform::known_actions },
-    Rule {
-        name: "ccf-version",
-        passes: "that version of CCF has every action and argument",
-        check: platform::ccf_version,
-    },
-    Rule { name: "arguments", passes: "every argument is there and of its type", check: form::arguments },
-    Rule { name: "hex", passes: "lowercase, and of the right length", check: form::hex },
-    Rule { name: "times", passes: "CCF reads every time as it is meant", check: form::times },
-    Rule { name: "certificates", passes: "every certificate and public key can be read", check: form::certificates },
-    Rule { name: "contradictions", passes: "no two actions decide the same thing", check: meaning::contradictions },
-    Rule { name: "drops", passes: "no other open proposal is dropped", check: meaning::drops },
-    Rule { name: "rules", passes: "the service's rules stay as they are", check: meaning::rules },
-    Rule { name: "platform", passes: "nothing is registered that proves nothing", check: platform::platform },
-    Rule { name: "host-data", passes: "the SHA-256 of the security policy", check: snp::host_data },
-    Rule { name: "security-policy", passes: "raw Rego, with rules", check: snp::security_policy },
-    Rule { name: "uvm-svn", passes: "decimal digits, of the type that the service takes", check: snp::uvm_svn },
-    Rule { name: "uvm-did", passes: "a did:x509 of a known issuer", check: snp::uvm_did },
-    Rule { name: "uvm-feed", passes: "the feed and the issuer belong together", check: snp::uvm_feed },
-    Rule { name: "snp-measurement", passes: "consulted for nodes without a UVM endorsement", check: snp::measurement },
-    Rule { name: "tcb", passes: "the components of that processor, none at its largest number", check: snp::tcb },
-    Rule {
-        name: "constitution",
-        passes: "compiles, and exports validate, resolve and apply",
-        check: scripts::constitution,
-    },
-    Rule {
-        name: "join-policy-script",
-        passes: "compiles, exports apply, and needs nothing but the language",
-        check: scripts::join_policy,
-    },
-    Rule {
-        name: "application",
-        passes: "its modules compile, and its endpoints fit them",
-        check: scripts::application,
-    },
-    Rule { name: "token-issuer", passes: "its settings fit together", check: tokens::issuer },
-    Rule { name: "token-keys", passes: "nodes take every key, and verify tokens by it", check: tokens::keys },
-    Rule { name: "ca-bundle", passes: "certificates of root authorities, in date", check: tokens::ca_bundle },
-    Rule {
-        name: "members",
-        passes: "no member is removed, and no threshold is lowered to one",
-        check: meaning::members,
-    },
+    lints("shape", "a list of actions, and nothing else", form::shape),
+    lints("numbers", "every number is read alike by all readers", form::numbers),
+    lints("no-private-key", "no private key stands in it", form::no_private_key),
+    lints("known-actions", "CCF's own constitutions have every action", platform::known_actions),
+    always("ccf-version", "that version of CCF has every action and argument", platform::ccf_version),
+    lints("arguments", "every argument is there and of its type", form::arguments),
+    lints("hex", "lowercase, and of the right length", form::hex),
+    lints("times", "CCF reads every time as it is meant", form::times),
+    lints("certificates", "every certificate and public key can be read", form::certificates),
+    with_evidence("other-action", beside::other_actions),
+    with_evidence("unknown-action", beside::unknown_actions),
+    with_evidence("named-action", beside::named_actions),
+    always("contradictions", "no two actions decide the same thing", meaning::contradictions),
+    with_evidence("surplus", beside::surplus),
+    with_evidence("deregisters", beside::deregisters),
+    lints("drops", "no other open proposal is dropped", meaning::drops),
+    lints("rules", "the service's rules stay as they are", meaning::rules),
+    always("platform", "nothing is registered that proves nothing", platform::platform),
+    always("host-data", "the SHA-256 of the security policy", host_data::host_data),
+    always("policy-allow-all", "no policy admits whatever is asked", security_policy::allow_all),
+    always("policy-contents", "raw Rego, with rules", security_policy::contents),
+    always("uvm-svn", "decimal digits, of the type that the service takes", uvm::svn),
+    always("uvm-did", "a did:x509 of a known issuer", uvm::did),
+    always("uvm-feed", "the feed and the issuer belong together", uvm::feed),
+    always("snp-measurement", "consulted for nodes without a UVM endorsement", measurement::measurement),
+    always("tcb", "the components of that processor, none at its largest number", tcb::tcb),
+    always("tcb-hexstring", "the text and the components are the same", tcb::hexstring),
+    with_evidence("tcb-removed", tcb::removed),
+    lints("constitution", "compiles, and exports validate, resolve and apply", scripts::constitution),
+    always("join-policy-script", "compiles, exports apply, and needs nothing but the language", scripts::join_policy),
+    lints("application", "its modules compile, and its endpoints fit them", scripts::application),
+    lints("token-issuer", "its settings fit together", tokens::issuer),
+    lints("token-keys", "nodes take every key, and verify tokens by it", tokens::keys),
+    lints("ca-bundle", "certificates of root authorities, in date", tokens::ca_bundle),
+    lints("members", "no member is removed, and no threshold is lowered to one", meaning::members),
 ];
 
 /// Checks a proposal's bytes by every rule that concerns it; its actions are those of the `catalogue`, `version` is the service's, if it is known, and certificates are
@@ -120,23 +156,47 @@ pub fn lint_proposal(
     version: Option<CcfVersion>,
     now: OffsetDateTime,
 ) -> Checks {
-    let mut checks = Checks::new();
-    let subject = Subject { proposal, catalogue, version, now };
-    for rule in RULES {
-        match (rule.check)(&subject) {
-            None => {}
-            Some(found) if found.is_empty() => checks.pass(rule.name, rule.passes),
-            Some(found) => found.into_iter().for_each(|(verdict, detail)| checks.push(rule.name, verdict, detail)),
-        }
-    }
-    checks
+    Subject::new(proposal, catalogue, version, now).checks()
 }
 
 impl<'a> Subject<'a> {
+    /// A proposal without evidence.
+    fn new(proposal: &'a Proposal, catalogue: &'a Catalogue, version: Option<CcfVersion>, now: OffsetDateTime) -> Self {
+        let (evidence, also, title, policies) = (None, None, None, OnceCell::new());
+        Self { proposal, catalogue, version, now, evidence, also, title, policies }
+    }
+
+    /// What every rule that is to be looked at finds.
+    fn checks(&self) -> Checks {
+        let mut checks = Checks::new();
+        for rule in RULES.iter().filter(|rule| self.is_concerned(rule.when)) {
+            match (rule.check)(self) {
+                None => {}
+                Some(found) if found.is_empty() && self.evidence.is_none() => checks.pass(rule.name, rule.passes),
+                Some(found) => found.into_iter().for_each(|(verdict, detail)| checks.push(rule.name, verdict, detail)),
+            }
+        }
+        checks
+    }
+
+    fn is_concerned(&self, when: When) -> bool {
+        match when {
+            When::Lint => self.evidence.is_none(),
+            When::Always => true,
+            When::Evidence => self.evidence.is_some() && self.title.is_none(),
+        }
+    }
+
+    /// The evidence; nothing, if none was given.
+    fn given(&self) -> &'a [Evidence] {
+        self.evidence.unwrap_or_default()
+    }
+
     /// The actions, each with its place, for a person, and its template.
     fn actions(&self) -> impl Iterator<Item = (String, &'a Action, Option<&'a Template>)> {
         let numbered = self.proposal.actions().iter().enumerate();
-        numbered.map(|(at, action)| (action.title(at), action, self.catalogue.find(&action.name)))
+        let title = |at, action: &Action| self.title.clone().unwrap_or_else(|| action.title(at));
+        numbered.map(move |(at, action)| (title(at, action), action, self.catalogue.find(&action.name)))
     }
 
     /// The actions of these names.

@@ -25,7 +25,9 @@ pub fn known_actions(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 /// Actions and arguments that the service's version has.
 pub fn ccf_version(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let mut found = Vec::new();
-    if let Some(doubt) = subject.version.and_then(CcfVersion::newer_than_known) {
+    // With evidence, the verdict says that by itself.
+    let newer = subject.version.filter(|_| subject.evidence.is_none()).and_then(CcfVersion::newer_than_known);
+    if let Some(doubt) = newer {
         found.push((Warn, format!("{doubt}: what it has added or removed is not checked")));
     }
     for (at, action, template) in subject.actions() {
@@ -56,15 +58,18 @@ fn availability(version: Option<CcfVersion>, feature: Feature) -> Option<Finding
 pub fn platform(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let registers = |name: &str| name.starts_with("add_") || name.starts_with("set_");
     let mut found = Vec::new();
-    let mut any = false;
+    let (mut any, mut warned) = (false, false);
     for (at, action, template) in subject.actions() {
         let Some(platform) = template.and_then(|t| t.platform).filter(|_| registers(&action.name)) else { continue };
         any = true;
         match platform {
-            Platform::Virtual => found.push((
-                Warn,
-                format!("{at}: virtual nodes prove nothing; on a production service this lets anybody's node join"),
-            )),
+            // With evidence, every value has a line of its own.
+            Platform::Virtual if subject.evidence.is_some() && warned => {}
+            Platform::Virtual => {
+                warned = true;
+                let text = "virtual nodes prove nothing; on a production service this lets anybody's node join";
+                found.push((Warn, format!("{at}: {text}")));
+            }
             Platform::Sgx if subject.version.is_some_and(|v| v.major >= 6) => {
                 found.push((Fail, format!("{at}: CCF 6 and later have no SGX nodes")));
             }

@@ -16,7 +16,7 @@ const MOST: usize = 8;
 fn compiled(
     subject: &Subject<'_>,
     names: &'static [&'static str],
-    check: fn(&Action, &mut dyn FnMut(Verdict, String)),
+    check: impl Fn(&Action, &mut dyn FnMut(Verdict, String)),
 ) -> Option<Vec<Finding>> {
     let mut count = 0;
     subject.each(names, |action, found| {
@@ -42,8 +42,12 @@ pub fn constitution(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 
 /// A join policy that exports what a service calls, and none at all where a version admits without one.
 pub fn join_policy(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+    let with_evidence = subject.evidence.is_some();
     let set = compiled(subject, &["set_node_join_policy"], |action, found| {
         let Some(policy) = action.text("policy") else { return };
+        if with_evidence {
+            found(Warn, "nodes with other host data than the registered ones may join by a script".into());
+        }
         if let Err(fault) = check_join_policy(policy) {
             found(Fail, fault.to_string());
         }

@@ -18,7 +18,7 @@ fn found(policy: Value, text: &str) -> (Vec<ValueState>, Checks) {
 fn what_is_registered_is_looked_at_as_if_it_were_proposed() {
     let open = "package policy\ncreate_container := {\"allowed\": true}\n";
     let value = hex::encode(sha256(open.as_bytes()));
-    for (stored, check) in [(open, "policy-allow-all"), ("something else", "security-policy")] {
+    for (stored, check) in [(open, "policy-allow-all"), ("something else", "host-data")] {
         let (states, checks) = found(json!({"snp": {"hostData": {&value: stored}}}), open);
         assert_eq!(states, [ValueState::Stale]);
         assert_eq!(checks.get(check).map(|c| c.verdict), Some(Verdict::Fail), "{checks:?}");

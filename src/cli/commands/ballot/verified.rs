@@ -12,8 +12,8 @@ use crate::cli::{checks, evidence};
 use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::proposal::Proposal;
 use ccf_gov::review::Subject;
-use ccf_gov::review::backing::Terms;
 use ccf_gov::review::node::running_version;
+use ccf_gov::review::rules::Terms;
 use ccf_gov::service::Service;
 
 /// The other ways to vote, to which no evidence belongs.

@@ -16,8 +16,8 @@ use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::check::Checks;
 use ccf_gov::evidence::recognise::Evidence;
 use ccf_gov::files;
-use ccf_gov::review::backing::{self, Registered, Terms};
 use ccf_gov::review::registered;
+use ccf_gov::review::rules::{self, Registered, Terms};
 use ccf_gov::service::JoinPolicy;
 
 /// The largest proposal that is read.
@@ -85,7 +85,7 @@ impl Verified {
         terms: &Terms,
         policy: Option<&JoinPolicy>,
     ) -> Self {
-        let backing::Verified { mut checks, values } = backing::verify(proposal, evidence, terms);
+        let rules::Verified { mut checks, values } = rules::verify(proposal, evidence, terms);
         if let Some(policy) = policy {
             checks.append(registered::check(proposal, policy, terms.ccf));
         }
@@ -100,7 +100,7 @@ impl Verified {
 
 /// What registers a value can be backed, so naming it is no substitute.
 pub fn also(name: &str) -> Result<String, String> {
-    if backing::registers(name) {
+    if rules::registers(name) {
         return Err(format!("{name} registers or removes a value: give the evidence that backs it with --evidence"));
     }
     Ok(name.to_owned())

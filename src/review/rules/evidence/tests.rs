@@ -3,14 +3,11 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::check::Verdict;
-use crate::digest::{HostData, SnpMeasurement, sha256};
-use crate::evidence::policy::deployment;
-use crate::evidence::recognise::EvidenceKind;
+use crate::digest::{HostData, SnpMeasurement};
+use crate::evidence::policy::deployment::{self, Found};
 use crate::evidence::snp::report::Report;
 use crate::evidence::snp::testing::{IN_DATE, lab};
 use crate::evidence::snp::uvm::{ContentType, Form, SvnType, UvmEndorsement};
-use crate::proposal::Action;
 
 const POLICY: &str = "package policy\n\napi_version := \"0.10.0\"\n";
 const FEED: &str = "ContainerPlat-AMD-UVM";
@@ -66,15 +63,17 @@ fn an_endorsement_that_the_service_cannot_read_backs_nothing() {
 fn a_minimum_that_no_node_of_the_service_meets_is_told() {
     let name = "set_snp_minimum_tcb_version";
     let tcb = |value: u8| json!({"boot_loader": value, "tee": value, "snp": value, "microcode": value});
-    fails(name, json!({"cpuid": "00a00f11", "tcb_version": tcb(255)}), &[], None, "no firmware has");
+    let highest = verify_one(name, json!({"cpuid": "00a00f11", "tcb_version": tcb(255)}), &[], None);
+    warns(&highest, "tcb", "no firmware is known that has it");
+    assert_eq!(highest.verdict(), "fail");
     let turin = |cpuid: &str| {
         let mut least = tcb(1);
         least["fmc"] = json!(1);
         json!({"cpuid": cpuid, "tcb_version": least})
     };
     fails(name, turin("00b00f11"), &[], Some("7.0.21"), "knows Turin as 00b00f21");
-    fails(name, turin("00b00f21"), &[], Some("6.0.24"), "no such node can join");
-    assert!(verify_one(name, turin("00b00f21"), &[], Some("6.0.25")).get("tcb-product").is_none());
+    fails(name, turin("00b00f21"), &[], Some("6.0.24"), "lets no Turin processor join");
+    assert!(verify_one(name, turin("00b00f21"), &[], Some("6.0.25")).get("tcb").is_none());
 }
 
 #[test]
@@ -170,7 +169,7 @@ fn every_mistake_in_host_data_is_called_by_its_name() {
     fails(name, with(json!(base64)), &[policy(POLICY)], None, "is base64");
     fails(name, with(json!(format!("{POLICY}\n"))), &[policy(POLICY)], None, "newline more");
     fails(name, with(json!(7)), &[policy(POLICY)], None, "no text security_policy");
-    warns(&passes(name, with(json!("")), &[policy(POLICY)], None), "security-policy", "empty");
+    warns(&passes(name, with(json!("")), &[policy(POLICY)], None), "host-data", "is empty");
     let open = "package policy\nmount_device := {\"allowed\": true}\n";
     let args = json!({"host_data": hash(open), "security_policy": open});
     fails(name, args, &[policy(open)], None, "whatever is asked is admitted");
@@ -179,12 +178,15 @@ fn every_mistake_in_host_data_is_called_by_its_name() {
     let args = json!({"host_data": hash(open), "security_policy": open});
     fails(name, args, &[node_with(open)], None, "whatever is asked is admitted");
     let args = json!({"host_data": right, "security_policy": POLICY});
-    assert_eq!(passes(name, args, &[node_with(POLICY)], None).get("policy-unknown"), None);
+    assert_eq!(
+        passes(name, args, &[node_with(POLICY)], None).get("policy-contents").map(|c| c.verdict),
+        Some(Verdict::Warn)
+    );
     // A report shows that a node runs with it, if it is one, and not what that admits.
     let node = json!({"host_data": "33".repeat(32), "security_policy": ""});
     let unknown = passes(name, node.clone(), &[report(|_| {}, true)], None);
     assert_eq!(
-        (unknown.verdict(), unknown.get("policy-unknown").map(|c| c.verdict)),
+        (unknown.verdict(), unknown.get("policy-contents").map(|c| c.verdict)),
         ("incomplete", Some(Verdict::Incomplete))
     );
     let removed = json!({"host_data": "33".repeat(32)});
@@ -198,7 +200,7 @@ fn every_mistake_in_a_measurement_is_called_by_its_name() {
     let args = |measurement: &str| json!({"measurement": measurement});
     let right = "0123456789abcdef".repeat(6);
     let moot = passes(name, args(&right), &[uvm("101", true)], None);
-    warns(&moot, "measurement-moot", "UVM endorsement");
+    warns(&moot, "snp-measurement", "UVM endorsement");
     passes(name, args(&"22".repeat(48)), &[report(|_| {}, true)], None);
     passes("remove_snp_measurement", args(&right), &[uvm("101", true)], None);
     for (measurement, because) in [
@@ -228,21 +230,21 @@ fn every_mistake_in_a_uvm_endorsement_is_called_by_its_name() {
         fails(name, args(DID, FEED, json!(101)), &given, ccf, "svn is a number");
     }
     passes(name, args(DID, FEED, json!(101)), &given, Some("4.0.1"));
-    fails(name, good(), &given, Some("4.0.1"), "CCF 4 wants a number");
+    fails(name, good(), &given, Some("4.0.1"), "CCF 4 takes a number");
     fails(name, args(DID, FEED, json!("102")), &given, None, "above the endorsement's 101");
-    fails(name, args(DID, FEED, json!("1x")), &given, None, "no decimal number");
-    fails(name, args(DID, FEED, json!(null)), &given, None, "no decimal number");
+    fails(name, args(DID, FEED, json!("1x")), &given, None, "decimal digits");
+    fails(name, args(DID, FEED, json!(null)), &given, None, "decimal digits");
     fails(name, args(DID, "ConfAKS-AMD-UVM", json!("101")), &given, None, "wrong feed");
     let aks = DID.replace("59.1.2", "59.1.5");
     fails(name, args(&aks, FEED, json!("101")), &given, None, "wrong issuer");
-    fails(name, args("x509:0:sha256:AA", FEED, json!("101")), &given, None, "no did:x509");
+    fails(name, args("x509:0:sha256:AA", FEED, json!("101")), &given, None, "not a did:x509");
     fails(name, args(DID, FEED, json!("101")), &[uvm("101", false)], None, "do not hold");
     fails(name, args(DID, FEED, json!("101")), &[], None, "no evidence");
     warns(&passes(name, args(DID, FEED, json!("100")), &given, None), "uvm-svn", "older images");
-    fails(name, args(DID, FEED, json!("99")), &given, None, "begin at svn 100");
+    fails(name, args(DID, FEED, json!("99")), &given, None, "is below 100");
     // As text "99" is above "101".
     fails(name, args(DID, FEED, json!("99")), &given, Some("6.0.13"), "compares svn as text");
-    warns(&passes(name, good(), &given, Some("6.0.13")), "svn-order", "number of digits");
+    warns(&passes(name, good(), &given, Some("6.0.13")), "uvm-svn", "as many digits");
     let remove = "remove_snp_uvm_endorsement";
     passes(remove, json!({"did": DID, "feed": FEED}), &given, None);
     fails(remove, json!({"did": DID, "feed": "ConfAKS-AMD-UVM"}), &given, None, "wrong feed");
@@ -275,7 +277,7 @@ fn every_mistake_in_a_minimum_tcb_is_called_by_its_name() {
         ),
         (name, args("00a00f11", json!({"ucode": 1})), "no component"),
         (name, args("00b00f11", tcb(1, 1, 1)), "does not name fmc"),
-        (name, args("00a00f11", json!("db18000000000004")), "no object"),
+        (name, args("00a00f11", json!("db18000000000004")), "is an object of components"),
         (hex_name, args("00a00f11", tcb(4, 0x18, 0xdb)), "no text"),
         (hex_name, args("00a00f11", json!("db1800000000004")), "16 hexadecimal digits"),
         (hex_name, args("00a00f11", json!("DB18000000000004")), "uppercase"),
@@ -284,16 +286,16 @@ fn every_mistake_in_a_minimum_tcb_is_called_by_its_name() {
         (name, args("00a10f11", tcb(4, 0x18, 0xdb)), "no evidence"),
         (name, args("110fa000", tcb(4, 0x18, 0xdb)), "reverse order: 00a00f11"),
         (name, args("00A00F11", tcb(4, 0x18, 0xdb)), "lowercase"),
-        (name, args("00800f12", tcb(4, 0x18, 0xdb)), "no processor"),
+        (name, args("00800f12", tcb(4, 0x18, 0xdb)), "which CCF does not know"),
         (name, json!({"tcb_version": tcb(4, 0x18, 0xdb)}), "no text cpuid"),
     ] {
         fails(name, args, &given, None, because);
     }
     // Without any report too: nobody could ever meet it, or it was written the other way round.
-    fails(hex_name, args("00a00f11", json!("04000000000018db")), &[], None, "reverse order: was db18000000000004");
+    fails(hex_name, args("00a00f11", json!("04000000000018db")), &[], None, "was db18000000000004 meant");
     fails(name, args("00a00f11", tcb(4, 0x18, 0xdb)), &[report(|_| {}, false)], None, "no evidence");
     let zero = passes(name, args("00a00f11", tcb(0, 0, 0)), &given, None);
-    warns(&zero, "tcb-zero", "any firmware");
+    warns(&zero, "tcb", "any firmware");
     let mut with_text = tcb(4, 0x18, 0xdb);
     with_text["hexstring"] = json!("0418000000000004");
     warns(&passes(name, args("00a00f11", with_text), &given, None), "tcb-hexstring", "CCF compares the components");
@@ -304,7 +306,7 @@ fn every_mistake_in_a_minimum_tcb_is_called_by_its_name() {
     warns(&passes(remove, json!({"cpuid": "00a00f11"}), &given, None), "tcb-removed", "00a00f11");
     fails(remove, json!({"cpuid": "00a10f11"}), &given, None, "no evidence");
     let valid = args("00a00f11", json!("db18000000000004"));
-    fails(hex_name, valid.clone(), &given, Some("6.0.8"), "CCF 6.0.8 has no action set_snp_minimum_tcb_version_hex");
+    fails(hex_name, valid.clone(), &given, Some("6.0.8"), "came with CCF 6.0.9, and the service runs 6.0.8");
     assert_eq!(verify_one(hex_name, valid, &given, Some("6.0.9")).verdict(), "pass");
 }
 
@@ -421,4 +423,48 @@ fn an_action_that_nobody_knows_is_never_a_yes() {
     );
     assert!(unknown[0].detail.ends_with("did you mean add_snp_host_data?"), "{}", unknown[0].detail);
     assert!(unknown[1].detail.ends_with("did you mean add_snp_host_data?"), "{}", unknown[1].detail);
+}
+
+#[test]
+fn how_a_policy_was_found_is_told() {
+    let remark = Some("it is a default".to_owned());
+    let found = Found { name: Some("g".into()), policy: b"package policy\n".to_vec(), remark };
+    let given = Evidence { name: "t.json".into(), kind: EvidenceKind::policies(vec![found]), digest: None };
+    let checks = judge(&[given]);
+    assert_eq!(checks.get("policy-source").map(|c| c.detail.as_str()), Some("t.json (g): it is a default"));
+}
+
+#[test]
+fn groups_of_one_name_are_each_looked_at() {
+    let group = |policy: &str| Found { name: Some("g".into()), policy: policy.into(), remark: None };
+    let policies = ["package policy\n", "package policy\ncreate_container := {\"allowed\": true}\n"];
+    let found = policies.map(group).to_vec();
+    let register = |found: &Found| {
+        let policy = String::from_utf8(found.policy.clone()).unwrap();
+        Action::new("add_snp_host_data", Some(json!({"host_data": found.host_data(), "security_policy": policy})))
+    };
+    let actions = found.iter().map(register).collect();
+    let given = Evidence { name: "t.json".into(), kind: EvidenceKind::policies(found), digest: None };
+    let checks = verify(&Proposal::of(actions), &[given], &Terms::default()).checks;
+    assert_eq!((checks.verdict(), checks.get("policy-allow-all").is_some()), ("fail", true), "{checks:#?}");
+}
+
+#[test]
+fn values_that_are_undone_are_no_pass() {
+    let measurement = crate::evidence::virt::MEASUREMENT;
+    let add = Action::new("add_virtual_measurement", Some(json!({"measurement": measurement})));
+    let remove = Action::new("remove_virtual_measurement", Some(json!({"measurement": measurement})));
+    let outcome = |actions: &[&Action]| {
+        let proposal = Proposal::of(actions.iter().map(|a| (*a).clone()).collect());
+        let checks = verify(&proposal, &[], &Terms::default()).checks;
+        (checks.verdict(), checks.get("contradictions").map(|c| c.detail.clone()))
+    };
+    assert_eq!(outcome(&[&add]).0, "pass");
+    let (verdict, detail) = outcome(&[&add, &add]);
+    assert!(verdict == "pass" && detail.unwrap().contains("says the same"));
+    for both in [[&add, &remove], [&remove, &add]] {
+        let (verdict, detail) = outcome(&both);
+        assert_eq!(verdict, "fail");
+        assert!(detail.unwrap().contains("virtual measurement"));
+    }
 }

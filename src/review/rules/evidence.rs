@@ -1,0 +1,267 @@
+//! What evidence says of a proposal: whether it registers exactly what artefacts are.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::{Subject, code, host_data, measurement, tcb, uvm};
+use crate::ccf_version::CcfVersion;
+use crate::check::{Checks, Verdict};
+use crate::digest::{HexError, sha256};
+use crate::evidence::recognise::{Evidence, EvidenceKind};
+use crate::proposal::catalogue::Catalogue;
+use crate::proposal::{Action, Proposal};
+
+/// A value that the proposal registers or removes.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
+pub struct Registered {
+    /// The action.
+    pub action: String,
+    /// The value, as written.
+    pub value: String,
+    /// The evidence that backs it.
+    pub backed_by: Vec<String>,
+}
+
+/// On which terms a proposal is verified.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// The version of CCF that the service runs, where it is known.
+    pub ccf: Option<CcfVersion>,
+    /// The names of actions that may stand in the proposal although no evidence can back them. A registration is never
+    /// one of them: see [`registers`].
+    pub also: BTreeSet<String>,
+}
+
+/// What verifying a proposal comes to.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// Every rule with its verdict; [`Checks::verdict`] is the answer.
+    pub checks: Checks,
+    /// Every value that the proposal registers or removes, and what backs it.
+    pub values: Vec<Registered>,
+}
+
+/// Compares every action of `proposal` with `evidence`, and holds what it registers against the rules.
+///
+/// It passes only if every value is backed, none is dangerous, and every other action is one that `terms` name.
+pub fn verify(proposal: &Proposal, evidence: &[Evidence], terms: &Terms) -> Verified {
+    let mut checks = Checks::new();
+    checks.known_version(terms.ccf);
+    let judged = judge(evidence);
+    let adds_code = proposal.actions().iter().any(|action| action.name == "add_node_code");
+    // An enclave that its host may debug is one to deregister.
+    checks.append(if adds_code { judged } else { judged.excusing("debug") });
+    let subject = subject(proposal, evidence, terms);
+    let values = subject.values(&mut checks);
+    checks.append(subject.checks());
+    if values.is_empty() {
+        checks.incomplete("values", "the proposal registers and removes no code, so there is nothing to back");
+    }
+    Verified { checks, values }
+}
+
+/// Compares the values that one action would register with `evidence`, which [`judge`] has been asked about.
+pub fn compare(action: &Action, evidence: &[Evidence], ccf: Option<CcfVersion>) -> (Checks, Vec<Registered>) {
+    let proposal = Proposal::of(vec![action.clone()]);
+    let terms = Terms { ccf, ..Terms::default() };
+    let mut checks = Checks::new();
+    let mut subject = subject(&proposal, evidence, &terms);
+    let values = subject.values(&mut checks);
+    subject.title = values.first().map(|registered| shorten(&registered.value));
+    checks.append(subject.checks());
+    (checks, values)
+}
+
+fn subject<'a>(proposal: &'a Proposal, evidence: &'a [Evidence], terms: &'a Terms) -> Subject<'a> {
+    Subject {
+        evidence: Some(evidence),
+        also: Some(&terms.also),
+        // Only rules that need no evidence look at the time.
+        ..Subject::new(proposal, Catalogue::builtin(), terms.ccf, OffsetDateTime::UNIX_EPOCH)
+    }
+}
+
+/// What is wrong with the evidence itself, or to be known of it, whatever it is compared with.
+pub fn judge(evidence: &[Evidence]) -> Checks {
+    let mut checks = Checks::new();
+    for item in evidence {
+        judge_one(item, &mut checks);
+    }
+    checks
+}
+
+fn judge_one(item: &Evidence, checks: &mut Checks) {
+    let name = &item.name;
+    match &item.kind {
+        EvidenceKind::Enclave(artefact) => {
+            for check in artefact.checks.iter().filter(|c| c.verdict != Verdict::Pass) {
+                checks.push(check.name, check.verdict, format!("{name}: {}", check.detail));
+            }
+        }
+        EvidenceKind::Uvm { valid: false, .. } => {
+            checks.fail("uvm-signature", format!("{name}: issuer or signature do not hold"));
+        }
+        EvidenceKind::Uvm { uvm, valid: true } => {
+            let mut contents = Checks::new();
+            uvm.check_contents(&mut contents);
+            for check in contents.iter().filter(|c| c.verdict != Verdict::Pass) {
+                // Anybody can make an issuer of his own, and have it endorse what he likes.
+                let unknown = check.name == "uvm-known-issuer" && check.verdict == Verdict::Warn;
+                let verdict = if unknown { Verdict::Incomplete } else { check.verdict };
+                checks.push(check.name, verdict, format!("{name}: {}", check.detail));
+            }
+        }
+        EvidenceKind::Report { valid: false, why, .. } => {
+            checks.incomplete("report-signature", format!("{name}: it backs nothing: {why}"));
+        }
+        EvidenceKind::Policies(policies) => {
+            for policy in policies {
+                if let Some(remark) = &policy.found.remark {
+                    checks.warn("policy-source", format!("{}: {remark}", policy.title(name)));
+                }
+            }
+        }
+        EvidenceKind::Unusable(why) => checks.warn("evidence", format!("{name}: it backs nothing: {why}")),
+        EvidenceKind::Guest(guest) if !guest.is_sound() => {
+            let detail = format!("{name}: its host may debug it, or its ID block states another measurement");
+            checks.fail("guest", detail);
+        }
+        _ => {}
+    }
+}
+
+/// What evidence says of one value.
+pub(super) struct Proof {
+    value: String,
+    backed_by: Vec<String>,
+    /// Why nothing backs it, if more is known than that.
+    otherwise: Option<String>,
+    /// What else the evidence shows.
+    pub further: Checks,
+}
+
+impl Proof {
+    pub fn new(value: impl ToString, backed_by: Vec<String>, otherwise: Option<String>) -> Self {
+        Self { value: value.to_string(), backed_by, otherwise, further: Checks::new() }
+    }
+
+    pub fn malformed(value: &str, why: impl std::fmt::Display) -> Self {
+        Self::new(value, Vec::new(), Some(format!("malformed: {why}")))
+    }
+}
+
+impl Subject<'_> {
+    /// Every value that evidence can back; whether it does goes to `checks`, by the action's name.
+    fn values(&self, checks: &mut Checks) -> Vec<Registered> {
+        let mut values = Vec::new();
+        for action in self.proposal.actions() {
+            let Some(Proof { value, backed_by, otherwise, further }) = self.proof(action) else { continue };
+            let (name, short) = (action_name(&action.name), shorten(&value));
+            if backed_by.is_empty() {
+                let why = otherwise.unwrap_or_else(|| "no evidence backs it".into());
+                checks.fail(name, format!("{short}: {why}"));
+            } else {
+                checks.pass(name, format!("{short} is backed by {}", backed_by.join(", ")));
+            }
+            checks.append(further);
+            values.push(Registered { action: action.name.clone(), value, backed_by });
+        }
+        values
+    }
+
+    fn proof(&self, action: &Action) -> Option<Proof> {
+        let evidence = self.given();
+        Some(match action.name.as_str() {
+            "add_node_code" | "remove_node_code" => code::enclave(action, evidence),
+            "add_snp_host_data" | "remove_snp_host_data" => host_data::proof(action, evidence),
+            "add_snp_measurement" | "remove_snp_measurement" => measurement::proof(action, evidence),
+            "add_snp_uvm_endorsement" | "remove_snp_uvm_endorsement" => uvm::proof(action, evidence, self.version),
+            "set_snp_minimum_tcb_version" | "set_snp_minimum_tcb_version_hex" => tcb::proof(action, evidence),
+            "remove_snp_minimum_tcb_version" => tcb::removal(action, evidence),
+            "set_node_join_policy" => join_policy(action, evidence),
+            "add_executor_node_code" | "remove_executor_node_code" => {
+                let code = action.text("executor_code_id").unwrap_or_default();
+                Proof::new(code, Vec::new(), Some("what an executor's code is can't be computed here".into()))
+            }
+            "add_virtual_host_data" | "remove_virtual_host_data" => code::program(action, evidence),
+            "add_virtual_measurement" | "remove_virtual_measurement" => code::virtual_measurement(action),
+            _ => return None,
+        })
+    }
+}
+
+/// A script admits whom it likes: only the very same script among the evidence backs it.
+fn join_policy(action: &Action, evidence: &[Evidence]) -> Proof {
+    let script = action.text("policy").unwrap_or_default();
+    let digest = sha256(script.as_bytes());
+    let backed = evidence.iter().filter(|e| e.digest == Some(digest)).map(|e| e.name.clone()).collect();
+    let why = "it lets a script decide who joins, and no file among the evidence is that script";
+    Proof::new(format!("a script of {} bytes", script.len()), backed, Some(why.into()))
+}
+
+/// A hexadecimal argument.
+///
+/// # Errors
+/// What is wrong with its form.
+pub(super) fn hex<T: std::str::FromStr<Err = HexError>>(action: &Action, argument: &str) -> Result<T, Proof> {
+    let Some(text) = action.text(argument) else {
+        return Err(Proof::malformed("", format!("it has no text {argument}")));
+    };
+    text.parse::<T>().map_err(|error| match text.starts_with("0x") || text.starts_with("0X") {
+        true => Proof::malformed(text, "it begins with 0x, and CCF compares texts: it would never match"),
+        false => Proof::malformed(text, error),
+    })
+}
+
+/// The file of which a value is the plain SHA-256, where that is not what the value should be.
+pub(super) fn hash_of_file(evidence: &[Evidence], digest: &[u8; 32]) -> Option<String> {
+    let file = evidence.iter().find(|e| e.digest.as_ref() == Some(digest))?;
+    Some(format!("it is the SHA-256 of the file {} as it stands", file.name))
+}
+
+/// The files whose contents are such.
+pub(super) fn names(evidence: &[Evidence], mut is: impl FnMut(&EvidenceKind) -> bool) -> Vec<String> {
+    evidence.iter().filter(|e| is(&e.kind)).map(|e| e.name.clone()).collect()
+}
+
+fn shorten(value: &str) -> String {
+    value.chars().take(300).collect()
+}
+
+/// The actions whose values evidence can back.
+const REGISTRATIONS: [&str; 18] = [
+    "add_node_code",
+    "remove_node_code",
+    "add_snp_host_data",
+    "remove_snp_host_data",
+    "add_snp_measurement",
+    "remove_snp_measurement",
+    "add_snp_uvm_endorsement",
+    "remove_snp_uvm_endorsement",
+    "add_virtual_host_data",
+    "remove_virtual_host_data",
+    "add_virtual_measurement",
+    "remove_virtual_measurement",
+    "set_snp_minimum_tcb_version",
+    "set_snp_minimum_tcb_version_hex",
+    "remove_snp_minimum_tcb_version",
+    "set_node_join_policy",
+    "add_executor_node_code",
+    "remove_executor_node_code",
+];
+
+/// Whether an action of this name registers or removes a value that only evidence can back.
+pub fn registers(action: &str) -> bool {
+    REGISTRATIONS.contains(&action)
+}
+
+/// The action's name as a check's name.
+fn action_name(name: &str) -> &'static str {
+    REGISTRATIONS.iter().find(|n| **n == name).copied().unwrap_or("other-action")
+}
+
+#[cfg(test)]
+mod tests;
