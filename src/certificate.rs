@@ -1,5 +1,6 @@
 //! X.509 certificates of attestation chains: read strictly, their signatures verified over the bytes as they stand.
 
+use crate::text::clip;
 use aws_lc_rs::signature::{self as rsa_ec, UnparsedPublicKey, VerificationAlgorithm};
 use time::OffsetDateTime;
 use x509_parser::certificate::X509Certificate;
@@ -57,7 +58,7 @@ pub(super) fn blocks(text: &[u8], label: &str) -> Result<Vec<Vec<u8>>, String> {
         return Err(format!("{} of its {begun} blocks are whole", blocks.len()));
     }
     if let Some(other) = blocks.iter().find(|block| block.tag() != label) {
-        return Err(format!("a block of it is a {:?}", other.tag().chars().take(40).collect::<String>()));
+        return Err(format!("a block of it is a {:?}", clip(other.tag(), 40)));
     }
     Ok(blocks.into_iter().map(pem::Pem::into_contents).collect())
 }

@@ -87,6 +87,11 @@ macro_rules! hex_bytes {
         );
 
         impl $name {
+            /// The first eight digits, by which people tell them apart.
+            pub fn short(&self) -> String {
+                hex::encode(&self.0[..4])
+            }
+
             /// The value with these bytes.
             pub const fn from_bytes(bytes: [u8; $bytes]) -> Self {
                 Self(bytes)

@@ -3,6 +3,7 @@
 //! CCF compares identifiers as text, byte for byte, so each is parsed once, strictly: exactly
 //! 64 lowercase hexadecimal digits, nothing else.
 
+use crate::text::clip;
 use std::fmt;
 use std::str::FromStr;
 
@@ -51,7 +52,7 @@ impl FromStr for TransactionId {
         };
         text.split_once('.')
             .and_then(|(view, seqno)| Some(Self { view: number(view)?, seqno: number(seqno)? }))
-            .ok_or_else(|| TransactionIdError(text.chars().take(80).collect()))
+            .ok_or_else(|| TransactionIdError(clip(text, 80)))
     }
 }
 

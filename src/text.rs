@@ -18,6 +18,11 @@ pub fn visible(text: &str) -> String {
     abridged(text)
 }
 
+/// The first `most` characters of `text`: what an error keeps of a text that may be of any length.
+pub fn clip(text: &str, most: usize) -> String {
+    text.chars().take(most).collect()
+}
+
 /// As [`visible`], line by line.
 pub fn visible_lines(text: &str) -> String {
     text.lines().map(visible).collect::<Vec<_>>().join("\n")

@@ -1,5 +1,6 @@
 //! A version of CCF, and the order of versions.
 
+use crate::text::clip;
 use std::fmt;
 use std::str::FromStr;
 
@@ -67,7 +68,7 @@ impl FromStr for CcfVersion {
     type Err = VersionError;
 
     fn from_str(text: &str) -> Result<Self, VersionError> {
-        read(text).ok_or_else(|| VersionError(text.chars().take(80).collect()))
+        read(text).ok_or_else(|| VersionError(clip(text, 80)))
     }
 }
 

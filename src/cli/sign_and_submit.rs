@@ -69,7 +69,7 @@ const ACTIVATE: &str = "run `ccf-gov member activate` again, which is safe";
 /// Keeps what was signed, so that the same bytes can be sent again.
 fn keep(context: &Context, envelope: &Envelope, error: CliError) -> CliError {
     let message = envelope.message();
-    let member: String = envelope.member().to_string().chars().take(8).collect();
+    let member = envelope.member().short();
     let path = PathBuf::from(format!("{}-{member}-{}.cose", message.kind(), message.created_at().seconds()));
     match context.output.file(&path, &envelope.to_bytes(), Readers::Shared, false) {
         Ok(()) => error.hint(format!(

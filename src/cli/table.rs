@@ -1,5 +1,7 @@
 //! Tables that fit a terminal of 60 columns.
 
+use ccf_gov::text::clip;
+
 /// How wide a table may be.
 const WIDTH: usize = 60;
 /// What stands between two columns.
@@ -93,7 +95,7 @@ pub fn abridged(ids: impl Iterator<Item = String>, whole: bool) -> impl Fn(&str)
     let common = |pair: &[String]| pair[0].bytes().zip(pair[1].bytes()).take_while(|(a, b)| a == b).count();
     let digits = ids.windows(2).filter(|pair| pair[0] != pair[1]).map(|pair| common(pair) + 1).max().unwrap_or(0);
     let digits = if whole { usize::MAX } else { digits.max(ccf_gov::service::SHORTEST) };
-    move |id| id.chars().take(digits).collect()
+    move |id| clip(id, digits)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! An application's modules, compiled as a node compiles them before it takes them.
 
+use crate::text::clip;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -126,7 +127,7 @@ impl Shelf {
             && function.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '$'));
         let missing = |reason| ScriptFault { reason, line: None };
         if !is_name {
-            let function: String = function.chars().take(60).collect();
+            let function = clip(function, 60);
             return self.0.state.borrow_mut().add(module, missing(format!("{function:?} is no name of a function")));
         }
         let source = format!("import {STOP:?}; import {{ {function} as f }} from {};", serde_json::json!(module));
@@ -162,7 +163,7 @@ impl Resolver for Shelf {
         let is_import =
             |line: &str| [format!("'{name}'"), format!("\"{name}\"")].iter().any(|quoted| line.contains(quoted));
         let line = source.lines().position(is_import).and_then(|at| u32::try_from(at + 1).ok());
-        let name: String = name.chars().take(100).collect();
+        let name = clip(name, 100);
         let fault = ScriptFault { reason: format!("it imports {name:?}, and there is no such module"), line };
         self.0.state.borrow_mut().add(base, fault);
         Err(Error::new_resolving(base, name))

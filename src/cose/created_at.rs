@@ -1,5 +1,6 @@
 //! When a request was made: CCF's guard against replay.
 
+use crate::text::clip;
 use std::fmt;
 use std::str::FromStr;
 
@@ -68,7 +69,7 @@ impl FromStr for CreatedAt {
     type Err = CreatedAtError;
 
     fn from_str(text: &str) -> Result<Self, CreatedAtError> {
-        let shown = || text.chars().take(80).collect::<String>();
+        let shown = || clip(text, 80);
         if text.strip_prefix('-').unwrap_or(text).bytes().all(|b| b.is_ascii_digit()) && !text.is_empty() {
             let seconds = text.parse().map_err(|_| CreatedAtError::OutOfRange(shown()))?;
             return Self::from_seconds(seconds);

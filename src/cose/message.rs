@@ -1,5 +1,6 @@
 //! What a member wants to say, before it is signed.
 
+use crate::text::clip;
 use std::fmt;
 use std::str::FromStr;
 
@@ -76,10 +77,7 @@ impl FromStr for MessageType {
     type Err = MessageError;
 
     fn from_str(text: &str) -> Result<Self, MessageError> {
-        Self::ALL
-            .into_iter()
-            .find(|t| t.name() == text)
-            .ok_or_else(|| MessageError::UnknownType(text.chars().take(80).collect()))
+        Self::ALL.into_iter().find(|t| t.name() == text).ok_or_else(|| MessageError::UnknownType(clip(text, 80)))
     }
 }
 

@@ -1,5 +1,6 @@
 //! What each kind of request carries.
 
+use crate::text::clip;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::Value;
 
@@ -71,7 +72,7 @@ fn only<'v>(content: &'v Value, name: &'static str, beside: &[&str]) -> Result<&
             refuse(r#"it has "state_digest", and the service reads "stateDigest""#.into())
         }
         (_, Some(key)) => {
-            let key: String = key.chars().take(80).collect();
+            let key = clip(key, 80);
             refuse(format!(r#"it has the key {key:?}, and the service reads "{name}" and nothing else"#))
         }
         (None, None) => refuse(format!(r#"it has no "{name}""#)),

@@ -1,5 +1,6 @@
 //! What a JavaScript application is to a service: modules, and the endpoints that call them.
 
+use crate::text::clip;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
@@ -157,7 +158,7 @@ fn policy(policy: &Value) -> Option<String> {
     let unknown = |name: &str| {
         let near =
             nearest(name, POLICIES.iter().copied()).map(|n| format!("; did you mean {n:?}?")).unwrap_or_default();
-        let name: String = name.chars().take(60).collect();
+        let name = clip(name, 60);
         format!("there is no authentication policy {name:?}{near} (nodes know {})", POLICIES.join(", "))
     };
     let shape = || "an authentication policy is a name, or {\"all_of\": [names]}".to_owned();
@@ -176,7 +177,7 @@ fn policy(policy: &Value) -> Option<String> {
 }
 
 fn instead_of(value: Option<&Value>) -> String {
-    let text = value.and_then(Value::as_str).map(|text| text.chars().take(60).collect::<String>());
+    let text = value.and_then(Value::as_str).map(|text| clip(text, 60));
     text.map(|text| format!(", not {text:?}")).unwrap_or_default()
 }
 

@@ -4,6 +4,7 @@
 //! signed and the proposer's id, at every later ballot again; only `true` is a yes. The scripts are those of
 //! `templates/ballots/`.
 
+use crate::text::clip;
 use std::fmt;
 
 use serde_json::{Value, json};
@@ -156,7 +157,7 @@ fn check_numbers(value: &Value) -> Result<(), BallotError> {
     match value {
         Value::Number(number) if json::is_exact(number) => Ok(()),
         Value::Number(number) => {
-            let written: String = number.as_str().chars().take(80).collect();
+            let written = clip(number.as_str(), 80);
             Err(BallotError::Number { written, read: json::read_as(number) })
         }
         Value::Array(list) => list.iter().try_for_each(check_numbers),

@@ -6,6 +6,7 @@
 
 mod folder;
 
+use crate::text::clip;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
@@ -55,10 +56,8 @@ impl Catalogue {
 
     /// The action of this name, or what is wrong with the name.
     pub fn get(&self, name: &str) -> Result<&Template, UnknownTemplate> {
-        self.find(name).ok_or_else(|| UnknownTemplate {
-            name: name.chars().take(80).collect(),
-            nearest: self.nearest(name).map(Into::into),
-        })
+        self.find(name)
+            .ok_or_else(|| UnknownTemplate { name: clip(name, 80), nearest: self.nearest(name).map(Into::into) })
     }
 
     /// The name that `given` was probably meant to be.

@@ -1,5 +1,6 @@
 //! How two proposals differ, in lines for a person who has to decide what that means.
 
+use crate::text::clip;
 use std::collections::{HashMap, VecDeque};
 
 use serde_json::{Map, Value};
@@ -178,7 +179,7 @@ fn texts(a: &str, b: &str) -> (String, String) {
     let start = a[..common].char_indices().rev().nth(20).map_or(0, |(at, _)| at).max(line_start);
     let part = |text: &str| {
         let end = text[common..].find('\n').map_or(text.len(), |at| common + at);
-        let rest: String = text[start..end].chars().take(LONG).collect();
+        let rest = clip(&text[start..end], LONG);
         if rest.is_empty() {
             return format!("nothing more ({} bytes)", text.len());
         }

@@ -1,5 +1,6 @@
 //! A proposal: what is signed, and what it says.
 
+use crate::text::clip;
 use serde_json::{Map, Value};
 
 use crate::json::{self, JsonError};
@@ -31,7 +32,7 @@ pub struct Action {
 impl Action {
     /// How a finding names it: by its place in the proposal, from 0, and its name, made harmless.
     pub(crate) fn title(&self, at: usize) -> String {
-        let name: String = self.name.chars().take(60).collect();
+        let name = clip(&self.name, 60);
         format!("action {} ({})", at + 1, name.escape_debug())
     }
 }

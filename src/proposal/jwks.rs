@@ -6,6 +6,7 @@
 mod material;
 mod x5c;
 
+use crate::text::clip;
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
@@ -160,7 +161,7 @@ fn domain(url: &str) -> &str {
 }
 
 fn shorten(text: &str) -> String {
-    text.chars().take(60).collect()
+    clip(text, 60)
 }
 
 #[cfg(test)]

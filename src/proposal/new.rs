@@ -1,5 +1,6 @@
 //! A proposal from a template and settings.
 
+use crate::text::clip;
 use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
@@ -82,7 +83,7 @@ pub enum NewError {
 impl Setting {
     /// Reads `NAME=VALUE`, `NAME=@FILE` or `NAME=@FILE,@FILE…`; several files give several settings.
     pub fn parse(text: &str) -> Result<Vec<Self>, SettingError> {
-        let (name, value) = text.split_once('=').ok_or_else(|| SettingError(text.chars().take(80).collect()))?;
+        let (name, value) = text.split_once('=').ok_or_else(|| SettingError(clip(text, 80)))?;
         let setting = |source| Self { name: name.into(), source };
         Ok(match value.strip_prefix('@') {
             Some(files) => files.split(",@").map(|file| setting(Source::File(file.into()))).collect(),

@@ -1,6 +1,7 @@
 //! PEM in proposals: certificates and public keys, and never a private key.
 
 use crate::der::significant;
+use crate::text::clip;
 use x509_parser::prelude::{FromDer, SubjectPublicKeyInfo, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
@@ -92,7 +93,7 @@ pub fn describe(text: &str) -> Option<Vec<String>> {
     }
     let describe = |der: Vec<u8>| {
         let (_, certificate) = X509Certificate::from_der(&der).ok().filter(|(rest, _)| rest.is_empty())?;
-        let subject: String = certificate.subject().to_string().chars().take(300).collect();
+        let subject = clip(&certificate.subject().to_string(), 300);
         Some(format!("certificate of {subject:?}, id {}", hex::encode(sha256(&der))))
     };
     ders.into_iter().map(describe).collect()

@@ -1,5 +1,6 @@
 //! Private keys in what is signed: proposals and ballots are public for ever.
 
+use crate::text::clip;
 use std::sync::LazyLock;
 
 use base64::Engine;
@@ -86,7 +87,7 @@ fn walk(value: &Value, path: &mut String, nesting: u32, found: &mut Vec<PrivateK
 /// A key of an object in a path.
 fn step(key: &str) -> String {
     let plain = !key.is_empty() && key.len() <= 60 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    if plain { format!(".{key}") } else { format!("[{:?}]", key.chars().take(40).collect::<String>()) }
+    if plain { format!(".{key}") } else { format!("[{:?}]", clip(key, 40)) }
 }
 
 /// How a private key in `text` is written, if there is one.

@@ -1,5 +1,6 @@
 //! A proposal for a person who is about to sign it, or to vote on it.
 
+use crate::text::clip;
 use serde_json::Value;
 
 use super::catalogue::Catalogue;
@@ -139,7 +140,7 @@ fn shown(text: &str) -> String {
     if lines <= 1 && !text.ends_with('\n') && text.chars().count() <= LONG {
         return visible(text);
     }
-    let start: String = text.chars().take(LONG).collect();
+    let start = clip(text, LONG);
     let more = if start.len() < text.len() { "…" } else { "" };
     let lines = if lines > 1 { format!(", {lines} lines") } else { String::new() };
     let digest = hex::encode(sha256(text.as_bytes()));

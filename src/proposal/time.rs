@@ -3,6 +3,7 @@
 //! CCF's nodes read `YYMMDDhhmmssZ`, `YYYYMMDDhhmmssZ`, and ISO 8601 dates with a time, where a missing offset means
 //! UTC. What is written here is always the first form, in UTC.
 
+use crate::text::clip;
 use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
@@ -41,7 +42,7 @@ pub fn write(time: OffsetDateTime) -> Result<String, TimeError> {
 
 /// Reads one moment, exactly: RFC 3339 with an offset, `YYMMDDhhmmssZ` or `YYYYMMDDhhmmssZ`.
 pub fn read(text: &str) -> Result<OffsetDateTime, TimeError> {
-    let shown = || text.chars().take(80).collect::<String>();
+    let shown = || clip(text, 80);
     let digits = text.strip_suffix('Z').filter(|d| d.bytes().all(|b| b.is_ascii_digit()));
     let long = match digits.map(str::len) {
         Some(12) => Some(format!("20{text}")),

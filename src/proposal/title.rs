@@ -1,5 +1,6 @@
 //! What a proposal would do, in a line.
 
+use crate::text::clip;
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -117,7 +118,7 @@ fn shown(value: &str, name: &impl Fn(&str) -> Option<String>) -> String {
 }
 
 fn cut(text: &str) -> String {
-    let short: String = text.chars().take(LONGEST).collect();
+    let short = clip(text, LONGEST);
     if short.len() < text.len() { format!("{short}…") } else { short }
 }
 

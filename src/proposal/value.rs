@@ -1,5 +1,6 @@
 //! A parameter's value, read from the command line or a file, as its kind asks.
 
+use crate::text::clip;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -119,9 +120,9 @@ fn read_one(kind: &Kind, source: &Source, now: OffsetDateTime) -> Result<Value, 
     Ok(match kind {
         Kind::Hex { bytes } => hex(*bytes, &text)?.into(),
         Kind::Integer { min, max } => integer(&text, *min, *max)?.into(),
-        Kind::Boolean => text.parse::<bool>().map_err(|_| ValueError::Boolean(shown(&text)))?.into(),
+        Kind::Boolean => text.parse::<bool>().map_err(|_| ValueError::Boolean(clip(&text, 80)))?.into(),
         Kind::Choice { values } if !values.contains(&text) => {
-            return Err(ValueError::Choice { given: shown(&text), values: values.clone() });
+            return Err(ValueError::Choice { given: clip(&text, 80), values: values.clone() });
         }
         Kind::Time => valid_from(&text, now)?.into(),
         _ if text.is_empty() => return Err(ValueError::Empty),
@@ -145,7 +146,7 @@ fn integer(text: &str, min: Option<i64>, max: Option<i64>) -> Result<i64, ValueE
     let (low, high) = (min.unwrap_or(-MAX_SAFE_INTEGER), max.unwrap_or(MAX_SAFE_INTEGER));
     let plain = text.strip_prefix('-').unwrap_or(text);
     let number = text.parse().ok().filter(|n| plain.bytes().all(|b| b.is_ascii_digit()) && (low..=high).contains(n));
-    number.ok_or_else(|| ValueError::Integer { given: shown(text), bounds: format!(" from {low} to {high}") })
+    number.ok_or_else(|| ValueError::Integer { given: clip(text, 80), bounds: format!(" from {low} to {high}") })
 }
 
 /// JSON of the type that the kind asks for.
@@ -196,10 +197,6 @@ fn line(source: &Source) -> Result<String, ValueError> {
         text.truncate(end);
     }
     Ok(text)
-}
-
-fn shown(text: &str) -> String {
-    text.chars().take(80).collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! From a request to the endpoint that answers it, on the node that has to.
 
+use crate::text::clip;
 use std::borrow::Cow;
 
 use hyper::body::Bytes;
@@ -127,7 +128,7 @@ pub(super) const fn delete(template: &'static str, handler: Handler) -> Endpoint
 /// The endpoint for a request and what its path says, or the answer of a service that has none.
 pub(super) fn find(request: &Request) -> Result<(&'static Endpoint, Vec<&str>), Box<Reply>> {
     let unknown = |path: &str| {
-        let shown: String = path.chars().take(200).collect();
+        let shown = clip(path, 200);
         Box::new(Fault::not_found(format!("There is nothing at {shown}.")).into())
     };
     let (endpoints, path) = match request.path.split_at_checked(4) {

@@ -1,5 +1,6 @@
 //! Where a node listens.
 
+use crate::text::clip;
 use std::fmt;
 use std::str::FromStr;
 
@@ -38,7 +39,7 @@ impl FromStr for NodeAddress {
             Some((_, rest)) => format!("…@{rest}"),
             None => text.to_owned(),
         };
-        let wrong = |reason| AddressError { text: shown().chars().take(120).collect(), reason };
+        let wrong = |reason| AddressError { text: clip(&shown(), 120), reason };
         let url = Url::parse(text).map_err(|_| wrong("it is not a URL"))?;
         if url.scheme() != "https" {
             return Err(wrong("a service is reached over https alone"));

@@ -118,7 +118,7 @@ impl Report {
         let at = self.at.map_or_else(String::new, |at| format!(" (at transaction {at})"));
         let trusted = self.nodes.iter().filter(|n| n.status == NodeStatus::Trusted);
         let name = |n: &NetworkNode| {
-            let id: String = n.node_id.to_string().chars().take(8).collect();
+            let id = n.node_id.short();
             self.address_of(n).map_or_else(|| id.clone(), |address| format!("{address} ({id})"))
         };
         let names: Vec<_> = trusted.map(name).collect();

@@ -1,5 +1,6 @@
 //! What nodes say of themselves, each asked alone.
 
+use crate::text::clip;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -50,7 +51,7 @@ async fn own_word(http: &Http, address: &NodeAddress) -> Result<OwnWord, NodeFai
     let version = http.send(address, &Request::get("/node/version", Bounds::WORDS)).await?;
     Ok(OwnWord {
         node_id: read::<State>(&state).map(|s| s.node_id),
-        version: read::<Version>(&version).map(|v| v.ccf_version.chars().take(100).collect()),
+        version: read::<Version>(&version).map(|v| clip(&v.ccf_version, 100)),
     })
 }
 

@@ -1,5 +1,6 @@
 //! What a person gives where an id is taken: the whole id, its first digits, or another name.
 
+use crate::text::clip;
 use std::fmt;
 use std::str::FromStr;
 
@@ -97,7 +98,7 @@ impl<Id: Referable> FromStr for Reference<Id> {
         if whole.is_some() || are_digits(text) || (fits && Id::is_other_name(text)) {
             return Ok(Self { text: text.to_owned(), whole });
         }
-        Err(ReferenceError { text: text.chars().take(80).collect(), noun: Id::NOUN, otherwise: Id::OTHERWISE })
+        Err(ReferenceError { text: clip(text, 80), noun: Id::NOUN, otherwise: Id::OTHERWISE })
     }
 }
 

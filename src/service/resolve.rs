@@ -121,7 +121,7 @@ impl Service {
     /// State, proposer and title of a proposal; without what can't be read.
     async fn describe_proposal(&self, proposal: &Proposal, names: &Names) -> String {
         let proposer = names.members.get(&proposal.proposer_id).cloned();
-        let by = proposer.unwrap_or_else(|| proposal.proposer_id.to_string().chars().take(8).collect());
+        let by = proposer.unwrap_or_else(|| proposal.proposer_id.short());
         let title = match self.actions(proposal.proposal_id).await {
             Ok(Some(actions)) => format!(": {}", title(&actions.raw, |id| names.get(id))),
             _ => String::new(),

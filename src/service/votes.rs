@@ -40,7 +40,7 @@ impl Vote {
 
     /// The member's name, or the first digits of the id.
     pub fn who(&self) -> String {
-        self.name.clone().unwrap_or_else(|| self.member.to_string().chars().take(8).collect())
+        self.name.clone().unwrap_or_else(|| self.member.short())
     }
 }
 

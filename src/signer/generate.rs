@@ -1,5 +1,6 @@
 //! New keys for a member, as files with the names that CCF's `keygenerator` gives them.
 
+use crate::text::clip;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
@@ -163,7 +164,7 @@ fn check_name(name: &str) -> Result<(), GenerateError> {
     if (1..=64).contains(&name.len()) && name.chars().all(plain) && !name.starts_with(['-', '.']) {
         Ok(())
     } else {
-        Err(GenerateError::Name(name.chars().take(80).collect()))
+        Err(GenerateError::Name(clip(name, 80)))
     }
 }
 

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::operator::OperatorError;
-use super::walk::{claim, short};
+use super::walk::claim;
 use super::{Code, Phase, Step, Upgrade, UpgradeError};
 use crate::id::NodeId;
 use crate::proposal::Action;
@@ -50,7 +50,7 @@ impl Upgrade<'_> {
                 Ok(replication.filter(|s| s.settled && s.caught_up.contains(&id)))
             })
             .await?;
-            let title = format!("new node {number} of {} ({}) is trusted and caught up", self.nodes, short(id));
+            let title = format!("new node {number} of {} ({}) is trusted and caught up", self.nodes, id.short());
             self.service.refresh().await;
             self.done(steps, Phase::JoinAndTrust, title, Some(passed)).await?;
         }
@@ -80,7 +80,7 @@ impl Upgrade<'_> {
             .await?;
             retired.push(id);
             let what = if was_primary { "the primary, as the last old node" } else { "an old backup" };
-            self.done(steps, Phase::Retire, format!("{what} ({}) is retired", short(id)), Some(passed)).await?;
+            self.done(steps, Phase::Retire, format!("{what} ({}) is retired", id.short()), Some(passed)).await?;
         }
         Ok(retired)
     }
@@ -99,7 +99,7 @@ impl Upgrade<'_> {
             if self.service.node(*id).await?.is_some() {
                 return Err(claim(format!("node {id} was deleted, and the service still has it")));
             }
-            self.done(steps, Phase::Delete, format!("old node {} is stopped and deleted", short(*id)), None).await?;
+            self.done(steps, Phase::Delete, format!("old node {} is stopped and deleted", id.short()), None).await?;
         }
         Ok(())
     }

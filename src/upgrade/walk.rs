@@ -166,8 +166,3 @@ impl Upgrade<'_> {
 pub(super) fn claim(text: impl Into<String>) -> UpgradeError {
     UpgradeError::Claim(text.into())
 }
-
-/// The first eight digits of an id: enough to tell a few nodes apart.
-pub(super) fn short(id: NodeId) -> String {
-    id.to_string().chars().take(8).collect()
-}

@@ -1,5 +1,6 @@
 //! A file of signing requests: one, a list of them, or an object whose `requests` is a list.
 
+use crate::text::clip;
 use std::borrow::Cow;
 use std::num::NonZero;
 use std::panic::resume_unwind;
@@ -91,7 +92,7 @@ impl SigningRequest {
 fn not_mixed(value: &Value) -> Result<(), RequestError> {
     let Some(object) = value.as_object().filter(|object| object.contains_key("requests")) else { return Ok(()) };
     match object.keys().find(|key| *key != "requests") {
-        Some(other) => Err(RequestError::Mixed(other.chars().take(40).collect())),
+        Some(other) => Err(RequestError::Mixed(clip(other, 40))),
         None => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! Members and users, and how a member shows that it follows the service's state.
 
+use crate::text::clip;
 use serde_json::{Map, Value, json};
 
 use super::signed::{Signer, by_member};
@@ -149,7 +150,7 @@ fn own_path<'c>(call: &'c Call<'_>, signer: &Signer) -> Result<&'c str, Fault> {
     if signer.member.to_string() == id {
         return Ok(id);
     }
-    let shown: String = id.chars().take(80).collect();
+    let shown = clip(id, 80);
     let message = format!("The path names member {shown}, and {} signed the request.", signer.member);
     Err(Fault::new(400, "InvalidAuthenticationInfo", message))
 }

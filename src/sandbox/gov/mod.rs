@@ -15,6 +15,7 @@ mod transactions;
 use super::reply::Fault;
 use super::router::{Call, Endpoint, get, post};
 use crate::id::{MemberId, ProposalId};
+use crate::text::clip;
 
 const VERSIONS: [&str; 2] = ["2023-06-01-preview", "2024-07-01"];
 
@@ -72,7 +73,7 @@ fn hex_name(call: &Call<'_>, index: usize, what: &str) -> Result<String, Fault> 
     if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
         return Ok(text.to_owned());
     }
-    let shown: String = text.chars().take(80).collect();
+    let shown = clip(text, 80);
     Err(Fault::bad_name(format!("{shown:?} is no {what}: it is 64 hexadecimal digits.")))
 }
 

@@ -7,6 +7,7 @@ use crate::id::MemberId;
 use crate::sandbox::reply::Fault;
 use crate::sandbox::router::Call;
 use crate::sandbox::tables::{COSE_HISTORY, read, read_text};
+use crate::text::clip;
 
 /// The member who signed a request, and what was signed.
 pub(super) struct Signer {
@@ -82,7 +83,7 @@ fn signed(call: &Call<'_>, tables: &Tables, kind: &str, policy: &'static str) ->
     match request.kind.as_deref() {
         Some(found) if found == kind => {}
         Some(found) => {
-            let found: String = found.chars().take(80).collect();
+            let found = clip(found, 80);
             return refuse(format!("The message type is {found:?}, and this call takes {kind}."));
         }
         None => return refuse(format!("There is no message type, and this call takes {kind}.")),

@@ -1,5 +1,6 @@
 //! What became of a transaction.
 
+use crate::text::clip;
 use serde_json::json;
 
 use super::version;
@@ -12,7 +13,7 @@ pub(in crate::sandbox) fn status(call: &Call<'_>) -> Result<Reply, Fault> {
     version(call)?;
     let text = call.parameter(0);
     let id: TransactionId = text.parse().map_err(|_| {
-        let shown: String = text.chars().take(80).collect();
+        let shown = clip(text, 80);
         let message = format!("The transaction id {shown:?} is not VIEW.SEQNO.");
         Fault::new(400, "InvalidQueryParameterValue", message)
     })?;

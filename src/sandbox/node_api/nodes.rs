@@ -1,5 +1,6 @@
 //! The nodes as the service knows them, and the way out for retired ones.
 
+use crate::text::clip;
 use serde_json::{Value, json};
 
 use crate::constitution::{Tables, table};
@@ -29,7 +30,7 @@ pub(in crate::sandbox) fn all(call: &Call<'_>) -> Result<Reply, Fault> {
     if let Some(status) = &status
         && !["Pending", "Trusted", "Retired"].contains(&status.as_str())
     {
-        let shown: String = status.chars().take(80).collect();
+        let shown = clip(status, 80);
         let message = format!("{shown:?} is no node status: it is Pending, Trusted or Retired.");
         return Err(Fault::new(400, "InvalidQueryParameterValue", message));
     }

@@ -1,5 +1,6 @@
 //! Versions, readiness, limits and commits.
 
+use crate::text::clip;
 use serde_json::{Value, json};
 
 use crate::constitution::table;
@@ -91,7 +92,7 @@ pub(in crate::sandbox) fn transaction(call: &Call<'_>) -> Result<Reply, Fault> {
     let text = call.request.query("transaction_id");
     let text = text.ok_or_else(|| invalid("There is no query parameter transaction_id.".into()))?;
     let id: TransactionId = text.parse().map_err(|_| {
-        let shown: String = text.chars().take(80).collect();
+        let shown = clip(&text, 80);
         invalid(format!("The transaction id {shown:?} is not VIEW.SEQNO."))
     })?;
     let status = call.network.status(call.vantage.node, id);

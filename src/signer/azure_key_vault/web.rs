@@ -1,5 +1,6 @@
 //! HTTPS for the vault: the public web's roots, bounded answers, patient retries.
 
+use crate::text::clip;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -284,7 +285,7 @@ impl VaultResponse {
         for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
             reason = reason.replace(secret, "…");
         }
-        let reason: String = reason.chars().take(400).collect();
+        let reason = clip(&reason, 400);
         crate::text::visible(&reason)
     }
 }

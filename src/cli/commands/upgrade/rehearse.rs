@@ -1,5 +1,6 @@
 //! `upgrade rehearse`: the whole walk on the embedded sandbox.
 
+use ccf_gov::text::clip;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -126,7 +127,7 @@ fn transcript(number: usize, step: &Step, members: &[MemberId]) -> String {
         notes.extend(node.caught_up.then_some("caught up"));
         notes.extend(node.removable.then_some("can be deleted"));
         text +=
-            &format!("     node      {}  {:8} {}\n", short(node.node_id), node.status.to_string(), notes.join(", "));
+            &format!("     node      {}  {:8} {}\n", node.node_id.short(), node.status.to_string(), notes.join(", "));
     }
     let view = step.view.map_or_else(String::new, |v| format!(", view {v}"));
     let quorum = step.quorum;
@@ -134,7 +135,7 @@ fn transcript(number: usize, step: &Step, members: &[MemberId]) -> String {
 }
 
 fn proposal(passed: &Passed, members: &[MemberId]) -> String {
-    let mut text = format!("     proposal  {} by {}\n", short(passed.proposal_id), member(passed.proposer, members));
+    let mut text = format!("     proposal  {} by {}\n", passed.proposal_id.short(), member(passed.proposer, members));
     for action in &passed.actions {
         let name = action.get("name").and_then(|n| n.as_str()).unwrap_or_default();
         text += &format!("     action    {name}{}\n", arguments(action));
@@ -150,7 +151,7 @@ fn arguments(action: &serde_json::Value) -> String {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         match text.len() {
             0..=20 => format!(" {name}={text}"),
-            21..=64 => format!(" {name}={}…", text.chars().take(16).collect::<String>()),
+            21..=64 => format!(" {name}={}…", clip(&text, 16)),
             bytes => format!(" {name} ({bytes} bytes)"),
         }
     };
@@ -159,12 +160,7 @@ fn arguments(action: &serde_json::Value) -> String {
 
 fn member(id: MemberId, members: &[MemberId]) -> String {
     match members.iter().position(|m| *m == id) {
-        Some(at) => format!("member {at} ({})", short(id)),
-        None => short(id),
+        Some(at) => format!("member {at} ({})", id.short()),
+        None => id.short(),
     }
-}
-
-/// The first eight digits: enough to tell a few apart.
-fn short(id: impl std::fmt::Display) -> String {
-    id.to_string().chars().take(8).collect()
 }

@@ -1,5 +1,6 @@
 //! What stands among an archive's images and is none: signatures, attestations, fragments, charts, other platforms.
 
+use crate::text::clip;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -49,7 +50,7 @@ pub(super) fn by_descriptor(descriptor: &Value) -> Option<String> {
     }
     let kind = descriptor.get("mediaType").and_then(Value::as_str).filter(|kind| !MANIFESTS.contains(kind));
     if let Some(kind) = kind {
-        return Some(format!("something of the media type {}", shown(kind)));
+        return Some(format!("something of the media type {}", clip(kind, SHOWN)));
     }
     match platform(descriptor) {
         None => None,
@@ -57,7 +58,7 @@ pub(super) fn by_descriptor(descriptor: &Value) -> Option<String> {
         Some((os, architecture)) if os.is_empty() && architecture.is_empty() => None,
         Some(("linux", "amd64")) => None,
         Some(("unknown", "unknown")) => Some("a manifest of an unknown platform, as attestations are".into()),
-        Some((os, architecture)) => Some(format!("an image for {}/{}", shown(os), shown(architecture))),
+        Some((os, architecture)) => Some(format!("an image for {}/{}", clip(os, SHOWN), clip(architecture, SHOWN))),
     }
 }
 
@@ -68,19 +69,19 @@ pub(super) fn by_manifest(manifest: &Value) -> Option<String> {
     }
     let config = manifest.pointer("/config/mediaType").and_then(Value::as_str).filter(|kind| !CONFIGS.contains(kind));
     if let Some(kind) = config {
-        return Some(format!("an artefact whose configuration is {}", shown(kind)));
+        return Some(format!("an artefact whose configuration is {}", clip(kind, SHOWN)));
     }
     let layers = manifest.get("layers").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let kinds: Option<Vec<&str>> = layers.iter().map(|layer| layer.get("mediaType")?.as_str()).collect();
     let is_layer = |kind: &&str| LAYERS.iter().any(|known| kind.starts_with(known));
     match kinds.as_deref() {
         Some([first, ..]) if !kinds.iter().flatten().any(is_layer) => {
-            return Some(format!("an artefact whose contents are {}", shown(first)));
+            return Some(format!("an artefact whose contents are {}", clip(first, SHOWN)));
         }
         _ => {}
     }
     let subject = manifest.pointer("/subject/digest").and_then(Value::as_str);
-    subject.map(|subject| format!("something attached to {}", shown(subject)))
+    subject.map(|subject| format!("something attached to {}", clip(subject, SHOWN)))
 }
 
 /// Whether a manifest's layers are compressed in a way that is not read here.
@@ -92,20 +93,16 @@ pub(super) fn is_zstd(manifest: &Value) -> bool {
 
 /// A digest as an archive writes it, for people.
 pub(super) fn digest(descriptor: &Value) -> String {
-    shown(descriptor.get("digest").and_then(Value::as_str).unwrap_or_default())
+    clip(descriptor.get("digest").and_then(Value::as_str).unwrap_or_default(), SHOWN)
 }
 
 fn artefact_type(value: &Value) -> Option<String> {
     let kind = value.get("artifactType").and_then(Value::as_str).filter(|kind| !kind.is_empty());
-    kind.filter(|kind| !CONFIGS.contains(kind)).map(|kind| format!("an artefact of type {}", shown(kind)))
+    kind.filter(|kind| !CONFIGS.contains(kind)).map(|kind| format!("an artefact of type {}", clip(kind, SHOWN)))
 }
 
 /// The system and architecture of a descriptor that gives them.
 fn platform(descriptor: &Value) -> Option<(&str, &str)> {
     let part = |key| descriptor.get("platform")?.get(key)?.as_str();
     Some((part("os")?, part("architecture")?))
-}
-
-fn shown(text: &str) -> String {
-    text.chars().take(SHOWN).collect()
 }

@@ -5,6 +5,7 @@
 
 mod scope;
 
+use crate::text::clip;
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
@@ -42,7 +43,7 @@ fn distinct(object: &Map<String, Value>) -> Result<(), DeploymentError> {
     let mut seen = HashMap::new();
     for (name, value) in object {
         if let Some(other) = seen.insert(name.to_ascii_lowercase(), name) {
-            let short = |name: &String| name.chars().take(120).collect();
+            let short = |name: &String| clip(name, 120);
             return Err(DeploymentError::Ambiguous(short(other), short(name)));
         }
         distinct_in(value)?;
@@ -127,7 +128,7 @@ fn resources(
 /// Refuses an expression where groups may stand.
 fn literal(value: Option<&Value>, what: &'static str) -> Result<(), DeploymentError> {
     match value.and_then(Value::as_str).filter(|text| text.starts_with('[')) {
-        Some(text) => Err(DeploymentError::Expression(what, text.chars().take(120).collect())),
+        Some(text) => Err(DeploymentError::Expression(what, clip(text, 120))),
         None => Ok(()),
     }
 }
@@ -148,7 +149,7 @@ fn group_in(
 ) -> Result<(), DeploymentError> {
     let unresolved = |written: &Value, why| DeploymentError::Unresolved {
         group: name.to_owned(),
-        expression: written.as_str().map_or_else(|| written.to_string(), str::to_owned).chars().take(120).collect(),
+        expression: clip(&written.as_str().map_or_else(|| written.to_string(), str::to_owned), 120),
         why,
     };
     let resolve = |written: Option<&Value>| match written {

@@ -9,6 +9,7 @@ mod parameters;
 mod pods;
 mod policy;
 
+use crate::text::clip;
 use serde_json::{Map, Value};
 
 pub use error::DeploymentError;
@@ -110,7 +111,7 @@ pub fn find(file: &[u8]) -> Result<Vec<Found>, DeploymentError> {
     pods::push(&pods, &mut found)?;
     if found.is_empty() {
         let misplaced = documents.iter().find_map(foreign::misplaced);
-        let elsewhere = |path: String| DeploymentError::Elsewhere(path.chars().take(120).collect());
+        let elsewhere = |path: String| DeploymentError::Elsewhere(clip(&path, 120));
         return Err(misplaced.map_or(DeploymentError::NoPolicy, elsewhere));
     }
     Ok(found)
@@ -163,7 +164,7 @@ fn yaml(text: &str) -> Result<Vec<Value>, DeploymentError> {
         let whole = error.to_string();
         let first = whole.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
         let first = first.strip_prefix("error: ").unwrap_or(first);
-        DeploymentError::Yaml(first.chars().take(300).collect())
+        DeploymentError::Yaml(clip(first, 300))
     })
 }
 

@@ -1,5 +1,6 @@
 //! The values of a deployment's parameters: `.bicepparam` files, and their JSON form.
 
+use crate::text::clip;
 use serde_json::{Map, Value};
 
 use super::bicep::{self, Literal};
@@ -36,7 +37,7 @@ fn collect(path: &str, value: &Literal, found: &mut Vec<Found>) -> Result<(), De
         Literal::Text(text) if named || is_policy(text) => policy::push(path, text, Some(REMARK.to_owned()), found),
         Literal::Expression(expression) if named => Err(DeploymentError::Unresolved {
             group: path.to_owned(),
-            expression: expression.chars().take(120).collect(),
+            expression: clip(expression, 120),
             why: "only texts, and objects and lists of them, are read",
         }),
         Literal::Members(members) => {

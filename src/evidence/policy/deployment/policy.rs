@@ -1,5 +1,6 @@
 //! What a policy's bytes are: Rego, the base64 of it, or what is mistaken for either.
 
+use crate::text::clip;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
@@ -50,7 +51,7 @@ pub(super) fn push(
     let what = format!("the policy of {name}");
     let text = base64.trim();
     if is_placeholder(text) {
-        return Err(DeploymentError::Placeholder(name.to_owned(), text.chars().take(120).collect()));
+        return Err(DeploymentError::Placeholder(name.to_owned(), clip(text, 120)));
     }
     let policy = decode(text.as_bytes()).ok_or_else(|| match damaged(&what, text.as_bytes()) {
         Some((error, _)) => error,

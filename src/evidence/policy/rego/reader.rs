@@ -1,5 +1,6 @@
 //! From text to statements.
 
+use crate::text::clip;
 use std::collections::HashSet;
 
 use serde_json::Number;
@@ -50,7 +51,7 @@ impl<'a> Reader<'a> {
 
     /// What follows on the line, cut off after some characters.
     pub fn line_start(&self, characters: usize) -> String {
-        self.rest().lines().next().unwrap_or_default().chars().take(characters).collect()
+        clip(self.rest().lines().next().unwrap_or_default(), characters)
     }
 
     /// Passes over white space and comments; whether anything follows.
@@ -190,7 +191,7 @@ impl<'a> Reader<'a> {
                 // Readers differ in which of two values counts.
                 let mut seen = HashSet::new();
                 if let Some((key, _)) = members.iter().find(|(key, _)| !seen.insert(key.as_str())) {
-                    let key: String = key.chars().take(80).collect();
+                    let key = clip(key, 80);
                     self.problem = Some(format!("the key {key:?} stands twice in one object"));
                     return None;
                 }
