@@ -11,6 +11,9 @@ use clap::ValueEnum;
 use clap::error::ErrorKind;
 use indicatif::{ProgressBar, ProgressFinish};
 use serde::{Deserialize, Serialize};
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::prelude::*;
 
 use super::error::CliError;
 use super::exit::Exit;
@@ -154,15 +157,13 @@ fn warnings() -> Vec<String> {
 pub fn start_log(verbose: u8) {
     let level = match verbose {
         0 => return,
-        1 => "info",
-        2 => "debug",
-        _ => "trace",
+        1 => Level::INFO,
+        2 => Level::DEBUG,
+        _ => Level::TRACE,
     };
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(format!("ccf_gov={level}"))
-        .with_writer(|| Log)
-        .with_ansi(false)
-        .try_init();
+    let ours = Targets::new().with_target("ccf_gov", level);
+    let lines = tracing_subscriber::fmt::layer().with_writer(|| Log).with_ansi(false);
+    let _ = tracing_subscriber::registry().with(lines.with_filter(ours)).try_init();
 }
 
 /// The log on standard error: an event is one line, whatever it quotes.
