@@ -8,7 +8,7 @@ mod folder;
 
 use crate::text::clip;
 use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 pub use super::template::{Decides, Fault, Source, Stage, Template};
 pub use folder::TemplateError;
@@ -46,12 +46,15 @@ impl Catalogue {
 
     /// Every action: the built-in ones by name, then the user's own.
     pub fn templates(&self) -> impl Iterator<Item = &Template> {
-        BUILTIN.iter().chain(&self.own)
+        (0..SOURCES.len()).filter_map(built_in).chain(&self.own)
     }
 
     /// The action of this name.
     pub fn find(&self, name: &str) -> Option<&Template> {
-        self.templates().find(|t| t.name == name)
+        match SOURCES.iter().position(|(known, _)| *known == name) {
+            Some(at) => built_in(at),
+            None => self.own.iter().find(|t| t.name == name),
+        }
     }
 
     /// The action of this name, or what is wrong with the name.
@@ -83,11 +86,13 @@ pub(crate) fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> 
 /// The name and the text of every file in `templates/proposals`, by name; `build.rs` lists them.
 const SOURCES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/proposal_templates.rs"));
 
-/// A template that does not parse is left out; a test proves that none is.
-static BUILTIN: LazyLock<Vec<Template>> = LazyLock::new(|| {
-    let read = |(name, text): &(&str, &str)| Template::read(name, text, Source::BuiltIn).ok();
-    SOURCES.iter().filter_map(read).collect()
-});
+/// The template of this place in [`SOURCES`], read when it is first asked for: a proposal needs few of them.
+/// One that does not parse is left out; a test proves that none is.
+fn built_in<'a>(at: usize) -> Option<&'a Template> {
+    static READ: [OnceLock<Option<Template>>; SOURCES.len()] = [const { OnceLock::new() }; SOURCES.len()];
+    let (name, text) = SOURCES[at];
+    READ[at].get_or_init(|| Template::read(name, text, Source::BuiltIn).ok()).as_ref()
+}
 
 fn is_builtin(name: &str) -> bool {
     SOURCES.iter().any(|(known, _)| *known == name)
@@ -107,20 +112,21 @@ mod tests {
         let names = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap());
         let mut names: Vec<_> = names.map(|n| n.strip_suffix(".toml").unwrap().to_string()).collect();
         names.sort();
-        assert_eq!(names, BUILTIN.iter().map(|t| t.name.as_str()).collect::<Vec<_>>());
+        assert_eq!(names, Catalogue::builtin().templates().map(|t| t.name.as_str()).collect::<Vec<_>>());
     }
 
     #[test]
     fn no_two_built_in_actions_have_the_same_place() {
-        for (at, template) in BUILTIN.iter().enumerate() {
-            let same = BUILTIN[..at].iter().find(|other| other.rank() == template.rank());
+        let templates: Vec<_> = Catalogue::builtin().templates().collect();
+        for (at, template) in templates.iter().enumerate() {
+            let same = templates[..at].iter().find(|other| other.rank() == template.rank());
             assert!(same.is_none(), "{} and {}", template.name, same.unwrap().name);
         }
     }
 
     #[test]
     fn the_actions_that_drop_other_proposals_are_those_of_the_sample_constitution() {
-        let drops: Vec<_> = BUILTIN.iter().filter(|t| t.drops).map(|t| t.name.as_str()).collect();
+        let drops: Vec<_> = Catalogue::builtin().templates().filter(|t| t.drops).map(|t| t.name.as_str()).collect();
         let known = [
             "add_node_code",
             "add_snp_host_data",
@@ -159,7 +165,7 @@ mod tests {
     /// The stages, and the actions of each in order.
     fn order() -> String {
         let mut stages: Vec<(Stage, Vec<String>)> = vec![(Stage::Other, Vec::new())];
-        let mut ordered: Vec<_> = BUILTIN.iter().collect();
+        let mut ordered: Vec<_> = Catalogue::builtin().templates().collect();
         ordered.sort_by_key(|t| t.rank());
         for template in ordered {
             let name = format!("`{}`", template.name);
@@ -189,6 +195,6 @@ mod tests {
             let drops = if t.drops { "yes" } else { "" };
             format!("| `{}` | {parameters} | {since} | {removed} | {drops} |\n", t.name)
         };
-        BUILTIN.iter().map(row).collect()
+        Catalogue::builtin().templates().map(row).collect()
     }
 }
