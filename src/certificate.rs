@@ -24,13 +24,13 @@ pub enum CertificateError {
     #[error("not a DER X.509 certificate: {0}")]
     Malformed(String),
     /// What lies outside of the signed part is not what the signed part says, or not in DER.
-    #[error("outside of its signed part the certificate is not what that part says: it was changed")]
+    #[error("the certificate's unsigned part does not match its signed part: it was changed")]
     AlgorithmsDiffer,
     /// A signature algorithm that no supported chain uses.
     #[error("the signature algorithm {0} is not supported")]
     Unsupported(String),
     /// Another name than the issuer's stands in the certificate.
-    #[error("the certificate says that {said} issued it, and the next one is {next}")]
+    #[error("the certificate says that {said} issued it, but the next one is {next}")]
     WrongIssuer {
         /// The issuer that the certificate names.
         said: String,
@@ -38,7 +38,7 @@ pub enum CertificateError {
         next: String,
     },
     /// The signature is not by that key over those bytes.
-    #[error("the signature is not by that key over these bytes")]
+    #[error("the signature was not made by that key over these bytes")]
     Signature,
 }
 

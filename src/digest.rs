@@ -14,7 +14,7 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HexError {
     /// Another number of characters.
-    #[error("{} is {expected} lowercase hexadecimal digits, and this is {found} characters long", article(what))]
+    #[error("{} is {expected} lowercase hexadecimal digits, but this is {found} characters long", article(what))]
     Length {
         /// What was being read, for example `node id`.
         what: &'static str,
@@ -30,7 +30,7 @@ pub enum HexError {
         what: &'static str,
     },
     /// A character that is no digit.
-    #[error("{} is lowercase hexadecimal, and {found:?} is not a hexadecimal digit", article(what))]
+    #[error("{} is lowercase hexadecimal, but {found:?} is not a hexadecimal digit", article(what))]
     NotHex {
         /// What was being read.
         what: &'static str,

@@ -34,7 +34,7 @@ pub enum FileError {
         source: io::Error,
     },
     /// It is a folder, a named pipe, a socket or a device.
-    #[error("{} is {what}, and only regular files are read", shown(path))]
+    #[error("{} is {what}; only regular files are read", shown(path))]
     NotRegular {
         /// What was to be read.
         path: PathBuf,
@@ -81,19 +81,19 @@ pub enum FileError {
         mode: u32,
     },
     /// There is a file already, and nothing is overwritten unasked.
-    #[error("{} exists already", path.display())]
+    #[error("{} already exists", path.display())]
     Exists {
         /// The file.
         path: PathBuf,
     },
     /// Something is there that is never replaced: a folder, a device, a link.
-    #[error("{} is not a regular file, and only such are replaced", path.display())]
+    #[error("{} is not a regular file; only regular files are replaced", path.display())]
     NotAFile {
         /// What is there.
         path: PathBuf,
     },
     /// A folder that should be new is there already.
-    #[error("{} exists already, and a new folder is needed", path.display())]
+    #[error("{} already exists; a new folder is needed", path.display())]
     FolderExists {
         /// The folder.
         path: PathBuf,
@@ -225,7 +225,7 @@ impl<'a> NewFile<'a> {
     }
 }
 
-/// Writes all files of a set or none: if one can't be written, those already in place are taken away again,
+/// Writes all files of a set or none: if one cannot be written, those already in place are taken away again,
 /// and what `force` replaced is put back.
 pub fn write_set(files: &[NewFile<'_>], force: bool) -> Result<(), FileError> {
     files.iter().try_for_each(|f| refuse_existing(f.path, force))?;

@@ -101,7 +101,7 @@ impl fmt::Display for Mistake {
             Self::ByteOrderMark => "it is the hash of the policy with a UTF-8 byte order mark before it",
             Self::NoByteOrderMark => "it is the hash of the policy without its UTF-8 byte order mark",
             Self::Utf16 => "it is the hash of the policy written as UTF-16",
-            Self::Reversed => "its bytes stand in reverse order",
+            Self::Reversed => "its bytes are in reverse order",
         })
     }
 }

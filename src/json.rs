@@ -181,7 +181,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
             };
             // Whatever reads the value later would take such an object for a number, or for what its text holds.
             if key.starts_with(RESERVED) {
-                return Err(de::Error::custom(format_args!("the key {key:?} can't be read by this program")));
+                return Err(de::Error::custom(format_args!("the key {key:?} cannot be read by this program")));
             }
             match object.entry(key) {
                 Entry::Occupied(twice) => {

@@ -10,7 +10,7 @@ const INDENT: usize = 40;
 /// How many columns a tab may take.
 const TAB: usize = 8;
 
-/// `text` with everything escaped that a terminal would obey, that can't be seen, or that would change the order of what is read.
+/// `text` with everything escaped that a terminal would obey, that cannot be seen, or that would change the order of what is read.
 ///
 /// Line breaks are escaped too: one line of foreign text stays one line. Tabs are left. A long run of blanks is shown as its length.
 pub fn visible(text: &str) -> String {

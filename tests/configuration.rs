@@ -121,7 +121,7 @@ fn manual_pages_replace_their_own_kind_alone() {
     assert_eq!(man(&["man", "share/man1"]).0, Some(0), "pages of an earlier run are replaced");
     std::fs::write(folder.path().join("share/man1/ccf-gov-sign.1"), "mine").unwrap();
     let (code, error) = man(&["man", "share/man1"]);
-    assert!(code == Some(2) && error.contains("ccf-gov-sign.1 exists already"), "{error}");
+    assert!(code == Some(2) && error.contains("ccf-gov-sign.1 already exists"), "{error}");
     assert_eq!(man(&["man", "share/man1", "--force"]).0, Some(0));
     let (code, error) = man(&["man", "p.json"]);
     assert!(code == Some(1) && error.contains("p.json"), "{error}");

@@ -60,7 +60,7 @@ features! {
     PreVoteAnswers: "answers pre-votes", Never, Since(v6(17)), SinceTag(dev(5));
     PreVoteCandidates: "asks for pre-votes before it stands", Never, Never, Since(dev(6));
     VotesWithSix: "elects a primary together with nodes of CCF 6.0.17", Always, Always, By(dev(6));
-    SigtermNominates: "a primary that is told to stop nominates a successor", Never, NotUntil(v6(18)), Since(dev(6));
+    SigtermNominates: "a primary that is asked to stop nominates a successor", Never, NotUntil(v6(18)), Since(dev(6));
     CommitBeforeReconfiguration: "what precedes a reconfiguration commits without the new nodes", Never, NotUntil(v6(28)), Since(v7(25));
     PendingNodesExpire: "pending nodes that fall silent are removed", Never, Never, Between(v7(0), v7(22));
     JoinChecksHostNames: "a joining node verifies the host name in its target's certificate", Never, Never, NotUntil(v7(0));
@@ -110,7 +110,7 @@ features! {
     HttpsIssuer: "token issuers are https URLs, also without auto_refresh", Never, Never, Between(v7(0), v7(5));
     RootCaBundle: "set_ca_cert_bundle takes root CA certificates only", Never, Never, Between(v7(0), v7(5));
     Rsa2048: "a member's encryption key has at least 2048 bits", Never, Never, Between(v7(0), v7(5));
-    RecoveryRefusals: "recovery members and shares can't change during a recovery", Never, Never, Between(v7(5), v7(15));
+    RecoveryRefusals: "recovery members and shares cannot change during a recovery", Never, Never, Between(v7(5), v7(15));
 
     // What a constitution can call.
     ValidateConstitution: "ccf.gov.validateConstitution", Never, By(v6(18)), Since(dev(3));

@@ -1,6 +1,6 @@
 //! What depends on the version of CCF that a service runs: versions, their order, and one table of features.
 //!
-//! Ask [`CcfVersion::has`] for a [`Feature`]. The table ends at [`NEWEST`]; what it can't answer is an
+//! Ask [`CcfVersion::has`] for a [`Feature`]. The table ends at [`NEWEST`]; what it cannot answer is an
 //! [`Answer::Unknown`] with its reason, never a guess.
 
 mod answer;

@@ -84,7 +84,7 @@ pub struct Common {
         help_heading = "Common options"
     )]
     yes: bool,
-    /// Say more; repeat for more still
+    /// Print more; repeat for even more
     #[arg(long, short = 'v', global = true, action = clap::ArgAction::Count, help_heading = "Common options")]
     verbose: u8,
 }

@@ -54,7 +54,7 @@ impl Config {
     /// Reads the nearest file; what is in no file is absent.
     pub fn load() -> Result<Self, CliError> {
         let home = std::env::var_os("HOME").map(PathBuf::from).and_then(|home| home.canonicalize().ok());
-        let here = std::env::current_dir().map_err(|e| CliError::failed("cannot tell the current folder", e))?;
+        let here = std::env::current_dir().map_err(|e| CliError::failed("cannot determine the current folder", e))?;
         match find(&here, home.as_deref()) {
             None => Ok(Self::default()),
             // Where it is beside us it is called by its name alone, as its paths are.

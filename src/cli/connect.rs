@@ -20,8 +20,8 @@ impl Context {
             )));
         }
         let Some(certificate) = &self.service_cert else {
-            return Err(CliError::usage("the service's certificate is missing: it is the only root that is trusted")
-                .hint("give --service-cert FILE, as the service's operator handed it to you"));
+            return Err(CliError::usage("the service's certificate is missing: it is the only trusted root")
+                .hint("give --service-cert FILE, which the service's operator provides"));
         };
         let addresses: Result<Vec<NodeAddress>, _> = self.service.iter().map(|s| s.parse()).collect();
         let addresses =
@@ -109,7 +109,7 @@ impl Context {
                 Some(id) => format!(
                     "this is the state at transaction {id}, which is not committed yet: an election may still undo it"
                 ),
-                None => "the service does not say at which transaction this is its state, so nobody can tell whether it is committed".into(),
+                None => "the service does not say at which transaction this is its state, so it is not known whether it is committed".into(),
             });
         }
         Ok(settled)

@@ -46,7 +46,7 @@ impl Context {
                 causes: Vec::new(),
                 hint: None,
             }),
-            Err(error) => Err(CliError::failed("nothing was signed: nobody can be asked at the terminal", error)
+            Err(error) => Err(CliError::failed("nothing was signed: the terminal cannot be used to ask", error)
                 .hint("give --yes if what was shown may be signed")),
         }
     }

@@ -76,7 +76,7 @@ impl Out {
         if self.is_folder(count) {
             if self.is_stdout() {
                 return Err(CliError::usage(format!("{count} envelopes do not fit into standard output"))
-                    .hint("name a new folder for them with -o DIR"));
+                    .hint("give a new folder for them with -o DIR"));
             }
             return Ok(NewFolder::check(&self.out)?);
         }
@@ -93,8 +93,8 @@ impl Out {
     /// As [`Self::check`], for one envelope that was not a batch.
     pub fn check_file(&self, context: &Context) -> Result<(), CliError> {
         if self.names_folder() {
-            return Err(CliError::usage(format!("{} names a folder, and one envelope is a file", self.out.display()))
-                .hint("name a file with -o FILE"));
+            return Err(CliError::usage(format!("{} is a folder, but one envelope is a file", self.out.display()))
+                .hint("give a file with -o FILE"));
         }
         self.check(context, 1)
     }
@@ -194,7 +194,7 @@ pub fn read_requests(paths: &[PathBuf]) -> Result<Vec<SigningRequest>, CliError>
     for path in paths {
         let bytes = files::read(path, files::MAX_FILE)?;
         requests.extend(SigningRequest::parse_file(&bytes).map_err(|e| {
-            CliError::from(e).doing(format!("{} can't be used as a signing request", files::shown(path)))
+            CliError::from(e).doing(format!("{} cannot be used as a signing request", files::shown(path)))
         })?);
     }
     Ok(requests)

@@ -154,7 +154,7 @@ impl Library for ServiceError {
 
     fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Certificate(_) => "--service-cert names a PEM file with the service's certificate and nothing else",
+            Self::Certificate(_) => "--service-cert takes a PEM file with the service's certificate and nothing else",
             Self::NotUnderstood { .. } => "is this the address of a CCF node?",
             Self::Unreachable { quorum: Some(_), .. } => {
                 "nothing was done; the service goes on when enough of its trusted nodes run and reach each other again"
@@ -162,7 +162,7 @@ impl Library for ServiceError {
             Self::Unreachable { .. } => {
                 "nothing was done; look at the reasons above, and give the addresses of other nodes with --service"
             }
-            Self::Undecided { .. } => "send the same signed envelope again, which is safe; do not sign anew",
+            Self::Undecided { .. } => "send the same signed envelope again, which is safe; do not sign again",
             Self::Contradiction { .. } => {
                 "one of them does not speak for the service: find out which, and give only addresses of the others with --service"
             }
@@ -195,13 +195,13 @@ fn refusal_hint(refusal: &Refusal) -> Option<String> {
         "InvalidAuthenticationInfo" => {
             "the signer must be a member of this service, and active (`ccf-gov member list`, `ccf-gov member activate`)".into()
         }
-        "ProposalFailedToValidate" => "the service's constitution does not take it: correct the proposal".into(),
-        "VoteAlreadyExists" => "a ballot cannot be changed; what counts is the first (`ccf-gov proposal show ID --votes`)".into(),
+        "ProposalFailedToValidate" => "the service's constitution does not accept it: correct the proposal".into(),
+        "VoteAlreadyExists" => "a ballot cannot be changed; the first one counts (`ccf-gov proposal show ID --votes`)".into(),
         "ProposalNotOpen" => "see how it ended with `ccf-gov proposal show ID`".into(),
         "ProposalNotFound" => {
             "it never was, or it was resolved and then removed when another proposal was resolved; the ledger alone has those".into()
         }
-        "MissingApiVersionParameter" | "UnsupportedApiVersionValue" => "name one of these with --api-version".into(),
+        "MissingApiVersionParameter" | "UnsupportedApiVersionValue" => "choose one of these with --api-version".into(),
         "RequestBodyTooLarge" => {
             "the service's nodes take no request of this size: make it smaller (an application without what it does not need), or ask \
              the operator to raise max_body_size in the http_configuration of the nodes' interfaces"
@@ -209,7 +209,7 @@ fn refusal_hint(refusal: &Refusal) -> Option<String> {
         }
         "NodeNotRetiredCommitted" => "a node is deleted after the members have removed it and that is committed".into(),
         "InternalError" if refusal.message.starts_with("Failed to apply") => {
-            "the proposal was accepted, but applying it failed, so the service took nothing of it: it stands as if this last request had not been sent".into()
+            "the proposal was accepted, but applying it failed, so the service made no change: it is as if this last request had not been sent".into()
         }
         _ => return None,
     })
@@ -253,12 +253,12 @@ impl Library for SignerError {
             Self::Key(KeyError::Passphrase(_)) => {
                 "give its passphrase with --passphrase-file FILE or in the environment variable CCF_GOV_PASSPHRASE"
             }
-            Self::Mismatch => "name the certificate of this key with --cert, or the key of this certificate",
+            Self::Mismatch => "give the certificate of this key with --cert, or the key of this certificate with --key",
             Self::Pkcs11(Pkcs11Error::WrongPin { .. }) => {
                 "make sure of the PIN before you try again: a few wrong ones lock the token"
             }
             Self::Pkcs11(Pkcs11Error::Call { .. }) => {
-                "take the token out and put it back, then run the command again; the module's own log may tell more"
+                "take the token out and put it back, then run the command again; the module's own log may say more"
             }
             Self::Signature(_) | Self::Envelope(_) => {
                 "nothing was written; make sure that --key and --cert belong together, and that the key's home is sound"
@@ -331,7 +331,7 @@ impl Library for UnknownTemplate {
 
 /// What to do about a setting that does not fit its template.
 pub fn parameters(template: &str) -> String {
-    format!("`ccf-gov proposal templates {template}` tells what each parameter takes")
+    format!("`ccf-gov proposal templates {template}` shows what each parameter takes")
 }
 
 impl Library for NewError {
@@ -351,7 +351,7 @@ impl Library for MergeError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Conflict { first, second, .. } if first.0 == second.0 => "leave one of the two actions out",
-            Self::Conflict { .. } => "decide which of the two is meant, and leave the other out",
+            Self::Conflict { .. } => "keep the one that you intend, and leave the other out",
             Self::PrivateKey { .. } => PRIVATE_KEY,
             Self::Surplus { .. } => "remove the key, or submit that proposal alone",
         };

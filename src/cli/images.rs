@@ -14,7 +14,7 @@ pub fn open(path: &Path) -> Result<Option<Images>, CliError> {
         CliError::new(Kind::Usage, format!("cannot read the images in {}", path.display()), e)
     };
     if path.is_dir() {
-        return Err(CliError::usage(format!("{} is a folder, and images are read from archives", path.display()))
+        return Err(CliError::usage(format!("{} is a folder, but images are read from archives", path.display()))
             .hint(format!("make an archive of an OCI layout: tar -cf image.tar -C {} .", path.display())));
     }
     let mut file = hash::open(path).map_err(|e| failed(e.into()))?;

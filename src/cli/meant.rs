@@ -28,7 +28,7 @@ impl Context {
     ) -> Result<ProposalId, CliError> {
         if given.is_none() && !self.yes && !io::stderr().is_terminal() {
             return Err(CliError::usage("the proposal's id is missing, and there is no terminal to ask at")
-                .hint("give the id; or give --yes if the only open proposal is meant, whichever it is"));
+                .hint("give the id; or give --yes to mean the only open proposal, whichever it is"));
         }
         self.proposal(service, given).await
     }

@@ -65,16 +65,14 @@ impl MessageArgs {
         let (name, payload) = match &self.content {
             Some(path) => (files::shown(path).into_owned(), files::read(path, MAX_ENVELOPE - 4096)?),
             None if kind.has_payload() => {
-                return Err(CliError::usage(format!("type {kind} needs content, and none was given"))
+                return Err(CliError::usage(format!("type {kind} needs content, but none was given"))
                     .hint("give --content FILE, or --content - for standard input"));
             }
             None => ("the request".into(), Vec::new()),
         };
         if kind == MessageType::Proposal && json::parse(&payload).is_ok_and(|value| shown::is_shown(&value)) {
-            return Err(CliError::usage(format!(
-                "{name} is a proposal with where it stands, as `proposal show` prints it"
-            ))
-            .hint("`ccf-gov proposal show ID -o FILE` writes the proposal alone"));
+            return Err(CliError::usage(format!("{name} is a proposal with its state, as `proposal show` prints it"))
+                .hint("`ccf-gov proposal show ID -o FILE` writes only the proposal"));
         }
         private_keys::refuse(&name, kind, &payload)?;
         Message::new(kind, created_at, proposal_id, payload)

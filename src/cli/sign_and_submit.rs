@@ -30,7 +30,7 @@ pub async fn sign_and_submit(
     beside: &Beside,
 ) -> Result<Submission, CliError> {
     private_keys::refuse(format!("this {kind}"), kind, &payload)?;
-    let created_at = CreatedAt::now().map_err(|e| CliError::failed("cannot tell the time", e))?;
+    let created_at = CreatedAt::now().map_err(|e| CliError::failed("cannot read the clock", e))?;
     let message = Message::new(kind, created_at, proposal, payload)
         .map_err(|e| CliError::new(Kind::Usage, format!("cannot sign this {kind}"), e))?;
     context.consent(&[show(&message, signer.certificate().member_id(), signer.algorithm(), beside)])?;
@@ -73,7 +73,7 @@ fn keep(context: &Context, envelope: &Envelope, error: CliError) -> CliError {
     let path = PathBuf::from(format!("{}-{member}-{}.cose", message.kind(), message.created_at().seconds()));
     match context.output.file(&path, &envelope.to_bytes(), Readers::Shared, false) {
         Ok(()) => error.hint(format!(
-            "what was signed is kept in {path}: send it again with `ccf-gov submit {path}`, which is safe however often; do not sign anew",
+            "what was signed is kept in {path}: send it again with `ccf-gov submit {path}`, which is safe to repeat; do not sign again",
             path = path.display()
         )),
         Err(unkept) => error.hint(format!(

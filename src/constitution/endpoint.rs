@@ -37,7 +37,7 @@ pub fn call_endpoint(
             let function = script::exported_function(ctx, deadline, &module, &source, &name)?;
             let adapter: Function<'_> = ctx.eval(ADAPTER).map_err(broken)?;
             let answer: Value<'_> = script::call(ctx, deadline, &adapter, (function, request))?;
-            script::text(ctx, &answer).ok_or_else(|| ScriptError::new(Stage::Answer, "the answer is no JSON"))
+            script::text(ctx, &answer).ok_or_else(|| ScriptError::new(Stage::Answer, "the answer is not JSON"))
         })
     })
 }

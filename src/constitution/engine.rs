@@ -20,7 +20,7 @@ pub struct Constitution {
 
 /// Why a source is not a constitution.
 #[derive(Debug, thiserror::Error)]
-#[error("this is no constitution: {0}")]
+#[error("this is not a constitution: {0}")]
 pub struct ConstitutionError(String);
 
 /// A proposal as ballots and constitutions are given it.
@@ -134,7 +134,7 @@ impl Constitution {
         })
     }
 
-    /// Runs the ballot of `voter`: its `vote(proposal, proposer)`; only `true` itself is a yes. The tables can't be
+    /// Runs the ballot of `voter`: its `vote(proposal, proposer)`; only `true` itself is a yes. The tables cannot be
     /// written.
     pub fn vote(
         &self,

@@ -128,7 +128,11 @@ impl Shelf {
         let missing = |reason| ScriptFault { reason, line: None };
         if !is_name {
             let function = clip(function, 60);
-            return self.0.state.borrow_mut().add(module, missing(format!("{function:?} is no name of a function")));
+            return self
+                .0
+                .state
+                .borrow_mut()
+                .add(module, missing(format!("{function:?} is not the name of a function")));
         }
         let source = format!("import {STOP:?}; import {{ {function} as f }} from {};", serde_json::json!(module));
         let before = self.0.state.borrow().found;
@@ -266,7 +270,7 @@ mod tests {
             found[1].contains("a.js") && found[1].contains("Could not find export 'g' in module 'b.js'"),
             "{found:?}"
         );
-        assert!(found[2].contains("\"f()\" is no name"), "{found:?}");
+        assert!(found[2].contains("\"f()\" is not the name"), "{found:?}");
         assert!(
             found[3].contains("for its function g: SyntaxError: Could not find export 'g' in module 'd.js'"),
             "{found:?}"

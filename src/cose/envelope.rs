@@ -40,7 +40,7 @@ pub enum EnvelopeError {
     #[error("the protected header's created_at is not valid")]
     CreatedAt(#[source] CreatedAtError),
     /// An algorithm that CCF does not take.
-    #[error("the algorithm is {0}, and CCF takes ES256 (-7), ES384 (-35) and ES512 (-36) only")]
+    #[error("the algorithm is {0}, but CCF accepts only ES256 (-7), ES384 (-35) and ES512 (-36)")]
     Algorithm(i64),
     /// The request inside is none.
     #[error(transparent)]
@@ -49,7 +49,7 @@ pub enum EnvelopeError {
     #[error(transparent)]
     Signature(#[from] SignatureError),
     /// The header names another member than the certificate does.
-    #[error("signed in the name of member {kid}, and the certificate is member {certificate}'s")]
+    #[error("signed in the name of member {kid}, but the certificate is member {certificate}'s")]
     OtherMember {
         /// The member in the protected header.
         kid: MemberId,

@@ -11,10 +11,10 @@ pub enum Form {
     #[error("its {0} has an indefinite length")]
     Indefinite(&'static str),
     /// A number in more bytes than it needs.
-    #[error("a number in its {0} takes more bytes than it needs")]
+    #[error("a number in its {0} is encoded in more bytes than it needs")]
     NotShortest(&'static str),
     /// Parameters that no signature covers; their labels.
-    #[error("its unprotected header is not empty ({}), and nobody signed what is in it", .0.join(", "))]
+    #[error("its unprotected header is not empty ({}), and its content is not signed", .0.join(", "))]
     Unprotected(Vec<String>),
 }
 

@@ -111,10 +111,10 @@ pub enum MessageError {
     )]
     UnknownType(String),
     /// A ballot or withdrawal without its proposal.
-    #[error("type {0} needs the id of the proposal that it is about, and none was given")]
+    #[error("type {0} needs a proposal id, but none was given")]
     ProposalIdMissing(MessageType),
     /// A proposal id where none belongs.
-    #[error("type {0} has no proposal id, and one was given")]
+    #[error("type {0} has no proposal id, but one was given")]
     ProposalIdSurplus(MessageType),
     /// The payload is not what the type needs.
     #[error("the content is not what type {kind} needs")]

@@ -12,7 +12,7 @@ use crate::json::{self, JsonError};
 #[derive(Debug, thiserror::Error)]
 pub enum PayloadError {
     /// Something where nothing belongs.
-    #[error("it has no content, and {0} bytes were given")]
+    #[error("it has no content, but {0} bytes were given")]
     NotEmpty(usize),
     /// Not JSON.
     #[error("it must be JSON")]

@@ -62,7 +62,7 @@ pub enum RequestError {
     #[error("it holds no request")]
     Empty,
     /// A list of requests in an object that says something more: which of the two is meant?
-    #[error("it has \"requests\" beside {0:?}: an object with a list of requests holds nothing else")]
+    #[error("it has both \"requests\" and {0:?}: an object with a list of requests holds nothing else")]
     Mixed(String),
     /// A file of another version, or of another tool.
     #[error("it is not a signing request of version {VERSION} (ccf_gov_request)")]
@@ -71,7 +71,7 @@ pub enum RequestError {
     #[error("it has no valid {0}")]
     Field(&'static str),
     /// Its parts contradict each other.
-    #[error("its {0} is not what the rest of it gives: it was changed or damaged, and must not be signed")]
+    #[error("its {0} does not match the rest of it: it was changed or damaged, and must not be signed")]
     Disagreement(&'static str),
     /// The time is none.
     #[error("its created_at is not valid")]
@@ -83,7 +83,7 @@ pub enum RequestError {
     #[error("what it asks to sign is not valid")]
     Message(#[from] MessageError),
     /// The certificate is none.
-    #[error("its certificate can't be used")]
+    #[error("its certificate cannot be used")]
     Certificate(#[from] CertificateError),
 }
 

@@ -71,7 +71,7 @@ pub enum CoseError {
     #[error("its unprotected header is not empty, and nothing in it would be signed")]
     Unprotected,
     /// The payload is elsewhere.
-    #[error("its payload is detached, and CCF needs it inside")]
+    #[error("its payload is detached, but CCF needs it inside")]
     Detached,
     /// A label twice, which two readers could read differently.
     #[error("the label {0} appears twice in its protected header")]

@@ -45,7 +45,7 @@ pub enum SignatureError {
         found: usize,
     },
     /// A signature by a key on another curve.
-    #[error("it is the length of an {found} signature, and the certificate's key makes {algorithm} signatures")]
+    #[error("it has the length of an {found} signature, but the certificate's key makes {algorithm} signatures")]
     OtherAlgorithm {
         /// The algorithm of the key.
         algorithm: Algorithm,
@@ -56,7 +56,7 @@ pub enum SignatureError {
     #[error("it is a whole JSON Web Signature (header.payload.signature), which signs other bytes than the request's")]
     JsonWebSignature,
     /// Several signatures, where one is needed.
-    #[error("it holds {0} signatures, and one is needed")]
+    #[error("it holds {0} signatures, but one is needed")]
     Several(usize),
     /// JSON without a signature in it.
     #[error("the JSON has no text \"value\" or \"signature\", alone or in \"data\"")]
@@ -65,7 +65,7 @@ pub enum SignatureError {
     #[error("it cannot be read as text")]
     Encoding(#[source] Encoding),
     /// The signature does not verify under the certificate's key.
-    #[error("the signature is not by the certificate's key over these bytes")]
+    #[error("the signature was not made by the certificate's key over these bytes")]
     Invalid,
 }
 

@@ -47,7 +47,7 @@ pub fn open(path: &Path) -> io::Result<File> {
     files::open(path).map_err(|error| match error {
         FileError::Read { source, .. } => source,
         FileError::NotRegular { what, .. } => {
-            io::Error::new(io::ErrorKind::InvalidInput, format!("it is {what}, and only regular files are read"))
+            io::Error::new(io::ErrorKind::InvalidInput, format!("it is {what}; only regular files are read"))
         }
         other => io::Error::other(other.to_string()),
     })

@@ -17,7 +17,7 @@ pub struct RevocationList {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RevocationError {
     /// Something else in DER, or something after a list.
-    #[error("it is no list of revoked certificates, in PEM or DER")]
+    #[error("it is not a list of revoked certificates, in PEM or DER")]
     NoList,
     /// PEM that is not lists throughout.
     #[error("not PEM lists of revoked certificates: {0}")]

@@ -63,7 +63,7 @@ pub enum BallotError {
     #[error("a ballot is {{\"ballot\": \"<a JavaScript module that exports vote>\"}}")]
     Shape,
     /// A number that JavaScript rounds, so that two different proposals would be the same to it.
-    #[error("an exact ballot can't tell the number {written} from its neighbours: JavaScript reads {read}")]
+    #[error("an exact ballot cannot distinguish the number {written} from its neighbours: JavaScript reads {read}")]
     Number {
         /// The number.
         written: String,

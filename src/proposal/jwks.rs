@@ -91,7 +91,7 @@ fn check(key: &Map<String, Value>, issuer: Option<&str>, now: OffsetDateTime, fo
         Some(Some(other)) => found(Fate::Refused, format!(".kty is {:?}, and must be RSA or EC", shorten(other))),
     }
     if key.get("use").is_some_and(|of| of != "sig") {
-        found(Fate::RefusedSince705, ".use is not \"sig\"; older nodes verify tokens by the key all the same".into());
+        found(Fate::RefusedSince705, ".use is not \"sig\"; older nodes still verify tokens with the key".into());
     }
     algorithm(key, found);
     let (rsa, ec) = (given(key, "n") && given(key, "e"), given(key, "x") && given(key, "y"));
@@ -101,7 +101,7 @@ fn check(key: &Map<String, Value>, issuer: Option<&str>, now: OffsetDateTime, fo
         _ => None,
     };
     if rsa && ec {
-        found(Fate::Unused, " has n and e beside x and y; nodes use n and e".into());
+        found(Fate::Unused, " has n and e as well as x and y; nodes use n and e".into());
     }
     if given(key, "x5c") {
         x5c::check(key, number.as_deref(), now, found);

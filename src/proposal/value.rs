@@ -48,7 +48,7 @@ pub enum ValueError {
     #[error("{0:?} is neither true nor false")]
     Boolean(String),
     /// None of the choices.
-    #[error("{given:?} is none of {}", values.join(", "))]
+    #[error("{given:?} is not one of {}", values.join(", "))]
     Choice {
         /// What was given.
         given: String,

@@ -34,7 +34,7 @@ pub async fn ask_itself(service: &Service, node: &Node, attested: &[Value], foun
     match answer {
         Err(why) => found.warn(
             NAME,
-            format!("{who} could not be asked for {PATH} ({why}): all that is known of it is what the service tells"),
+            format!("{who} could not be asked for {PATH} ({why}): all that is known of it is what the service reports"),
         ),
         Ok(own) if of(&own, "node_id") != id => {
             found.warn(NAME, format!("{PATH} at {} is answered by another node", visible(published)));
@@ -43,9 +43,9 @@ pub async fn ask_itself(service: &Service, node: &Node, attested: &[Value], foun
             let told = attested.iter().find(|a| of(a, "node_id") == id);
             let same = told.is_none_or(|told| of(told, "raw") == of(&own, "raw"));
             let detail = if same {
-                "shows the attestation that the service tells"
+                "shows the attestation that the service reports"
             } else {
-                "shows another attestation than the service tells"
+                "shows a different attestation from the one that the service reports"
             };
             found.require(NAME, same, format!("{who} {detail}"));
         }
@@ -87,14 +87,14 @@ fn missing(node: &Node) -> String {
     )
 }
 
-/// The operator's files first; then what the service tells, where it adds something. What of that can't be read is told.
+/// The operator's files first; then what the service tells, where it adds something. What of that cannot be read is told.
 pub fn gather(mut attestation: Attestation, id: NodeId, node: &Value, attested: &[Value]) -> (Attestation, Checks) {
     let mut problems = Checks::new();
     let own = attested.iter().find(|a| a.get("node_id").and_then(Value::as_str) == Some(&id.to_string()));
     for part in own.into_iter().chain(node.get("quoteInfo")) {
         for (name, value) in part.as_object().into_iter().flatten() {
             let Err(error) = attestation.complete(json!({name: value}).to_string().as_bytes()) else { continue };
-            let detail = format!("what the service gives of the node can't be used: {error}");
+            let detail = format!("what the service reports about the node cannot be used: {error}");
             if !problems.iter().any(|known| known.detail == detail) {
                 problems.fail("service-attestation", detail);
             }
@@ -160,7 +160,7 @@ fn snp_policy(policy: &JoinPolicy) -> SnpPolicy {
 /// The key in the node's certificate must be the one that its id is the digest of.
 fn check_certificate(node: &Node, found: &mut Checks) {
     let Some(text) = &node.certificate else {
-        found.warn("node-certificate", "the service has issued it no certificate yet: its id stands for its key");
+        found.warn("node-certificate", "the service has not issued it a certificate yet: its id identifies its key");
         return;
     };
     let key = pem::parse(text).ok().and_then(|pem| {

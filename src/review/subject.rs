@@ -87,7 +87,7 @@ impl Subject {
         lines.extend(self.ballots.iter().map(vote));
         let others = self.proposal.ballot_count.saturating_sub(self.ballots.len() as u64);
         if others > 0 {
-            lines.push(format!("            {others} by nobody who is listed: members who were removed since"));
+            lines.push(format!("            {others} by members who are not listed: they have been removed since"));
         }
         lines
     }
@@ -101,7 +101,7 @@ impl Subject {
                 Some(expected) if json::same(expected.value(), &self.content.raw) => "yes, on exactly these actions",
                 _ => "no: yes on other actions only",
             },
-            ballot::BallotKind::Other => "by a script of its own",
+            ballot::BallotKind::Other => "by its own script",
         }
     }
 }

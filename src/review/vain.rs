@@ -1,6 +1,6 @@
 //! Signatures that could only be in vain: what the service would refuse, or holds already.
 //!
-//! A signature can't be taken back, so these are found before it is made. All is decided on what was read from the
+//! A signature cannot be taken back, so these are found before it is made. All is decided on what was read from the
 //! service; nothing here asks it.
 
 use serde_json::Value;
@@ -16,7 +16,7 @@ pub enum Vain {
     /// The signer is not a member.
     #[error("{0} is not a member of this service")]
     NotAMember(MemberId),
-    /// The signer is a member that can't propose or vote yet.
+    /// The signer is a member that cannot propose or vote yet.
     #[error("member {0} is accepted, but not active yet")]
     NotActive(MemberId),
     /// A ballot on, or the withdrawal of, a proposal that is resolved.
@@ -76,7 +76,7 @@ impl Vain {
             Self::NotActive(_) => "activate this member first with `ccf-gov member activate`".into(),
             Self::NotOpen { id, .. } => format!("see how it ended with `ccf-gov proposal show {id}`"),
             Self::Voted { id, .. } => format!(
-                "a ballot cannot be changed; what counts is the first (`ccf-gov proposal show {id} --votes`)"
+                "a ballot cannot be changed; the first one counts (`ccf-gov proposal show {id} --votes`)"
             ),
             Self::NotProposer { id, .. } => {
                 format!("ask the proposer, or vote no with `ccf-gov ballot submit {id} --reject`")

@@ -201,7 +201,7 @@ impl Service {
                 let before = belief.trusted.clone();
                 let strangers = |before: BTreeSet<NodeId>| new.trusted.as_ref().is_none_or(|t| t.is_disjoint(&before));
                 if new.order.is_empty() || before.is_some_and(strangers) {
-                    tracing::info!(?failures, "looked around in vain");
+                    tracing::info!(?failures, "no other node of the service was found");
                     belief.count.1 = if new.order.is_empty() { 0 } else { belief.count.1 };
                     belief.has_primary &= !new.order.is_empty();
                 } else {

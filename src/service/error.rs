@@ -73,7 +73,7 @@ pub enum ServiceError {
         reason: String,
     },
     /// The envelope is of a kind that the API has no call for.
-    #[error("the governance API has no call that takes a signed {0}")]
+    #[error("the governance API has no call that accepts a signed {0}")]
     NoSuchCall(crate::cose::MessageType),
 }
 
@@ -138,7 +138,7 @@ pub enum NodeFailure {
         message: String,
     },
     /// It shows an older state than what is committed.
-    #[error("it lags: it shows transaction {shown}, and {committed} is committed")]
+    #[error("it lags: it shows transaction {shown}, but {committed} is committed")]
     Lags {
         /// The transaction at which it answered.
         shown: TransactionId,

@@ -187,7 +187,8 @@ impl Http {
 fn target(from: &Url, headers: &HeaderMap) -> Result<Url, NodeFailure> {
     let location = headers.get(LOCATION).and_then(|l| l.to_str().ok());
     let location = location.ok_or_else(|| NodeFailure::Redirect("without saying where to".into()))?;
-    let target = from.join(location).map_err(|_| NodeFailure::Redirect("to what is no address".into()))?;
+    let target =
+        from.join(location).map_err(|_| NodeFailure::Redirect("to something that is not an address".into()))?;
     if target.scheme() != "https" || !target.username().is_empty() || target.password().is_some() {
         return Err(NodeFailure::Redirect(format!("to {target}; only https redirects are followed")));
     }

@@ -53,7 +53,7 @@ pub enum ResolveError {
         listed: Vec<String>,
     },
     /// More than one is open, and none was given.
-    #[error("{} proposals are open, and which one is meant was not given{}", listed.len(), list("", listed))]
+    #[error("{} proposals are open; choose one by its id{}", listed.len(), list("", listed))]
     SeveralOpen {
         /// The open ones.
         listed: Vec<String>,
@@ -118,7 +118,7 @@ impl Service {
         only(given, &self.members().await?, matches, |m| m.member_id, what)
     }
 
-    /// State, proposer and title of a proposal; without what can't be read.
+    /// State, proposer and title of a proposal; without what cannot be read.
     async fn describe_proposal(&self, proposal: &Proposal, names: &Names) -> String {
         let proposer = names.members.get(&proposal.proposer_id).cloned();
         let by = proposer.unwrap_or_else(|| proposal.proposer_id.short());

@@ -293,6 +293,6 @@ fn no_transaction(reply: &Reply, doing: &str) -> ServiceError {
     ServiceError::NotUnderstood {
         node: reply.node.clone(),
         what: doing.into(),
-        reason: "it named no transaction, so nobody can tell when it is committed".into(),
+        reason: "it named no transaction, so it is not known when it is committed".into(),
     }
 }

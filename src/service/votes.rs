@@ -11,7 +11,7 @@ use crate::text::visible;
 pub struct Votes {
     /// By name, and then by id.
     pub each: Vec<Vote>,
-    /// How many ballots the service counts that are by nobody who is listed: members who were removed since.
+    /// How many ballots the service counts that are by members who are not listed: they have been removed since.
     pub by_nobody_listed: u64,
 }
 
@@ -61,7 +61,7 @@ impl Votes {
         let verb = if voted == 1 { "has" } else { "have" };
         let missing: Vec<String> = self.missing().map(Vote::who).collect();
         let missing = match missing.is_empty() {
-            true => ", and nobody else can: its proposer can withdraw it".to_owned(),
+            true => ", and no other member can vote: its proposer can withdraw it".to_owned(),
             false => format!("; missing: {}", missing.join(", ")),
         };
         format!("{voted} of {all} members {verb} voted{missing}")

@@ -66,7 +66,7 @@ pub enum CommandError {
         after: Duration,
     },
     /// It wrote more than any signature takes.
-    #[error("{program:?} wrote more than {MAX_ANSWER} bytes, and a signature takes a few hundred")]
+    #[error("{program:?} wrote more than {MAX_ANSWER} bytes, but a signature is a few hundred bytes")]
     TooMuch {
         /// The program.
         program: String,

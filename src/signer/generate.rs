@@ -45,16 +45,16 @@ pub struct KeyFiles {
 /// Why no keys were made.
 #[derive(Debug, thiserror::Error)]
 pub enum GenerateError {
-    /// A name that can't be both a file's and a certificate's.
+    /// A name that cannot be both a file's and a certificate's.
     #[error(
-        "{0:?} is not a name for keys: 1 to 64 letters, digits, '_', '-', '.' or '@', and neither '-' nor '.' at the front"
+        "{0:?} is not a name for keys: 1 to 64 letters, digits, '_', '-', '.' or '@', and not beginning with '-' or '.'"
     )]
     Name(String),
-    /// A validity that a certificate can't have.
+    /// A validity that a certificate cannot have.
     #[error("a certificate is valid for 1 to {max} days, not {0}", max = NewKeys::MAX_DAYS)]
     Days(u32),
     /// The key or the certificate could not be made.
-    #[error("no key could be made: {0}")]
+    #[error("no key could be generated: {0}")]
     Crypto(String),
     /// A file could not be written; none of the set was left.
     #[error(transparent)]

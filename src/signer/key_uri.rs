@@ -43,7 +43,7 @@ pub enum KeyUri {
 pub enum KeyUriError {
     /// A scheme that is none of ours.
     #[error(
-        "{0}: is not a kind of key URI: there are file:, pkcs11:, azurekms: and exec: (write ./{0}:… for a file of that name)"
+        "{0}: is not a kind of key URI; the kinds are file:, pkcs11:, azurekms: and exec: (write ./{0}:… for a file of that name)"
     )]
     Scheme(String),
     /// A PIN in the URI.

@@ -85,7 +85,7 @@ pub async fn sign(signer: &dyn Signer, message: Message) -> Result<Envelope, Sig
 #[derive(Debug, thiserror::Error)]
 pub enum SignerError {
     /// The key file is not a private key that can sign.
-    #[error("the key file can't be used")]
+    #[error("the key file cannot be used")]
     Key(#[from] KeyError),
     /// The key file could not be read.
     #[error(transparent)]
@@ -109,7 +109,7 @@ pub enum SignerError {
     #[error("the key and the certificate do not belong together")]
     Mismatch,
     /// The certificate is not in date.
-    #[error("the certificate can't be signed with")]
+    #[error("the certificate cannot be used for signing")]
     Certificate(#[from] CertificateError),
     /// What the signer returned is no signature.
     #[error("the signer returned no valid signature")]

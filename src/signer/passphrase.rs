@@ -26,10 +26,10 @@ pub struct NoPassphrase;
 #[derive(Debug, thiserror::Error)]
 pub enum PassphraseError {
     /// Nothing gives one.
-    #[error("it is encrypted, and no passphrase was given")]
+    #[error("it is encrypted, but no passphrase was given")]
     None,
-    /// The file that should hold it can't be read.
-    #[error("its passphrase file can't be used")]
+    /// The file that should hold it cannot be read.
+    #[error("its passphrase file cannot be used")]
     File(#[from] FileError),
     /// The file's first line, or the answer, is empty.
     #[error("the passphrase given for it is empty")]

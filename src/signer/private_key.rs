@@ -27,19 +27,19 @@ pub enum KeyError {
     #[error("it holds no PEM private key (a block that begins with -----BEGIN PRIVATE KEY----- or EC PRIVATE KEY)")]
     NoKey,
     /// A public key.
-    #[error("it is a public key, and signing needs the private one")]
+    #[error("it is a public key, but signing needs the private key")]
     PublicKey,
     /// A certificate.
-    #[error("it is a certificate, and signing needs the private key")]
+    #[error("it is a certificate, but signing needs the private key")]
     Certificate,
     /// More than one.
-    #[error("it holds {0} private keys, and one is needed")]
+    #[error("it holds {0} private keys, but one is needed")]
     Several(usize),
     /// A key of another kind.
-    #[error("it is an {0} key: CCF takes members' signatures by keys on P-256, P-384 and P-521 only")]
+    #[error("it is an {0} key: CCF accepts members' signatures by keys on P-256, P-384 and P-521 only")]
     Kind(&'static str),
     /// Another curve.
-    #[error("its curve is {0}: CCF takes P-256, P-384 and P-521 only")]
+    #[error("its curve is {0}: CCF accepts P-256, P-384 and P-521 only")]
     Curve(String),
     /// The encryption of old OpenSSL versions, which has no integrity and one round of MD5.
     #[error(
@@ -52,13 +52,13 @@ pub enum KeyError {
     )]
     Encryption,
     /// An encryption that would take hours or gigabytes to open.
-    #[error("its encryption asks for more work than any sound key file does ({0})")]
+    #[error("its encryption needs more work than any normal key file does ({0})")]
     TooCostly(String),
     /// There is no passphrase.
     #[error(transparent)]
     Passphrase(#[from] PassphraseError),
     /// The passphrase does not open it.
-    #[error("the passphrase does not open it")]
+    #[error("the passphrase does not decrypt it")]
     WrongPassphrase,
     /// The block is damaged. The text tells nothing of its content.
     #[error("it is damaged: {0}")]

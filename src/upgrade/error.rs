@@ -59,7 +59,7 @@ pub enum UpgradeError {
     #[error("{0}")]
     Claim(String),
     /// Something did not happen in time.
-    #[error("waited {seconds} s in vain until {what}")]
+    #[error("timed out after {seconds} s waiting until {what}")]
     Timeout {
         /// What was waited for.
         what: String,

@@ -21,7 +21,7 @@ pub enum Distance {
     Reached,
     /// This is missing.
     Missing(String),
-    /// It can't be reached any more, and why.
+    /// It cannot be reached any more, and why.
     Never(String),
 }
 

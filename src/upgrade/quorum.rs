@@ -33,7 +33,7 @@ pub enum GuardError {
     NotSettled,
     /// Too few nodes would be live and caught up.
     #[error(
-        "{doing} would leave {live} live nodes that are caught up, and the new majority is {majority} of {n}: nothing could be committed"
+        "{doing} would leave {live} live nodes that are caught up, but the new majority is {majority} of {n}: nothing could be committed"
     )]
     NoMajority {
         /// The step.

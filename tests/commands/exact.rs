@@ -84,7 +84,7 @@ async fn what_show_prints_and_writes_and_an_id_are_taken_for_the_proposal() {
         assert_eq!(merged.json()["actions"].as_array().unwrap().len(), 1, "{}", merged.stdout);
     }
     let content = field.run_as(0, &["sign", "--type", "proposal", "--content", "shown.json", "-o", "no.cose"]).await;
-    assert!(content.error(2).contains("writes the proposal alone"));
+    assert!(content.error(2).contains("writes only the proposal"));
     let vote = ["ballot", "submit", &id, "--exact", "shown.json"];
     field.run_as(0, &vote).await.done();
     let sign = ["sign", "--type", "ballot", "--content", "shown.ballot", "--proposal-id", &id, "-o", "b.cose"];

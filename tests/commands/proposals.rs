@@ -145,7 +145,7 @@ async fn envelopes_are_carried_by_their_own_headers_as_often_as_one_likes() {
     let file = field.node_data("q.json", 2);
     assert_eq!(field.run_as(2, &["sign", "--type", "proposal", "--content", &file, "-o", "q.cose"]).await.code, 0);
     let ran = field.run(&["submit", "q.cose", "b2.cose", "p.cose"]).await;
-    assert!(ran.code == 4 && ran.stderr.contains("1 earlier envelope was taken"), "{ran:?}");
+    assert!(ran.code == 4 && ran.stderr.contains("1 earlier envelope was accepted"), "{ran:?}");
     let printed: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(printed["submitted"].as_array().unwrap().len(), 1);
     assert_eq!(printed["submitted"][0]["proposalState"], "Open");

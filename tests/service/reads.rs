@@ -86,7 +86,7 @@ async fn answers_that_are_not_of_the_api_are_not_understood() {
         ("another shape", || Reply::json(200, &json!({"status": 5}))),
         ("a list", || Reply::json(200, &json!([]))),
         ("a key twice", || Reply::text(200, r#"{"status": "Open", "status": "Closed", "certificate": ""}"#)),
-        ("an error that is none", || Reply::text(418, "teapot")),
+        ("an error that is not an error object", || Reply::text(418, "teapot")),
         ("an empty answer", || Reply::text(200, "")),
     ] {
         let server = Server::start(&authority, move |asked| match asked.path() {

@@ -309,7 +309,7 @@ async fn a_refused_log_in_is_told_without_the_secret() {
 #[tokio::test]
 async fn what_a_vault_refuses_is_told() {
     let stale = refusal(|_| unauthorized("https://vault.azure.net")).await;
-    assert!(stale.contains("does not take the token") && stale.contains("tenant-2"), "{stale}");
+    assert!(stale.contains("does not accept the token") && stale.contains("tenant-2"), "{stale}");
     let foreign = refusal(|_| unauthorized("https://evil.example")).await;
     assert!(foreign.contains("not its own domain"), "{foreign}");
     let denied = refusal(|asked| Reply::error(403, "Forbidden", &asked.authorization.clone().unwrap())).await;
@@ -436,5 +436,5 @@ async fn a_wrong_signature_is_found_out() {
     let message =
         ccf_gov::cose::Message::new(ccf_gov::cose::MessageType::Proposal, super::time(), None, super::proposal("x"));
     let error = chain(&ccf_gov::signer::sign(&signer.unwrap(), message.unwrap()).await.unwrap_err());
-    assert!(error.contains("not by the certificate's key"), "{error}");
+    assert!(error.contains("not made by the certificate's key"), "{error}");
 }

@@ -111,7 +111,7 @@ async fn what_is_no_signature_is_told() {
     let rubbish = outcome("echo rubbish", None).await;
     assert!(rubbish.contains("signature"), "{rubbish}");
     let other = outcome("head -c 64 /dev/zero | tr '\\0' '\\1'", None).await;
-    assert!(other.contains("not by the certificate's key"), "{other}");
+    assert!(other.contains("not made by the certificate's key"), "{other}");
     let nothing = outcome("true", None).await;
     assert!(nothing.contains("signature"), "{nothing}");
     let failed = outcome("exit 7", None).await;

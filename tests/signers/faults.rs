@@ -93,7 +93,7 @@ fn what_a_faulty_token_does_is_told() {
             all += &said(folder, &faulty, 2, fault, "");
         }
         let confused = said(folder, &faulty, 1, "C_GetTokenInfo flags 0xffffffffffffffff", "");
-        assert!(confused.contains("fits several tokens"), "{confused}");
+        assert!(confused.contains("matches several tokens"), "{confused}");
         let expected = include_str!("../tokens/faults.txt");
         assert!(all == expected, "it said:\n{all}");
     });
@@ -130,7 +130,7 @@ fn a_token_that_fails_in_the_middle_of_a_batch_is_told_and_recovers() {
                 assert_eq!(count, 3);
                 faulty.set("C_Sign other");
                 let (count, result) = batch(&signer, 10).await;
-                assert!(chain(&result.unwrap_err()).contains("not by the certificate's key"));
+                assert!(chain(&result.unwrap_err()).contains("not made by the certificate's key"));
                 assert_eq!(count, 0);
                 faulty.set("");
                 assert!(matches!(batch(&signer, 10).await, (10, Ok(()))));

@@ -101,7 +101,7 @@ fn what_is_wrong_with_a_token_is_told() {
             let empty = chain(&opened("token=a%20token;id=%01", None, Pin(Some(""))).await.unwrap_err());
             assert!(empty.contains("an empty PIN was given, which was not tried"), "{empty}");
             let wrong = chain(&opened("token=a%20token;id=%01", None, Pin(Some("0000"))).await.unwrap_err());
-            assert!(wrong.contains("the PIN is wrong; there are tries left, but not all"), "{wrong}");
+            assert!(wrong.contains("the PIN is wrong; some tries are left, but not all"), "{wrong}");
 
             let key = refusal("token=a%20token;object=nobody", None).await;
             assert!(key.contains("no private key of label \"nobody\"") && key.contains("\"bare\" (id=%04)"), "{key}");
@@ -157,7 +157,7 @@ fn a_signature_by_another_key_is_found_out() {
             let signer = opened("token=a%20token;id=%01", Some(&two), Pin(Some(PIN))).await.unwrap();
             let message = Message::new(MessageType::Proposal, time(), None, proposal("x"));
             let error = chain(&sign(&*signer, message.unwrap()).await.unwrap_err());
-            assert!(error.contains("not by the certificate's key"), "{error}");
+            assert!(error.contains("not made by the certificate's key"), "{error}");
         });
     });
 }
@@ -293,7 +293,7 @@ fn keys_without_a_name_of_their_own_are_listed_for_what_they_are() {
                 assert_eq!(opened, 1, "{uri}");
             }
             let twins = refusal("object=twin", None).await;
-            assert!(twins.contains("no URI names one of those") && !twins.contains("add the id"), "{twins}");
+            assert!(twins.contains("no URI identifies one of them") && !twins.contains("add the id"), "{twins}");
             assert!(refusal("object=x", None).await.contains("add the id"));
         });
     });

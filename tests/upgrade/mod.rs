@@ -78,7 +78,7 @@ async fn a_node_is_not_trusted_while_another_is_dead_and_the_rest_would_be_no_ma
     let careless = Careless { sandbox: &sandbox, starts: None, kills: std::cell::Cell::new(Some(backup)) };
     let (phases, result) = walk(&sandbox, &careless, Rules::default()).await;
     let Err(UpgradeError::Guard(guard)) = &result else { panic!("{result:?}") };
-    assert!(guard.to_string().contains("2 live nodes that are caught up, and the new majority is 3 of 4"), "{guard}");
+    assert!(guard.to_string().contains("2 live nodes that are caught up, but the new majority is 3 of 4"), "{guard}");
     assert_eq!(phases, [Phase::Before, Phase::Register]);
 }
 

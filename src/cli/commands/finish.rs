@@ -17,7 +17,7 @@ use ccf_gov::{files, json};
 /// The largest file of signatures: enough for a hundred thousand.
 const MAX_SIGNATURES: u64 = 32 << 20;
 
-/// Put a signature that was made elsewhere to its request, check it, and write the envelope
+/// Combine a request with a signature that was made elsewhere, check it, and write the envelope
 ///
 /// Everything in the request is computed anew, and any disagreement is refused. The signature may be raw or DER, as
 /// it is, in hexadecimal, base64 or base64url, as HashiCorp Vault writes it (vault:v1:…), or in a key vault's JSON
@@ -79,7 +79,7 @@ impl Finish {
         let Some(path) = &self.request else {
             if self.message.created_at.is_none() {
                 return Err(CliError::usage("there is neither a request nor a creation time").hint(
-                    "name the file that prepare wrote, or repeat all options that prepare had, --created-at too",
+                    "give the file that prepare wrote, or repeat all options of prepare, including --created-at",
                 ));
             }
             return Ok(vec![SigningRequest::new(self.message.message(context).await?, certificate(context)?)]);

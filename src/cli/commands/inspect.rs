@@ -18,9 +18,9 @@ use ccf_gov::cose::{
 use ccf_gov::text::visible;
 use ccf_gov::{files, json};
 
-/// Show what an envelope says, who signed it, and whether it is valid
+/// Show what an envelope contains, who signed it, and whether it is valid
 ///
-/// Without --cert the signature can't be checked, and `valid` is null. With it: exit code 0 if the envelope is
+/// Without --cert the signature cannot be checked, and `valid` is null. With it: exit code 0 if the envelope is
 /// valid and by that member, 3 if not. An envelope that a service would refuse is shown too, as far as it can be read,
 /// with what is wrong (exit code 3); a file that is nothing like an envelope ends with exit code 2.
 #[derive(Args)]
@@ -62,7 +62,7 @@ pub struct Inspected<'a> {
     algorithm: Option<Algorithm>,
     /// The payload's JSON value; null if it is empty or a recovery share; text if it is not JSON; `{"base64": …}` if it is not text.
     payload: &'a Value,
-    /// Null without a certificate, unless a service would refuse the envelope whoever signed it: then false.
+    /// Null without a certificate, but false if a service would refuse the envelope from any signer.
     valid: Option<bool>,
     signature: SignatureState,
     /// Why `valid` is false.
@@ -240,7 +240,7 @@ fn check(cose: &Sign1, kid: Option<&str>, certificate: &MemberCertificate) -> Re
     match signature {
         Err(e) => Err(e.to_string()),
         Ok(()) if kid != Some(&member) => {
-            Err(format!("it is by the key of member {member}, and the envelope names another member"))
+            Err(format!("it was signed by the key of member {member}, but the envelope names another member"))
         }
         Ok(()) if cose.header.alg != Some(certificate.algorithm().cose_id()) => {
             Err("it is by the certificate's key, and the envelope names another algorithm".into())

@@ -21,7 +21,7 @@ pub struct Man {
     /// The folder
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// Replace files that are not ours, too
+    /// Also replace files that ccf-gov did not write
     #[arg(long)]
     force: bool,
 }
@@ -33,7 +33,7 @@ impl Man {
     pub fn run(self, context: &Context) -> Result<Exit, CliError> {
         let failed = |source| FileError::Write { path: self.folder.clone(), source };
         std::fs::create_dir_all(&self.folder).map_err(failed)?;
-        let pages = pages().map_err(|e| CliError::failed("cannot make the manual pages", e))?;
+        let pages = pages().map_err(|e| CliError::failed("cannot write the manual pages", e))?;
         let pages: Vec<_> = pages.iter().map(|(name, page)| (self.folder.join(name), page)).collect();
         if !self.force {
             pages

@@ -36,31 +36,31 @@ pub enum Command {
     Verify(verify::Verify),
     /// Make a member's keys, and show what a key or certificate is
     Keys(keys::Keys),
-    /// Write proposals, check them, and carry them to the service
+    /// Write proposals, check them, and submit them
     Proposal(proposal::Proposal),
-    /// Write ballots, and carry them to the service
+    /// Write ballots and submit them
     Ballot(ballot::Ballot),
     /// Sign a governance request
     Sign(sign::Sign),
     /// Write a signing request for a key that is elsewhere
     Prepare(prepare::Prepare),
-    /// Put a signature that was made elsewhere to its request
+    /// Combine a request with a signature that was made elsewhere
     Finish(finish::Finish),
-    /// Show what an envelope says, who signed it, and whether it is valid
+    /// Show what an envelope contains, who signed it, and whether it is valid
     Inspect(inspect::Inspect),
-    /// Send signed envelopes, each to the call that its own headers name; safe to repeat
+    /// Send signed envelopes to the service; safe to repeat
     Submit(submit::Submit),
-    /// List the members; become an active one
+    /// List the members, or activate yourself
     Member(member::Member),
-    /// List and show the service's nodes; delete those that are retired
+    /// List, show, await and delete the service's nodes
     Node(node::Node),
     /// Show the service: its state, its rules, its application
     Service(service::Service),
     /// Run a CCF service in this process, for tests and rehearsals
     Sandbox(sandbox::SandboxCommand),
-    /// Walk a code upgrade
+    /// Rehearse a code upgrade
     Upgrade(upgrade::Upgrade),
-    /// Write the script by which a shell completes commands, options and ids
+    /// Write a shell completion script for commands, options and ids
     Completions(completions::Completions),
     /// Write manual pages into a folder
     Man(man::Man),

@@ -35,7 +35,7 @@ enum Command {
     Show(Show),
 }
 
-/// Show what a security policy admits, with everything about it that a person should look at
+/// Show what a security policy admits, with everything in it that a person should review
 #[derive(Args)]
 #[command(after_help = "Examples:
   ccf-gov policy show security-policy-base64
@@ -126,7 +126,7 @@ fn compare(reviewed: &[(Found, Review)], archives: &[PathBuf]) -> Result<(Vec<Im
     for path in archives {
         let found = images::open(path)?.ok_or_else(|| {
             CliError::usage(format!("{} is not an archive of images", path.display())).hint(
-                "save the image with `docker save` or as an OCI layout, uncompressed; a single layer tells too little",
+                "save the image with `docker save` or as an OCI layout, uncompressed; a single layer is not enough",
             )
         })?;
         images.extend(found.images);
@@ -170,7 +170,7 @@ fn show(found: &Found, review: &Review) -> String {
         line(0, format!("Package          {}: a fragment", review.package.as_deref().unwrap_or_default()));
     }
     if review.admits_any_container() {
-        line(0, format!("Containers       any: whatever is asked is admitted by {}", review.open_rules.join(", ")));
+        line(0, format!("Containers       any: everything is admitted by {}", review.open_rules.join(", ")));
     }
     for (at, container) in review.containers.iter().enumerate() {
         show_container(at, container, review.framework_version.as_deref(), &mut line);

@@ -42,7 +42,7 @@ impl SandboxCommand {
 /// Serve a CCF service with simulated nodes, until it is interrupted
 ///
 /// Every node listens on its own port over TLS, and answers the governance and node API as a node of CCF does.
-/// The constitution and the ballots are really run; the nodes are simulated, and attest to whatever they are told
+/// The constitution and the ballots are really run; the nodes are simulated, and attest to whatever they are asked to
 /// to. Where it differs from a real service is in docs/sandbox.md.
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -66,7 +66,7 @@ struct Serve {
     /// The constitution; repeat for several files, which are joined [default: the one in templates/constitution/]
     #[arg(long, value_name = "FILE", num_args = 1..)]
     constitution: Vec<PathBuf>,
-    /// The folder in which the service is kept, to go on when it is served again. Its keys are in it: nobody else may write there
+    /// The folder that keeps the service between runs. It holds the service's keys, so no other user may write there
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
     /// Where to write the service's certificate [default: service_cert.pem in the state folder, or in a temporary one]
@@ -78,7 +78,7 @@ struct Serve {
     /// The host data of the first nodes, which are virtual [default: SHA-256 of "ccf-gov sandbox"]
     #[arg(long, value_name = "HEX")]
     host_data: Option<HostData>,
-    /// Start as a new network does: the members have to activate themselves, and to open the service
+    /// Start like a new network: the members must activate themselves and open the service
     #[arg(long)]
     opening: bool,
     /// Backups redirect writes to the primary instead of forwarding them
@@ -105,7 +105,7 @@ struct ServingNode<'a> {
 
 impl Serve {
     async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let folder = tempfile::tempdir().map_err(|e| CliError::failed("cannot make a temporary folder", e))?;
+        let folder = tempfile::tempdir().map_err(|e| CliError::failed("cannot create a temporary folder", e))?;
         let certificate = match (&self.service_cert_out, &self.state) {
             (Some(file), _) => file.clone(),
             (None, Some(state)) => state.join("service_cert.pem"),
@@ -168,7 +168,7 @@ impl Serve {
         };
         if let Some(folder) = self.state.as_ref().filter(|f| f.exists() && !f.is_dir()) {
             return Err(CliError::usage(format!("{} is not a folder", folder.display()))
-                .hint("name a folder with --state; it is made if it does not exist"));
+                .hint("give a folder with --state; it is created if it does not exist"));
         }
         let code = self.host_data.map_or_else(|| NodeCode::named("ccf-gov sandbox"), NodeCode::virtual_node);
         let mut options = Options::new(members, constitution, vec![code; usize::from(self.nodes)]);

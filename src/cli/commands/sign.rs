@@ -68,13 +68,13 @@ impl Sign {
         let certificate = requests[0].certificate().clone();
         let member = certificate.member_id();
         if requests.iter().any(|r| *r.certificate() != certificate) {
-            return Err(CliError::usage("the requests are for different members, and one key signs for one member"));
+            return Err(CliError::usage("the requests are for different members, but one key signs for one member"));
         }
         if context.certificate()?.is_some_and(|given| given != certificate) {
             return Err(CliError::new(
                 Kind::No,
                 "cannot sign the request",
-                format!("it is for member {member}, and --cert is another's"),
+                format!("it is for member {member}, but --cert is another member's"),
             ));
         }
         self.out.check(context, requests.len())?;

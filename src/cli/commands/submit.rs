@@ -20,7 +20,7 @@ use ccf_gov::files;
 use ccf_gov::id::MemberId;
 use ccf_gov::service::{Service, Submission};
 
-/// Send signed envelopes, each to the call that its own headers name; safe to repeat
+/// Send signed envelopes to the service; safe to repeat
 ///
 /// All of them are read and checked before the first is sent; then they are sent in the given order, each after
 /// the one before is committed. If one is refused, those before it stay accepted: they are printed, and the rest is not sent.
@@ -48,8 +48,8 @@ impl Submit {
                         // What was taken is not undone by what was not.
                         print_all(context, &done)?;
                         let note = match done.len() {
-                            1 => "1 earlier envelope was taken".into(),
-                            several => format!("{several} earlier envelopes were taken"),
+                            1 => "1 earlier envelope was accepted".into(),
+                            several => format!("{several} earlier envelopes were accepted"),
                         };
                         error.hint =
                             Some(error.hint.map_or(note.clone(), |hint| format!("{note}. Of this one: {hint}")));
@@ -84,7 +84,7 @@ async fn send(context: &Context, service: &Service, envelope: &Envelope) -> Resu
 fn interrupted() -> CliError {
     let message = "interrupted while it was sent: the service may have taken it".to_owned();
     CliError { kind: Kind::Unreachable, message, causes: Vec::new(), hint: None }
-        .hint("send the same file again, which is safe; do not sign anew")
+        .hint("send the same file again, which is safe; do not sign again")
 }
 
 fn read(context: &Context, path: &Path) -> Result<Envelope, CliError> {

@@ -161,7 +161,7 @@ fn to_pem<'js>(
 /// What a node reads of any key, before it looks at its kind.
 fn check_common(jwk: &Map<String, Json>) -> std::result::Result<(), String> {
     if !["EC", "RSA", "OKP"].iter().any(|kty| jwk.get("kty").is_some_and(|given| given == kty)) {
-        return Err("kty is none of EC, RSA, OKP".into());
+        return Err("kty is not EC, RSA or OKP".into());
     }
     let text_or_none = |value: &Json| value.is_null() || value.is_string();
     let texts_or_none =

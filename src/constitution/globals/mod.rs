@@ -189,10 +189,9 @@ fn bytes<'js>(ctx: &Ctx<'js>, value: &Value<'js>, message: &str) -> Result<Vec<u
 /// CCF takes it as a C string, so it ends at the first NUL.
 fn text<'js>(ctx: &Ctx<'js>, value: &Value<'js>) -> Result<String> {
     let string: rquickjs::Coerced<rquickjs::String<'js>> = value.get()?;
-    let mut text = string
-        .0
-        .to_string()
-        .map_err(|_| Exception::throw_type(ctx, "the string has an unpaired surrogate, which UTF-8 can't carry"))?;
+    let mut text = string.0.to_string().map_err(|_| {
+        Exception::throw_type(ctx, "the string has an unpaired surrogate, which UTF-8 cannot represent")
+    })?;
     if let Some(end) = text.find('\0') {
         text.truncate(end);
     }

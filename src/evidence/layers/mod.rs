@@ -59,7 +59,7 @@ pub enum LayerError {
     #[error("the tar archive is cut off")]
     CutOff,
     /// It is no tar archive, or a damaged one.
-    #[error("this is no tar archive, or a damaged one: byte {at} begins no entry ({what})")]
+    #[error("this is not a tar archive, or it is damaged: no entry begins at byte {at} ({what})")]
     Header {
         /// Where the entry begins in the uncompressed archive.
         at: u64,

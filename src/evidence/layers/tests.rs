@@ -318,7 +318,7 @@ fn what_the_conversion_refuses_is_refused() {
         (vec![data.clone(), folder("a/")], "a/: it is a directory that replaces a file of this layer"),
         (vec![folder("a/"), data.clone()], "a: it is a file that replaces a directory of this layer"),
         (vec![file(".wh.", b"")], "/: it is a file that replaces a directory of this layer"),
-        (vec![data.clone(), file("a/b", b"")], "a/b: its folder is no directory of this layer"),
+        (vec![data.clone(), file("a/b", b"")], "a/b: its folder is not a directory of this layer"),
         (vec![file("a/.wh..wh..opq", b""), link(b'1', "b", "a")], "b: it is a hard link to a directory"),
         (vec![link(b'1', "b", "a")], "b: it is a link to a file that is not in this layer"),
         (

@@ -20,7 +20,7 @@ pub enum NodeError {
     #[error("this is {0}")]
     Foreign(&'static str),
     /// Something that it should be, and is not whole, or of a form that is not known.
-    #[error("the {what} in it can't be read: {why}")]
+    #[error("the {what} in it cannot be read: {why}")]
     Damaged {
         /// What it should be.
         what: &'static str,
@@ -34,13 +34,13 @@ pub enum NodeError {
     #[error("its list of attestations is empty")]
     Nobody,
     /// Files about different nodes.
-    #[error("it is about node {0}, and {1} is the one that is asked for, or that another file is about")]
+    #[error("it is about node {0}, not node {1}, which was asked for or which another file is about")]
     OtherNode(NodeId, NodeId),
     /// A list of nodes, and none is asked for.
     #[error("the file describes several nodes; choose one with --node-id")]
     Several,
     /// A list of other nodes.
-    #[error("it is about other nodes than the one that is asked for")]
+    #[error("it is about other nodes than the one that was asked for")]
     NotListed,
     /// Two of one kind.
     #[error("there is a second {0}; give the files of one node only")]
@@ -52,7 +52,7 @@ pub enum NodeError {
     #[error("{0}")]
     Incomplete(&'static str),
     /// What is expected cannot be this platform's.
-    #[error("the expected measurement is none of this platform's")]
+    #[error("the expected measurement is not a measurement of this platform")]
     Measurement(#[source] HexError),
     /// A quote that cannot be read.
     #[error(transparent)]

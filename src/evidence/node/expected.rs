@@ -22,7 +22,7 @@ pub struct Expected {
     pub mrsigner: Option<MrSigner>,
     /// SGX: the product number.
     pub isvprodid: Option<u16>,
-    /// SGX: the least security version.
+    /// SGX: the minimum security version.
     pub minimum_isvsvn: Option<u16>,
     /// The version of CCF that the service runs.
     pub ccf: Option<CcfVersion>,
@@ -31,7 +31,7 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// Fails what is expected of an attestation that can't have it: nothing that somebody asks for is passed over.
+    /// Fails what is expected of an attestation that cannot have it: nothing that somebody asks for is passed over.
     pub(super) fn beyond(&self, of: &str, names: &[&'static str], checks: &mut Checks) {
         let all = [
             ("host-data", self.host_data.is_some()),

@@ -190,7 +190,7 @@ impl Attestation {
         let mut outcome = match (&self.report, &self.quote, &self.claim) {
             (Some(report), None, None) if !sgx => self.verify_snp(report, expected, trust),
             (None, Some(_), None) if lists && !snp => Err(NodeError::Incomplete(
-                "a revocation list is of no use beside an SGX quote, whose endorsements hold Intel's lists",
+                "a revocation list is of no use with an SGX quote, whose endorsements hold Intel's lists",
             )),
             (None, Some(quote), None) if !snp => self.verify_sgx(quote, expected, trust),
             (None, None, Some(claim)) if !(snp || sgx || lists) => verify_virtual(claim, expected),

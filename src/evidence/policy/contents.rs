@@ -202,12 +202,12 @@ pub(super) fn oddities(term: &Term) -> impl Iterator<Item = (&'static str, Strin
         if !MEMBERS.contains(&name) {
             Some(("unknown-definition", format!("{} is not known", shorten(name))))
         } else if wants_objects && !is_objects {
-            Some(("not-understood", format!("{name} is no list of objects")))
+            Some(("not-understood", format!("{name} is not a list of objects")))
         } else if (wants_list && !is_list) || (wants_switch && value.boolean().is_none()) || (wants_sets && !is_sets) {
             Some(("not-understood", format!("{name} is {}", shorten(&plain(value)))))
         } else if name == "env_rules" {
             let odd = value.list().iter().find(|rule| !EnvironmentRule::is_rule(rule))?;
-            Some(("not-understood", format!("{} is no rule about the environment", shorten(&plain(odd)))))
+            Some(("not-understood", format!("{} is not a rule about the environment", shorten(&plain(odd)))))
         } else {
             None
         }

@@ -54,7 +54,7 @@ impl Fragment {
             predicate.strip_prefix("eku:").is_some_and(|oid| oid == ANY_PURPOSE || oid.starts_with(PUBLIC_PURPOSES))
         };
         let anybody = issuer.split("::").skip(1).all(general);
-        anybody.then_some("is whoever has a certificate of that root for a purpose that many have")
+        anybody.then_some("is anyone with a certificate of that root for a common purpose")
     }
 }
 

@@ -107,7 +107,7 @@ mod tests {
         let whys: Vec<_> = module.not_understood.iter().filter_map(|s| s.why.as_deref()).collect();
         assert_eq!(
             whys,
-            ["the key \"allowed\" stands twice in one object", "the key \"b\" stands twice in one object"]
+            ["the key \"allowed\" appears twice in one object", "the key \"b\" appears twice in one object"]
         );
     }
 

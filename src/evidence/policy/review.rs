@@ -70,9 +70,9 @@ pub struct Review {
     pub api_version: Option<String>,
     /// The version of the framework that the rules delegate to.
     pub framework_version: Option<String>,
-    /// Whether some rule by which something begins admits whatever is asked of it.
+    /// Whether some rule by which something begins admits everything.
     pub allow_all: bool,
-    /// The rules that admit whatever is asked of them.
+    /// The rules that admit everything.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub open_rules: Vec<String>,
     /// Other people's policies that may widen this one.
@@ -199,7 +199,7 @@ impl Review {
             "svn" | "parameters" if self.is_fragment() => {}
             switch if switch.starts_with("allow_") => match term.boolean() {
                 Some(value) => self.switches.push((name.clone(), value)),
-                None => self.warn("switch", format!("{name} is no boolean (line {line})")),
+                None => self.warn("switch", format!("{name} is not a boolean (line {line})")),
             },
             // An object that allows decides by itself, be the rule known or one of a newer platform.
             rule if RULES.contains(&rule) || allows(term) => self.take_rule(rule, definition),
@@ -230,7 +230,7 @@ impl Review {
         let (mut objects, others): (Vec<_>, Vec<_>) =
             term.list().iter().partition(|term| matches!(term, Term::Object(_)));
         if !matches!(term, Term::List(_)) || !others.is_empty() {
-            self.warn("not-understood", format!("{name} is no list of objects (line {line})"));
+            self.warn("not-understood", format!("{name} is not a list of objects (line {line})"));
         }
         if objects.len() > MAX_ENTRIES {
             let what = format!("{name} has {} entries, and only {MAX_ENTRIES} were read (line {line})", objects.len());
@@ -259,7 +259,7 @@ impl Review {
     }
 }
 
-/// Whether a term is an object that allows whatever is asked.
+/// Whether a term is an object that allows everything.
 fn allows(term: &Term) -> bool {
     term.get("allowed").and_then(Term::boolean) == Some(true)
 }

@@ -106,7 +106,7 @@ impl<'a> Gathered<'a> {
             let kind = match Artefact::read(&bytes) {
                 _ if !Enclave::is_one(&bytes) => EvidenceKind::Executable(HostData(digest)),
                 Ok(enclave) => EvidenceKind::Enclave(Box::new(enclave)),
-                Err(error) => EvidenceKind::Unusable(format!("it is an enclave that can't be measured: {error}")),
+                Err(error) => EvidenceKind::Unusable(format!("it is an enclave that cannot be measured: {error}")),
             };
             self.found.push(Evidence { name, kind, digest: Some(digest) });
             return Ok(());

@@ -106,6 +106,6 @@ fn check_debug(checks: &mut Checks, debug: bool) {
         checks
             .fail("debug", "the enclave may run in debug mode, and then its host reads its memory: never register it");
     } else {
-        checks.pass("debug", "the enclave can't run in debug mode");
+        checks.pass("debug", "the enclave cannot run in debug mode");
     }
 }

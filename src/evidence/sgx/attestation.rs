@@ -49,7 +49,7 @@ pub fn verify(evidence: &Evidence<'_>, endorsements: Option<&[u8]>, expected: &E
     let platform = check_quote(evidence, trust, &mut checks);
     match endorsements.map(Collateral::parse) {
         None => {
-            checks.incomplete("endorsements", "there are none: revocation and the platform's state can't be judged")
+            checks.incomplete("endorsements", "there are none: revocation and the platform's state cannot be judged")
         }
         Some(Err(error)) => checks.fail("endorsements", text_of(&error)),
         Some(Ok(collateral)) => {

@@ -150,7 +150,7 @@ impl<'a> Elf<'a> {
                     }
                     let contents = self.file.slice(offset, file_size)?;
                     if header.u32(4)? & 7 == 0 {
-                        return Err(ElfError::Damaged("nobody may read, write or execute one of its segments"));
+                        return Err(ElfError::Damaged("one of its segments is not readable, writable or executable"));
                     }
                     segments.push(Segment { address, size, flags: header.u32(4)?, contents });
                 }

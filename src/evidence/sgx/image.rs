@@ -14,7 +14,7 @@ pub enum ImageError {
     #[error(transparent)]
     Elf(#[from] ElfError),
     /// A section without which there is no enclave.
-    #[error("the ELF file has no section {0}, so it is no Open Enclave enclave")]
+    #[error("the ELF file has no section {0}, so it is not an Open Enclave enclave")]
     NoSection(&'static str),
     /// A relocation that the loader refuses.
     #[error("the enclave has a relocation of type {0}, which Open Enclave does not load")]

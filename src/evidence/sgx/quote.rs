@@ -169,9 +169,9 @@ fn claims(raw: &[u8]) -> Result<Vec<(String, &[u8])>, QuoteError> {
         let (name, value) = (bytes.slice(at + 16, name)?, bytes.slice((at + 16).saturating_add(name), value)?);
         at += 16 + name.len() as u64 + value.len() as u64;
         let text = name.strip_suffix(&[0]).and_then(|n| str::from_utf8(n).ok()).filter(|n| !n.contains('\0'));
-        let text = text.ok_or(QuoteError::Damaged("a claim's name is no text with a NUL at its end"))?;
+        let text = text.ok_or(QuoteError::Damaged("a claim's name is not text that ends with a NUL"))?;
         if claims.iter().any(|(other, _)| other == text) {
-            return Err(QuoteError::Damaged("one claim stands there twice"));
+            return Err(QuoteError::Damaged("one claim appears twice"));
         }
         claims.push((text.to_owned(), value));
     }

@@ -89,7 +89,7 @@ pub fn check_chain(
         } else if let Some(Err(error)) = self_signed {
             Some(format!("its root: {error}"))
         } else if no_authority {
-            Some("an issuer in it is no certificate authority".into())
+            Some("an issuer in it is not a certificate authority".into())
         } else if future {
             Some("a certificate in it is not valid yet".into())
         } else {
@@ -124,7 +124,7 @@ pub fn check_crl(
         return;
     };
     let Ok(list) = RevocationList::parse(&der) else {
-        checks.fail(name, "it is no list of revoked certificates");
+        checks.fail(name, "it is not a list of revoked certificates");
         return;
     };
     if !authority.is_some_and(|authority| list.is_signed_by(authority)) {

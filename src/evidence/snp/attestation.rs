@@ -125,7 +125,7 @@ fn check_uvm<'a>(
         let mut own = Checks::new();
         if any && !readable(uvm) {
             let detail =
-                format!("{}: the service can't read this one, and the node can show the other", uvm.describe());
+                format!("{}: the service cannot read this one, and the node can show the other", uvm.describe());
             own.warn("uvm-form", detail);
         } else {
             uvm.check_form(ccf, &mut own);
@@ -176,7 +176,7 @@ fn check_turin(cpuid: Cpuid, ccf: Option<CcfVersion>, checks: &mut Checks) {
         _ if !cpuid.is_turin_of_ccf() => checks.fail(NAME, format!("{turin}; CCF knows Turin by 00b00f2x alone")),
         Some((_, Answer::Yes)) => checks.pass(NAME, turin),
         Some((ccf, Answer::No)) => {
-            checks.fail(NAME, format!("{turin}; CCF {ccf} trusts no root for Turin, so it can't join"));
+            checks.fail(NAME, format!("{turin}; CCF {ccf} trusts no root for Turin, so it cannot join"));
         }
         Some((_, Answer::Unknown(doubt))) => checks.incomplete(NAME, format!("{turin}: {doubt}")),
         None => checks.warn(NAME, format!("{turin}; it can join from CCF {since} on: give the service's version")),
@@ -188,7 +188,7 @@ fn check_report_signature(report: &Report, vcek: Option<&Vcek>, given: bool, che
         (Some(Ok(())), _) => checks.pass("report-signature", "the chip's key signed the report's bytes"),
         (Some(Err(e)), _) => checks.fail("report-signature", e.to_string()),
         (None, true) => {
-            checks.fail("report-signature", "not checked: the endorsements are no whole chain to the chip's key")
+            checks.fail("report-signature", "not checked: the endorsements are not a complete chain to the chip's key")
         }
         (None, false) => checks.incomplete("report-signature", "there is no certificate to check it with"),
     }
@@ -205,7 +205,7 @@ fn check_contents(report: &Report, checks: &mut Checks) {
     checks.require("signing-key", report.signing_key() == 0, format!("signed with: {key}; CCF accepts VCEK alone"));
     checks.require("mask-chip-key", !report.mask_chip_key(), "the host must not mask the chip");
     checks.require("vmpl", report.vmpl() <= 3, format!("VMPL {}; above 3 the host made the report", report.vmpl()));
-    let debug = if policy.debug() { "the host can read the guest's memory" } else { "the guest can't be debugged" };
+    let debug = if policy.debug() { "the host can read the guest's memory" } else { "the guest cannot be debugged" };
     checks.require("debug", !policy.debug(), debug);
     checks.require("migration", !policy.migrate_ma(), "no migration agent may copy the guest");
     checks.require("policy-reserved", policy.reserved_one(), "bit 17 of the guest policy is always one");
@@ -252,7 +252,7 @@ fn check_tcb(evidence: &Evidence<'_>, vcek: Option<&Vcek>, ccf: Option<CcfVersio
 
     let committed = report.committed_tcb().components(vcek.product);
     match committed.below(&tcb)[..] {
-        [] => checks.pass("committed-tcb", "the platform can't go back below the reported TCB"),
+        [] => checks.pass("committed-tcb", "the platform cannot go back below the reported TCB"),
         ref below => checks.warn(
             "committed-tcb",
             format!("the platform can still go back in {}: {committed} is committed", below.join(", ")),
@@ -320,7 +320,7 @@ fn check_expected(evidence: &Evidence<'_>, expected: &Expected, product: Option<
             let minimum = MinimumTcb::of(minimum.components(product));
             minimum.check("minimum-tcb", &report.reported_tcb().components(product), checks);
         }
-        (Some(_), None) => checks.incomplete("minimum-tcb", "the product is not known, so the TCB can't be read"),
+        (Some(_), None) => checks.incomplete("minimum-tcb", "the product is not known, so the TCB cannot be read"),
         (None, _) => {}
     }
 }

@@ -24,7 +24,7 @@ pub const AMD_FILE: &str = "host-amd-cert-base64";
 /// The largest file of a directory that is read: 16 MiB.
 const MAX_FILE: u64 = 16 << 20;
 
-/// Why a directory can't be read.
+/// Why a directory cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ContextError {
     /// The folder itself.
@@ -65,7 +65,7 @@ impl SecurityContext {
     /// Reads a directory; a file that is not there is `None`.
     ///
     /// # Errors
-    /// No file at all, or one that can't be read for what it should be.
+    /// No file at all, or one that cannot be read for what it should be.
     pub fn read(folder: &Path) -> Result<Self, ContextError> {
         std::fs::read_dir(folder).map_err(ContextError::Folder)?;
         let read = |name: &str| {

@@ -76,7 +76,7 @@ impl Endorsements {
 
     fn parse_json(bytes: &[u8]) -> Result<Self, EndorsementsError> {
         let value = json::parse(bytes)?;
-        let object = value.as_object().ok_or_else(|| EndorsementsError::Shape("it is no object".into()))?;
+        let object = value.as_object().ok_or_else(|| EndorsementsError::Shape("it is not an object".into()))?;
         let text = |key: &str| {
             let text = object.get(key).and_then(|v| v.as_str());
             text.ok_or_else(|| EndorsementsError::Shape(format!("{key} is missing, or no text")))
@@ -181,7 +181,7 @@ impl Endorsements {
                     reported.map_or("unknown product", Product::name)
                 ),
             ),
-            None => checks.fail("ark-pinned", "the root is none of AMD's (Milan, Genoa, Turin) by its public key"),
+            None => checks.fail("ark-pinned", "the root's public key is not one of AMD's (Milan, Genoa, Turin)"),
         }
         check_signature("ark-self-signed", &ark, &ark, checks);
         check_signature("ask-signature", &ask, &ark, checks);
@@ -218,7 +218,7 @@ fn check_signature(name: &'static str, signed: &X509Certificate<'_>, by: &X509Ce
     }
 }
 
-/// CCF verifies the chain at the present time, so a node with an expired certificate can't join.
+/// CCF verifies the chain at the present time, so a node with an expired certificate cannot join.
 fn check_dates(chain: [&X509Certificate<'_>; 3], now: OffsetDateTime, checks: &mut Checks) {
     let text = |time: OffsetDateTime| time.format(&Rfc3339).unwrap_or_else(|_| time.to_string());
     let leaf = leaf_name(chain[0]);

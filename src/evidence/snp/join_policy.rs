@@ -17,7 +17,7 @@ pub struct JoinPolicy {
     pub host_data: Vec<HostData>,
     /// `snp.uvm_endorsements`.
     pub uvm: Vec<TrustedUvm>,
-    /// `snp.tcb_versions`: each cpuid as the table spells it, and what is wrong with an entry that can't be read.
+    /// `snp.tcb_versions`: each cpuid as the table spells it, and what is wrong with an entry that cannot be read.
     pub minimum_tcb: Vec<(String, Result<MinimumTcb, TcbError>)>,
 }
 
@@ -74,12 +74,12 @@ impl JoinPolicy {
                 NAME,
                 "the service has no minimum TCB: from CCF 6 on no SNP node can join so, and its version is not known",
             ),
-            None => checks.fail(NAME, format!("the service has no minimum TCB for cpuid {own}: it can't join")),
+            None => checks.fail(NAME, format!("the service has no minimum TCB for cpuid {own}: it cannot join")),
         }
         for (key, _) in self.minimum_tcb.iter().filter(|(key, _)| key.to_ascii_lowercase().parse::<Cpuid>().is_err()) {
             checks.incomplete(
                 NAME,
-                format!("the service has an entry for {key:?}, which is no cpuid, and may stop at it"),
+                format!("the service has an entry for {key:?}, which is not a cpuid, and may stop at it"),
             );
         }
     }

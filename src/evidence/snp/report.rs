@@ -40,7 +40,7 @@ pub enum ReportSignatureError {
     #[error("the signature's numbers are larger than P-384's")]
     TooLarge,
     /// Not by that key over those bytes.
-    #[error("the signature is not by that key over these bytes")]
+    #[error("the signature was not made by that key over these bytes")]
     Invalid,
 }
 
@@ -185,7 +185,7 @@ impl Report {
         self.array(0x1a0)
     }
 
-    /// The TCB below which the platform can't go back.
+    /// The TCB below which the platform cannot go back.
     pub fn committed_tcb(&self) -> TcbVersion {
         TcbVersion(self.u64(0x1e0))
     }

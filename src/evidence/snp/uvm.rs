@@ -127,7 +127,7 @@ impl UvmEndorsement {
     fn parse_cose(bytes: &[u8]) -> Result<Self, UvmError> {
         let cose = Value::parse(bytes)?;
         let Value::Tag(18, message) = cose else { return Err(UvmError::Cose("the tag 18 is missing")) };
-        let Value::Array(parts) = *message else { return Err(UvmError::Cose("it is no array")) };
+        let Value::Array(parts) = *message else { return Err(UvmError::Cose("it is not an array")) };
         let [Value::Bytes(protected), Value::Map(_), Value::Bytes(payload), Value::Bytes(signature)] = parts[..] else {
             return Err(UvmError::Cose("it is not protected header, unprotected header, payload and signature"));
         };
@@ -189,11 +189,11 @@ impl UvmEndorsement {
         match (&answer, ccf) {
             (Answer::Yes, None) if self.form == Form::Cwt => {
                 let since = Feature::UvmHashEnvelope.since().unwrap_or_default();
-                checks.warn(NAME, format!("{form}: CCF before {since} can't read it; give the service's version"));
+                checks.warn(NAME, format!("{form}: CCF before {since} cannot read it; give the service's version"));
             }
             (Answer::Yes, _) => checks.pass(NAME, form),
             (Answer::No, ccf) => {
-                checks.fail(NAME, format!("{form}, which CCF {} can't read: it refuses it", ccf.unwrap_or(newest)));
+                checks.fail(NAME, format!("{form}, which CCF {} cannot read: it refuses it", ccf.unwrap_or(newest)));
             }
             (Answer::Unknown(doubt), _) => checks.incomplete(NAME, format!("{form}: {doubt}")),
         }
@@ -262,7 +262,10 @@ impl UvmEndorsement {
                 "uvm-known-issuer",
                 format!("the issuer is the one of the feed {}, and the feed is {}", issuer.feed, self.feed),
             ),
-            None => checks.warn("uvm-known-issuer", "the issuer is none of those that Microsoft is known to use: whoever holds its key decides what it endorses"),
+            None => checks.warn(
+                "uvm-known-issuer",
+                "the issuer is not one that Microsoft is known to use: the holder of its key decides what it endorses",
+            ),
         }
         match self.svn_int {
             Some(int) if SvnOrder::Integer.compare(&int.to_string(), &self.svn) != Ordering::Equal => {
@@ -312,7 +315,7 @@ impl UvmEndorsement {
             }
             (None, Some(entry)) if !is_decimal(&entry.svn) => {
                 let detail =
-                    format!("the service's entry for {} has no svn in decimal digits: it admits nobody", entry.feed);
+                    format!("the service's entry for {} has no svn in decimal digits: it admits no node", entry.feed);
                 checks.fail("uvm-trusted", detail);
             }
             (None, Some(entry)) => {

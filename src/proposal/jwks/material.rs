@@ -68,7 +68,7 @@ pub(super) fn ec(key: &Map<String, Value>, found: Found<'_>) -> Option<Vec<u8>> 
         point.extend(digits);
     }
     if !curve.has_point(&point) {
-        found(Fate::Refused, format!(": x and y are no point of {curve}"));
+        found(Fate::Refused, format!(": x and y are not a point of {curve}"));
     }
     Some(point.split_off(1))
 }

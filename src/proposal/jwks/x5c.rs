@@ -99,6 +99,9 @@ fn fits(key: &Map<String, Value>, own: &X509Certificate<'_>, number: Option<&[u8
         found(Fate::Unused, format!(".x5c[0] holds an {kind} key, and kty is {kty}"));
     }
     if number.is_some_and(|number| number != held) {
-        found(Fate::Unused, ".x5c[0] holds another key than the one beside it, which is the one that nodes use".into());
+        found(
+            Fate::Unused,
+            ".x5c[0] holds a different key from the JWK itself, which is the one that nodes use".into(),
+        );
     }
 }

@@ -94,7 +94,7 @@ pub fn surplus(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     }
     found.truncate(8);
     let names = found.iter().map(|name| visible(name)).collect::<Vec<_>>().join(", ");
-    Some(vec![(Incomplete, format!("no evidence can back what stands beside the values: {names}"))])
+    Some(vec![(Incomplete, format!("no evidence can back what accompanies the values: {names}"))])
 }
 
 /// That code is taken back is said: whoever votes by the verdict alone would vote out what the evidence is.

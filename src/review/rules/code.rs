@@ -16,7 +16,7 @@ pub fn enclave(action: &Action, evidence: &[Evidence]) -> Proof {
     let mut reversed = code.0;
     reversed.reverse();
     let mistake = evidence.iter().find_map(|e| match &e.kind {
-        EvidenceKind::Enclave(a) if a.mrenclave.0 == reversed => Some("its bytes stand in reverse order"),
+        EvidenceKind::Enclave(a) if a.mrenclave.0 == reversed => Some("its bytes are in reverse order"),
         EvidenceKind::Enclave(a) if a.sigstruct.as_ref().is_some_and(|s| s.mrsigner.0 == code.0) => {
             Some("it is the signer (MRSIGNER), not the enclave (MRENCLAVE)")
         }
@@ -40,9 +40,9 @@ pub fn program(action: &Action, evidence: &[Evidence]) -> Proof {
     let mut reversed = value.0;
     reversed.reverse();
     let mistake = if evidence.iter().any(|e| is(&e.kind, reversed)) {
-        Some("its bytes stand in reverse order".into())
+        Some("its bytes are in reverse order".into())
     } else {
-        hash_of_file(evidence, &value.0).map(|said| format!("{said}, and that is no program"))
+        hash_of_file(evidence, &value.0).map(|said| format!("{said}, and that is not a program"))
     };
     Proof::new(value, names(evidence, |kind| is(kind, value.0)), mistake)
 }

@@ -184,7 +184,7 @@ impl Subject<'_> {
             "set_node_join_policy" => join_policy(action, evidence),
             "add_executor_node_code" | "remove_executor_node_code" => {
                 let code = action.text("executor_code_id").unwrap_or_default();
-                Proof::new(code, Vec::new(), Some("what an executor's code is can't be computed here".into()))
+                Proof::new(code, Vec::new(), Some("what an executor's code is cannot be computed here".into()))
             }
             "add_virtual_host_data" | "remove_virtual_host_data" => code::program(action, evidence),
             "add_virtual_measurement" | "remove_virtual_measurement" => code::virtual_measurement(action),

@@ -17,7 +17,7 @@ pub fn host_data(subject: &Subject<'_>) -> Option<Vec<Finding>> {
         let Some(policy) = action.text("security_policy") else {
             // Without evidence, what is missing has a rule of its own.
             if subject.evidence.is_some() {
-                found(Fail, "there is no text security_policy".into());
+                found(Fail, "security_policy is missing or not text".into());
             }
             return;
         };
@@ -25,7 +25,7 @@ pub fn host_data(subject: &Subject<'_>) -> Option<Vec<Finding>> {
             match subject.evidence {
                 Some(_) => found(Warn, "security_policy is empty, so the service verifies and shows none".into()),
                 None => {
-                    found(Incomplete, "security_policy is empty: nobody can tell what this host data lets run".into());
+                    found(Incomplete, "security_policy is empty: what this host data lets run is not known".into());
                 }
             }
             return;

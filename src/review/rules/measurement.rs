@@ -35,7 +35,7 @@ pub fn proof(action: &Action, evidence: &[Evidence]) -> Proof {
     reversed.reverse();
     let states = |e: &&Evidence, bytes| stated(&e.kind).is_some_and(|(measurement, _)| measurement.0 == bytes);
     let mistake = if reversed != value.0 && evidence.iter().any(|e| states(&e, reversed)) {
-        Some("its bytes stand in reverse order".into())
+        Some("its bytes are in reverse order".into())
     } else {
         let only = evidence.iter().find(|e| states(e, value.0));
         only.map(|e| format!("only {} says so, which did not pass its own checks", e.name))

@@ -70,7 +70,7 @@ enum When {
     Lint,
     /// With evidence or without: what is registered.
     Always,
-    /// With evidence: what it can't answer for.
+    /// With evidence: what it cannot answer for.
     Evidence,
 }
 
@@ -89,7 +89,7 @@ const fn with_evidence(name: &'static str, check: Check) -> Rule {
 const RULES: &[Rule] = &[
     lints("shape", "a list of actions, and nothing else", form::shape),
     lints("numbers", "every number is read alike by all readers", form::numbers),
-    lints("no-private-key", "no private key stands in it", form::no_private_key),
+    lints("no-private-key", "it contains no private key", form::no_private_key),
     lints("known-actions", "CCF's own constitutions have every action", platform::known_actions),
     always("ccf-version", "that version of CCF has every action and argument", platform::ccf_version),
     lints("arguments", "every argument is there and of its type", form::arguments),
@@ -106,7 +106,7 @@ const RULES: &[Rule] = &[
     lints("rules", "the service's rules stay as they are", meaning::rules),
     always("platform", "nothing is registered that proves nothing", platform::platform),
     always("host-data", "the SHA-256 of the security policy", host_data::host_data),
-    always("policy-allow-all", "no policy admits whatever is asked", security_policy::allow_all),
+    always("policy-allow-all", "no policy admits everything", security_policy::allow_all),
     always("policy-contents", "raw Rego, with rules", security_policy::contents),
     always("uvm-svn", "decimal digits, of the type that the service takes", uvm::svn),
     always("uvm-did", "a did:x509 of a known issuer", uvm::did),

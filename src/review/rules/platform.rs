@@ -16,7 +16,7 @@ pub fn known_actions(subject: &Subject<'_>) -> Option<Vec<Finding>> {
         None => {
             let near = subject.catalogue.nearest(&action.name);
             let near = near.map(|n| format!("; did you mean {n}?")).unwrap_or_default();
-            Some((Warn, format!("{at}: only a constitution of its own has it, so nothing about it was checked{near}")))
+            Some((Warn, format!("{at}: only a custom constitution has it, so nothing about it was checked{near}")))
         }
     });
     Some(others.collect())

@@ -98,7 +98,7 @@ pub fn application(subject: &Subject<'_>) -> Option<Vec<Finding>> {
             Ok(faults) => faults.iter().for_each(|fault| {
                 let is_program = [".js", ".mjs", ".cjs"].iter().any(|end| fault.module.ends_with(end));
                 let hint =
-                    if is_program { "" } else { "; every module is compiled: leave out of it what is no program" };
+                    if is_program { "" } else { "; every module is compiled: leave out whatever is not a program" };
                 // Without the cache, nodes compile only what is called.
                 found(if is_cached || is_program { Fail } else { Warn }, format!("{fault}{hint}"));
             }),

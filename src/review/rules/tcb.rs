@@ -22,7 +22,7 @@ pub fn tcb(subject: &Subject<'_>) -> Option<Vec<Finding>> {
         let Some(product) = cpuid.product() else {
             let reversed = Cpuid(cpuid.0.swap_bytes());
             let known = reversed.product();
-            let hint = known.map(|product| format!("; its bytes stand in reverse order: {reversed} is a {product}"));
+            let hint = known.map(|product| format!("; its bytes are in reverse order: {reversed} is a {product}"));
             let (family, model, hint) = (cpuid.family(), cpuid.model(), hint.unwrap_or_default());
             let text = format!("cpuid {cpuid} is family {family:#x} model {model:#x}, which CCF does not know{hint}");
             return found(Fail, text);
@@ -87,7 +87,7 @@ fn faults(minimum: &MinimumTcb, written: Option<TcbVersion>, product: Product) -
     let Some(version) = written.or(minimum.version(product)) else { return faults };
     if let Some(meant) = version.meant(product) {
         let (is, would_be) = (version.components(product), meant.components(product));
-        faults.push(format!("its bytes stand in reverse order: {version} is {is}; was {meant} meant, {would_be}?"));
+        faults.push(format!("its bytes are in reverse order: {version} is {is}; was {meant} meant, {would_be}?"));
     } else if version.sets_reserved(product) {
         faults.push(format!("{version} has values where a {product} has no component"));
     }
@@ -147,7 +147,7 @@ pub fn proof(action: &Action, evidence: &[Evidence]) -> Proof {
     let value = format!("{cpuid} ({product}) {written}");
     if action.name.ends_with("_hex") {
         let why = match written.as_str() {
-            None => Some("its tcb_version is no text; the action without _hex takes an object"),
+            None => Some("its tcb_version is not text; the action without _hex takes an object"),
             Some(text) if TcbVersion::from_hex(text).is_none() => {
                 Some("its tcb_version is not 16 hexadecimal digits, the highest byte first")
             }
@@ -214,7 +214,7 @@ fn met(
             Some(own) if own == cpuid && refusals.is_empty() => backed.push(name.clone()),
             Some(own) if own == cpuid => {
                 let reversed = version.is_some_and(|version| version.reversed() == tcb);
-                let why = if reversed { "its bytes stand in reverse order".into() } else { refusals.join("; ") };
+                let why = if reversed { "its bytes are in reverse order".into() } else { refusals.join("; ") };
                 return Err(format!("the node of {name} reports {tcb} and would be refused: {why}"));
             }
             Some(own) if own.product() == Some(product) => {

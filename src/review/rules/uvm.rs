@@ -60,7 +60,7 @@ pub fn did(subject: &Subject<'_>) -> Option<Vec<Finding>> {
         if let Err(error) = did_x509::check_syntax(did) {
             found(grave(action), format!("did is not a did:x509: {error}"));
         } else if !KNOWN_ISSUERS.iter().any(|issuer| issuer.did == did) {
-            found(Warn, "the issuer is none of those that Microsoft is known to use".into());
+            found(Warn, "the issuer is not one that Microsoft is known to use".into());
         }
     })
 }
@@ -177,7 +177,7 @@ fn readable<'e>(
     let (readable, others): (Vec<_>, Vec<_>) = known.into_iter().partition(|uvm| !uvm.is_readable_by(ccf).is_no());
     let other = others.into_iter().find(|uvm| uvm.did == did && uvm.feed == feed);
     let why = other.map(|uvm| {
-        format!("the endorsement is {}, which CCF {ccf} can't read: no node can join by it", uvm.describe())
+        format!("the endorsement is {}, which CCF {ccf} cannot read: no node can join by it", uvm.describe())
     });
     (readable, why)
 }

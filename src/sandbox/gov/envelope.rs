@@ -19,7 +19,7 @@ pub(super) struct SignedRequest {
 }
 
 impl SignedRequest {
-    /// Takes a request's body apart. CCF answers 500 to what it can't read, and so does this.
+    /// Takes a request's body apart. CCF answers 500 to what it cannot read, and so does this.
     pub(super) fn read(body: &[u8]) -> Result<Self, Fault> {
         let outer = || Fault::internal("The request body is not a COSE_Sign1 array.");
         let mut rest = body;

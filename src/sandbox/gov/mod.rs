@@ -74,7 +74,7 @@ fn hex_name(call: &Call<'_>, index: usize, what: &str) -> Result<String, Fault> 
         return Ok(text.to_owned());
     }
     let shown = clip(text, 80);
-    Err(Fault::bad_name(format!("{shown:?} is no {what}: it is 64 hexadecimal digits.")))
+    Err(Fault::bad_name(format!("{shown:?} is not a {what}: it is 64 hexadecimal digits.")))
 }
 
 fn proposal_name(call: &Call<'_>, index: usize) -> Result<String, Fault> {

@@ -71,7 +71,7 @@ fn signed(call: &Call<'_>, tables: &Tables, kind: &str, policy: &'static str) ->
     };
     let known = read_text(tables, table::MEMBER_CERTS, &request.kid);
     let (Some(pem), Ok(member)) = (known, request.kid.parse()) else {
-        return refuse("The signer is no member of this service.".into());
+        return refuse("The signer is not a member of this service.".into());
     };
     let certificate = MemberCertificate::from_pem(pem.as_bytes());
     let certificate = certificate.map_err(|e| Fault::internal(format!("The member's certificate is unusable: {e}")))?;

@@ -31,7 +31,7 @@ pub(in crate::sandbox) fn all(call: &Call<'_>) -> Result<Reply, Fault> {
         && !["Pending", "Trusted", "Retired"].contains(&status.as_str())
     {
         let shown = clip(status, 80);
-        let message = format!("{shown:?} is no node status: it is Pending, Trusted or Retired.");
+        let message = format!("{shown:?} is not a node status: it is Pending, Trusted or Retired.");
         return Err(Fault::new(400, "InvalidQueryParameterValue", message));
     }
     let wanted = |row: &Value| {

@@ -31,7 +31,7 @@ pub enum VaultError {
         why: String,
     },
     /// It answered too late, or asked to wait for too long.
-    #[error("{host} did not answer as it should: {why}")]
+    #[error("{host} gave an unexpected answer: {why}")]
     Timeout {
         /// The host.
         host: String,
@@ -47,7 +47,7 @@ pub enum VaultError {
         why: String,
     },
     /// 401.
-    #[error("the vault {vault} does not take the token: {why}")]
+    #[error("the vault {vault} does not accept the token: {why}")]
     Unauthorized {
         /// The vault.
         vault: String,
@@ -55,7 +55,7 @@ pub enum VaultError {
         why: String,
     },
     /// A 401 that names somebody else's resource.
-    #[error("the vault {vault} asks for a token for {resource:?}, which is not its own domain; it gets none")]
+    #[error("the vault {vault} asks for a token for {resource:?}, which is not its own domain; none is sent")]
     ForeignChallenge {
         /// The vault.
         vault: String,
@@ -93,7 +93,7 @@ pub enum VaultError {
         why: String,
     },
     /// An answer that is not what Microsoft's documentation says.
-    #[error("the answer of {host} is not understood: {why}")]
+    #[error("the answer of {host} cannot be understood: {why}")]
     NotUnderstood {
         /// The host.
         host: String,
@@ -101,7 +101,7 @@ pub enum VaultError {
         why: String,
     },
     /// A key that is no elliptic curve key of ours.
-    #[error("the key {key} is {kind}: CCF takes members' keys on P-256, P-384 and P-521 only")]
+    #[error("the key {key} is {kind}: CCF accepts members' keys on P-256, P-384 and P-521 only")]
     KeyType {
         /// The key.
         key: String,

@@ -108,7 +108,10 @@ impl Pkcs11Uri {
             "type" if value == "private" => {}
             "type" => return Err(KeyUriError::part(name, "must be private: a signature needs the private key")),
             "module-path" | "module-name" if self.module.is_some() => {
-                return Err(KeyUriError::part(name, "comes beside another name for the module; give one of the two"));
+                return Err(KeyUriError::part(
+                    name,
+                    "is given together with another name for the module; give one of the two",
+                ));
             }
             "module-path" => self.module = Some(ModuleName::Path(module_path(text()?)?)),
             "module-name" => self.module = Some(ModuleName::Name(module_name(text()?)?)),

@@ -39,7 +39,7 @@ impl VaultKey {
             return Err(wrong("the vault's name", "is not 3 to 24 letters, digits and hyphens, a letter first"));
         }
         let domain = DOMAINS.into_iter().find(|domain| *domain == suffix).ok_or_else(|| {
-            wrong("the vault's domain", &format!("is none of those that hold key vaults ({})", DOMAINS.join(", ")))
+            wrong("the vault's domain", &format!("is not one of those that hold key vaults ({})", DOMAINS.join(", ")))
         })?;
         let (key, version) = match parts.collect::<Vec<_>>()[..] {
             // As in the key's identifier in Azure, https://VAULT.vault.azure.net/keys/KEY/VERSION.

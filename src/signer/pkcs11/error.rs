@@ -62,7 +62,7 @@ pub enum Pkcs11Error {
         present: Vec<String>,
     },
     /// More than one token.
-    #[error("the key URI fits several tokens: {}; add serial=… or slot-id=…", present.join(", "))]
+    #[error("the key URI matches several tokens: {}; add serial=… or slot-id=…", present.join(", "))]
     SeveralTokens {
         /// Those that it fits.
         present: Vec<String>,
@@ -139,7 +139,7 @@ pub enum Pkcs11Error {
         present: Vec<String>,
     },
     /// More than one private key.
-    #[error("the key URI fits several private keys on token {token:?}: {}; {advice}", present.join(", "))]
+    #[error("the key URI matches several private keys on token {token:?}: {}; {advice}", present.join(", "))]
     SeveralKeys {
         /// The token.
         token: String,
@@ -149,7 +149,7 @@ pub enum Pkcs11Error {
         advice: &'static str,
     },
     /// A key on no curve that CCF takes.
-    #[error("the key {key} is not on P-256, P-384 or P-521: CCF takes members' keys on these only")]
+    #[error("the key {key} is not on P-256, P-384 or P-521: CCF accepts members' keys on these only")]
     KeyType {
         /// The key.
         key: String,
@@ -161,9 +161,9 @@ pub enum Pkcs11Error {
         key: String,
     },
     /// A key that wants its PIN for each signature, behind a module that stands between us and the token's own
-    /// (p11-kit's proxy): the PIN can't be given in the middle of a signature there.
+    /// (p11-kit's proxy): the PIN cannot be given in the middle of a signature there.
     #[error(
-        "the key {key} wants its PIN for each signature, which can't be given through {}; name the token's own module \
+        "the key {key} wants its PIN for each signature, which cannot be given through {}; name the token's own module \
          with module-path",
         module.display()
     )]
@@ -184,7 +184,7 @@ pub enum Pkcs11Error {
         key: String,
     },
     /// The token has several.
-    #[error("token {token:?} holds {count} certificates with the id of the key {key}; say which with --cert")]
+    #[error("token {token:?} holds {count} certificates with the id of the key {key}; choose one with --cert")]
     SeveralCertificates {
         /// The token.
         token: String,
@@ -212,7 +212,7 @@ pub enum Pkcs11Error {
         source: ReturnValue,
     },
     /// The key is there, and the token will not sign with it.
-    #[error("token {token:?} does not permit that the key signs: it was made for something else, or is blocked")]
+    #[error("token {token:?} does not permit the key to sign: it was made for another purpose, or is blocked")]
     NotPermitted {
         /// The token.
         token: String,
@@ -247,7 +247,7 @@ pub enum Pkcs11Error {
         source: ReturnValue,
     },
     /// A call did not come back.
-    #[error("the PKCS#11 module did not come back within {} seconds while {doing}; is the token waiting for a touch?", after.as_secs_f32())]
+    #[error("the PKCS#11 module did not return within {} seconds while {doing}; is the token waiting for a touch?", after.as_secs_f32())]
     Timeout {
         /// What was being done.
         doing: &'static str,
@@ -369,8 +369,8 @@ fn among(some: &str, none: &str, names: &[String]) -> String {
 
 fn tries_left(tries: PinTries) -> &'static str {
     match tries {
-        PinTries::Unknown => "; it does not tell how many tries are left",
-        PinTries::Low => "; there are tries left, but not all",
+        PinTries::Unknown => "; it does not report how many tries are left",
+        PinTries::Low => "; some tries are left, but not all",
         PinTries::Last => "; there is one try left before it locks itself",
     }
 }

@@ -267,7 +267,7 @@ fn advice(keys: &[&(ObjectHandle, Facts)]) -> &'static str {
     } else if differ(|facts| (&facts.label, &facts.id)) {
         "add the label (object) and the id of the one you mean"
     } else {
-        "no URI names one of those with the same label and id alone: give it an id of its own with the token's own tool"
+        "several keys have the same label and id, so no URI identifies one of them: give it a different id with the token's own tool"
     }
 }
 

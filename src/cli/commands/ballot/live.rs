@@ -29,7 +29,7 @@ pub fn compare(id: ProposalId, expected: Option<&Proposal>, live: &Value) -> Res
     match Proposal::of_value(live.clone()) {
         Ok(_) => Ok(()),
         Err(error) => {
-            let what = format!("nobody can say what proposal {id} would do, as the service shows it");
+            let what = format!("what proposal {id} would do cannot be determined from what the service shows");
             let hint = "do not vote on it, and ask the service's operators what it is";
             Err(CliError::new(Kind::No, what, error).hint(hint))
         }

@@ -12,7 +12,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::proposal::ballot;
 
-/// Write ballots, and carry them to the service
+/// Write ballots and submit them
 #[derive(Args)]
 pub struct Ballot {
     #[command(subcommand)]

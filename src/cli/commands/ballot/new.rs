@@ -54,8 +54,9 @@ impl New {
             (Vote::Reject, None) => ballot::reject(),
             (Vote::Exact, None) => return Err(CliError::usage("an exact ballot needs --proposal FILE or ID")),
             (_, Some(_)) => {
-                return Err(CliError::usage("only an exact ballot is for one proposal")
-                    .hint("say `exact`, or leave --proposal out"));
+                return Err(
+                    CliError::usage("only an exact ballot is for one proposal").hint("use `exact`, or omit --proposal")
+                );
             }
         };
         context.output.file(&self.out, &ballot.payload(), Readers::Shared, self.force)?;

@@ -48,7 +48,7 @@ struct Vote {
     /// This ballot, as `ballot new` writes it
     #[arg(long, value_name = "FILE")]
     ballot: Option<PathBuf>,
-    /// Vote yes if the service holds exactly this proposal, by a ballot that says no to any other; sign nothing if it holds
+    /// Vote yes if the service holds exactly this proposal, by a ballot that votes no on any other; sign nothing if it holds
     /// another one. A file, or what `proposal show --output json` printed
     #[arg(long, value_name = "PROPOSAL-FILE")]
     exact: Option<ProposalSource>,

@@ -39,7 +39,7 @@ impl Basis {
         let (id, content) = (subject.proposal.proposal_id, &subject.content.raw);
         live::compare(id, None, content).map_err(live::unsigned)?;
         let proposal = Proposal::of_value(content.clone())
-            .map_err(|e| CliError::new(Kind::No, format!("nothing was signed: proposal {id} can't be read"), e))?;
+            .map_err(|e| CliError::new(Kind::No, format!("nothing was signed: proposal {id} cannot be read"), e))?;
         let ccf = running_version(self.ccf_version, service).await?;
         let evidence = evidence::read(&self.evidence, ccf)?;
         let policy = service.join_policy().await?;

@@ -16,7 +16,7 @@ use ccf_gov::signer::{DEFAULT_DAYS, KeyFiles, NewKeys};
 ///
 /// Writes NAME_privk.pem (the private key, PKCS#8) and NAME_cert.pem (its self-signed certificate, which the
 /// consortium registers), and with --encryption NAME_enc_privk.pem and NAME_enc_pubk.pem (RSA-2048, for recovery
-/// shares). Private keys can be read by their owner alone. All files are written, or none.
+/// shares). Only the owner can read the private keys. All files are written, or none.
 #[derive(Args)]
 #[command(after_help = "Examples:
   ccf-gov keys generate alice --encryption
@@ -67,7 +67,7 @@ impl Generate {
             Curve::P521 => Algorithm::ES512,
         };
         let keys = NewKeys::generate(&self.name, algorithm, self.days, self.encryption)
-            .map_err(|e| CliError::from(e).doing("cannot make the keys"))?;
+            .map_err(|e| CliError::from(e).doing("cannot generate the keys"))?;
         let files = keys.write(&self.out, self.force)?;
         let member = keys.certificate().member_id();
         let result = Generated { member_id: member, algorithm, curve: algorithm.curve().name(), files: &files };

@@ -32,7 +32,7 @@ impl List {
             self.uri.parse().map_err(|e| CliError::new(Kind::Usage, "cannot list the keys of this URI", e))?;
         let KeyUri::Pkcs11(uri) = uri else {
             return Err(CliError::usage("only the keys of a pkcs11: URI can be listed")
-                .hint("look at a file with keys show --key FILE"));
+                .hint("to see a key in a file, run `ccf-gov keys show --key FILE`"));
         };
         let keys = list_token_keys(&uri, &Asked)
             .await
@@ -97,7 +97,7 @@ impl<'a> Key<'a> {
 
 fn text(keys: &[TokenKey]) -> String {
     if keys.is_empty() {
-        return "No keys are to be seen.".into();
+        return "No keys were found.".into();
     }
     keys.iter().map(describe).collect::<Vec<_>>().join("\n")
 }
@@ -105,7 +105,7 @@ fn text(keys: &[TokenKey]) -> String {
 fn describe(key: &TokenKey) -> String {
     let kind = match key.algorithm {
         Some(algorithm) => format!("{} ({algorithm})", algorithm.curve()),
-        None => format!("{}, which CCF does not take for members", key.kind),
+        None => format!("{}, which CCF does not accept for members", key.kind),
     };
     let signs = match (key.can_sign, key.always_authenticate) {
         (None, _) => "private key hidden",
@@ -115,7 +115,7 @@ fn describe(key: &TokenKey) -> String {
     };
     let mut text = format!("{}\n  {kind}, {signs}\n", key.uri);
     if !key.is_named_alone {
-        text += "  another key has the same label and id, so no URI names this one alone: give one of them an id of its own\n  \
+        text += "  another key has the same label and id, so no URI names this one alone: give one of them a different id\n  \
                  with the token's own tool\n";
     }
     for certificate in &key.certificates {

@@ -32,7 +32,7 @@ impl Show {
         let known = match (context.key.as_ref().filter(|_| !only_cert), certificate) {
             (None, None) => {
                 return Err(
-                    CliError::usage("there is nothing to show").hint("name --cert FILE, --key KEY-URI, or both")
+                    CliError::usage("there is nothing to show").hint("give --cert FILE, --key KEY-URI, or both")
                 );
             }
             (None, Some(certificate)) => Known::of(certificate, None),
@@ -106,7 +106,7 @@ impl Known {
 
     fn text(&self) -> String {
         let mut text = match &self.certificate {
-            None => "Member id   not known: it is the certificate's, so name that too, with --cert\n".to_owned(),
+            None => "Member id   not known: it comes from the certificate; give it with --cert\n".to_owned(),
             Some(c) => format!(
                 "Member id   {}\nValid       {} to {}\n",
                 c.member_id(),

@@ -42,7 +42,7 @@ pub struct Measured {
     images: Vec<InFile<Image>>,
     /// The files that are single layers.
     layers: Vec<InFile<Layer>>,
-    /// What stands among the images and is none for linux/amd64: signatures, attestations, other platforms.
+    /// Other manifests than images for linux/amd64: signatures, attestations, other platforms.
     passed_over: Vec<InFile<PassedOver>>,
 }
 

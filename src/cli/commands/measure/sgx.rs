@@ -39,7 +39,7 @@ pub struct Measured<'a> {
     /// What kind of file it is, in words.
     kind: &'static str,
     mrenclave: MrEnclave,
-    /// What the signature is about; null, as the next six, where there is none.
+    /// What is signed; null, like the next six, if there is no signature.
     sigstruct_mrenclave: Option<MrEnclave>,
     mrsigner: Option<MrSigner>,
     isvprodid: Option<u16>,

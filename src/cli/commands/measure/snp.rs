@@ -112,7 +112,7 @@ struct Uvm {
     svn: String,
     measurement: SnpMeasurement,
     form: Form,
-    /// The signer's certificate, RFC 3339; null if it can't be read.
+    /// The signer's certificate, RFC 3339; null if it cannot be read.
     not_before: Option<String>,
     not_after: Option<String>,
 }
@@ -120,7 +120,7 @@ struct Uvm {
 impl Snp {
     pub fn run(self, context: &Context) -> Result<Exit, CliError> {
         if self.policy.is_none() && self.uvm.is_none() && self.context.is_none() && !self.launch.is_given() {
-            return Err(CliError::usage("say what to measure: --policy, --uvm, --context, --ovmf or --igvm")
+            return Err(CliError::usage("choose what to measure: --policy, --uvm, --context, --ovmf or --igvm")
                 .hint("`ccf-gov measure snp --help` explains each"));
         }
         let mut results = Results::default();

@@ -13,7 +13,7 @@ use ccf_gov::id::MemberId;
 use ccf_gov::service::{Member, Validity};
 use ccf_gov::text::visible;
 
-/// List the members: who is active, and who still has to activate itself
+/// List the members: who is active, and who must still activate
 ///
 /// Sorted by the name in the certificate. Ids are shown by their first digits, which every command takes; -v shows them
 /// whole. "you" is the member whose certificate --cert gives.

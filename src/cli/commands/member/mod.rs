@@ -9,7 +9,7 @@ use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 
-/// List the members; become an active one
+/// List the members, or activate yourself
 #[derive(Args)]
 pub struct Member {
     #[command(subcommand)]

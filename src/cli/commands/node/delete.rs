@@ -17,7 +17,7 @@ use ccf_gov::text::visible;
 /// service. Nothing is signed for this: it is the operator's part. A node that is still needed is refused here, before the
 /// service is asked.
 #[derive(Args)]
-#[command(after_help = "Exit codes: 0 deleted; 3 it is not to be deleted (yet); 4 no such node.
+#[command(after_help = "Exit codes: 0 deleted; 3 it must not be deleted (yet); 4 no such node.
 
 Example:
   ccf-gov node delete f6a46660")]
@@ -67,7 +67,7 @@ impl Delete {
         }
         let transaction = service.delete_node(id).await.map_err(|error| match error {
             ServiceError::Undecided { .. } => {
-                CliError::from(error).hint(format!("run `ccf-gov node delete {id}` again, which is safe however often"))
+                CliError::from(error).hint(format!("run `ccf-gov node delete {id}` again; it is safe to repeat"))
             }
             error => error.into(),
         })?;

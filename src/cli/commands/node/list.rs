@@ -15,11 +15,11 @@ use ccf_gov::review::{ObservedNode, RunningCode};
 use ccf_gov::service::{NodeStatus, Validity};
 use ccf_gov::text::visible;
 
-/// List the nodes: how each stands, what it runs, which one leads
+/// List the nodes: the state of each, what it runs, and which one is the primary
 ///
 /// Trusted nodes come first, the primary before the others, then Pending and Retired ones, by address. Ids and codes are
-/// shown by their first digits, which every command takes; -v shows them whole. The code is what stands in the node's
-/// attestation, which `ccf-gov verify node` checks; the version is what the node says of itself.
+/// shown by their first digits, which every command takes; -v shows them whole. The code is the one in the node's
+/// attestation, which `ccf-gov verify node` checks; the version is the one that the node reports.
 #[derive(Args)]
 #[command(after_help = "Example:
   ccf-gov node list --service https://127.0.0.1:8000 --service-cert service_cert.pem")]

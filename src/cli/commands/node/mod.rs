@@ -12,7 +12,7 @@ use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
 use ccf_gov::id::NodeId;
 
-/// List and show the service's nodes; delete those that are retired
+/// List, show, await and delete the service's nodes
 #[derive(Args)]
 pub struct Node {
     #[command(subcommand)]
@@ -22,7 +22,7 @@ pub struct Node {
 #[derive(Subcommand)]
 #[command(defer = true)]
 enum Command {
-    /// List the nodes: how each stands, what it runs, which one leads
+    /// List the nodes: the state of each, what it runs, and which one is the primary
     List(list::List),
     /// Show one node, with its attestation
     Show(show::Show),

@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Says at once what it waits for, and again when something else is missing.
 #[derive(Args)]
 #[command(
-    after_help = "Exit codes: 0 it stands so, and that is committed; 3 it never will; 4 no such node; 6 not yet, when the time is over.
+    after_help = "Exit codes: 0 the node is in that state, and this is committed; 3 it never will be; 4 no such node; 6 not yet, when the time is over.
 
 Examples:
   ccf-gov node wait 10.0.0.4:8000 --caught-up
@@ -44,7 +44,7 @@ pub struct Wait {
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 struct GoalArgs {
-    /// Until it is trusted, heard of, and has everything that is committed: then the next node can be trusted
+    /// Until it is trusted, in contact, and has everything that is committed: then the next node can be trusted
     #[arg(long)]
     caught_up: bool,
     /// Until the members have removed it: it may still be needed

@@ -14,7 +14,7 @@ use ccf_gov::check::Checks;
 use ccf_gov::proposal::{Proposal, ProposalError};
 use ccf_gov::review::rules;
 
-/// Check a proposal for the mistakes that people make.
+/// Check a proposal for common mistakes.
 ///
 /// Needs nothing but the proposal. Exit code 0 if all checks pass, else 3; a warning passes, and what could not be
 /// checked does not. A file that is not a proposal at all gives exit code 2.

@@ -20,7 +20,7 @@ use crate::cli::exit::Exit;
 
 pub use self::source::ProposalSource;
 
-/// Write proposals, check them, and carry them to the service
+/// Write proposals, check them, and submit them
 #[derive(Args)]
 pub struct Proposal {
     #[command(subcommand)]
@@ -36,13 +36,13 @@ enum Command {
     New(new::New),
     /// Make one proposal of several
     Merge(merge::Merge),
-    /// Check a proposal for the mistakes that people make
+    /// Check a proposal for common mistakes
     Lint(lint::Lint),
-    /// Sign a proposal and send it; prints the proposal that the service made of it
+    /// Sign and send a proposal; prints the proposal that the service created
     Submit(submit::Submit),
     /// List the proposals that the service holds
     List(list::List),
-    /// Show a proposal: where it stands, what it would do, who voted
+    /// Show a proposal: its state, what it would do, who voted
     Show(show::Show),
     /// Wait until a proposal is resolved
     Wait(wait::Wait),

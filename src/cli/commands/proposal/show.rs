@@ -19,7 +19,7 @@ use ccf_gov::proposal::{self, shown};
 use ccf_gov::review::ServiceView;
 use ccf_gov::service::Reference;
 
-/// Show a proposal: where it stands, what it would do, who voted
+/// Show a proposal: its state, what it would do, who voted
 #[derive(Args)]
 #[command(after_help = "Examples:
   ccf-gov proposal show --votes

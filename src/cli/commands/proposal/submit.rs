@@ -16,7 +16,7 @@ use ccf_gov::review::rules;
 use ccf_gov::review::{ServiceView, proposed, vain};
 use ccf_gov::text::visible;
 
-/// Sign a proposal and send it; prints the proposal that the service made of it
+/// Sign and send a proposal; prints the proposal that the service created
 ///
 /// What `proposal lint` finds is shown first, and a proposal that fails is not sent; the service's own constitution has
 /// the last word. A proposal with the same actions that is open already, or was accepted, is not made a second time unless
@@ -85,5 +85,5 @@ fn refused(file: &ProposalSource, found: &Checks) -> CliError {
     let first = first.map(|check| format!("{}: {}", check.name, visible(&check.detail))).unwrap_or_default();
     let doing = format!("{file} is neither signed nor sent: `ccf-gov proposal lint` fails");
     CliError::new(Kind::No, doing, first)
-        .hint("mend it; if it is meant, and the service's constitution takes it, give --although-lint-fails")
+        .hint("correct it; if it is intended, and the service's constitution accepts it, give --although-lint-fails")
 }

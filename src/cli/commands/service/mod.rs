@@ -138,7 +138,7 @@ async fn constitution(context: &Context) -> Result<Exit, CliError> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Info {
-    /// Of the service certificate; null if it can't be read.
+    /// Of the service certificate; null if it cannot be read.
     certificate_validity: Option<Validity>,
     /// Null without a primary, or where no node says who it is.
     primary_id: Option<NodeId>,

@@ -8,7 +8,7 @@ use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 
-/// Walk a code upgrade
+/// Rehearse a code upgrade
 #[derive(Args)]
 pub struct Upgrade {
     #[command(subcommand)]
@@ -18,7 +18,7 @@ pub struct Upgrade {
 #[derive(Subcommand)]
 #[command(defer = true)]
 enum Command {
-    /// Walk a whole code upgrade on the embedded sandbox
+    /// Rehearse a whole code upgrade on the embedded sandbox
     Rehearse(rehearse::Rehearse),
 }
 

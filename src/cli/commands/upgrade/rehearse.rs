@@ -16,7 +16,7 @@ use ccf_gov::signer::Signer;
 use ccf_gov::upgrade::quorum::Quorum;
 use ccf_gov::upgrade::{NodeLine, Passed, Rehearsal, Signing, Step, UpgradeError, example_signers, rehearse};
 
-/// Walk a whole code upgrade on the embedded sandbox
+/// Rehearse a whole code upgrade on the embedded sandbox
 ///
 /// Starts a service of three old nodes in this process and walks the upgrade as it is walked on a real one: the
 /// new code is registered, new nodes join and are trusted one by one, the old ones are retired with the primary
@@ -38,7 +38,7 @@ pub struct Rehearse {
     /// The certificate of each --member-key, in the same order
     #[arg(long, value_name = "FILE")]
     member_cert: Vec<PathBuf>,
-    /// Let every signature go the way through a prepared request
+    /// Make every signature through a prepared request
     #[arg(long)]
     prepare_and_finish: bool,
 }

@@ -27,7 +27,7 @@ use ccf_gov::tcb::TcbVersion;
   ccf-gov verify attestation quote.bin endorsements.bin --measurement MRENCLAVE
 
 The kind of each file is recognised by its contents. Exit code 3 unless every rule holds and could be checked; \
-a warning (stale collateral, for instance) is no failure.")]
+a warning (outdated collateral, for instance) is not a failure.")]
 pub struct Attestation {
     /// Report or quote, endorsements, UVM endorsement; JSON that holds them; or folders of these
     #[arg(required = true)]
@@ -41,7 +41,7 @@ pub struct Attestation {
     /// The node that it must be about
     #[arg(long, value_name = "ID")]
     node_id: Option<NodeId>,
-    /// SNP: the least TCB, 16 hexadecimal digits, highest byte first
+    /// SNP: the minimum TCB, 16 hexadecimal digits, highest byte first
     #[arg(long, value_name = "HEX", value_parser = parse_tcb)]
     minimum_tcb: Option<TcbVersion>,
     /// SGX: the signer that the enclave must have
@@ -50,7 +50,7 @@ pub struct Attestation {
     /// SGX: the product number that the enclave must have
     #[arg(long, value_name = "NUMBER")]
     isvprodid: Option<u16>,
-    /// SGX: the least security version
+    /// SGX: the minimum security version
     #[arg(long, value_name = "NUMBER")]
     minimum_isvsvn: Option<u16>,
     /// The version of CCF that the service runs
@@ -116,7 +116,7 @@ fn uncompared(expected: &Expected, outcome: &node::Outcome) -> Option<String> {
     .collect();
     let (last, others) = open.split_last()?;
     let names = if others.is_empty() { (*last).to_owned() } else { format!("{} and {last}", others.join(", ")) };
-    Some(format!("{names}: not compared, as nothing says what is expected"))
+    Some(format!("{names}: not compared, as no expected value was given"))
 }
 
 /// The result as it is printed.

@@ -23,7 +23,7 @@ pub struct Verify {
 enum Command {
     /// Verify a node's attestation from its files
     Attestation(attestation::Attestation),
-    /// Does a proposal register exactly what these artefacts are?
+    /// Check that a proposal registers exactly these artefacts
     Proposal(proposal::Proposal),
     /// Verify a node of the service before it is trusted
     Node(node::Node),

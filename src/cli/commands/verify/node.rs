@@ -20,8 +20,8 @@ use ccf_gov::service::{Node as ServiceNode, NodeStatus, Reference};
 
 /// Verify a node of the service before it is trusted
 ///
-/// The service checks a node when it joins, and nobody checks it when members vote. This fetches what the service
-/// tells of the node, verifies its attestation here, and compares it with the join policy and with artefacts.
+/// The service checks a node when it joins, but not when members vote. This fetches what the service
+/// reports about the node, verifies its attestation here, and compares it with the join policy and with artefacts.
 #[derive(Args)]
 #[command(after_help = "Examples:
   ccf-gov verify node ID --service https://HOST:PORT --service-cert service_cert.pem --evidence js_generic
@@ -34,10 +34,10 @@ pub struct Node {
     /// The node: its id, the first digits of it, or its address
     #[arg(value_name = "ID")]
     id: Reference<NodeId>,
-    /// What the operator gave: a report, its endorsements, a UVM endorsement, or folders of these; repeat
+    /// What the operator provided: a report, its endorsements, a UVM endorsement, or folders of these; repeat
     #[arg(long, value_name = "FILE")]
     report: Vec<PathBuf>,
-    /// The artefacts that the node should run, without which the answer is not a yes; repeat, or give several
+    /// The artefacts that the node should run; without them the node does not pass; repeat, or give several
     #[arg(long, num_args = 1.., value_name = "FILE")]
     evidence: Vec<PathBuf>,
     /// The version of CCF whose rules count; by default the one that the service runs

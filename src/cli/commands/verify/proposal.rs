@@ -23,7 +23,7 @@ use ccf_gov::service::JoinPolicy;
 /// The largest proposal that is read.
 const MAX_PROPOSAL: u64 = 32 << 20;
 
-/// Does a proposal register exactly what these artefacts are?
+/// Check that a proposal registers exactly these artefacts
 #[derive(Args)]
 #[command(after_help = "Examples:
   ccf-gov verify proposal proposal.json --evidence js_generic --evidence template.json reference-info-base64
@@ -45,7 +45,7 @@ pub struct Proposal {
     /// An action that the proposal may hold although no evidence can back it, such as remove_node; repeat
     #[arg(long, value_name = "ACTION", value_delimiter = ',', value_parser = also)]
     also: Vec<String>,
-    /// What is registered now, as `service join-policy --output json` prints it: what the proposal lowers is told
+    /// What is registered now, as `service join-policy --output json` prints it, to report what the proposal lowers
     #[arg(long, value_name = "FILE")]
     join_policy: Option<PathBuf>,
     /// The version of CCF that the service runs
@@ -109,7 +109,7 @@ pub fn also(name: &str) -> Result<String, String> {
 fn join_policy(path: &Path) -> Result<JoinPolicy, CliError> {
     let failed = |e: &dyn std::fmt::Display| {
         let hint = "`ccf-gov service join-policy --output json` writes it";
-        CliError::usage(format!("{} is no join policy: {e}", path.display())).hint(hint)
+        CliError::usage(format!("{} is not a join policy: {e}", path.display())).hint(hint)
     };
     let value = ccf_gov::json::parse(&files::read(path, MAX_PROPOSAL)?).map_err(|e| failed(&e))?;
     if !["sgx", "snp", "virtual"].iter().any(|platform| value.get(platform).is_some_and(|p| p.is_object())) {

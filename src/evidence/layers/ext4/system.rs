@@ -352,7 +352,7 @@ impl<B: Blocks> FileSystem<B> {
     }
 }
 
-const NOT_FOUND: &str = "its folder is no directory of this layer";
+const NOT_FOUND: &str = "its folder is not a directory of this layer";
 const REPLACES_DIRECTORY: &str = "it is a file that replaces a directory of this layer";
 const ORPHAN: &str = "it is a hard link that replaces a file or directory of this layer";
 const TOO_MANY_LINKS: &str = "its folder or its target would have more than 65,000 links";

@@ -73,7 +73,7 @@ impl<'a, F: Read + Seek> Archive<'a, F> {
     /// Refuses an archive in which a name stands twice: programs differ in which of the two they take.
     pub fn check_names(&self) -> Result<(), ImageError> {
         match &self.twice {
-            Some(name) => Err(ImageError::malformed(name, "it stands twice in the archive")),
+            Some(name) => Err(ImageError::malformed(name, "it appears twice in the archive")),
             None => Ok(()),
         }
     }

@@ -21,15 +21,15 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<Config, ImageError> {
     if let Some(system) = value.get("os").and_then(Value::as_str).filter(|os| !matches!(*os, "" | "linux")) {
         return Err(malformed(&format!("the image is for {system}, and layers are measured thus for Linux only")));
     }
-    let diff_ids =
-        texts(value.pointer("/rootfs/diff_ids")).ok_or_else(|| malformed("rootfs.diff_ids is no list of digests"))?;
+    let diff_ids = texts(value.pointer("/rootfs/diff_ids"))
+        .ok_or_else(|| malformed("rootfs.diff_ids is not a list of digests"))?;
     let diff_ids = diff_ids
         .iter()
         .map(|id| id.strip_prefix("sha256:").and_then(|hex| hex.parse().ok()))
         .collect::<Option<_>>()
         .ok_or_else(|| malformed("one of rootfs.diff_ids is not sha256: and 64 lowercase hexadecimal digits"))?;
     let member = |key: &str| value.get("config").and_then(|config| config.get(key));
-    let list = |key: &str| texts(member(key)).ok_or_else(|| malformed(&format!("config.{key} is no list of texts")));
+    let list = |key: &str| texts(member(key)).ok_or_else(|| malformed(&format!("config.{key} is not a list of texts")));
     let text = |key: &str| member(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let folder = text("WorkingDir");
     let image = Image {

@@ -19,7 +19,7 @@ pub fn manifest(archive: &mut Archive<impl Read + Seek>) -> Result<Option<Vec<Fo
     if !list.iter().all(|image| image.get("Config").is_some() && image.get("Layers").is_some()) {
         return Ok(None);
     }
-    let malformed = || ImageError::malformed(MANIFEST, "it is no list of Config, RepoTags and Layers");
+    let malformed = || ImageError::malformed(MANIFEST, "it is not a list of Config, RepoTags and Layers");
     list.iter()
         .map(|image| {
             Some(FoundImage {

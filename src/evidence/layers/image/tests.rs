@@ -92,7 +92,7 @@ fn what_is_not_the_image_it_claims_to_be_is_refused() {
     );
     assert!(matches!(read(archive().add(file(&name, b"{}")).end()), Err(ImageError::Digest { .. })));
     let twice = archive().add(file(&name, b"{}")).add(file("x/../manifest.json", manifest.as_bytes())).end();
-    assert_eq!(refusal(twice), "manifest.json: it stands twice in the archive");
+    assert_eq!(refusal(twice), "manifest.json: it appears twice in the archive");
     let empty = Archive::default().add(file("manifest.json", b"[]")).end();
     assert_eq!(refusal(empty), "the archive: it has 0 images");
     let loops = Archive::default().add(file("manifest.json", manifest.as_bytes())).add(link(b'2', &name, &name)).end();

@@ -173,7 +173,7 @@ fn group_in(
         Value::Null => Err(DeploymentError::Empty(name.to_owned())),
         Value::String(text) if text.trim().is_empty() => Err(DeploymentError::Empty(name.to_owned())),
         Value::String(text) => policy::push(name, text, remark, found),
-        _ => Err(unresolved(written, "its value is no text")),
+        _ => Err(unresolved(written, "its value is not text")),
     }
 }
 

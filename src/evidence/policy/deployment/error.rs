@@ -74,7 +74,7 @@ pub enum DeploymentError {
     #[error("{0} is base64 of UTF-16 text, which no policy engine reads: encode the file's own bytes, UTF-8")]
     Utf16Inside(String),
     /// Base64 of something else.
-    #[error("{0} is base64, but what it decodes to is no Rego policy: no line of it names a package")]
+    #[error("{0} is base64, but does not decode to a Rego policy: no line names a package")]
     NotRego(String),
     /// A confidential container group whose policy was not made yet.
     #[error("{0} is confidential and has no policy yet: its ccePolicy is missing or empty")]
@@ -93,13 +93,11 @@ pub enum DeploymentError {
         why: &'static str,
     },
     /// A part of a template in which groups may stand.
-    #[error(
-        "the {0} of a template are given by the expression {1}, so nobody can tell which groups they hold: fill it in"
-    )]
+    #[error("the {0} of a template are given by the expression {1}, so the groups in them are not known: fill it in")]
     Expression(&'static str, String),
     /// Names that Azure takes for one.
     #[error(
-        "{0} and {1} stand in one object: Azure takes the names of members in either case, so nobody can tell which of \
+        "{0} and {1} are in one object: Azure ignores the case of member names, so it is not known which of \
          them counts"
     )]
     Ambiguous(String, String),

@@ -192,7 +192,7 @@ impl<'a> Reader<'a> {
                 let mut seen = HashSet::new();
                 if let Some((key, _)) = members.iter().find(|(key, _)| !seen.insert(key.as_str())) {
                     let key = clip(key, 80);
-                    self.problem = Some(format!("the key {key:?} stands twice in one object"));
+                    self.problem = Some(format!("the key {key:?} appears twice in one object"));
                     return None;
                 }
                 Some(Term::Object(members))

@@ -46,7 +46,7 @@ impl Review {
             Some("policy") => {}
             Some(other) => self.warn(
                 "package",
-                format!("this is a fragment (package {other}), which a policy may load: it is nobody's host data"),
+                format!("this is a fragment (package {other}), which a policy may load: it is not host data itself"),
             ),
             None => self.warn(
                 "package",
@@ -62,10 +62,10 @@ impl Review {
         let (ending, open): (Vec<_>, Vec<_>) =
             self.open_rules.iter().cloned().partition(|rule| ENDING_RULES.contains(&rule.as_str()));
         if !open.is_empty() {
-            self.warn("allow-all", format!("whatever is asked is admitted by {}", open.join(", ")));
+            self.warn("allow-all", format!("everything is admitted by {}", open.join(", ")));
         }
         if !ending.is_empty() {
-            self.warn("rule-open", format!("whatever is asked is admitted by {}", ending.join(", ")));
+            self.warn("rule-open", format!("everything is admitted by {}", ending.join(", ")));
         }
         let has = |rule: &&&str| self.rules.iter().any(|(name, _)| name == **rule);
         let missing: Vec<_> = RULES[..OLD_RULES].iter().filter(|rule| !has(rule)).copied().collect();
@@ -110,7 +110,7 @@ impl Review {
             (
                 "allow_runtime_logging",
                 "runtime-logging",
-                "the host may have the runtime's log, which tells what happens inside",
+                "the host may read the runtime's log, which shows what happens inside",
             ),
             (
                 "allow_unencrypted_scratch",
@@ -143,7 +143,7 @@ impl Review {
         for fragment in self.fragments.clone() {
             let feed = shorten(fragment.feed.as_deref().unwrap_or("a fragment without a feed"));
             let adds = if fragment.includes.is_empty() { "nothing".to_owned() } else { fragment.includes.join(", ") };
-            self.warn("fragment", format!("whoever issues {feed} may add {adds}"));
+            self.warn("fragment", format!("the issuer of {feed} may add {adds}"));
             if let Some(why) = fragment.unpinned() {
                 self.warn("fragment-unpinned", format!("the issuer of {feed} {why}"));
             }
@@ -151,12 +151,12 @@ impl Review {
                 None => format!("{feed} has no least svn"),
                 Some((_, Ok(2..))) => continue,
                 Some((_, Ok(low))) => format!("{feed}: any version from svn {low} on, old ones included"),
-                Some((other, Err(_))) => format!("{feed}: its least svn {other:?} is no number"),
+                Some((other, Err(_))) => format!("{feed}: its minimum svn {other:?} is not a number"),
             };
             self.warn("fragment-svn", low);
         }
         for command in self.external_processes.clone() {
-            self.warn("external-process", format!("beside the containers may run: {}", command_line(&command)));
+            self.warn("external-process", format!("may run alongside the containers: {}", command_line(&command)));
         }
     }
 
@@ -187,7 +187,7 @@ impl Review {
     pub(super) fn take_environment(&mut self, who: &str, term: &Term) {
         let rules = term.get("env_rules").map(Term::list).unwrap_or_default();
         if let Some(odd) = rules.iter().find(|rule| !EnvironmentRule::is_rule(rule)) {
-            let what = format!("{who}: {} is no rule about the environment", shorten(&plain(odd)));
+            let what = format!("{who}: {} is not a rule about the environment", shorten(&plain(odd)));
             self.warn("not-understood", what);
         }
         let rules: Vec<EnvironmentRule> = rules.iter().map(EnvironmentRule::read).collect();

@@ -54,7 +54,7 @@ impl Review {
                 rule => open.push(rule),
             }
         }
-        let why = format!("and for a policy of api {api} the platform then admits whatever is asked");
+        let why = format!("and for a policy of api {api} the platform then admits everything");
         for (name, rules) in [("allow-all", &open), ("rule-open", &ending)] {
             if !rules.is_empty() {
                 self.warn(name, format!("there is no rule for {}, {why}", rules.join(", ")));

@@ -256,7 +256,7 @@ fn what_widens_a_policy_is_shown_whole() {
         [r#"{"patern": "A=1", "strategy": "string"}"#, r#"{"pattern": "A", "strategy": "re2", "required": "yes"}"#]
     {
         let review = policy(odd, "0.2.3");
-        assert!(review.warnings.iter().any(|w| w.detail.contains("is no rule about the environment")), "{odd}");
+        assert!(review.warnings.iter().any(|w| w.detail.contains("is not a rule about the environment")), "{odd}");
     }
 }
 

@@ -86,6 +86,6 @@ pub fn hex_array<const N: usize>(what: &'static str, text: &str) -> Result<[u8; 
 
 /// When a document counts, of its two dates.
 pub fn period(what: &'static str, issued: &str, next: &str) -> Result<Period, CollateralError> {
-    let date = |text| OffsetDateTime::parse(text, &Rfc3339).map_err(|_| shape(what, "a date in it is none"));
+    let date = |text| OffsetDateTime::parse(text, &Rfc3339).map_err(|_| shape(what, "a date in it is not valid"));
     Ok(Period { issued: date(issued)?, next: date(next)? })
 }

@@ -33,7 +33,7 @@ pub enum DidError {
     /// More certificates than any chain has.
     #[error("Certificate chain must contain at most {MAX_CHAIN} certificates.")]
     ChainTooLong,
-    /// A certificate that can't be read.
+    /// A certificate that cannot be read.
     #[error("Certificate chain contains a malformed certificate: {0}.")]
     Malformed(String),
     /// The chain breaks a rule of RFC 5280.
@@ -72,7 +72,7 @@ pub enum DidError {
     /// Something unknown about the leaf.
     #[error("DID contains an unknown predicate.")]
     UnknownPredicate,
-    /// A predicate that does not hold, or can't be read.
+    /// A predicate that does not hold, or cannot be read.
     #[error("{0}")]
     Predicate(&'static str),
     /// The leaf may neither sign nor agree on keys.

@@ -59,11 +59,11 @@ const UNDERSTOOD: [&str; 9] = [
 
 fn check_critical(certificate: &X509Certificate<'_>) -> Result<(), DidError> {
     let extensions =
-        certificate.extensions_map().map_err(|_| DidError::Malformed("an extension stands twice".into()))?;
+        certificate.extensions_map().map_err(|_| DidError::Malformed("an extension appears twice".into()))?;
     for extension in extensions.values() {
         let understood = UNDERSTOOD.contains(&extension.oid.to_id_string().as_str());
         if understood && matches!(extension.parsed_extension(), ParsedExtension::ParseError { .. }) {
-            return Err(DidError::Malformed(format!("the extension {} can't be read", extension.oid)));
+            return Err(DidError::Malformed(format!("the extension {} cannot be read", extension.oid)));
         }
         if extension.critical && !understood {
             return Err(DidError::Chain(PathError::CriticalExtension));

@@ -10,7 +10,7 @@ use super::DidError;
 pub(super) struct Model {
     subject: Vec<(String, String)>,
     eku: Option<Vec<String>>,
-    /// Kind (`email`, `dns`, `uri`) and value; directory names can't be named by a predicate.
+    /// Kind (`email`, `dns`, `uri`) and value; directory names cannot be named by a predicate.
     san: Vec<(&'static str, String)>,
     fulcio_issuer: Option<String>,
 }
@@ -136,7 +136,7 @@ fn names(name: &X509Name<'_>) -> Result<Vec<(String, String)>, DidError> {
             return Err(DidError::DuplicateAttributes);
         }
         // BMPString and the like: no issuer uses them, and what they match is not well defined.
-        let value = attribute.as_str().map_err(|_| DidError::Malformed(format!("the attribute {key} is no text")))?;
+        let value = attribute.as_str().map_err(|_| DidError::Malformed(format!("the attribute {key} is not text")))?;
         attributes.push((key, value.to_owned()));
     }
     Ok(attributes)

@@ -60,7 +60,7 @@ pub struct IgvmMeasurement {
 }
 
 impl IgvmMeasurement {
-    /// Whether its guest can't be debugged by its host, and its ID block, if it has one, states what was computed.
+    /// Whether its guest cannot be debugged by its host, and its ID block, if it has one, states what was computed.
     pub fn is_sound(&self) -> bool {
         !self.policy.debug() && self.stated.is_none_or(|stated| stated == self.measurement)
     }

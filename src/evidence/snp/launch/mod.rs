@@ -20,7 +20,7 @@ pub const MAX_VCPUS: u32 = 4096;
 /// Why no launch digest could be computed.
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
-    /// The firmware can't be read.
+    /// The firmware cannot be read.
     #[error("cannot read the OVMF firmware")]
     Ovmf(#[from] OvmfError),
     /// No processor, or too many.
@@ -48,7 +48,7 @@ pub enum Vmm {
 
 /// A word that names none of what it should.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is no {what}; there are: {known}")]
+#[error("{found:?} is not a known {what}; known are: {known}")]
 pub struct UnknownName {
     /// What was being read.
     what: &'static str,
@@ -145,7 +145,7 @@ pub const DEFAULT_GUEST_FEATURES: u64 = 1;
 /// Computes the launch digest.
 ///
 /// # Errors
-/// Firmware that can't be read or lacks what is needed, and numbers out of range.
+/// Firmware that cannot be read or lacks what is needed, and numbers out of range.
 pub fn measure(launch: &Launch<'_>) -> Result<SnpMeasurement, LaunchError> {
     let ovmf = Ovmf::parse(launch.ovmf)?;
     let mut digest = LaunchDigest::new();

@@ -17,14 +17,14 @@ const METADATA: [u8; 16] = *b"\x66\x65\x88\xdc\x4a\x98\x98\x47\xa7\x5e\x55\x85\x
 /// An entry of the table, or its footer: a length, then a GUID.
 const ENTRY: usize = 2 + 16;
 
-/// Why firmware can't be measured.
+/// Why firmware cannot be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OvmfError {
     /// Not as large as a firmware volume is.
     #[error("it is {0} bytes long; firmware is whole pages of 4096 bytes, at most {MAX_OVMF} bytes")]
     Size(usize),
     /// No table of GUIDs at its end.
-    #[error("it has no table of GUIDs at its end: this is no OVMF build with SEV")]
+    #[error("it has no table of GUIDs at its end: this is not an OVMF build with SEV")]
     NoTable,
     /// A table or entry that does not fit.
     #[error("its table of GUIDs is damaged")]
@@ -32,14 +32,14 @@ pub enum OvmfError {
     /// No SEV metadata.
     #[error("its table has no SEV metadata: it was not built for SEV-SNP")]
     NoMetadata,
-    /// SEV metadata that can't be read.
+    /// SEV metadata that cannot be read.
     #[error("its SEV metadata are damaged: {0}")]
     Metadata(&'static str),
     /// Nothing says where further processors start.
     #[error("its table does not say where processors after the first one start")]
     NoResetBlock,
-    /// Nothing says where the kernel's hashes go, or they don't fit there.
-    #[error("its table does not say where the kernel's hashes go, or they don't fit there")]
+    /// Nothing says where the kernel's hashes go, or they do not fit there.
+    #[error("its table does not say where the kernel's hashes go, or they do not fit there")]
     HashesTable,
 }
 

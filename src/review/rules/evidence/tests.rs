@@ -50,9 +50,9 @@ fn an_endorsement_that_the_service_cannot_read_backs_nothing() {
         passes(name, args.clone(), &octets, version);
     }
     for version in ["6.0.18", "7.0.0-dev5", "7.0.0-dev7"] {
-        fails(name, args.clone(), &octets, Some(version), "can't read");
+        fails(name, args.clone(), &octets, Some(version), "cannot read");
     }
-    fails(name, args.clone(), &envelope(ContentType::Json), Some("7.0.0"), "can't read");
+    fails(name, args.clone(), &envelope(ContentType::Json), Some("7.0.0"), "cannot read");
     assert_eq!(verify_one(name, args.clone(), &octets, Some("6.0.25")).verdict(), "incomplete");
     // Beside one that can be read, it does no harm.
     let both = [octets, [uvm("101", true)]].concat();
@@ -168,15 +168,15 @@ fn every_mistake_in_host_data_is_called_by_its_name() {
     let with = |policy: Value| json!({"host_data": right, "security_policy": policy});
     fails(name, with(json!(base64)), &[policy(POLICY)], None, "is base64");
     fails(name, with(json!(format!("{POLICY}\n"))), &[policy(POLICY)], None, "newline more");
-    fails(name, with(json!(7)), &[policy(POLICY)], None, "no text security_policy");
+    fails(name, with(json!(7)), &[policy(POLICY)], None, "security_policy is missing or not text");
     warns(&passes(name, with(json!("")), &[policy(POLICY)], None), "host-data", "is empty");
     let open = "package policy\nmount_device := {\"allowed\": true}\n";
     let args = json!({"host_data": hash(open), "security_policy": open});
-    fails(name, args, &[policy(open)], None, "whatever is asked is admitted");
+    fails(name, args, &[policy(open)], None, "everything is admitted");
     // The policy in the proposal is looked at as well, whatever backs its hash.
     let node_with = |policy: &str| report(|r| r[0xc0..0xe0].copy_from_slice(&sha256(policy.as_bytes())), true);
     let args = json!({"host_data": hash(open), "security_policy": open});
-    fails(name, args, &[node_with(open)], None, "whatever is asked is admitted");
+    fails(name, args, &[node_with(open)], None, "everything is admitted");
     let args = json!({"host_data": right, "security_policy": POLICY});
     assert_eq!(
         passes(name, args, &[node_with(POLICY)], None).get("policy-contents").map(|c| c.verdict),
@@ -321,7 +321,7 @@ fn virtual_and_sgx_values_have_their_own_evidence() {
         fails(name, args(&reversed(&right)), std::slice::from_ref(&program), None, "reverse order");
         fails(name, args(&right), &[policy(POLICY)], None, "no evidence");
         let hashed = hex::encode(sha256(b"the file"));
-        fails(name, args(&hashed), &[policy(POLICY)], None, "that is no program");
+        fails(name, args(&hashed), &[policy(POLICY)], None, "that is not a program");
     }
     // A program's hash is the host data of no SNP node, and no enclave's measurement.
     fails("add_snp_host_data", args(&right), std::slice::from_ref(&program), None, "no evidence");
@@ -339,7 +339,7 @@ fn what_no_artefact_is_behind_is_never_a_yes() {
     let text = script["policy"].as_str().unwrap();
     let same = Evidence { digest: Some(sha256(text.as_bytes())), ..policy(POLICY) };
     warns(&passes("set_node_join_policy", script, &[same], None), "join-policy-script", "by a script");
-    fails("add_executor_node_code", json!({"executor_code_id": "ab"}), &[], None, "can't be computed");
+    fails("add_executor_node_code", json!({"executor_code_id": "ab"}), &[], None, "cannot be computed");
     let other = verify_one("set_constitution", json!({"constitution": "x"}), &[], None);
     assert_eq!((other.get("other-action").unwrap().verdict, other.verdict()), (Verdict::Incomplete, "incomplete"));
     let unusable = evidence(EvidenceKind::Unusable("it is a proposal".into()));

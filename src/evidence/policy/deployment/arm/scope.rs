@@ -61,7 +61,7 @@ impl<'a> Scope<'a> {
     fn count(&self, value: &Value) -> Result<(), &'static str> {
         let size = value.as_str().map_or_else(|| value.to_string().len(), str::len);
         self.work.set(self.work.get() + STEP + size);
-        if self.work.get() > MAX_WORK { Err("the expressions of this file stand for too much") } else { Ok(()) }
+        if self.work.get() > MAX_WORK { Err("the expressions of this file expand to too much") } else { Ok(()) }
     }
 
     /// The text that a text of the template stands for.
@@ -69,7 +69,7 @@ impl<'a> Scope<'a> {
         let resolved = self.resolve(&Value::String(written.to_owned()))?;
         match resolved.value {
             Value::String(text) => Ok((text, resolved.remark)),
-            _ => Err("its value is no text"),
+            _ => Err("its value is not text"),
         }
     }
 
@@ -149,7 +149,8 @@ impl<'a> Scope<'a> {
             let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
             let (name, after) = after.split_at_checked(end).ok_or(OTHER)?;
             *rest = after;
-            let object = resolved.value.as_object().ok_or("a member is asked of what is no object")?;
+            let object =
+                resolved.value.as_object().ok_or("a member is requested of something that is not an object")?;
             let inner = self.resolve_at(ignoring_case(object, name).ok_or("there is no such member")?, depth + 1)?;
             resolved = Resolved { value: inner.value, remark: resolved.remark.or(inner.remark) };
         }

@@ -104,8 +104,8 @@ fn members_of_parameters_and_variables_are_resolved() {
     }
     for (policy, why) in [
         ("[parameters('o').b]", "there is no such member"),
-        ("[parameters('o').a.b]", "a member is asked of what is no object"),
-        ("[parameters('o')]", "its value is no text"),
+        ("[parameters('o').a.b]", "a member is requested of something that is not an object"),
+        ("[parameters('o')]", "its value is not text"),
         ("[parameters('o').]", "there is no such member"),
         ("[variables('circle').a]", "it leads in a circle"),
         ("[parameters('o')['a']]", "only parameters, variables, members of them, base64 and concat are resolved"),

@@ -100,7 +100,7 @@ fn base64_of_what_is_no_policy_is_refused() {
         for (file, what) in [(encoded.clone(), "the file"), (pod(&encoded), "the policy of pod")] {
             assert_eq!(
                 refusal(&file),
-                format!("{what} is base64, but what it decodes to is no Rego policy: no line of it names a package")
+                format!("{what} is base64, but does not decode to a Rego policy: no line names a package")
             );
         }
     }
