@@ -178,7 +178,7 @@ fn a_pin_is_asked_for_and_not_shown() {
         assert!(status == 2 && shown.contains("an empty PIN was given, which was not tried"), "{shown}");
         let wrong = "0000";
         let Some((status, shown)) = at_terminal(place, &sign, &[(plain, wrong)]) else { return };
-        assert!(status == 1 && shown.contains("the PIN is wrong; there are tries left"), "{shown}");
+        assert!(status == 1 && shown.contains("the PIN is wrong; some tries are left"), "{shown}");
         // Now the token warns.
         let prompt = "PIN of token \"a token\" (it was wrong before): ";
         let Some((status, shown)) = at_terminal(place, &sign, &[(prompt, PIN)]) else { return };

@@ -159,6 +159,6 @@ mod tests {
         assert!(lines[3].ends_with("1 yes, on exactly these actions"), "{lines:?}");
         assert!(lines[4].ends_with("2 no: yes on other actions only"), "{lines:?}");
         assert!(lines[5].ends_with("3 (you) yes"), "{lines:?}");
-        assert!(lines[6].contains("1 by nobody who is listed"), "{lines:?}");
+        assert!(lines[6].contains("1 by members who are not listed"), "{lines:?}");
     }
 }

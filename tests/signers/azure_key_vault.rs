@@ -340,7 +340,7 @@ async fn a_busy_vault_is_waited_for_but_not_for_ever() {
     let dated = refusal(|_| busy(429, "Fri, 31 Dec 2100 23:59:59 GMT")).await;
     assert!(dated.contains("status 429, wait 2"), "{dated}");
     let hanging = refusal(|_| Reply::hang()).await;
-    assert!(hanging.contains("did not answer as it should: no answer within 4 seconds"), "{hanging}");
+    assert!(hanging.contains("gave an unexpected answer: no answer within 4 seconds"), "{hanging}");
     let closing = refusal(|_| Reply::close()).await;
     assert!(closing.contains("cannot be reached"), "{closing}");
 }

@@ -162,11 +162,11 @@ fn a_token_that_hangs_is_told_and_left_behind() {
             faulty.set("C_Sign hang");
             let (count, result) = batch(&batched, 10).await;
             let error = chain(&result.unwrap_err());
-            assert!(error.contains("did not come back within 0.2 seconds while signing"), "{error}");
+            assert!(error.contains("did not return within 0.2 seconds while signing"), "{error}");
             assert_eq!(count, 0);
             let message = Message::new(MessageType::Proposal, time(), None, proposal("x")).unwrap();
             let error = chain(&sign(&single, message).await.unwrap_err());
-            assert!(error.contains("did not come back within 0.2 seconds while signing"), "{error}");
+            assert!(error.contains("did not return within 0.2 seconds while signing"), "{error}");
         });
         // The process must end all the same; the test waits for it.
     });

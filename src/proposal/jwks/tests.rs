@@ -115,7 +115,7 @@ fn points_are_on_their_curve() {
     has(with(ec(), json!({"crv": "secp256k1"})), Fate::Refused, "must be P-256 or P-384");
     has(with(ec(), json!({"crv": "P-384"})), Fate::RefusedSince705, "must have 48");
     has(with(ec(), json!({"crv": "P-521"})), Fate::RefusedUpToDev7, "P-521");
-    has(with(ec(), json!({"x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D8"})), Fate::Refused, "no point");
+    has(with(ec(), json!({"x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D8"})), Fate::Refused, "not a point");
     has(with(ec(), json!({"x": "AMKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4"})), Fate::RefusedSince705, "33 bytes");
     has(with(ec(), json!({"y": N})), Fate::Refused, "larger than any coordinate");
     has(with(ec(), json!({"n": N, "e": "AQAB"})), Fate::Unused, "n and e beside x and y");
@@ -136,7 +136,7 @@ fn certificates_chain_are_in_date_and_hold_the_key() {
     has(x5c(json!([EXPIRED])), Fate::RefusedSince705, "expired on 2012-01-01");
     has(x5c(json!([CERTIFICATE, EXPIRED])), Fate::RefusedSince705, "x5c[0] was not issued by the next one");
     has(x5c(json!(vec![CERTIFICATE; 21])), Fate::Unchecked, "21 certificates");
-    has(with(rsa(), json!({"x5c": [EXPIRED]})), Fate::Unused, "another key");
+    has(with(rsa(), json!({"x5c": [EXPIRED]})), Fate::Unused, "a different key");
     has(with(ec(), json!({"x5c": [CERTIFICATE]})), Fate::Unused, "RSA key, and kty is EC");
     let early = faults(&json!({"keys": [x5c(json!([CERTIFICATE]))]}), None, datetime!(2026-11-01 0:00 UTC));
     assert!(early[0].text.contains("not valid before 2026-11-25"), "{early:?}");

@@ -62,7 +62,7 @@ mod tests {
         ] {
             let refused = compare(id, None, &odd).unwrap_err();
             assert_eq!(refused.kind, Kind::No, "{odd}");
-            assert!(unsigned(refused).message.starts_with("nothing was signed: nobody can say"));
+            assert!(unsigned(refused).message.starts_with("nothing was signed: what proposal"));
         }
         let other = Proposal::parse(br#"{"actions": [{"name": "x", "args": {"a": 1}}]}"#).unwrap();
         let refused = compare(id, Some(&other), &named).unwrap_err();

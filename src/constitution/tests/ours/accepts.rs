@@ -109,7 +109,7 @@ fn what_fits_no_rule_is_refused_with_its_reason() {
         (
             "set_snp_minimum_tcb_version_hex",
             json!({"cpuid": "00000000", "tcb_version": "d315000000000004"}),
-            "tcb_version cannot be read for cpuid 00000000",
+            "tcb_version can't be read for cpuid 00000000",
         ),
         (
             "set_constitution",
@@ -250,7 +250,7 @@ fn nothing_changes_who_can_recover_while_a_service_recovers() {
         recovering.put(table::SERVICE_INFO, &SINGLETON, json!({"cert": CERT, "status": status}).to_string());
         for (name, args) in &refused {
             let said = proposed(&recovering, name, args);
-            assert!(said.description.contains(&format!("cannot change while the service is {status}")), "{said:?}");
+            assert!(said.description.contains(&format!("can't change while the service is {status}")), "{said:?}");
             assert!(apply(&mut recovering.clone(), name, args).is_err(), "{name}");
         }
         for (name, args) in &allowed {

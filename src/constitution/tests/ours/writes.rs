@@ -124,7 +124,7 @@ fn the_service_and_its_recovery() {
     assert_eq!(config, br#"{"recovery_threshold":2,"maximum_node_certificate_validity_days":90}"#);
     assert_eq!(apply(&mut tables, "set_recovery_threshold", &json!({"recovery_threshold": 2})), Ok(vec![]));
     let error = apply(&mut tables, "set_recovery_threshold", &json!({"recovery_threshold": 3})).unwrap_err();
-    assert!(error.reason.contains("cannot be 3: the members can meet 2"), "{error}");
+    assert!(error.reason.contains("can't be 3: the members can meet 2"), "{error}");
     assert_eq!(
         changes("set_service_configuration", &json!({"recent_cose_proposals_window_size": 5})),
         [json!([
@@ -180,7 +180,7 @@ fn nodes() {
     let error = apply(&mut service(), "transition_node_to_trusted", &long).unwrap_err();
     assert_eq!(
         error.reason,
-        "Error: action 1, transition_node_to_trusted: validity_period_days cannot be 91: this service allows 90"
+        "Error: action 1, transition_node_to_trusted: validity_period_days can't be 91: this service allows 90"
     );
     let again = json!({"node_id": OTHER_NODE, "valid_from": "251122210000Z"});
     assert!(changes("transition_node_to_trusted", &again).is_empty());

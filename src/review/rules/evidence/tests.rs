@@ -278,7 +278,7 @@ fn every_mistake_in_a_minimum_tcb_is_called_by_its_name() {
         (name, args("00a00f11", json!({"ucode": 1})), "no component"),
         (name, args("00b00f11", tcb(1, 1, 1)), "does not name fmc"),
         (name, args("00a00f11", json!("db18000000000004")), "is an object of components"),
-        (hex_name, args("00a00f11", tcb(4, 0x18, 0xdb)), "no text"),
+        (hex_name, args("00a00f11", tcb(4, 0x18, 0xdb)), "not text"),
         (hex_name, args("00a00f11", json!("db1800000000004")), "16 hexadecimal digits"),
         (hex_name, args("00a00f11", json!("DB18000000000004")), "uppercase"),
         (hex_name, args("00a00f11", json!("0400db1800000004")), "where a Milan has no component"),
