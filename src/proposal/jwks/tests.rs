@@ -118,7 +118,7 @@ fn points_are_on_their_curve() {
     has(with(ec(), json!({"x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D8"})), Fate::Refused, "not a point");
     has(with(ec(), json!({"x": "AMKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4"})), Fate::RefusedSince705, "33 bytes");
     has(with(ec(), json!({"y": N})), Fate::Refused, "larger than any coordinate");
-    has(with(ec(), json!({"n": N, "e": "AQAB"})), Fate::Unused, "n and e beside x and y");
+    has(with(ec(), json!({"n": N, "e": "AQAB"})), Fate::Unused, "n and e as well as x and y");
 }
 
 #[test]
