@@ -34,6 +34,7 @@ pub mod new;
 pub mod parameter;
 pub mod pem_text;
 pub mod private_key;
+mod registration;
 mod script;
 pub mod shown;
 mod summary;
@@ -44,6 +45,7 @@ pub mod value;
 
 pub use difference::{Difference, difference};
 pub use document::{Action, MAX_PROPOSAL, Proposal, ProposalError};
+pub use registration::Registration;
 pub use script::{Script, ScriptCheck, ScriptRefusal};
 pub use summary::{Note, annotated, summary, totals};
 pub use title::{begins, title};

@@ -8,12 +8,11 @@ use crate::check::Checks;
 use crate::digest::sha256;
 use crate::evidence::node::{Attestation, Expected, Outcome, Trust};
 use crate::evidence::recognise::{Evidence, EvidenceKind};
-use crate::evidence::snp::join_policy::JoinPolicy as SnpPolicy;
-use crate::evidence::snp::uvm::TrustedUvm;
+use crate::evidence::snp::admission::Admission;
 use crate::id::NodeId;
 use crate::platform::Platform;
+use crate::proposal::Registration;
 use crate::service::{JoinPolicy, Node, NodeAddress, NodeStatus, Service, ServiceError};
-use crate::tcb::minimum::MinimumTcb;
 use crate::text::visible;
 
 /// Whether a trusted node is there, and says of itself what the service says of it.
@@ -113,20 +112,20 @@ pub fn check(
     trust: &Trust,
 ) -> Option<Outcome> {
     let expected =
-        Expected { node_id: Some(node.node_id), ccf, policy: Some(snp_policy(policy)), ..Expected::default() };
+        Expected { node_id: Some(node.node_id), ccf, policy: Some(Admission::of(policy)), ..Expected::default() };
     let mut outcome = attestation.verify(&expected, trust).ok()?;
     let found = &mut outcome.checks;
-    let mut registered = |name, list: &[String], value: &str| {
-        let known = list.iter().any(|entry| entry == value);
+    let mut registered = |name, kind, value: &str| {
+        let known = policy.has(kind, value);
         let detail = if known { format!("{value} is registered") } else { format!("{value} is not registered") };
         found.require(name, known, detail);
     };
     match outcome.platform {
-        Platform::Sgx => registered("join-policy-measurement", &policy.sgx.measurements, &outcome.measurement),
+        Platform::Sgx => registered("join-policy-measurement", Registration::SgxCode, &outcome.measurement),
         Platform::Virtual => {
-            registered("join-policy-measurement", &policy.virtual_.measurements, &outcome.measurement);
+            registered("join-policy-measurement", Registration::VirtualMeasurement, &outcome.measurement);
             let host_data = outcome.host_data.map(|h| h.to_string()).unwrap_or_default();
-            registered("join-policy-host-data", &policy.virtual_.host_data, &host_data);
+            registered("join-policy-host-data", Registration::VirtualHostData, &host_data);
         }
         Platform::Snp => {}
     }
@@ -135,26 +134,6 @@ pub fn check(
         found.warn("node-status", "the node is retired");
     }
     Some(outcome)
-}
-
-/// The service's policy for SNP nodes. What of it cannot be read admits nobody, and is never passed over.
-fn snp_policy(policy: &JoinPolicy) -> SnpPolicy {
-    let snp = &policy.snp;
-    let uvm = snp.uvm_endorsements.iter().flat_map(|(did, feeds)| {
-        let feeds = feeds.as_object().into_iter().flatten();
-        feeds.map(|(feed, entry)| {
-            let svn = entry.get("svn").map(|svn| svn.as_str().map_or_else(|| svn.to_string(), str::to_owned));
-            TrustedUvm { did: did.clone(), feed: feed.clone(), svn: svn.unwrap_or_default() }
-        })
-    });
-    let tcb = snp.tcb_versions.iter().map(|(cpuid, minimum)| (cpuid.clone(), MinimumTcb::from_json(minimum)));
-    SnpPolicy {
-        // Texts that are not in CCF's form never match, so they admit nobody.
-        measurements: snp.measurements.iter().filter_map(|m| m.parse().ok()).collect(),
-        host_data: snp.host_data.keys().filter_map(|h| h.parse().ok()).collect(),
-        uvm: uvm.collect(),
-        minimum_tcb: tcb.collect(),
-    }
 }
 
 /// The key in the node's certificate must be the one that its id is the digest of.

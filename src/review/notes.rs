@@ -1,8 +1,6 @@
 //! What each action of a proposal means to a service: the nodes and members that are meant, the values that are
 //! registered already, what would change in the rules and in the application.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use super::application::Application;
@@ -11,7 +9,7 @@ use super::observed_node::RunningCode;
 use super::service_view::ServiceView;
 use crate::id::MemberId;
 use crate::platform::Platform;
-use crate::proposal::{Note, pem_text};
+use crate::proposal::{Action, Note, Registration, pem_text};
 use crate::service::{JoinPolicy, NodeStatus};
 use crate::text::visible;
 
@@ -80,9 +78,9 @@ fn running(code: &RunningCode, policy: Option<&JoinPolicy>) -> String {
         None => ("measurement", &code.measurement),
     };
     let listed = policy.map(|policy| match code.platform {
-        Platform::Virtual => policy.virtual_.host_data.contains(value),
-        Platform::Snp => policy.snp.host_data.contains_key(value),
-        Platform::Sgx => policy.sgx.measurements.contains(value),
+        Platform::Virtual => policy.has(Registration::VirtualHostData, value),
+        Platform::Snp => policy.has(Registration::SnpHostData, value),
+        Platform::Sgx => policy.has(Registration::SgxCode, value),
     });
     let listed = match listed {
         Some(true) => " (registered)",
@@ -140,20 +138,13 @@ fn registered(action: &str, args: &Value, policy: &JoinPolicy) -> Option<String>
             (_, Some(what)) => (true, what),
             _ => return None,
         };
-    let in_list = |list: &[String], name: &str| text(name).map(|value| list.iter().any(|v| v == value));
-    let in_map = |map: &BTreeMap<String, Value>, name: &str| text(name).map(|value| map.contains_key(value));
-    let is_there = match what {
-        "virtual_host_data" => in_list(&policy.virtual_.host_data, "host_data"),
-        "virtual_measurement" => in_list(&policy.virtual_.measurements, "measurement"),
-        "snp_host_data" => text("host_data").map(|value| policy.snp.host_data.contains_key(value)),
-        "snp_measurement" => in_list(&policy.snp.measurements, "measurement"),
-        "node_code" => in_list(&policy.sgx.measurements, "code_id"),
-        "snp_minimum_tcb_version" | "snp_minimum_tcb_version_hex" => in_map(&policy.snp.tcb_versions, "cpuid"),
-        "snp_uvm_endorsement" => text("did")
-            .zip(text("feed"))
-            .map(|(did, feed)| policy.snp.uvm_endorsements.get(did).is_some_and(|feeds| feeds.get(feed).is_some())),
-        _ => return None,
-    }?;
+    let of_action = |kind: &Registration| kind.adds().contains(&action) || kind.remove() == action;
+    let kind = Registration::ALL.into_iter().find(of_action)?;
+    if kind == Registration::JoinPolicyScript {
+        return None;
+    }
+    let key = kind.key(&Action::new(action, Some(args.clone())))?;
+    let is_there = policy.has(kind, &key);
     Some(match (removes, is_there) {
         (false, true) if matches!(what, "snp_uvm_endorsement") => {
             let svn =

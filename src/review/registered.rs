@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::ccf_version::{CcfVersion, SvnOrder};
 use crate::check::Checks;
 use crate::processor::{Cpuid, Product};
-use crate::proposal::{Action, Proposal};
+use crate::proposal::{Action, Proposal, Registration};
 use crate::service::JoinPolicy;
 use crate::tcb::TcbVersion;
 use crate::tcb::minimum::MinimumTcb;
@@ -20,8 +20,9 @@ pub fn check(proposal: &Proposal, policy: &JoinPolicy, ccf: Option<CcfVersion>) 
             _ => {}
         }
     }
-    for list in lists(policy) {
-        leaves(list, proposal, &mut found);
+    // Whether there is a script, the policy does not say.
+    for kind in Registration::ALL.into_iter().filter(|kind| *kind != Registration::JoinPolicyScript) {
+        leaves(kind, policy, proposal, &mut found);
     }
     found
 }
@@ -62,89 +63,14 @@ fn read_minimum(value: &Value, product: Product) -> Option<MinimumTcb> {
     }
 }
 
-/// One list of the policy: what it is called, the actions on it, what of their arguments is in it, and what stands in it.
-struct List {
-    name: &'static str,
-    adds: &'static [&'static str],
-    remove: &'static str,
-    arguments: &'static [&'static str],
-    values: Vec<String>,
-}
-
-fn lists(policy: &JoinPolicy) -> Vec<List> {
-    fn list(
-        name: &'static str,
-        adds: &'static [&'static str],
-        remove: &'static str,
-        arguments: &'static [&'static str],
-        values: Vec<String>,
-    ) -> List {
-        List { name, adds, remove, arguments, values }
-    }
-    let (snp, virtual_) = (&policy.snp, &policy.virtual_);
-    let feeds = snp.uvm_endorsements.iter().flat_map(|(did, feeds)| {
-        let names = feeds.as_object().into_iter().flat_map(|feeds| feeds.keys());
-        names.map(move |feed| format!("{did} {feed}"))
-    });
-    vec![
-        list("SGX measurement", &["add_node_code"], "remove_node_code", &["code_id"], policy.sgx.measurements.clone()),
-        list(
-            "SNP host data",
-            &["add_snp_host_data"],
-            "remove_snp_host_data",
-            &["host_data"],
-            snp.host_data.keys().cloned().collect(),
-        ),
-        list(
-            "SNP measurement",
-            &["add_snp_measurement"],
-            "remove_snp_measurement",
-            &["measurement"],
-            snp.measurements.clone(),
-        ),
-        list(
-            "UVM endorsement",
-            &["add_snp_uvm_endorsement"],
-            "remove_snp_uvm_endorsement",
-            &["did", "feed"],
-            feeds.collect(),
-        ),
-        list(
-            "minimum TCB",
-            &["set_snp_minimum_tcb_version", "set_snp_minimum_tcb_version_hex"],
-            "remove_snp_minimum_tcb_version",
-            &["cpuid"],
-            snp.tcb_versions.keys().cloned().collect(),
-        ),
-        list(
-            "virtual host data",
-            &["add_virtual_host_data"],
-            "remove_virtual_host_data",
-            &["host_data"],
-            virtual_.host_data.clone(),
-        ),
-        list(
-            "virtual measurement",
-            &["add_virtual_measurement"],
-            "remove_virtual_measurement",
-            &["measurement"],
-            virtual_.measurements.clone(),
-        ),
-    ]
-}
-
-/// What a list holds after the proposal, and whether what it removes is there.
-fn leaves(list: List, proposal: &Proposal, found: &mut Checks) {
-    let List { name, adds, remove, arguments, mut values } = list;
-    let mut removed = false;
+/// What stays registered of a kind after the proposal, and whether what it removes is there.
+fn leaves(kind: Registration, policy: &JoinPolicy, proposal: &Proposal, found: &mut Checks) {
+    let (name, mut values, mut removed) = (kind.name(), policy.keys(kind), false);
     for action in proposal.actions() {
-        let Some(value) = arguments.iter().map(|argument| action.text(argument)).collect::<Option<Vec<_>>>() else {
-            continue;
-        };
-        let value = value.join(" ");
-        if adds.contains(&action.name.as_str()) {
+        let Some(value) = kind.key(action) else { continue };
+        if kind.adds().contains(&action.name.as_str()) {
             values.push(value);
-        } else if action.name == remove {
+        } else if action.name == kind.remove() {
             removed = true;
             if !values.contains(&value) {
                 found.warn("not-registered", format!("{name}: {value} is not registered, so nothing is removed"));

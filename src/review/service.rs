@@ -12,7 +12,7 @@ use crate::evidence::node::{Attestation, Outcome, Trust};
 use crate::evidence::recognise::Evidence;
 use crate::id::NodeId;
 use crate::platform::Platform;
-use crate::proposal::Action;
+use crate::proposal::{Action, Registration};
 use crate::service::{JoinPolicy, Node, NodeStatus};
 
 /// What a service shows of itself, read at one moment.
@@ -174,18 +174,17 @@ fn registered(
         };
         rows.push(RegisteredValue { kind, value, state, backed_by, nodes });
     };
-    let action = |name: &str, args| Action::new(name, Some(args));
     for value in &policy.sgx.measurements {
-        let remove = action("remove_node_code", json!({"code_id": value}));
+        let remove = Registration::SgxCode.removal(&json!({"code_id": value}));
         add("sgx measurement", value.clone(), remove, &|o| o.platform == Platform::Sgx && o.measurement == *value);
     }
     for (value, policy) in &policy.snp.host_data {
-        let set = action("add_snp_host_data", json!({"host_data": value, "security_policy": policy}));
+        let set = Registration::SnpHostData.addition(json!({"host_data": value, "security_policy": policy}));
         let runs = |o: &Outcome| o.platform == Platform::Snp && o.host_data.is_some_and(|h| h.to_string() == *value);
         add("snp host data", value.clone(), set, &runs);
     }
     for value in &policy.snp.measurements {
-        let remove = action("remove_snp_measurement", json!({"measurement": value}));
+        let remove = Registration::SnpMeasurement.removal(&json!({"measurement": value}));
         add("snp measurement", value.clone(), remove, &|o| o.platform == Platform::Snp && o.measurement == *value);
     }
     for (did, feeds) in &policy.snp.uvm_endorsements {
@@ -196,7 +195,7 @@ fn registered(
             let svn = svn.unwrap_or_default();
             let is_integer = ccf.is_some_and(CcfVersion::svn_is_integer_in_action);
             let written = svn.parse::<u64>().ok().filter(|_| is_integer).map_or(json!(svn), |number| json!(number));
-            let set = action("add_snp_uvm_endorsement", json!({"did": did, "feed": feed, "svn": written}));
+            let set = Registration::SnpUvmEndorsement.addition(json!({"did": did, "feed": feed, "svn": written}));
             let runs = |o: &Outcome| {
                 let uvm = o.values.snp().and_then(|values| values.uvm.as_ref());
                 uvm.is_some_and(|u| u.did == *did && u.feed == *feed)
@@ -205,18 +204,18 @@ fn registered(
         }
     }
     for (cpuid, minimum) in &policy.snp.tcb_versions {
-        let set = action("set_snp_minimum_tcb_version", json!({"cpuid": cpuid, "tcb_version": minimum}));
+        let set = Registration::SnpMinimumTcb.addition(json!({"cpuid": cpuid, "tcb_version": minimum}));
         let runs = |o: &Outcome| o.values.snp().and_then(|v| v.cpuid.as_ref()) == Some(cpuid);
         add(MINIMUM_TCB, format!("{cpuid} {minimum}"), set, &runs);
     }
     for value in &policy.virtual_.host_data {
-        let remove = action("remove_virtual_host_data", json!({"host_data": value}));
+        let remove = Registration::VirtualHostData.removal(&json!({"host_data": value}));
         let runs =
             |o: &Outcome| o.platform == Platform::Virtual && o.host_data.is_some_and(|h| h.to_string() == *value);
         add("virtual host data", value.clone(), remove, &runs);
     }
     for value in &policy.virtual_.measurements {
-        let remove = action("remove_virtual_measurement", json!({"measurement": value}));
+        let remove = Registration::VirtualMeasurement.removal(&json!({"measurement": value}));
         add("virtual measurement", value.clone(), remove, &|o| {
             o.platform == Platform::Virtual && o.measurement == *value
         });

@@ -1,11 +1,11 @@
 //! What nodes run, as the join policy names it.
 
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::digest::HostData;
 use crate::evidence::virt::{Attestation, Expected, MEASUREMENT, QUOTE_FORMAT, verify};
-use crate::proposal::Action;
+use crate::proposal::{Action, Registration};
 use crate::service::{JoinPolicy, Node};
 
 /// Code of the virtual platform.
@@ -26,32 +26,31 @@ impl Code {
 
     /// Whether `policy` lets it join.
     pub fn is_admitted(&self, policy: &JoinPolicy) -> bool {
-        let host_data = self.host_data.to_string();
-        policy.virtual_.host_data.contains(&host_data) && policy.virtual_.measurements.contains(&self.measurement)
+        self.registration(policy).is_empty()
     }
 
     /// What is missing in `policy` to admit it.
     pub fn registration(&self, policy: &JoinPolicy) -> Vec<Action> {
-        let mut actions = Vec::new();
-        if !policy.virtual_.measurements.contains(&self.measurement) {
-            let args = json!({"measurement": self.measurement});
-            actions.push(Action::new("add_virtual_measurement", Some(args)));
-        }
-        if !policy.virtual_.host_data.contains(&self.host_data.to_string()) {
-            actions.push(Action::new("add_virtual_host_data", Some(json!({"host_data": self.host_data}))));
-        }
-        actions
+        let missing = self.registered().into_iter().filter(|(kind, key, _)| !policy.has(*kind, key));
+        missing.map(|(kind, _, args)| kind.addition(args)).collect()
     }
 
     /// What is to be removed from `policy` so that nothing but this code may join.
     pub fn removal_of_others(&self, policy: &JoinPolicy) -> Vec<Action> {
-        let own = self.host_data.to_string();
-        let host_data = policy.virtual_.host_data.iter().filter(|h| **h != own);
-        let measurements = policy.virtual_.measurements.iter().filter(|m| **m != self.measurement);
-        let host_data = host_data.map(|h| Action::new("remove_virtual_host_data", Some(json!({"host_data": h}))));
-        let measurements =
-            measurements.map(|m| Action::new("remove_virtual_measurement", Some(json!({"measurement": m}))));
-        host_data.chain(measurements).collect()
+        let [measurement, host_data] = self.registered();
+        let others = [host_data, measurement].into_iter().flat_map(|(kind, own, _)| {
+            let others = policy.keys(kind).into_iter().filter(move |key| *key != own);
+            others.map(move |key| kind.removal(&json!({kind.identity()[0]: key})))
+        });
+        others.collect()
+    }
+
+    /// What has to be registered for it to join: the kind, its key, and the arguments.
+    fn registered(&self) -> [(Registration, String, Value); 2] {
+        [
+            (Registration::VirtualMeasurement, self.measurement.clone(), json!({"measurement": self.measurement})),
+            (Registration::VirtualHostData, self.host_data.to_string(), json!({"host_data": self.host_data})),
+        ]
     }
 
     /// Whether `node`'s attestation is about this code and about that node; if not, why.

@@ -3,7 +3,7 @@
 use crate::ccf_version::CcfVersion;
 use crate::check::Checks;
 use crate::digest::{HostData, MrSigner};
-use crate::evidence::snp::join_policy::JoinPolicy;
+use crate::evidence::snp::admission::Admission;
 use crate::id::NodeId;
 use crate::tcb::TcbVersion;
 
@@ -27,7 +27,7 @@ pub struct Expected {
     /// The version of CCF that the service runs.
     pub ccf: Option<CcfVersion>,
     /// SNP: the service's join policy.
-    pub policy: Option<JoinPolicy>,
+    pub policy: Option<Admission>,
 }
 
 impl Expected {

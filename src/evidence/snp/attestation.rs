@@ -3,8 +3,8 @@
 use serde::Serialize;
 use time::OffsetDateTime;
 
+use super::admission::Admission;
 use super::endorsements::Endorsements;
-use super::join_policy::JoinPolicy;
 use super::report::{NEWEST_VERSION, Report};
 use super::roots::Roots;
 use super::uvm::UvmEndorsement;
@@ -47,7 +47,7 @@ pub struct Expected {
     /// The least TCB, read by the report's product.
     pub minimum_tcb: Option<TcbVersion>,
     /// A service's join policy.
-    pub policy: Option<JoinPolicy>,
+    pub policy: Option<Admission>,
 }
 
 /// What a report says, for people and for JSON output.

@@ -1,10 +1,10 @@
 //! SEV-SNP: reports, their endorsements, and the values that a consortium registers.
 
+pub mod admission;
 pub mod attestation;
 pub mod context;
 pub mod did_x509;
 pub mod endorsements;
-pub mod join_policy;
 pub mod launch;
 pub mod report;
 pub mod roots;

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::proposal::Registration;
+
 /// What the service admits, by platform.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
@@ -16,6 +18,35 @@ pub struct JoinPolicy {
     /// The virtual platform, which proves nothing: for tests.
     #[serde(rename = "virtual")]
     pub virtual_: VirtualPolicy,
+}
+
+impl JoinPolicy {
+    /// What is registered of a kind, as [`Registration::key`] names it. Of a script, the service's join policy says nothing.
+    ///
+    /// These are texts as the service has them: CCF compares texts, so one that nobody can read admits nobody.
+    pub fn keys(&self, kind: Registration) -> Vec<String> {
+        match kind {
+            Registration::SgxCode => self.sgx.measurements.clone(),
+            Registration::SnpHostData => self.snp.host_data.keys().cloned().collect(),
+            Registration::SnpMeasurement => self.snp.measurements.clone(),
+            Registration::SnpUvmEndorsement => {
+                let pairs = |(did, feeds): (&String, &Value)| -> Vec<String> {
+                    let feeds = feeds.as_object().into_iter().flatten();
+                    feeds.map(|(feed, _)| format!("{did} {feed}")).collect()
+                };
+                self.snp.uvm_endorsements.iter().flat_map(pairs).collect()
+            }
+            Registration::SnpMinimumTcb => self.snp.tcb_versions.keys().cloned().collect(),
+            Registration::VirtualHostData => self.virtual_.host_data.clone(),
+            Registration::VirtualMeasurement => self.virtual_.measurements.clone(),
+            Registration::JoinPolicyScript => Vec::new(),
+        }
+    }
+
+    /// Whether this one is registered.
+    pub fn has(&self, kind: Registration, key: &str) -> bool {
+        self.keys(kind).iter().any(|known| known == key)
+    }
 }
 
 /// SGX code.

@@ -9,7 +9,7 @@ use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use ccf_gov::digest::{HostData, MrEnclave, SnpMeasurement};
 use ccf_gov::files::Readers;
-use ccf_gov::proposal::{Action, Proposal};
+use ccf_gov::proposal::{Action, Proposal, Registration};
 
 #[derive(Args)]
 pub struct Register {
@@ -24,8 +24,8 @@ pub struct Register {
     force: bool,
 }
 
-/// A value that can be registered and deregistered.
-pub enum Registration {
+/// A value that was measured, and can be registered and deregistered.
+pub enum MeasuredValue {
     VirtualHostData(HostData),
     /// The measurement is every virtual node's, so deregistering one code never removes it.
     VirtualMeasurement(&'static str),
@@ -42,39 +42,36 @@ pub enum Registration {
     },
 }
 
-impl Registration {
-    fn add(&self) -> Action {
-        let (name, args) = match self {
-            Self::VirtualHostData(value) => ("add_virtual_host_data", json!({"host_data": value})),
-            Self::VirtualMeasurement(value) => ("add_virtual_measurement", json!({"measurement": value})),
-            Self::NodeCode(value) => ("add_node_code", json!({"code_id": value})),
+impl MeasuredValue {
+    fn registration(&self) -> (Registration, Value) {
+        match self {
+            Self::VirtualHostData(value) => (Registration::VirtualHostData, json!({"host_data": value})),
+            Self::VirtualMeasurement(value) => (Registration::VirtualMeasurement, json!({"measurement": value})),
+            Self::NodeCode(value) => (Registration::SgxCode, json!({"code_id": value})),
             Self::SnpHostData { host_data, policy } => {
-                ("add_snp_host_data", json!({"host_data": host_data, "security_policy": policy}))
+                (Registration::SnpHostData, json!({"host_data": host_data, "security_policy": policy}))
             }
-            Self::SnpMeasurement(value) => ("add_snp_measurement", json!({"measurement": value})),
+            Self::SnpMeasurement(value) => (Registration::SnpMeasurement, json!({"measurement": value})),
             Self::SnpUvm { did, feed, svn } => {
-                ("add_snp_uvm_endorsement", json!({"did": did, "feed": feed, "svn": svn}))
+                (Registration::SnpUvmEndorsement, json!({"did": did, "feed": feed, "svn": svn}))
             }
-        };
-        Action::new(name, Some(args))
+        }
+    }
+
+    fn add(&self) -> Action {
+        let (kind, args) = self.registration();
+        kind.addition(args)
     }
 
     fn remove(&self) -> Option<Action> {
-        let (name, args): (_, Value) = match self {
-            Self::VirtualHostData(value) => ("remove_virtual_host_data", json!({"host_data": value})),
-            Self::VirtualMeasurement(_) => return None,
-            Self::NodeCode(value) => ("remove_node_code", json!({"code_id": value})),
-            Self::SnpHostData { host_data, .. } => ("remove_snp_host_data", json!({"host_data": host_data})),
-            Self::SnpMeasurement(value) => ("remove_snp_measurement", json!({"measurement": value})),
-            Self::SnpUvm { did, feed, .. } => ("remove_snp_uvm_endorsement", json!({"did": did, "feed": feed})),
-        };
-        Some(Action::new(name, Some(args)))
+        let (kind, args) = self.registration();
+        (kind != Registration::VirtualMeasurement).then(|| kind.removal(&args))
     }
 }
 
 impl Register {
     /// Writes the proposal, if one was asked for. `refusal` is why the values must not be registered, if so.
-    pub fn write(&self, context: &Context, values: &[Registration], refusal: Option<&str>) -> Result<(), CliError> {
+    pub fn write(&self, context: &Context, values: &[MeasuredValue], refusal: Option<&str>) -> Result<(), CliError> {
         let Some(path) = &self.proposal else { return Ok(()) };
         if let (false, Some(why)) = (self.remove, refusal) {
             return Err(CliError {
@@ -85,9 +82,9 @@ impl Register {
             });
         }
         let actions: Vec<Action> = if self.remove {
-            values.iter().filter_map(Registration::remove).collect()
+            values.iter().filter_map(MeasuredValue::remove).collect()
         } else {
-            values.iter().map(Registration::add).collect()
+            values.iter().map(MeasuredValue::add).collect()
         };
         if actions.is_empty() {
             return Err(CliError::usage("there is nothing to register in what was measured"));

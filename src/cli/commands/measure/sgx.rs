@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use super::register::{Register, Registration};
+use super::register::{MeasuredValue, Register};
 use super::table;
 use crate::cli::checks;
 use crate::cli::common::Context;
@@ -101,7 +101,7 @@ impl Sgx {
             (_, "fail") => Some("the enclave did not pass the checks"),
             _ => None,
         };
-        self.register.write(context, &[Registration::NodeCode(found.mrenclave)], refusal)?;
+        self.register.write(context, &[MeasuredValue::NodeCode(found.mrenclave)], refusal)?;
         Ok(checks::exit(&checks))
     }
 }

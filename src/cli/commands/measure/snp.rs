@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::launch;
-use super::register::{Register, Registration};
+use super::register::{MeasuredValue, Register};
 use super::table;
 use crate::cli::checks;
 use crate::cli::common::Context;
@@ -63,7 +63,7 @@ struct Results {
     measurement: Option<SnpMeasurement>,
     rows: Vec<(&'static str, String)>,
     checks: Checks,
-    values: Vec<Registration>,
+    values: Vec<MeasuredValue>,
     refusal: Option<String>,
 }
 
@@ -138,7 +138,7 @@ impl Snp {
             results.measurement = Some(measured.measurement);
             results.rows.push(("measurement", measured.measurement.to_string()));
             results.rows.extend(measured.rows);
-            results.values.push(Registration::SnpMeasurement(measured.measurement));
+            results.values.push(MeasuredValue::SnpMeasurement(measured.measurement));
             results.checks.append(measured.checks);
         }
         let verdict = results.checks.verdict();
@@ -213,10 +213,10 @@ impl Results {
             }
             listed.push(Group { name: name.clone(), host_data, remark: remark.clone() });
             // Groups with one policy are registered once.
-            let known = |value: &Registration| matches!(value, Registration::SnpHostData { host_data: h, .. } if *h == host_data);
+            let known = |value: &MeasuredValue| matches!(value, MeasuredValue::SnpHostData { host_data: h, .. } if *h == host_data);
             match String::from_utf8(policy.clone()) {
                 Ok(_) if self.values.iter().any(known) => {}
-                Ok(policy) => self.values.push(Registration::SnpHostData { host_data, policy }),
+                Ok(policy) => self.values.push(MeasuredValue::SnpHostData { host_data, policy }),
                 Err(_) => self.refusal = Some("the policy is not UTF-8, so no proposal can carry it".into()),
             }
         }
@@ -284,7 +284,7 @@ impl Results {
         let integer = |svn: &str| svn.parse::<u64>().unwrap_or(u64::MAX);
         for known in &mut self.values {
             match known {
-                Registration::SnpUvm { did, feed, svn } if *did == uvm.did && *feed == uvm.feed => {
+                MeasuredValue::SnpUvm { did, feed, svn } if *did == uvm.did && *feed == uvm.feed => {
                     if integer(&uvm.svn) < integer(svn) {
                         *svn = uvm.svn;
                     }
@@ -293,7 +293,7 @@ impl Results {
                 _ => {}
             }
         }
-        self.values.push(Registration::SnpUvm { did: uvm.did, feed: uvm.feed, svn: uvm.svn });
+        self.values.push(MeasuredValue::SnpUvm { did: uvm.did, feed: uvm.feed, svn: uvm.svn });
         values
     }
 }

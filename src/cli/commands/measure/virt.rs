@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use super::register::{Register, Registration};
+use super::register::{MeasuredValue, Register};
 use super::table;
 use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
@@ -56,7 +56,7 @@ impl Virtual {
         if !self.register.to_stdout() {
             context.output.result(&result, show)?;
         }
-        let values = [Registration::VirtualHostData(host_data), Registration::VirtualMeasurement(virt::MEASUREMENT)];
+        let values = [MeasuredValue::VirtualHostData(host_data), MeasuredValue::VirtualMeasurement(virt::MEASUREMENT)];
         self.register.write(context, &values, None)?;
         Ok(Exit::Done)
     }

@@ -154,7 +154,7 @@ fn what_is_expected_is_compared() {
     assert_eq!(failures(&checks), ["minimum-tcb"]);
 
     let tcb = MinimumTcb::of(TcbVersion(testing::TCB).components(Product::Milan));
-    let policy = JoinPolicy {
+    let policy = Admission {
         measurements: vec![SnpMeasurement([0x22; 48])],
         host_data: vec![HostData([0x33; 32])],
         uvm: vec![],
@@ -162,7 +162,7 @@ fn what_is_expected_is_compared() {
     };
     let with = |policy| Expected { policy: Some(policy), ..Expected::default() };
     assert_eq!(check(&report, lab().chain(), &with(policy.clone())).verdict(), "pass");
-    let none = with(JoinPolicy { minimum_tcb: vec![("00a10f11".into(), Ok(tcb.clone()))], ..JoinPolicy::default() });
+    let none = with(Admission { minimum_tcb: vec![("00a10f11".into(), Ok(tcb.clone()))], ..Admission::default() });
     let checks = check(&report, lab().chain(), &none);
     assert_eq!(failures(&checks), ["policy-host-data", "policy-measurement", "policy-minimum-tcb"]);
     // One entry that can't be read switches nothing off; there is no default, and an empty table admits nobody.
@@ -175,14 +175,14 @@ fn what_is_expected_is_compared() {
         (vec![], "incomplete"),
     ] {
         let minimum_tcb = entries.into_iter().map(|(cpuid, minimum)| (cpuid.to_owned(), minimum)).collect();
-        let expected = with(JoinPolicy { minimum_tcb, ..policy.clone() });
+        let expected = with(Admission { minimum_tcb, ..policy.clone() });
         let checks = check(&report, lab().chain(), &expected);
         assert_eq!(checks.verdict(), verdict, "{checks:?}");
     }
-    let empty = with(JoinPolicy { minimum_tcb: vec![], ..policy.clone() });
+    let empty = with(Admission { minimum_tcb: vec![], ..policy.clone() });
     let empty = Expected { ccf: Some(CcfVersion::new(7, 0, 0)), ..empty };
     assert_eq!(failures(&check(&report, lab().chain(), &empty)), ["policy-minimum-tcb"]);
-    let older = with(JoinPolicy { minimum_tcb: vec![], ..policy });
+    let older = with(Admission { minimum_tcb: vec![], ..policy });
     let older = Expected { ccf: Some(CcfVersion::new(5, 0, 3)), ..older };
     assert!(check(&report, lab().chain(), &older).get("policy-minimum-tcb").is_none(), "no such table before 6");
     let reserved = Expected { minimum_tcb: Some(TcbVersion(0x0400_db18_0000_0004)), ..Expected::default() };
@@ -321,9 +321,9 @@ fn holds(report: &[u8], chain: &[Vec<u8>], uvm: &[u8]) -> bool {
     let evidence = Evidence { uvm: std::slice::from_ref(&uvm), ..signed(&report, &endorsements) };
     let did = DID.get_or_init(trusted_did).clone();
     let trusted = TrustedUvm { did, feed: "ContainerPlat-AMD-UVM".into(), svn: "100".into() };
-    let policy = JoinPolicy { host_data: vec![report.host_data()], uvm: vec![trusted], ..JoinPolicy::default() };
+    let policy = Admission { host_data: vec![report.host_data()], uvm: vec![trusted], ..Admission::default() };
     let any = MinimumTcb::of(TcbVersion(0).components(Product::Milan));
-    let policy = JoinPolicy { minimum_tcb: vec![("00a00f11".into(), Ok(any))], ..policy };
+    let policy = Admission { minimum_tcb: vec![("00a00f11".into(), Ok(any))], ..policy };
     let expected = Expected { policy: Some(policy), ..Expected::default() };
     verify(&evidence, &expected, &roots(), NOW).0.verdict() == "pass"
 }

@@ -6,11 +6,12 @@ use crate::ccf_version::{CcfVersion, SvnOrder};
 use crate::check::Checks;
 use crate::digest::{HostData, SnpMeasurement};
 use crate::processor::{Cpuid, Product};
+use crate::service::JoinPolicy;
 use crate::tcb::minimum::{MinimumTcb, TcbError};
 
-/// What a service admits, as its tables hold it.
+/// What a service admits of SNP nodes, as its tables hold it: its join policy, read.
 #[derive(Clone, Debug, Default)]
-pub struct JoinPolicy {
+pub struct Admission {
     /// `snp.measurements`; not consulted for a node that shows a UVM endorsement.
     pub measurements: Vec<SnpMeasurement>,
     /// `snp.host_data`.
@@ -21,7 +22,27 @@ pub struct JoinPolicy {
     pub minimum_tcb: Vec<(String, Result<MinimumTcb, TcbError>)>,
 }
 
-impl JoinPolicy {
+impl Admission {
+    /// What this join policy admits. What of it cannot be read admits nobody, and is never passed over.
+    pub fn of(policy: &JoinPolicy) -> Self {
+        let snp = &policy.snp;
+        let uvm = snp.uvm_endorsements.iter().flat_map(|(did, feeds)| {
+            let feeds = feeds.as_object().into_iter().flatten();
+            feeds.map(|(feed, entry)| {
+                let svn = entry.get("svn").map(|svn| svn.as_str().map_or_else(|| svn.to_string(), str::to_owned));
+                TrustedUvm { did: did.clone(), feed: feed.clone(), svn: svn.unwrap_or_default() }
+            })
+        });
+        let tcb = snp.tcb_versions.iter().map(|(cpuid, minimum)| (cpuid.clone(), MinimumTcb::from_json(minimum)));
+        Self {
+            // Texts that are not in CCF's form never match, so they admit nobody.
+            measurements: snp.measurements.iter().filter_map(|m| m.parse().ok()).collect(),
+            host_data: snp.host_data.keys().filter_map(|h| h.parse().ok()).collect(),
+            uvm: uvm.collect(),
+            minimum_tcb: tcb.collect(),
+        }
+    }
+
     /// Checks that a service of version `ccf` with this policy lets the node with this report join.
     pub fn check(
         &self,
