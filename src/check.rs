@@ -32,6 +32,36 @@ impl fmt::Display for Verdict {
     }
 }
 
+/// The verdict of all checks together, in the words of the commands' JSON output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Conclusion {
+    /// Every rule holds.
+    Pass,
+    /// A rule does not hold.
+    Fail,
+    /// No rule fails, and one could not be checked.
+    Incomplete,
+}
+
+impl Conclusion {
+    /// The word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Incomplete => "incomplete",
+        }
+    }
+}
+
+impl fmt::Display for Conclusion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// One rule, and whether the evidence keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
@@ -126,16 +156,16 @@ impl Checks {
         self.0.iter().find(|c| c.name == name)
     }
 
-    /// All together: `fail` if one failed, else `incomplete` if one could not be checked (or none was), else `pass`.
+    /// All together: `Fail` if one failed, else `Incomplete` if one could not be checked (or none was), else `Pass`.
     ///
-    /// A warning does not fail. The words are those of the commands' JSON output.
-    pub fn verdict(&self) -> &'static str {
+    /// A warning does not fail.
+    pub fn verdict(&self) -> Conclusion {
         if self.0.iter().any(|c| c.verdict == Verdict::Fail) {
-            "fail"
+            Conclusion::Fail
         } else if self.0.is_empty() || self.0.iter().any(|c| c.verdict == Verdict::Incomplete) {
-            "incomplete"
+            Conclusion::Incomplete
         } else {
-            "pass"
+            Conclusion::Pass
         }
     }
 }
@@ -156,14 +186,14 @@ mod tests {
     #[test]
     fn a_failure_outweighs_a_gap_which_outweighs_a_warning() {
         let mut checks = Checks::new();
-        assert_eq!(checks.verdict(), "incomplete", "nothing checked is not a pass");
+        assert_eq!(checks.verdict().as_str(), "incomplete", "nothing checked is not a pass");
         checks.pass("a", "");
         checks.warn("b", "");
-        assert_eq!(checks.verdict(), "pass");
+        assert_eq!(checks.verdict().as_str(), "pass");
         checks.incomplete("c", "");
-        assert_eq!(checks.verdict(), "incomplete");
+        assert_eq!(checks.verdict().as_str(), "incomplete");
         assert!(!checks.require("d", false, "x"));
-        assert_eq!(checks.verdict(), "fail");
+        assert_eq!(checks.verdict().as_str(), "fail");
         assert_eq!(
             serde_json::to_value(checks.get("d").unwrap()).unwrap(),
             serde_json::json!({"name": "d", "verdict": "fail", "detail": "x"})

@@ -1,7 +1,7 @@
 //! How checks are shown, and the exit code that follows from them.
 
 use super::exit::Exit;
-use ccf_gov::check::Checks;
+use ccf_gov::check::{Checks, Conclusion};
 use ccf_gov::text::visible;
 
 /// One line for each check, and one for the verdict.
@@ -15,5 +15,5 @@ pub fn lines(checks: &Checks) -> String {
 
 /// 0 if they pass; else 3, for what could not be checked is no "yes".
 pub fn exit(checks: &Checks) -> Exit {
-    if checks.verdict() == "pass" { Exit::Done } else { Exit::No }
+    if checks.verdict() == Conclusion::Pass { Exit::Done } else { Exit::No }
 }

@@ -81,16 +81,6 @@ fn shapes() -> Vec<(&'static str, String)> {
 /// The types that several commands share, and docs/json.md shows once.
 const SHARED: [&str; 5] = ["Check", "Layer", "Image", "Proposal", "Vote"];
 
-/// How checks ended together: the words of `Checks::verdict`.
-#[derive(JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[allow(dead_code)]
-pub enum Verdict {
-    Pass,
-    Fail,
-    Incomplete,
-}
-
 /// The documentation stands in the middle of prose; only what lies between these is made from the types.
 fn opening(command: &str) -> String {
     format!("<!-- shape of: {command} -->\n```ts\n")

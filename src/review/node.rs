@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::rules;
 use crate::ccf_version::CcfVersion;
-use crate::check::Checks;
+use crate::check::{Checks, Conclusion};
 use crate::digest::sha256;
 use crate::evidence::node::{Attestation, Expected, Outcome, Trust};
 use crate::evidence::recognise::{Evidence, EvidenceKind};
@@ -181,7 +181,7 @@ pub(super) fn check_artefacts(outcome: &Outcome, evidence: &[Evidence], found: &
             }
             EvidenceKind::Enclave(enclave)
                 if outcome.platform == Platform::Sgx
-                    && enclave.checks.verdict() == "pass"
+                    && enclave.checks.verdict() == Conclusion::Pass
                     && enclave.mrenclave.to_string() == outcome.measurement =>
             {
                 measured.push(item.name.clone());

@@ -10,7 +10,7 @@ use super::service_view::ServiceView;
 use crate::id::MemberId;
 use crate::platform::Platform;
 use crate::proposal::{Action, Note, Registration, pem_text};
-use crate::service::{JoinPolicy, NodeStatus};
+use crate::service::{JoinPolicy, NodeStatus, UvmEntry};
 use crate::text::visible;
 
 /// A note for each action of `proposal`, in order; of each changed text at most `limit` lines.
@@ -147,13 +147,14 @@ fn registered(action: &str, args: &Value, policy: &JoinPolicy) -> Option<String>
     let is_there = policy.has(kind, &key);
     Some(match (removes, is_there) {
         (false, true) if matches!(what, "snp_uvm_endorsement") => {
-            let svn =
-                text("did").zip(text("feed")).and_then(|(did, feed)| policy.snp.uvm_endorsements.get(did)?.get(feed));
-            format!("registered now, and replaced: {}", visible(&svn.map(Value::to_string).unwrap_or_default()))
+            let same = |entry: &&UvmEntry| text("did") == Some(&entry.did) && text("feed") == Some(&entry.feed);
+            let now = policy.snp.uvm_endorsements.iter().find(same).map(|entry| entry.written.to_string());
+            format!("registered now, and replaced: {}", visible(&now.unwrap_or_default()))
         }
         (false, true) if what.starts_with("snp_minimum_tcb_version") => {
             let now = text("cpuid").and_then(|cpuid| policy.snp.tcb_versions.get(cpuid));
-            format!("replaces the minimum that is set: {}", visible(&now.map(Value::to_string).unwrap_or_default()))
+            let now = now.map(|entry| entry.written.to_string());
+            format!("replaces the minimum that is set: {}", visible(&now.unwrap_or_default()))
         }
         (false, true) => "registered already".into(),
         (false, false) => "not registered yet".into(),

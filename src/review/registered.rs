@@ -31,8 +31,8 @@ pub fn check(proposal: &Proposal, policy: &JoinPolicy, ccf: Option<CcfVersion>) 
 fn svn(action: &Action, policy: &JoinPolicy, ccf: Option<CcfVersion>, found: &mut Checks) {
     let (Some(did), Some(feed)) = (action.text("did"), action.text("feed")) else { return };
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let now = policy.snp.uvm_endorsements.get(did).and_then(|feeds| feeds.get(feed)).and_then(|entry| entry.get("svn"));
-    let (Some(now), Some(new)) = (now.map(text), action.arg("svn").map(text)) else { return };
+    let entry = policy.snp.uvm_endorsements.iter().find(|entry| entry.did == did && entry.feed == feed);
+    let (Some(now), Some(new)) = (entry.and_then(|e| e.svn.clone()), action.arg("svn").map(text)) else { return };
     let order = ccf.map_or(SvnOrder::Integer, CcfVersion::svn_order);
     if SvnOrder::Integer.compare(&new, &now).is_lt() {
         found.warn("uvm-lowered", format!("{feed}: svn {now} is registered, and {new} would admit older images again"));
@@ -46,7 +46,12 @@ fn minimum(action: &Action, policy: &JoinPolicy, found: &mut Checks) {
     let Some(cpuid) = action.text("cpuid") else { return };
     let Some(product) = cpuid.parse::<Cpuid>().ok().and_then(Cpuid::product) else { return };
     let read = |value: &Value| read_minimum(value, product);
-    let now = policy.snp.tcb_versions.get(cpuid).and_then(read).and_then(|minimum| minimum.version(product));
+    let now = policy
+        .snp
+        .tcb_versions
+        .get(cpuid)
+        .and_then(|entry| read(&entry.written))
+        .and_then(|minimum| minimum.version(product));
     let new = action.arg("tcb_version").and_then(read).and_then(|minimum| minimum.version(product));
     let (Some(now), Some(new)) = (now, new) else { return };
     let lower = new.components(product).below(&now.components(product));

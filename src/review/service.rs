@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use super::{node, rules};
 use crate::ccf_version::CcfVersion;
-use crate::check::{Checks, Verdict};
+use crate::check::{Checks, Conclusion, Verdict};
 use crate::evidence::node::{Attestation, Outcome, Trust};
 use crate::evidence::recognise::Evidence;
 use crate::id::NodeId;
 use crate::platform::Platform;
 use crate::proposal::{Action, Registration};
-use crate::service::{JoinPolicy, Node, NodeStatus};
+use crate::service::{JoinPolicy, MinimumTcbEntry, Node, NodeStatus, UvmEntry};
 
 /// What a service shows of itself, read at one moment.
 #[derive(Clone, Debug, Default)]
@@ -187,23 +187,19 @@ fn registered(
         let remove = Registration::SnpMeasurement.removal(&json!({"measurement": value}));
         add("snp measurement", value.clone(), remove, &|o| o.platform == Platform::Snp && o.measurement == *value);
     }
-    for (did, feeds) in &policy.snp.uvm_endorsements {
-        // What is no object has no feed, and what has no svn admits nobody: both are told as malformed.
-        let none = [(String::new(), Value::Null)].into_iter().collect();
-        for (feed, entry) in feeds.as_object().unwrap_or(&none) {
-            let svn = entry.get("svn").map(|svn| svn.as_str().map_or_else(|| svn.to_string(), str::to_owned));
-            let svn = svn.unwrap_or_default();
-            let is_integer = ccf.is_some_and(CcfVersion::svn_is_integer_in_action);
-            let written = svn.parse::<u64>().ok().filter(|_| is_integer).map_or(json!(svn), |number| json!(number));
-            let set = Registration::SnpUvmEndorsement.addition(json!({"did": did, "feed": feed, "svn": written}));
-            let runs = |o: &Outcome| {
-                let uvm = o.values.snp().and_then(|values| values.uvm.as_ref());
-                uvm.is_some_and(|u| u.did == *did && u.feed == *feed)
-            };
-            add("snp uvm endorsement", format!("{feed} svn {svn} of {did}"), set, &runs);
-        }
+    for UvmEntry { did, feed, svn, .. } in &policy.snp.uvm_endorsements {
+        // An entry without a feed or a svn admits nobody: it is reported as malformed.
+        let svn = svn.as_deref().unwrap_or_default();
+        let is_integer = ccf.is_some_and(CcfVersion::svn_is_integer_in_action);
+        let written = svn.parse::<u64>().ok().filter(|_| is_integer).map_or(json!(svn), |number| json!(number));
+        let set = Registration::SnpUvmEndorsement.addition(json!({"did": did, "feed": feed, "svn": written}));
+        let runs = |o: &Outcome| {
+            let uvm = o.values.snp().and_then(|values| values.uvm.as_ref());
+            uvm.is_some_and(|u| u.did == *did && u.feed == *feed)
+        };
+        add("snp uvm endorsement", format!("{feed} svn {svn} of {did}"), set, &runs);
     }
-    for (cpuid, minimum) in &policy.snp.tcb_versions {
+    for (cpuid, MinimumTcbEntry { written: minimum, .. }) in &policy.snp.tcb_versions {
         let set = Registration::SnpMinimumTcb.addition(json!({"cpuid": cpuid, "tcb_version": minimum}));
         let runs = |o: &Outcome| o.values.snp().and_then(|v| v.cpuid.as_ref()) == Some(cpuid);
         add(MINIMUM_TCB, format!("{cpuid} {minimum}"), set, &runs);
@@ -272,21 +268,21 @@ fn check_node(node: &ReviewedNode, found: &mut Checks) {
     let unregistered = outcome.checks.iter().any(|c| about_policy(c.name) && c.verdict == Verdict::Fail);
     let silent = outcome.checks.get("node-itself").filter(|check| check.verdict == Verdict::Warn);
     match (outcome.checks.verdict(), silent) {
-        ("pass", Some(silent)) => {
+        (Conclusion::Pass, Some(silent)) => {
             // Its attestation is that of a node which joined; whether it is still there, nobody has said.
             found.incomplete(
                 "node",
                 format!("{who}: its attestation is verified, and it was not heard: {}", silent.detail),
             );
         }
-        ("pass", None) => found.pass("node", format!("{who}: verified")),
-        ("fail", _) if unregistered => {
+        (Conclusion::Pass, None) => found.pass("node", format!("{who}: verified")),
+        (Conclusion::Fail, _) if unregistered => {
             found.fail(
                 "not-registered",
                 format!("{who} runs code that is no longer registered ({})", failed.join("; ")),
             );
         }
-        ("fail", _) => found.fail("node", format!("{who}: {}", failed.join("; "))),
+        (Conclusion::Fail, _) => found.fail("node", format!("{who}: {}", failed.join("; "))),
         _ => {
             let open = outcome.checks.iter().filter(|c| c.verdict == Verdict::Incomplete);
             let open: Vec<String> = open.map(|c| format!("{}: {}", c.name, c.detail)).collect();

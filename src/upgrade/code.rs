@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::check::Conclusion;
 use crate::digest::HostData;
 use crate::evidence::virt::{Attestation, Expected, MEASUREMENT, QUOTE_FORMAT, verify};
 use crate::proposal::{Action, Registration};
@@ -66,7 +67,7 @@ impl Code {
             node_id: Some(node.node_id),
         };
         let checks = verify(&attestation, &expected);
-        if checks.verdict() == "pass" {
+        if checks.verdict() == Conclusion::Pass {
             return Ok(());
         }
         let failed = checks.iter().filter(|c| c.verdict.to_string() == "fail");

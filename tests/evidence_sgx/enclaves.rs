@@ -53,7 +53,7 @@ fn a_signed_enclave_passes_and_each_way_to_be_wrong_fails_for_its_own_reason() {
     };
     let signed = enclave.signed(good);
     let found = read(&signed);
-    assert_eq!((found.checks.verdict(), found.debug), ("pass", Some(false)));
+    assert_eq!((found.checks.verdict().as_str(), found.debug), ("pass", Some(false)));
     assert_eq!(found.sigstruct.unwrap().date, "2026-11-22");
     assert_eq!(found.mrenclave, MrEnclave(good), "the signature is not measured");
 
@@ -74,7 +74,7 @@ fn a_signed_enclave_passes_and_each_way_to_be_wrong_fails_for_its_own_reason() {
     let evidence = [Evidence { name: "debug".into(), kind: EvidenceKind::Enclave(Box::new(found)), digest: None }];
     for (name, verdict) in [("add_node_code", "fail"), ("remove_node_code", "pass")] {
         let proposal = Proposal::of(vec![Action::new(name, Some(code.clone()))]);
-        assert_eq!(rules::verify(&proposal, &evidence, &Terms::default()).checks.verdict(), verdict, "{name}");
+        assert_eq!(rules::verify(&proposal, &evidence, &Terms::default()).checks.verdict().as_str(), verdict, "{name}");
     }
 }
 
@@ -93,7 +93,7 @@ fn what_an_earlier_release_makes_of_a_file_is_right_where_that_was_signed() {
         assert!(values.is_sorted_by(|a, b| a != b), "{layout}");
         for value in &values {
             let found = Artefact::read(&newest.signed(*value)).unwrap();
-            assert_eq!((found.checks.verdict(), found.mrenclave), ("pass", MrEnclave(*value)), "{layout}");
+            assert_eq!((found.checks.verdict().as_str(), found.mrenclave), ("pass", MrEnclave(*value)), "{layout}");
         }
         assert_eq!(Artefact::read(&file).unwrap().mrenclave, MrEnclave(values[0]), "unsigned: {layout}");
     }

@@ -10,7 +10,7 @@ use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
 use crate::cli::{checks, images};
-use ccf_gov::check::{Checks, Verdict};
+use ccf_gov::check::{Checks, Conclusion, Verdict};
 use ccf_gov::digest::HostData;
 use ccf_gov::evidence::layers::image::{Image, PassedOver};
 use ccf_gov::evidence::policy::contents::{Container, Mount, USUAL_CAPABILITIES, command_line};
@@ -86,8 +86,7 @@ pub struct Shown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     images: Option<&'a [Image]>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, schemars(with = "Option<crate::cli::shapes::Verdict>"))]
-    verdict: Option<&'static str>,
+    verdict: Option<Conclusion>,
     #[serde(skip_serializing_if = "Option::is_none")]
     checks: Option<&'a Checks>,
 }

@@ -26,14 +26,12 @@ impl Admission {
     /// What this join policy admits. What of it cannot be read admits nobody, and is never passed over.
     pub fn of(policy: &JoinPolicy) -> Self {
         let snp = &policy.snp;
-        let uvm = snp.uvm_endorsements.iter().flat_map(|(did, feeds)| {
-            let feeds = feeds.as_object().into_iter().flatten();
-            feeds.map(|(feed, entry)| {
-                let svn = entry.get("svn").map(|svn| svn.as_str().map_or_else(|| svn.to_string(), str::to_owned));
-                TrustedUvm { did: did.clone(), feed: feed.clone(), svn: svn.unwrap_or_default() }
-            })
+        let uvm = snp.uvm_endorsements.iter().map(|entry| TrustedUvm {
+            did: entry.did.clone(),
+            feed: entry.feed.clone(),
+            svn: entry.svn.clone().unwrap_or_default(),
         });
-        let tcb = snp.tcb_versions.iter().map(|(cpuid, minimum)| (cpuid.clone(), MinimumTcb::from_json(minimum)));
+        let tcb = snp.tcb_versions.iter().map(|(cpuid, entry)| (cpuid.clone(), entry.minimum.clone()));
         Self {
             // Texts that are not in CCF's form never match, so they admit nobody.
             measurements: snp.measurements.iter().filter_map(|m| m.parse().ok()).collect(),

@@ -143,14 +143,14 @@ mod tests {
             measurement: vec![MEASUREMENT.into()],
             node_id: Some(claim.node_id),
         };
-        assert_eq!(verify(&claim, &good).verdict(), "pass");
+        assert_eq!(verify(&claim, &good).verdict().as_str(), "pass");
         for (name, wrong) in [
             ("host-data", Expected { host_data: vec![HostData([1; 32])], ..good.clone() }),
             ("measurement", Expected { measurement: vec!["x".into()], ..good.clone() }),
             ("node-id", Expected { node_id: Some(NodeId::from_bytes([0; 32])), ..good.clone() }),
         ] {
             let checks = verify(&claim, &wrong);
-            assert_eq!(checks.verdict(), "fail");
+            assert_eq!(checks.verdict().as_str(), "fail");
             assert_eq!(checks.get(name).unwrap().verdict, crate::check::Verdict::Fail, "{name}");
         }
     }
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn another_measurement_text_fails() {
         let other = Attestation::parse(CLAIM.replace("v1", "v2").as_bytes()).unwrap();
-        assert_eq!(verify(&other, &Expected::default()).verdict(), "fail");
+        assert_eq!(verify(&other, &Expected::default()).verdict().as_str(), "fail");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::proposal::Registration;
+use crate::tcb::minimum::{MinimumTcb, TcbError};
 
 /// What the service admits, by platform.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -30,11 +31,7 @@ impl JoinPolicy {
             Registration::SnpHostData => self.snp.host_data.keys().cloned().collect(),
             Registration::SnpMeasurement => self.snp.measurements.clone(),
             Registration::SnpUvmEndorsement => {
-                let pairs = |(did, feeds): (&String, &Value)| -> Vec<String> {
-                    let feeds = feeds.as_object().into_iter().flatten();
-                    feeds.map(|(feed, _)| format!("{did} {feed}")).collect()
-                };
-                self.snp.uvm_endorsements.iter().flat_map(pairs).collect()
+                self.snp.uvm_endorsements.iter().map(|uvm| format!("{} {}", uvm.did, uvm.feed)).collect()
             }
             Registration::SnpMinimumTcb => self.snp.tcb_versions.keys().cloned().collect(),
             Registration::VirtualHostData => self.virtual_.host_data.clone(),
@@ -59,16 +56,76 @@ pub struct SgxPolicy {
 
 /// SNP code.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(from = "WrittenSnpPolicy")]
 pub struct SnpPolicy {
     /// Host data (hexadecimal) and the security policy that it is the digest of (may be empty).
     pub host_data: BTreeMap<String, String>,
     /// Launch measurements, hexadecimal.
     pub measurements: Vec<String>,
-    /// Minimum TCB version by CPU id.
-    pub tcb_versions: BTreeMap<String, Value>,
-    /// UVM endorsements: `{did: {feed: {svn}}}`.
-    pub uvm_endorsements: BTreeMap<String, Value>,
+    /// Minimum TCB versions by CPUID.
+    pub tcb_versions: BTreeMap<String, MinimumTcbEntry>,
+    /// UVM endorsements.
+    pub uvm_endorsements: Vec<UvmEntry>,
+}
+
+/// A minimum TCB that is registered. One that cannot be read lets no node of its processor join.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MinimumTcbEntry {
+    /// The service's JSON of it.
+    pub written: Value,
+    /// What it says, or why it cannot be read.
+    pub minimum: Result<MinimumTcb, TcbError>,
+}
+
+/// A UVM endorsement that is registered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UvmEntry {
+    /// The issuer, a did:x509.
+    pub did: String,
+    /// The feed; empty where the service's entry of the issuer has none.
+    pub feed: String,
+    /// The least security version as text; `None` where the entry has none, and admits nobody.
+    pub svn: Option<String>,
+    /// The service's JSON of it.
+    pub written: Value,
+}
+
+/// The policy for SNP nodes as the service writes it.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct WrittenSnpPolicy {
+    host_data: BTreeMap<String, String>,
+    measurements: Vec<String>,
+    tcb_versions: BTreeMap<String, Value>,
+    /// `{did: {feed: {svn}}}`.
+    uvm_endorsements: BTreeMap<String, Value>,
+}
+
+impl From<WrittenSnpPolicy> for SnpPolicy {
+    fn from(written: WrittenSnpPolicy) -> Self {
+        let minimum = |written: Value| MinimumTcbEntry { minimum: MinimumTcb::from_json(&written), written };
+        Self {
+            host_data: written.host_data,
+            measurements: written.measurements,
+            tcb_versions: written.tcb_versions.into_iter().map(|(cpuid, entry)| (cpuid, minimum(entry))).collect(),
+            uvm_endorsements: written.uvm_endorsements.iter().flat_map(|(did, feeds)| uvm(did, feeds)).collect(),
+        }
+    }
+}
+
+/// The endorsements of one issuer. An issuer without feeds stays visible as one without a feed.
+fn uvm(did: &str, feeds: &Value) -> Vec<UvmEntry> {
+    let svn = |entry: &Value| entry.get("svn").map(|svn| svn.as_str().map_or_else(|| svn.to_string(), str::to_owned));
+    let entry = |feed: &str, written: &Value| UvmEntry {
+        did: did.into(),
+        feed: feed.into(),
+        svn: svn(written),
+        written: written.clone(),
+    };
+    match feeds.as_object() {
+        Some(feeds) => feeds.iter().map(|(feed, written)| entry(feed, written)).collect(),
+        None => vec![entry("", &Value::Null)],
+    }
 }
 
 /// Virtual code.
@@ -79,4 +136,24 @@ pub struct VirtualPolicy {
     pub host_data: Vec<String>,
     /// Measurements, any text.
     pub measurements: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn entries_that_cannot_be_read_stay_visible() {
+        let written = json!({"snp": {
+            "tcbVersions": {"00a00f11": {"snp": 300}},
+            "uvmEndorsements": {"did:a": {"f": {"svn": 100}, "g": {}}, "did:b": 7},
+        }});
+        let policy: JoinPolicy = serde_json::from_value(written).unwrap();
+        assert_eq!(policy.snp.tcb_versions["00a00f11"].minimum, Err(TcbError::NotAByte("snp".into())));
+        let read: Vec<_> = policy.snp.uvm_endorsements.iter().map(|u| (&*u.did, &*u.feed, u.svn.as_deref())).collect();
+        assert_eq!(read, [("did:a", "f", Some("100")), ("did:a", "g", None), ("did:b", "", None)]);
+        assert!(policy.has(Registration::SnpUvmEndorsement, "did:a g"));
+    }
 }

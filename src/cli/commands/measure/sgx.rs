@@ -11,7 +11,7 @@ use crate::cli::checks;
 use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
-use ccf_gov::check::Checks;
+use ccf_gov::check::{Checks, Conclusion};
 use ccf_gov::digest::{MrEnclave, MrSigner};
 use ccf_gov::evidence::sgx::artefact::{Artefact, MAX_FILE};
 use ccf_gov::files;
@@ -51,8 +51,7 @@ pub struct Measured<'a> {
     signed_on: Option<&'a str>,
     /// Whether the enclave may run in debug mode; null where that cannot be known.
     debug: Option<bool>,
-    #[cfg_attr(test, schemars(with = "crate::cli::shapes::Verdict"))]
-    verdict: &'static str,
+    verdict: Conclusion,
     checks: &'a Checks,
 }
 
@@ -98,7 +97,7 @@ impl Sgx {
         }
         let refusal = match (found.debug, checks.verdict()) {
             (Some(true), _) => Some("the enclave may run in debug mode, where its host reads its memory"),
-            (_, "fail") => Some("the enclave did not pass the checks"),
+            (_, Conclusion::Fail) => Some("the enclave did not pass the checks"),
             _ => None,
         };
         self.register.write(context, &[MeasuredValue::NodeCode(found.mrenclave)], refusal)?;

@@ -16,7 +16,7 @@ use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
 use ccf_gov::certificate;
-use ccf_gov::check::{Checks, Verdict};
+use ccf_gov::check::{Checks, Conclusion, Verdict};
 use ccf_gov::digest::{HostData, SnpMeasurement};
 use ccf_gov::evidence::policy::deployment::{self, Found};
 use ccf_gov::evidence::policy::review::Review;
@@ -87,8 +87,7 @@ pub struct Measured<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     measurement: Option<SnpMeasurement>,
     /// `incomplete` where there was nothing to check, as for a launch digest alone.
-    #[cfg_attr(test, schemars(with = "crate::cli::shapes::Verdict"))]
-    verdict: &'static str,
+    verdict: Conclusion,
     checks: &'a Checks,
 }
 
@@ -144,7 +143,7 @@ impl Snp {
         let verdict = results.checks.verdict();
         // What a guest is launched with is measured, and there is nothing to check it against.
         let nothing_checked = results.checks.iter().next().is_none();
-        let passed = nothing_checked || verdict == "pass";
+        let passed = nothing_checked || verdict == Conclusion::Pass;
         if !passed {
             results.refusal.get_or_insert("not every check passed".into());
         }

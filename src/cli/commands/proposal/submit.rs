@@ -9,7 +9,7 @@ use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
 use crate::cli::private_keys;
 use crate::cli::sign_and_submit;
-use ccf_gov::check::{Checks, Verdict};
+use ccf_gov::check::{Checks, Conclusion, Verdict};
 use ccf_gov::cose::MessageType;
 use ccf_gov::review::node::running_version;
 use ccf_gov::review::rules;
@@ -42,7 +42,7 @@ impl Submit {
         let proposal = self.file.read(context).await?;
         private_keys::refuse(&self.file, MessageType::Proposal, proposal.bytes())?;
         let found = rules::lint_proposal(&proposal, &context.catalogue, None, OffsetDateTime::now_utc());
-        let fails_anywhere = found.verdict() == "fail";
+        let fails_anywhere = found.verdict() == Conclusion::Fail;
         if fails_anywhere {
             show(context, &found);
             if !self.although_lint_fails {
@@ -56,7 +56,7 @@ impl Submit {
         if !fails_anywhere {
             show(context, &found);
         }
-        if found.verdict() == "fail" && !self.although_lint_fails {
+        if found.verdict() == Conclusion::Fail && !self.although_lint_fails {
             return Err(refused(&self.file, &found));
         }
         vain::active(&service.members().await?, signer.certificate().member_id())?;

@@ -13,7 +13,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::object::{Read, beside};
 use ccf_gov::id::NodeId;
-use ccf_gov::service::Validity;
+use ccf_gov::service::{UvmEntry, Validity};
 use ccf_gov::text::visible;
 
 /// Show the service: its state, its rules, its application
@@ -107,12 +107,12 @@ async fn join_policy(context: &Context) -> Result<Exit, CliError> {
         policy.sgx.measurements.iter().for_each(|m| line("sgx measurement", m));
         policy.snp.measurements.iter().for_each(|m| line("snp measurement", m));
         policy.snp.host_data.keys().for_each(|h| line("snp host data", h));
-        policy
-            .snp
-            .uvm_endorsements
-            .iter()
-            .for_each(|(did, feeds)| line("snp UVM endorsement", &format!("{did} {feeds}")));
-        policy.snp.tcb_versions.iter().for_each(|(cpu, tcb)| line("snp minimum TCB", &format!("{cpu} {tcb}")));
+        for UvmEntry { did, feed, written, .. } in &policy.snp.uvm_endorsements {
+            line("snp UVM endorsement", &format!("{did} {feed} {written}"));
+        }
+        for (cpuid, minimum) in &policy.snp.tcb_versions {
+            line("snp minimum TCB", &format!("{cpuid} {}", minimum.written));
+        }
         policy.virtual_.measurements.iter().for_each(|m| line("virtual measurement", m));
         policy.virtual_.host_data.iter().for_each(|h| line("virtual host data", h));
         if text.is_empty() { "No code may join.\n".into() } else { text }

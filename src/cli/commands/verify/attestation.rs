@@ -12,7 +12,7 @@ use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
 use ccf_gov::ccf_version::CcfVersion;
-use ccf_gov::check::{Checks, Verdict};
+use ccf_gov::check::{Checks, Conclusion, Verdict};
 use ccf_gov::digest::{HostData, MrSigner};
 use ccf_gov::evidence::node::{self, Expected, Trust};
 use ccf_gov::id::NodeId;
@@ -123,8 +123,7 @@ fn uncompared(expected: &Expected, outcome: &node::Outcome) -> Option<String> {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Verified<'a> {
-    #[cfg_attr(test, schemars(with = "crate::cli::shapes::Verdict"))]
-    verdict: &'static str,
+    verdict: Conclusion,
     platform: Platform,
     node_id: Option<NodeId>,
     measurement: &'a str,

@@ -12,7 +12,7 @@ use crate::cli::error::CliError;
 use crate::cli::evidence;
 use crate::cli::exit::Exit;
 use ccf_gov::ccf_version::CcfVersion;
-use ccf_gov::check::Checks;
+use ccf_gov::check::{Checks, Conclusion};
 use ccf_gov::evidence::node::{Attestation, Trust};
 use ccf_gov::id::NodeId;
 use ccf_gov::review::node as review;
@@ -81,8 +81,7 @@ impl Node {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Unverified<'a> {
-    #[cfg_attr(test, schemars(with = "crate::cli::shapes::Verdict"))]
-    verdict: &'static str,
+    verdict: Conclusion,
     node_id: NodeId,
     status: NodeStatus,
     checks: &'a Checks,

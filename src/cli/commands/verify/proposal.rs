@@ -13,7 +13,7 @@ use crate::cli::error::CliError;
 use crate::cli::evidence;
 use crate::cli::exit::Exit;
 use ccf_gov::ccf_version::CcfVersion;
-use ccf_gov::check::Checks;
+use ccf_gov::check::{Checks, Conclusion};
 use ccf_gov::evidence::recognise::Evidence;
 use ccf_gov::files;
 use ccf_gov::review::registered;
@@ -70,8 +70,7 @@ impl Proposal {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Verified {
-    #[cfg_attr(test, schemars(with = "crate::cli::shapes::Verdict"))]
-    pub verdict: &'static str,
+    pub verdict: Conclusion,
     pub checks: Checks,
     /// Every value that the proposal registers or removes.
     values: Vec<Registered>,

@@ -12,7 +12,7 @@ use crate::cli::error::CliError;
 use crate::cli::evidence;
 use crate::cli::exit::Exit;
 use ccf_gov::ccf_version::CcfVersion;
-use ccf_gov::check::Checks;
+use ccf_gov::check::{Checks, Conclusion};
 use ccf_gov::digest::HostData;
 use ccf_gov::evidence::node::Trust;
 use ccf_gov::id::NodeId;
@@ -42,8 +42,7 @@ pub struct Service {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Verified<'a> {
-    #[cfg_attr(test, schemars(with = "crate::cli::shapes::Verdict"))]
-    verdict: &'static str,
+    verdict: Conclusion,
     checks: &'a Checks,
     /// Every value of the join policy.
     values: &'a [RegisteredValue],
@@ -56,8 +55,7 @@ pub struct Verified<'a> {
 struct VerifiedNode<'a> {
     node_id: NodeId,
     status: NodeStatus,
-    #[cfg_attr(test, schemars(with = "crate::cli::shapes::Verdict"))]
-    verdict: &'static str,
+    verdict: Conclusion,
     /// Null, as the next two, if the node shows no attestation.
     measurement: Option<&'a str>,
     /// Null for SGX, too.
@@ -88,7 +86,7 @@ impl Service {
         let nodes = reviewed.nodes.iter().map(|n| VerifiedNode {
             node_id: n.id,
             status: n.status,
-            verdict: n.outcome.as_ref().map_or("incomplete", |o| o.checks.verdict()),
+            verdict: n.outcome.as_ref().map_or(Conclusion::Incomplete, |o| o.checks.verdict()),
             measurement: n.outcome.as_ref().map(|o| o.measurement.as_str()),
             host_data: n.outcome.as_ref().and_then(|o| o.host_data),
             checks: n.outcome.as_ref().map(|o| &o.checks),

@@ -40,7 +40,7 @@ fn outcome(containers: &str, images: &[Image]) -> (String, Vec<(&'static str, Ve
     let mut checks = Checks::new();
     compare(None, &review(containers), images, &mut checks);
     let list = checks.iter().map(|c| (c.name, c.verdict, c.detail.clone())).collect();
-    (checks.verdict().to_owned(), list)
+    (checks.verdict().as_str().to_owned(), list)
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn what_may_admit_more_is_no_pass() {
     let verdict = |policy: &str| {
         let mut checks = Checks::new();
         compare(None, &Review::of(policy.as_bytes()), &images, &mut checks);
-        checks.verdict()
+        checks.verdict().as_str()
     };
     let good = format!("package policy\ncontainers := [{}]\n", container(&[1], ""));
     assert_eq!(verdict(&good), "pass");

@@ -42,7 +42,7 @@ fn svn_are_text_or_numbers_and_compared_as_the_service_does() {
     let verdict = |trusted: &[TrustedUvm], order| {
         let mut checks = Checks::new();
         text.check_trusted(trusted, order, &mut checks);
-        checks.verdict()
+        checks.verdict().as_str()
     };
     assert_eq!(verdict(&[trusted("99", FEED)], SvnOrder::Integer), "pass");
     assert_eq!(verdict(&[trusted("100", FEED)], SvnOrder::Integer), "fail");
@@ -59,7 +59,7 @@ fn svn_are_text_or_numbers_and_compared_as_the_service_does() {
 fn every_bad_endorsement_fails_for_its_own_reason() {
     let (chain, did) = issuer(IN_DATE);
     let good = UvmEndorsement::parse(&lab().uvm_legacy(&did, FEED, &chain, &payload("101"))).unwrap();
-    assert_eq!(checks(&good).verdict(), "pass");
+    assert_eq!(checks(&good).verdict().as_str(), "pass");
 
     let failed = |bytes: &[u8]| {
         checks(&UvmEndorsement::parse(bytes).unwrap()).iter().find(|c| c.verdict == Verdict::Fail).map(|c| c.name)
@@ -85,12 +85,12 @@ fn every_bad_endorsement_fails_for_its_own_reason() {
 
     let (old, old_did) = issuer(EXPIRED);
     let expired = checks(&UvmEndorsement::parse(&lab().uvm_legacy(&old_did, FEED, &old, &payload("101"))).unwrap());
-    assert_eq!(expired.verdict(), "pass");
+    assert_eq!(expired.verdict().as_str(), "pass");
     assert_eq!(expired.get("uvm-certificate-dates").unwrap().verdict, Verdict::Warn);
 
     let mut wrong = Checks::new();
     good.check_measurement(&SnpMeasurement([0; 48]), &mut wrong);
-    assert_eq!(wrong.verdict(), "fail");
+    assert_eq!(wrong.verdict().as_str(), "fail");
     let aks = UvmEndorsement { did: KNOWN_ISSUERS[1].did.into(), ..good.clone() };
     let test_release = UvmEndorsement { did: KNOWN_ISSUERS[0].did.into(), svn: "22".into(), ..good.clone() };
     let mut svn = Checks::new();
@@ -135,7 +135,7 @@ fn a_hash_envelope_says_of_what_and_when() {
         (octets.content_type, octets.svn.as_str(), octets.signed_at),
         (ContentType::OctetStream, "101", Some(1_790_000_000))
     );
-    assert_eq!(checks(&octets).verdict(), "pass");
+    assert_eq!(checks(&octets).verdict().as_str(), "pass");
     assert_eq!(read("application/json", 1_790_000_000).unwrap().content_type, ContentType::Json);
     assert!(matches!(read("text/plain", 0), Err(UvmError::Header(_))));
     let early = checks(&read("application/octet-stream", 0).unwrap());
@@ -159,7 +159,7 @@ fn real_endorsements_give_their_values() {
         assert_eq!((uvm.algorithm, uvm.form), (-38, Form::Legacy), "{name}");
         assert!(uvm.measurement.to_string().starts_with(measurement), "{name}");
         let checks = checks(&uvm);
-        assert_eq!(checks.verdict(), "pass", "{name}: {checks:#?}");
+        assert_eq!(checks.verdict().as_str(), "pass", "{name}: {checks:#?}");
         assert_eq!(checks.get("uvm-known-issuer").unwrap().verdict, Verdict::Pass);
     }
 }
