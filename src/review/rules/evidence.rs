@@ -11,7 +11,7 @@ use crate::check::{Checks, Verdict};
 use crate::digest::{HexError, sha256};
 use crate::evidence::recognise::{Evidence, EvidenceKind};
 use crate::proposal::catalogue::Catalogue;
-use crate::proposal::{Action, Proposal};
+use crate::proposal::{Action, Proposal, Registration};
 
 /// A value that the proposal registers or removes.
 #[derive(Clone, Debug, Serialize)]
@@ -231,36 +231,24 @@ fn shorten(value: &str) -> String {
     value.chars().take(300).collect()
 }
 
-/// The actions whose values evidence can back.
-const REGISTRATIONS: [&str; 18] = [
-    "add_node_code",
-    "remove_node_code",
-    "add_snp_host_data",
-    "remove_snp_host_data",
-    "add_snp_measurement",
-    "remove_snp_measurement",
-    "add_snp_uvm_endorsement",
-    "remove_snp_uvm_endorsement",
-    "add_virtual_host_data",
-    "remove_virtual_host_data",
-    "add_virtual_measurement",
-    "remove_virtual_measurement",
-    "set_snp_minimum_tcb_version",
-    "set_snp_minimum_tcb_version_hex",
-    "remove_snp_minimum_tcb_version",
-    "set_node_join_policy",
-    "add_executor_node_code",
-    "remove_executor_node_code",
-];
+/// Code of executors, which CCF had for a while: no node runs it, so it is no [`Registration`].
+const EXECUTOR: [&str; 2] = ["add_executor_node_code", "remove_executor_node_code"];
 
 /// Whether an action of this name registers or removes a value that only evidence can back.
 pub fn registers(action: &str) -> bool {
-    REGISTRATIONS.contains(&action)
+    registering().any(|name| name == action)
 }
 
 /// The action's name as a check's name.
 fn action_name(name: &str) -> &'static str {
-    REGISTRATIONS.iter().find(|n| **n == name).copied().unwrap_or("other-action")
+    registering().find(|known| *known == name).unwrap_or("other-action")
+}
+
+/// The actions whose values evidence can back: all of the registrations, but for the removal of a script, which has no value.
+fn registering() -> impl Iterator<Item = &'static str> {
+    let of = |kind: Registration| kind.adds().iter().copied().chain([kind.remove()]);
+    let without_value = Registration::JoinPolicyScript.remove();
+    Registration::ALL.into_iter().flat_map(of).filter(move |name| *name != without_value).chain(EXECUTOR)
 }
 
 #[cfg(test)]
