@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 
-use super::error::{CliError, Kind};
+use super::error::CliError;
 use super::output::Format;
 use ccf_gov::files::{self, FileError};
 use ccf_gov::signer::{KeyUri, program_in};
@@ -69,7 +69,7 @@ impl Config {
             error => error.into(),
         })?;
         let mut this: Self = toml::from_str(&text).map_err(|e| {
-            CliError::new(Kind::Usage, format!("cannot read {}", path.display()), without_values(&e, &text))
+            CliError::usage(format!("cannot read {}", path.display())).because(without_values(&e, &text))
         })?;
         if this.yes.is_some() {
             let message =

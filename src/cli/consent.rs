@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use rustix::termios::{QueueSelector, tcflush, tcgetwinsize};
 
 use super::common::Context;
-use super::error::{CliError, Kind};
+use super::error::CliError;
 use ccf_gov::text::harmless;
 
 /// What a person sees of a request before it is signed.
@@ -40,12 +40,7 @@ impl Context {
         };
         match ask(&text, requests, &question) {
             Ok(answer) if matches!(answer.trim_ascii(), b"y" | b"Y" | b"yes") => Ok(()),
-            Ok(_) => Err(CliError {
-                kind: Kind::Declined,
-                message: "nothing was signed: the answer was not yes".into(),
-                causes: Vec::new(),
-                hint: None,
-            }),
+            Ok(_) => Err(CliError::declined("nothing was signed: the answer was not yes")),
             Err(error) => Err(CliError::failed("nothing was signed: the terminal cannot be used to ask", error)
                 .hint("give --yes if what was shown may be signed")),
         }

@@ -9,18 +9,28 @@ use std::fmt;
 use serde::Serialize;
 
 use super::exit::Exit;
-use ccf_gov::cose::{CertificateError, CreatedAt, RequestError};
-use ccf_gov::evidence::node::PathError;
+use ccf_gov::cose::{
+    CertificateError, CoseError, CreatedAt, CreatedAtError, EnvelopeError, MessageError, RequestError, SignatureError,
+};
+use ccf_gov::evidence::node::{NodeError, PathError};
+use ccf_gov::evidence::policy::deployment::DeploymentError;
 use ccf_gov::evidence::recognise::EvidenceError;
+use ccf_gov::evidence::sgx::artefact::ArtefactError;
+use ccf_gov::evidence::snp::context::ContextError;
+use ccf_gov::evidence::snp::launch::LaunchError;
+use ccf_gov::evidence::snp::launch::igvm::IgvmError;
+use ccf_gov::evidence::snp::uvm::UvmError;
 use ccf_gov::files::FileError;
+use ccf_gov::proposal::ProposalError;
+use ccf_gov::proposal::ballot::BallotError;
 use ccf_gov::proposal::catalogue::{TemplateError, UnknownTemplate};
 use ccf_gov::proposal::merge::MergeError;
 use ccf_gov::proposal::new::NewError;
 use ccf_gov::proposal::private_key::PrivateKey;
 use ccf_gov::review::vain::Vain;
 use ccf_gov::sandbox::SandboxError;
-use ccf_gov::service::{Refusal, ResolveError, ServiceError};
-use ccf_gov::signer::{GenerateError, KeyError, Pkcs11Error, SignerError};
+use ccf_gov::service::{ReferenceError, Refusal, ResolveError, ServiceError};
+use ccf_gov::signer::{GenerateError, KeyError, KeyUriError, Pkcs11Error, SignerError};
 use ccf_gov::upgrade::UpgradeError;
 
 /// What kind of failure it was; the exit code follows from it.
@@ -66,22 +76,40 @@ pub struct CliError {
 }
 
 impl CliError {
-    /// `doing` could not be done because of `source`.
-    pub fn new(kind: Kind, doing: impl fmt::Display, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let source = source.into();
-        let mut causes = vec![source.to_string()];
-        causes.extend(chain(source.source()));
-        Self { kind, message: doing.to_string(), causes, hint: None }
-    }
-
     /// Something failed here.
     pub fn failed(doing: impl fmt::Display, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::new(Kind::Failed, doing, source)
+        Self { kind: Kind::Failed, ..Self::usage(doing) }.because(source)
     }
 
     /// An input is wrong; there is no deeper cause.
     pub fn usage(message: impl fmt::Display) -> Self {
         Self { kind: Kind::Usage, message: message.to_string(), causes: Vec::new(), hint: None }
+    }
+
+    /// A check said no.
+    pub fn no(message: impl fmt::Display) -> Self {
+        Self { kind: Kind::No, ..Self::usage(message) }
+    }
+
+    /// The service would refuse.
+    pub fn refused(message: impl fmt::Display) -> Self {
+        Self { kind: Kind::Refused, ..Self::usage(message) }
+    }
+
+    /// It is not known what the service did.
+    pub fn unreachable(message: impl fmt::Display) -> Self {
+        Self { kind: Kind::Unreachable, ..Self::usage(message) }
+    }
+
+    /// The person who was asked said no.
+    pub fn declined(message: impl fmt::Display) -> Self {
+        Self { kind: Kind::Declined, ..Self::usage(message) }
+    }
+
+    /// What caused it, with its own causes.
+    pub fn because(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.causes.extend(chain(Some(&*source.into())));
+        self
     }
 
     /// What to do about it.
@@ -462,3 +490,37 @@ impl Library for FileError {
         hint.map(String::from)
     }
 }
+
+// What was named on the command line is wrong, and the error's text says all.
+
+impl Library for ProposalError {}
+
+impl Library for BallotError {}
+
+impl Library for CreatedAtError {}
+
+impl Library for MessageError {}
+
+impl Library for SignatureError {}
+
+impl Library for EnvelopeError {}
+
+impl Library for CoseError {}
+
+impl Library for KeyUriError {}
+
+impl Library for ReferenceError {}
+
+impl Library for NodeError {}
+
+impl Library for DeploymentError {}
+
+impl Library for ContextError {}
+
+impl Library for UvmError {}
+
+impl Library for LaunchError {}
+
+impl Library for IgvmError {}
+
+impl Library for ArtefactError {}

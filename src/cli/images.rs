@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::error::{CliError, Kind};
+use super::error::CliError;
 use ccf_gov::evidence::hash;
 use ccf_gov::evidence::layers::image::{self, Image, Images, PassedOver};
 use ccf_gov::evidence::policy::contents::command_line;
@@ -11,7 +11,7 @@ use ccf_gov::text::visible;
 /// The images in an archive; nothing if the file is none, but perhaps a layer.
 pub fn open(path: &Path) -> Result<Option<Images>, CliError> {
     let failed = |e: Box<dyn std::error::Error + Send + Sync>| {
-        CliError::new(Kind::Usage, format!("cannot read the images in {}", path.display()), e)
+        CliError::usage(format!("cannot read the images in {}", path.display())).because(e)
     };
     if path.is_dir() {
         return Err(CliError::usage(format!("{} is a folder, but images are read from archives", path.display()))

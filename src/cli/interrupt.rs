@@ -80,7 +80,7 @@ pub async fn unless_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
 
 /// The error of an interrupted command.
 pub fn interrupted() -> CliError {
-    CliError { kind: Kind::Failed, message: "interrupted: nothing was written".into(), causes: Vec::new(), hint: None }
+    CliError { kind: Kind::Failed, ..CliError::usage("interrupted: nothing was written") }
 }
 
 /// Listens for a signal, unless whoever started the process wants it ignored (as nohup does) or it cannot be listened for.

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 
 use super::common::Context;
-use super::error::{CliError, Kind};
+use super::error::CliError;
 use ccf_gov::id::{NodeId, ProposalId};
 use ccf_gov::proposal::new::Setting;
 use ccf_gov::proposal::parameter::Subject;
@@ -41,7 +41,7 @@ impl Context {
     /// The id of a proposal for a command that works without a service too: then it has to be given whole.
     pub async fn proposal_anywhere(&self, given: &str) -> Result<ProposalId, CliError> {
         let given: Reference<ProposalId> =
-            given.parse().map_err(|e| CliError::new(Kind::Usage, "the proposal id is not valid", e))?;
+            given.parse().map_err(|e| CliError::from(e).doing("the proposal id is not valid"))?;
         match given.whole() {
             Some(id) => Ok(*id),
             None => {
@@ -60,7 +60,7 @@ impl Context {
             else {
                 continue;
             };
-            let invalid = |e| CliError::new(Kind::Usage, format!("the value of {name} cannot be used"), e);
+            let invalid = |e| CliError::from(e).doing(format!("the value of {name} cannot be used"));
             let id = match subject {
                 Subject::Node => {
                     let given: Reference<NodeId> = text.parse().map_err(invalid)?;

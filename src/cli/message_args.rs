@@ -7,7 +7,7 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::common::Context;
-use super::error::{CliError, Kind};
+use super::error::CliError;
 use super::private_keys;
 use ccf_gov::cose::{CreatedAt, MAX_ENVELOPE, MemberCertificate, Message, MessageType};
 use ccf_gov::id::MemberId;
@@ -61,7 +61,7 @@ impl MessageArgs {
             Some(text) => text.parse(),
             None => CreatedAt::now(),
         };
-        let created_at = created_at.map_err(|e| CliError::new(Kind::Usage, "the creation time is not valid", e))?;
+        let created_at = created_at.map_err(|e| CliError::from(e).doing("the creation time is not valid"))?;
         let (name, payload) = match &self.content {
             Some(path) => (files::shown(path).into_owned(), files::read(path, MAX_ENVELOPE - 4096)?),
             None if kind.has_payload() => {
@@ -76,7 +76,7 @@ impl MessageArgs {
         }
         private_keys::refuse(&name, kind, &payload)?;
         Message::new(kind, created_at, proposal_id, payload)
-            .map_err(|e| CliError::new(Kind::Usage, format!("cannot sign {name} as type {kind}"), e))
+            .map_err(|e| CliError::from(e).doing(format!("cannot sign {name} as type {kind}")))
     }
 }
 

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::common::Context;
 use super::config::Exec;
-use super::error::{CliError, Kind};
+use super::error::CliError;
 use super::message_args::in_date;
 use ccf_gov::cose::MemberCertificate;
 use ccf_gov::files;
@@ -90,7 +90,7 @@ impl Context {
                 self.looked
             ))
         })?;
-        text.parse().map_err(|e| CliError::new(Kind::Usage, "cannot use the value of --key", e))
+        text.parse().map_err(|e| CliError::from(e).doing("cannot use the value of --key"))
     }
 
     /// The member whose certificate `--cert` gives, in date or not.
@@ -107,7 +107,7 @@ impl Context {
         let Some(path) = &self.cert else { return Ok(None) };
         let pem = files::read(path, MAX_CERTIFICATE)?;
         let certificate = MemberCertificate::from_pem(&pem)
-            .map_err(|e| CliError::new(Kind::Usage, format!("cannot use the certificate {}", path.display()), e))?;
+            .map_err(|e| CliError::from(e).doing(format!("cannot use the certificate {}", path.display())))?;
         Ok(Some(certificate))
     }
 }

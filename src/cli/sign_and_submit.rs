@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::beside::show;
 use super::common::Context;
-use super::error::{CliError, Kind};
+use super::error::CliError;
 use super::interrupt::unless_interrupted;
 use super::object::beside;
 use super::private_keys;
@@ -32,7 +32,7 @@ pub async fn sign_and_submit(
     private_keys::refuse(format!("this {kind}"), kind, &payload)?;
     let created_at = CreatedAt::now().map_err(|e| CliError::failed("cannot read the clock", e))?;
     let message = Message::new(kind, created_at, proposal, payload)
-        .map_err(|e| CliError::new(Kind::Usage, format!("cannot sign this {kind}"), e))?;
+        .map_err(|e| CliError::from(e).doing(format!("cannot sign this {kind}")))?;
     context.consent(&[show(&message, signer.certificate().member_id(), signer.algorithm(), beside)])?;
     let envelope = signer::sign(signer, message)
         .await
@@ -48,7 +48,7 @@ pub async fn submit(context: &Context, service: &Service, envelope: &Envelope) -
     match result {
         None => {
             let message = "interrupted while it was sent: the service may have taken it".to_owned();
-            let error = CliError { kind: Kind::Unreachable, message, causes: Vec::new(), hint: None };
+            let error = CliError::unreachable(message);
             Err(if is_new_each_time { error.hint(ACTIVATE) } else { keep(context, envelope, error) })
         }
         Some(Ok(submission)) => Ok(submission),

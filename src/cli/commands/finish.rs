@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::cli::common::Context;
 use crate::cli::envelopes;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::interrupt::interrupted;
 use crate::cli::message_args::{MessageArgs, certificate, in_date};
@@ -61,11 +61,11 @@ impl Finish {
             let signature = signatures.get(at, request.certificate().algorithm()).map_err(|e| {
                 let file = self.signature.get(at).or(self.signature.first());
                 let file = file.map(|f| format!(" in {}", f.display())).unwrap_or_default();
-                CliError::new(Kind::Usage, format!("cannot read {which}{file}"), e)
+                CliError::from(e).doing(format!("cannot read {which}{file}"))
             })?;
             let member = request.certificate().member_id();
             let envelope = request.finish(signature).map_err(|e: EnvelopeError| {
-                CliError::new(Kind::No, format!("{which} is not member {member}'s for this request"), e).hint(
+                CliError::no(format!("{which} is not member {member}'s for this request")).because(e).hint(
                     "sign this very request's value (the digest) or to_be_signed (unhashed) with the member's key",
                 )
             })?;
@@ -88,7 +88,7 @@ impl Finish {
         requests.iter().try_for_each(|request| in_date(context, request.certificate()))?;
         match context.certificate()? {
             Some(given) if requests.iter().any(|r| *r.certificate() != given) => {
-                Err(CliError::new(Kind::No, "cannot finish the request", "it is for another member than --cert"))
+                Err(CliError::no("cannot finish the request").because("it is for another member than --cert"))
             }
             _ => Ok(requests),
         }

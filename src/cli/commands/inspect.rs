@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::cose::{
     Algorithm, CreatedAt, Envelope, Examined, MAX_ENVELOPE, MemberCertificate, MessageType, Sign1, Signature,
@@ -37,7 +37,7 @@ impl Inspect {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let bytes = files::read(&self.file, MAX_ENVELOPE)?;
         let examined = Sign1::examine(&bytes).map_err(|e| {
-            CliError::new(Kind::Usage, format!("{} is not a COSE_Sign1 envelope", files::shown(&self.file)), e)
+            CliError::from(e).doing(format!("{} is not a COSE_Sign1 envelope", files::shown(&self.file)))
         })?;
         let certificate = context.certificate()?;
         let report = Report::new(examined, certificate.as_ref());

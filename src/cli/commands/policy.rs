@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::{checks, images};
 use ccf_gov::check::{Checks, Conclusion, Verdict};
@@ -63,7 +63,7 @@ impl Show {
     fn run(self, context: &Context) -> Result<Exit, CliError> {
         let bytes = files::read(&self.file, deployment::MAX_FILE as u64)?;
         let found = deployment::find(&bytes).map_err(|e| {
-            CliError::new(Kind::Usage, format!("cannot find a security policy in {}", self.file.display()), e)
+            CliError::from(e).doing(format!("cannot find a security policy in {}", self.file.display()))
         })?;
         let reviewed: Vec<(Found, Review)> =
             found.into_iter().map(|f| (Review::of(&f.policy), f)).map(|(review, f)| (f, review)).collect();

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::constitution::DEFAULT;
 use ccf_gov::cose::MemberCertificate;
@@ -183,7 +183,7 @@ impl Serve {
 
 /// The members whose certificates are in a folder, by name.
 fn members(folder: &Path) -> Result<Vec<Member>, CliError> {
-    let failed = |e| CliError::new(Kind::Usage, format!("cannot read the folder {}", folder.display()), e);
+    let failed = |e| CliError::usage(format!("cannot read the folder {}", folder.display())).because(e);
     let mut names = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
@@ -199,7 +199,7 @@ fn members(folder: &Path) -> Result<Vec<Member>, CliError> {
     let member = |name: &String| {
         let path = folder.join(format!("{name}_cert.pem"));
         let certificate = MemberCertificate::from_pem(&files::read(&path, 1 << 20)?)
-            .map_err(|e| CliError::new(Kind::Usage, format!("{} is not a member certificate", path.display()), e))?;
+            .map_err(|e| CliError::from(e).doing(format!("{} is not a member certificate", path.display())))?;
         let key = folder.join(format!("{name}_enc_pubk.pem"));
         let encryption_key = if key.exists() { Some(files::read_text(&key, 1 << 20)?) } else { None };
         Ok(Member { certificate, encryption_key, data: serde_json::Value::Null })

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::cli::common::Context;
 use crate::cli::envelopes;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::interrupt::interrupted;
 use crate::cli::message_args::MessageArgs;
@@ -71,11 +71,8 @@ impl Sign {
             return Err(CliError::usage("the requests are for different members, but one key signs for one member"));
         }
         if context.certificate()?.is_some_and(|given| given != certificate) {
-            return Err(CliError::new(
-                Kind::No,
-                "cannot sign the request",
-                format!("it is for member {member}, but --cert is another member's"),
-            ));
+            return Err(CliError::no("cannot sign the request")
+                .because(format!("it is for member {member}, but --cert is another member's")));
         }
         self.out.check(context, requests.len())?;
         let signer = context.signer_for(Some(certificate)).await?;

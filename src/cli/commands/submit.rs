@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use super::ballot::live;
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::interrupt::unless_interrupted;
 use crate::cli::object::beside;
@@ -83,15 +83,14 @@ async fn send(context: &Context, service: &Service, envelope: &Envelope) -> Resu
 
 fn interrupted() -> CliError {
     let message = "interrupted while it was sent: the service may have taken it".to_owned();
-    CliError { kind: Kind::Unreachable, message, causes: Vec::new(), hint: None }
-        .hint("send the same file again, which is safe; do not sign again")
+    CliError::unreachable(message).hint("send the same file again, which is safe; do not sign again")
 }
 
 fn read(context: &Context, path: &Path) -> Result<Envelope, CliError> {
     let bytes = files::read(path, MAX_ENVELOPE)?;
     let name = files::shown(path);
     let (envelope, forms) = Envelope::from_any_form(&bytes)
-        .map_err(|e| CliError::new(Kind::Usage, format!("{name} is not a signed governance request"), e))?;
+        .map_err(|e| CliError::from(e).doing(format!("{name} is not a signed governance request")))?;
     for form in forms {
         context.output.warn(format!("{name}: {form}; it is sent in the form that CCF's tools write"));
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use ccf_gov::cose::{Message, MessageType};
 use ccf_gov::id::ProposalId;
 use ccf_gov::proposal::ballot::{self, Ballot};
@@ -24,14 +24,14 @@ pub fn compare(id: ProposalId, expected: Option<&Proposal>, live: &Value) -> Res
     if let Some(difference) = expected.and_then(|expected| difference(expected.value(), live)) {
         let what = format!("proposal {id} is not the one that this ballot is for, and the ballot would vote no");
         let hint = "in each line: what the ballot is for / what the service holds. `ccf-gov proposal show ID -o FILE` writes the service's";
-        return Err(CliError::new(Kind::No, what, difference).hint(hint));
+        return Err(CliError::no(what).because(difference).hint(hint));
     }
     match Proposal::of_value(live.clone()) {
         Ok(_) => Ok(()),
         Err(error) => {
             let what = format!("what proposal {id} would do cannot be determined from what the service shows");
             let hint = "do not vote on it, and ask the service's operators what it is";
-            Err(CliError::new(Kind::No, what, error).hint(hint))
+            Err(CliError::no(what).because(error).hint(hint))
         }
     }
 }
@@ -44,6 +44,7 @@ pub fn unsigned(error: CliError) -> CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::error::Kind;
     use serde_json::json;
 
     #[test]

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::commands::proposal::ProposalSource;
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::files::Readers;
 use ccf_gov::proposal::ballot;
@@ -49,7 +49,7 @@ impl New {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let ballot = match (self.vote, &self.proposal) {
             (Vote::Exact, Some(proposal)) => ballot::exact(&proposal.read(context).await?)
-                .map_err(|e| CliError::new(Kind::Usage, "cannot make an exact ballot", e))?,
+                .map_err(|e| CliError::from(e).doing("cannot make an exact ballot"))?,
             (Vote::Accept, None) => ballot::accept(),
             (Vote::Reject, None) => ballot::reject(),
             (Vote::Exact, None) => return Err(CliError::usage("an exact ballot needs --proposal FILE or ID")),

@@ -8,7 +8,7 @@ use crate::cli::commands::ballot::live;
 use crate::cli::commands::ballot::verified::Basis;
 use crate::cli::commands::proposal::{ProposalSource, not_held};
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::sign_and_submit;
 use ccf_gov::cose::MessageType;
@@ -101,13 +101,13 @@ impl Vote {
             return Ok(Some((if self.accept { ballot::accept() } else { ballot::reject() }, None)));
         };
         let ballot = Ballot::parse(&files::read(path, MAX_BALLOT)?)
-            .map_err(|e| CliError::new(Kind::Usage, format!("{} is not a ballot", path.display()), e))?;
+            .map_err(|e| CliError::from(e).doing(format!("{} is not a ballot", path.display())))?;
         let expected = ballot::exact_proposal(ballot.script());
         Ok(Some((ballot, expected)))
     }
 }
 
 fn exactly(proposal: Proposal) -> Result<(Ballot, Option<Proposal>), CliError> {
-    let ballot = ballot::exact(&proposal).map_err(|e| CliError::new(Kind::Usage, "cannot make an exact ballot", e))?;
+    let ballot = ballot::exact(&proposal).map_err(|e| CliError::from(e).doing("cannot make an exact ballot"))?;
     Ok((ballot, Some(proposal)))
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use super::live;
 use crate::cli::commands::verify::proposal::{Verified, also};
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::{checks, evidence};
 use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::proposal::Proposal;
@@ -39,7 +39,7 @@ impl Basis {
         let (id, content) = (subject.proposal.proposal_id, &subject.content.raw);
         live::compare(id, None, content).map_err(live::unsigned)?;
         let proposal = Proposal::of_value(content.clone())
-            .map_err(|e| CliError::new(Kind::No, format!("nothing was signed: proposal {id} cannot be read"), e))?;
+            .map_err(|e| CliError::no(format!("nothing was signed: proposal {id} cannot be read")).because(e))?;
         let ccf = running_version(self.ccf_version, service).await?;
         let evidence = evidence::read(&self.evidence, ccf)?;
         let policy = service.join_policy().await?;
@@ -52,6 +52,6 @@ impl Basis {
         context.output.note(format!("Proposal {id}:\n{}", context.subject_actions(subject)));
         context.output.result(&outcome, || checks::lines(&outcome.checks))?;
         let what = format!("nothing was signed: the evidence does not back proposal {id} ({})", outcome.verdict);
-        Err(CliError { kind: Kind::No, message: what, causes: Vec::new(), hint: Some("the checks say why".into()) })
+        Err(CliError::no(what).hint("the checks say why"))
     }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::open_key::Asked;
 use ccf_gov::cose::Algorithm;
@@ -28,8 +28,7 @@ pub struct List {
 
 impl List {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let uri: KeyUri =
-            self.uri.parse().map_err(|e| CliError::new(Kind::Usage, "cannot list the keys of this URI", e))?;
+        let uri: KeyUri = self.uri.parse().map_err(|e| CliError::from(e).doing("cannot list the keys of this URI"))?;
         let KeyUri::Pkcs11(uri) = uri else {
             return Err(CliError::usage("only the keys of a pkcs11: URI can be listed")
                 .hint("to see a key in a file, run `ccf-gov keys show --key FILE`"));

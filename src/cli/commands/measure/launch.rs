@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use ccf_gov::check::Checks;
 use ccf_gov::digest::SnpMeasurement;
 use ccf_gov::evidence::hash::sha256_file;
@@ -70,7 +70,7 @@ impl LaunchArgs {
     pub fn measure(&self) -> Result<Option<Measured>, CliError> {
         if let Some(path) = &self.igvm {
             let found = igvm::measure(&files::read(path, MAX_FILE)?)
-                .map_err(|e| CliError::new(Kind::Usage, format!("cannot measure {}", path.display()), e))?;
+                .map_err(|e| CliError::from(e).doing(format!("cannot measure {}", path.display())))?;
             let mut checks = Checks::new();
             if let Some(stated) = found.stated {
                 let detail = format!("computed {}, the file's ID block states {stated}", found.measurement);
@@ -94,9 +94,8 @@ impl LaunchArgs {
             vmm: self.vmm_type,
             guest_features: self.guest_features.unwrap_or(DEFAULT_GUEST_FEATURES),
         };
-        let measurement = launch::measure(&launch).map_err(|e| {
-            CliError::new(Kind::Usage, format!("cannot compute the launch digest of {}", path.display()), e)
-        })?;
+        let measurement = launch::measure(&launch)
+            .map_err(|e| CliError::from(e).doing(format!("cannot compute the launch digest of {}", path.display())))?;
         Ok(Some(Measured { measurement, rows: Vec::new(), checks: Checks::new() }))
     }
 

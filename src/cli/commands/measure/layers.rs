@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::images;
 use ccf_gov::evidence::hash;
@@ -82,7 +82,7 @@ impl Layers {
 
 fn measure(path: &Path) -> Result<Layer, CliError> {
     let failed = |e: Box<dyn std::error::Error + Send + Sync>| {
-        CliError::new(Kind::Usage, format!("cannot measure {}", files::shown(path)), e)
+        CliError::usage(format!("cannot measure {}", files::shown(path))).because(e)
     };
     let reader: Box<dyn Read> = if path == Path::new("-") {
         Box::new(io::stdin().lock())

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use ccf_gov::digest::{HostData, MrEnclave, SnpMeasurement};
 use ccf_gov::files::Readers;
 use ccf_gov::proposal::{Action, Proposal, Registration};
@@ -74,12 +74,8 @@ impl Register {
     pub fn write(&self, context: &Context, values: &[MeasuredValue], refusal: Option<&str>) -> Result<(), CliError> {
         let Some(path) = &self.proposal else { return Ok(()) };
         if let (false, Some(why)) = (self.remove, refusal) {
-            return Err(CliError {
-                kind: Kind::No,
-                message: format!("{} was not written: {why}", path.display()),
-                causes: Vec::new(),
-                hint: Some("register values only of artefacts that are what they should be".into()),
-            });
+            return Err(CliError::no(format!("{} was not written: {why}", path.display()))
+                .hint("register values only of artefacts that are what they should be"));
         }
         let actions: Vec<Action> = if self.remove {
             values.iter().filter_map(MeasuredValue::remove).collect()

@@ -9,7 +9,7 @@ use super::register::{MeasuredValue, Register};
 use super::table;
 use crate::cli::checks;
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::check::{Checks, Conclusion};
 use ccf_gov::digest::{MrEnclave, MrSigner};
@@ -59,7 +59,7 @@ impl Sgx {
     pub fn run(self, context: &Context) -> Result<Exit, CliError> {
         let bytes = files::read(&self.file, MAX_FILE)?;
         let found = Artefact::read(&bytes)
-            .map_err(|e| CliError::new(Kind::Usage, format!("cannot measure {}", self.file.display()), e))?;
+            .map_err(|e| CliError::from(e).doing(format!("cannot measure {}", self.file.display())))?;
         // An enclave that its host may debug is one to deregister.
         let checks = if self.register.remove { found.checks.clone().excusing("debug") } else { found.checks.clone() };
         let signed = found.sigstruct.as_ref();

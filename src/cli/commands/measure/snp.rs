@@ -13,7 +13,7 @@ use super::register::{MeasuredValue, Register};
 use super::table;
 use crate::cli::checks;
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::certificate;
 use ccf_gov::check::{Checks, Conclusion, Verdict};
@@ -181,9 +181,8 @@ impl Results {
     }
 
     fn policy_bytes(&mut self, path: &Path, bytes: &[u8]) -> Result<(), CliError> {
-        let groups = deployment::find(bytes).map_err(|e| {
-            CliError::new(Kind::Usage, format!("cannot find a security policy in {}", path.display()), e)
-        })?;
+        let groups = deployment::find(bytes)
+            .map_err(|e| CliError::from(e).doing(format!("cannot find a security policy in {}", path.display())))?;
         let mut listed = Vec::new();
         for Found { name, policy, remark } in &groups {
             let found = Found { name: name.clone(), policy: policy.clone(), remark: remark.clone() };
@@ -228,9 +227,8 @@ impl Results {
 
     /// A whole folder: its parts by themselves, and against one another.
     fn context(&mut self, folder: &Path) -> Result<(), CliError> {
-        let context = SecurityContext::read(folder).map_err(|e| {
-            CliError::new(Kind::Usage, format!("cannot read the security context {}", folder.display()), e)
-        })?;
+        let context = SecurityContext::read(folder)
+            .map_err(|e| CliError::from(e).doing(format!("cannot read the security context {}", folder.display())))?;
         let mut checks = context.check(&Roots::amd(), OffsetDateTime::now_utc());
         if let Some(policy) = &context.policy {
             self.policy_bytes(&folder.join(context::POLICY_FILE), BASE64_STANDARD.encode(&policy.bytes).as_bytes())?;
@@ -249,9 +247,8 @@ impl Results {
 
     fn uvm(&mut self, path: &Path) -> Result<(), CliError> {
         let bytes = files::read(path, 4 << 20)?;
-        let uvm = UvmEndorsement::parse(&bytes).map_err(|e| {
-            CliError::new(Kind::Usage, format!("cannot read the UVM endorsement {}", path.display()), e)
-        })?;
+        let uvm = UvmEndorsement::parse(&bytes)
+            .map_err(|e| CliError::from(e).doing(format!("cannot read the UVM endorsement {}", path.display())))?;
         uvm.check_signature(OffsetDateTime::now_utc(), &mut self.checks);
         uvm.check_contents(&mut self.checks);
         self.uvm = Some(self.uvm_values(uvm));

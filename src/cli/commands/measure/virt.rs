@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::register::{MeasuredValue, Register};
 use super::table;
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::digest::HostData;
 use ccf_gov::evidence::{hash, virt};
@@ -40,7 +40,7 @@ pub struct Measured {
 impl Virtual {
     pub fn run(self, context: &Context) -> Result<Exit, CliError> {
         let digest = hash::sha256_file(&self.file)
-            .map_err(|e| CliError::new(Kind::Usage, format!("cannot read {}", self.file.display()), e))?;
+            .map_err(|e| CliError::usage(format!("cannot read {}", self.file.display())).because(e))?;
         if digest == ccf_gov::digest::sha256(b"") {
             return Err(CliError::usage(format!("{} is empty: no node runs it", files::shown(&self.file))));
         }

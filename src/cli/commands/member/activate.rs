@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::sign_and_submit;
 use ccf_gov::cose::{Beside, MessageType};
@@ -45,7 +45,7 @@ impl Activate {
             let asked =
                 sign_and_submit::sign_and_submit(context, &service, &*signer, kind, None, Vec::new(), &beside).await?;
             let Some(digest) = asked.raw.get("stateDigest").and_then(|d| d.as_str()) else {
-                return Err(CliError::new(Kind::Failed, "the service gave no state digest", "its answer has none"));
+                return Err(CliError::failed("the service gave no state digest", "its answer has none"));
             };
             let payload = json!({ "stateDigest": digest }).to_string().into_bytes();
             let kind = MessageType::Ack;

@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::id::{NodeId, TransactionId};
 use ccf_gov::review::ObservedNode;
@@ -63,7 +63,7 @@ impl Delete {
         };
         if !why.is_empty() {
             let message = format!("node {id} is not deleted: {why}");
-            return Err(CliError { kind: Kind::No, message, causes: Vec::new(), hint: Some(hint.into()) });
+            return Err(CliError::no(message).hint(hint));
         }
         let transaction = service.delete_node(id).await.map_err(|error| match error {
             ServiceError::Undecided { .. } => {

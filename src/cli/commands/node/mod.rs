@@ -8,7 +8,7 @@ pub mod wait;
 use clap::{Args, Subcommand};
 
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::id::NodeId;
 
@@ -45,10 +45,6 @@ impl Node {
 
 /// The error for a node that the service does not have.
 pub fn not_there(id: NodeId) -> CliError {
-    CliError {
-        kind: Kind::Refused,
-        message: format!("the service has no node {id}"),
-        causes: Vec::new(),
-        hint: Some("`ccf-gov node list` shows those that it has; one that was deleted is gone".into()),
-    }
+    CliError::refused(format!("the service has no node {id}"))
+        .hint("`ccf-gov node list` shows those that it has; one that was deleted is gone")
 }

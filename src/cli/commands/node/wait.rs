@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::object::{Read, beside};
 use ccf_gov::id::NodeId;
@@ -88,7 +88,7 @@ impl Wait {
                 Distance::Missing(what) => Some(what),
                 Distance::Never(why) => {
                     let message = format!("node {id} will not be {what}: {why}");
-                    return Err(CliError { kind: Kind::No, message, causes: Vec::new(), hint: None });
+                    return Err(CliError::no(message));
                 }
             };
             let over = Instant::now() + LOOK >= end;

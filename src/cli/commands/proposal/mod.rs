@@ -52,12 +52,8 @@ enum Command {
 
 /// The error for a proposal that the service does not hold.
 pub fn not_held(id: ccf_gov::id::ProposalId) -> CliError {
-    CliError {
-        kind: crate::cli::error::Kind::Refused,
-        message: format!("the service holds no proposal {id}"),
-        causes: Vec::new(),
-        hint: Some("it never was, or it was resolved and then removed when another proposal was resolved; `ccf-gov proposal list` shows what there is".into()),
-    }
+    CliError::refused(format!("the service holds no proposal {id}"))
+        .hint("it never was, or it was resolved and then removed when another proposal was resolved; `ccf-gov proposal list` shows what there is")
 }
 
 impl Proposal {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use ccf_gov::files;
 use ccf_gov::id::ProposalId;
 use ccf_gov::proposal::{MAX_PROPOSAL, Proposal, ProposalError, shown};
@@ -54,7 +54,7 @@ impl ProposalSource {
 
     /// The error for what is not a proposal.
     pub fn not_a_proposal(&self, error: ProposalError) -> CliError {
-        CliError::new(Kind::Usage, format!("{self} is not a proposal"), error)
+        CliError::from(error).doing(format!("{self} is not a proposal"))
     }
 
     /// Its bytes, be they a proposal or not.
@@ -66,7 +66,7 @@ impl ProposalSource {
             }
             Self::Id(id) => match fetch(context, id).await? {
                 Ok(proposal) => Ok(proposal.bytes().to_vec()),
-                Err(error) => Err(CliError::new(Kind::No, format!("{self} is not a list of named actions"), error)),
+                Err(error) => Err(CliError::no(format!("{self} is not a list of named actions")).because(error)),
             },
         }
     }

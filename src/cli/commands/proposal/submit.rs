@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 
 use crate::cli::commands::proposal::ProposalSource;
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::private_keys;
 use crate::cli::sign_and_submit;
@@ -84,6 +84,7 @@ fn refused(file: &ProposalSource, found: &Checks) -> CliError {
     let first = found.iter().find(|check| check.verdict == Verdict::Fail);
     let first = first.map(|check| format!("{}: {}", check.name, visible(&check.detail))).unwrap_or_default();
     let doing = format!("{file} is neither signed nor sent: `ccf-gov proposal lint` fails");
-    CliError::new(Kind::No, doing, first)
+    CliError::no(doing)
+        .because(first)
         .hint("correct it; if it is intended, and the service's constitution accepts it, give --although-lint-fails")
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::object::Read;
 use ccf_gov::digest::sha256;
@@ -95,7 +95,7 @@ async fn module(context: &Context, service: &Service, given: &str) -> Result<Exi
         let hint =
             if known.is_empty() { "no application is set".into() } else { format!("it has {}", known.join(", ")) };
         let message = format!("the application has no module {}", visible(given));
-        return Err(CliError { kind: Kind::Refused, message, causes: Vec::new(), hint: Some(hint) });
+        return Err(CliError::refused(message).hint(hint));
     };
     if context.output.is_json() {
         let read = Read { committed: settled.committed, transaction_id: settled.transaction };

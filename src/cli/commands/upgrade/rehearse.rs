@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::cose::MemberCertificate;
 use ccf_gov::files;
@@ -92,7 +92,7 @@ impl Rehearse {
         }
         let mut signers = Vec::new();
         for (at, key) in self.member_key.iter().enumerate() {
-            let uri = key.parse().map_err(|e| CliError::new(Kind::Usage, "cannot use the value of --member-key", e))?;
+            let uri = key.parse().map_err(|e| CliError::from(e).doing("cannot use the value of --member-key"))?;
             let certificate = self.member_cert.get(at).map(|path| read_certificate(path)).transpose()?;
             let signer = context.open(&uri, certificate).await;
             signers.push(signer.map_err(|e| CliError::from(e).doing(format!("cannot use the key {uri}")))?);
@@ -104,7 +104,7 @@ impl Rehearse {
 fn read_certificate(path: &Path) -> Result<MemberCertificate, CliError> {
     let pem = files::read(path, 64 << 10)?;
     MemberCertificate::from_pem(&pem)
-        .map_err(|e| CliError::new(Kind::Usage, format!("cannot use the certificate {}", path.display()), e))
+        .map_err(|e| CliError::from(e).doing(format!("cannot use the certificate {}", path.display())))
 }
 
 fn failed(error: UpgradeError) -> CliError {

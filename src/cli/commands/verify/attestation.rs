@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use crate::cli::checks;
 use crate::cli::commands::measure::table;
 use crate::cli::common::Context;
-use crate::cli::error::{CliError, Kind};
+use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::check::{Checks, Conclusion, Verdict};
@@ -79,7 +79,7 @@ impl Attestation {
         };
         let mut outcome = attestation
             .verify(&expected, &Trust::pinned(OffsetDateTime::now_utc()))
-            .map_err(|e| CliError::new(Kind::Usage, "cannot verify this attestation", e))?;
+            .map_err(|e| CliError::from(e).doing("cannot verify this attestation"))?;
         if let Some(uncompared) = uncompared(&expected, &outcome) {
             outcome.checks.warn("not-compared", uncompared);
         }
