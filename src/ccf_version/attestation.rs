@@ -2,13 +2,13 @@
 
 use std::cmp::Ordering;
 
-use super::{Answer, CcfVersion, Feature};
+use super::{CcfVersion, Feature, Support};
 
 impl CcfVersion {
     /// Whether a service of this version lets a node with a report of `report_version` join.
-    pub fn accepts_report(self, report_version: u32) -> Answer {
+    pub fn accepts_report(self, report_version: u32) -> Support {
         match report_version {
-            0 | 1 => Answer::No,
+            0 | 1 => Support::No,
             2 => self.has(Feature::SnpReport2),
             _ => self.has(Feature::SnpReport3),
         }
@@ -66,7 +66,7 @@ mod tests {
         assert!(v("6.0.12").accepts_report(5).is_yes());
         assert!(v("5.0.3").accepts_report(3).is_no());
         assert!(v("4.0.1").accepts_report(2).is_yes());
-        assert!(matches!(v("6.0.2").accepts_report(3), Answer::Unknown(_)));
+        assert!(matches!(v("6.0.2").accepts_report(3), Support::Unknown(_)));
         assert!(v("6.0.12").accepts_report(1).is_no());
     }
 

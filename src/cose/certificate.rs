@@ -103,7 +103,13 @@ impl MemberCertificate {
         &self.public_key
     }
 
-    /// Whether this point (uncompressed, SEC 1, 2.3.3) is the certificate's public key, in whichever form that stands.
+    /// Whether a private key of this algorithm is the certificate's, as far as its public point (uncompressed, SEC 1, 2.3.3)
+    /// is known; where it is not, the first signature shows it.
+    pub fn fits_key(&self, algorithm: Algorithm, point: Option<&[u8]>) -> bool {
+        algorithm == self.algorithm && point.is_none_or(|point| self.has_key(point))
+    }
+
+    /// Whether this point (uncompressed, SEC 1, 2.3.3) is the certificate's public key, in whichever form that has.
     pub fn has_key(&self, point: &[u8]) -> bool {
         match self.public_key.first() {
             // A compressed point has the x coordinate, and the parity of y in its first byte.

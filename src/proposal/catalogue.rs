@@ -14,7 +14,7 @@ pub use super::template::{Decides, Fault, Source, Stage, Template};
 pub use folder::TemplateError;
 
 /// What can be proposed: every built-in action, and the user's own.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Catalogue {
     own: Vec<Template>,
 }

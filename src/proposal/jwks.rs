@@ -18,12 +18,12 @@ pub struct Fault {
     /// Where, for example `keys[0].alg`, and what is wrong.
     pub text: String,
     /// What becomes of it.
-    pub fate: Fate,
+    pub acceptance: Acceptance,
 }
 
 /// What becomes of a key set with a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum Acceptance {
     /// No version of CCF takes it, or nobody could rely on it.
     Refused,
     /// CCF 7.0.5 and later refuse it; older versions take it.
@@ -46,52 +46,52 @@ pub fn faults(jwks: &Value, issuer: Option<&str>, now: OffsetDateTime) -> Vec<Fa
     let Some(keys) = jwks.get("keys").and_then(Value::as_array) else { return Vec::new() };
     let mut faults = Vec::new();
     if keys.is_empty() {
-        faults.push(Fault { text: "keys is empty".into(), fate: Fate::Refused });
+        faults.push(Fault { text: "keys is empty".into(), acceptance: Acceptance::Refused });
     }
     let mut kids = BTreeSet::new();
     for (at, key) in keys.iter().enumerate().take(MOST_KEYS) {
-        let mut found = |fate, text: String| faults.push(Fault { text: format!("keys[{at}]{text}"), fate });
+        let mut found = |acceptance, text: String| faults.push(Fault { text: format!("keys[{at}]{text}"), acceptance });
         let Some(key) = key.as_object() else {
-            found(Fate::Refused, " is not an object".into());
+            found(Acceptance::Refused, " is not an object".into());
             continue;
         };
         check(key, issuer, now, &mut found);
         if let Some(kid) = key.get("kid").and_then(Value::as_str).filter(|kid| !kids.insert(*kid)) {
             let kid = shorten(kid);
             found(
-                Fate::RefusedSince705,
+                Acceptance::RefusedSince705,
                 format!(".kid {kid:?} appears twice; older nodes use the first key and drop this one"),
             );
         }
     }
     if keys.len() > MOST_KEYS {
         let text = format!("it has {} keys, and only the first {MOST_KEYS} were checked", keys.len());
-        faults.push(Fault { text, fate: Fate::Unchecked });
+        faults.push(Fault { text, acceptance: Acceptance::Unchecked });
     }
     faults
 }
 
 /// Takes what was found: what becomes of the key, and where and what it is.
-type Found<'a> = &'a mut dyn FnMut(Fate, String);
+type Found<'a> = &'a mut dyn FnMut(Acceptance, String);
 
 fn check(key: &Map<String, Value>, issuer: Option<&str>, now: OffsetDateTime, found: Found<'_>) {
     match key.get("kid") {
-        None => found(Fate::Refused, ".kid is missing".into()),
-        Some(Value::String(kid)) if kid.is_empty() => found(Fate::Unused, ".kid is empty".into()),
+        None => found(Acceptance::Refused, ".kid is missing".into()),
+        Some(Value::String(kid)) if kid.is_empty() => found(Acceptance::Unused, ".kid is empty".into()),
         Some(Value::String(_)) => {}
-        Some(_) => found(Fate::Refused, ".kid is not text".into()),
+        Some(_) => found(Acceptance::Refused, ".kid is not text".into()),
     }
     match key.get("kty").map(|kty| kty.as_str()) {
-        None => found(Fate::Refused, ".kty is missing".into()),
-        Some(None) => found(Fate::Refused, ".kty is not text".into()),
+        None => found(Acceptance::Refused, ".kty is missing".into()),
+        Some(None) => found(Acceptance::Refused, ".kty is not text".into()),
         Some(Some("RSA" | "EC")) => {}
         Some(Some("OKP")) => {
-            found(Fate::RefusedSince705, ".kty is OKP, and tokens are verified by RSA and EC keys alone".into())
+            found(Acceptance::RefusedSince705, ".kty is OKP, and tokens are verified by RSA and EC keys alone".into())
         }
-        Some(Some(other)) => found(Fate::Refused, format!(".kty is {:?}, and must be RSA or EC", shorten(other))),
+        Some(Some(other)) => found(Acceptance::Refused, format!(".kty is {:?}, and must be RSA or EC", shorten(other))),
     }
     if key.get("use").is_some_and(|of| of != "sig") {
-        found(Fate::RefusedSince705, ".use is not \"sig\"; older nodes still verify tokens with the key".into());
+        found(Acceptance::RefusedSince705, ".use is not \"sig\"; older nodes still verify tokens with the key".into());
     }
     algorithm(key, found);
     let (rsa, ec) = (given(key, "n") && given(key, "e"), given(key, "x") && given(key, "y"));
@@ -101,12 +101,12 @@ fn check(key: &Map<String, Value>, issuer: Option<&str>, now: OffsetDateTime, fo
         _ => None,
     };
     if rsa && ec {
-        found(Fate::Unused, " has n and e as well as x and y; nodes use n and e".into());
+        found(Acceptance::Unused, " has n and e as well as x and y; nodes use n and e".into());
     }
     if given(key, "x5c") {
         x5c::check(key, number.as_deref(), now, found);
     } else if !rsa && !ec {
-        found(Fate::Refused, " has neither x5c, nor n and e, nor x and y".into());
+        found(Acceptance::Refused, " has neither x5c, nor n and e, nor x and y".into());
     }
     constraint(key, issuer, found);
 }
@@ -133,7 +133,7 @@ fn algorithm(key: &Map<String, Value>, found: Found<'_>) {
         let algorithm = algorithm.as_str().map_or("not text".into(), |name| format!("{:?}", shorten(name)));
         let fitting = fitting.join(", ");
         found(
-            Fate::RefusedSince705,
+            Acceptance::RefusedSince705,
             format!(".alg is {algorithm}, and must be {fitting} for this key; older nodes do not read it"),
         );
     }
@@ -143,12 +143,12 @@ fn algorithm(key: &Map<String, Value>, found: Found<'_>) {
 fn constraint(key: &Map<String, Value>, issuer: Option<&str>, found: Found<'_>) {
     let Some(constraint) = key.get("issuer").filter(|constraint| !constraint.is_null()) else { return };
     let Some(constraint) = constraint.as_str() else {
-        return found(Fate::Refused, ".issuer is not text".into());
+        return found(Acceptance::Refused, ".issuer is not text".into());
     };
     let (of, Some(issuer)) = (domain(constraint), issuer.map(domain)) else { return };
     if of.is_empty() || (issuer != of && !issuer.ends_with(&format!(".{of}"))) {
         found(
-            Fate::Refused,
+            Acceptance::Refused,
             format!(".issuer is of {:?}, which is not the domain of the issuer nor one above it", shorten(of)),
         );
     }

@@ -16,7 +16,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::catalogue::{Catalogue, Decides, Stage, Template};
-use super::parameter::Kind;
+use super::parameter::ParameterKind;
 use super::pem_text;
 use super::private_key::{self, PrivateKey};
 use super::{Action, Proposal};
@@ -132,7 +132,7 @@ fn which(action: &Action, template: &Template, keys: &[String]) -> Option<String
         let value = action.text(key)?;
         let kind = template.parameter(key).map(|p| &p.kind);
         text += " ";
-        text += &if kind == Some(&Kind::Certificate) { pem_text::id(value)? } else { value.to_string() };
+        text += &if kind == Some(&ParameterKind::Certificate) { pem_text::id(value)? } else { value.to_string() };
     }
     Some(text)
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use super::catalogue::{Catalogue, Template, UnknownTemplate, nearest};
-use super::parameter::{Default, Kind, Parameter};
+use super::parameter::{Default, Parameter, ParameterKind};
 use super::private_key::{self, PrivateKey};
 use super::time::{TimeError, write};
 use super::value::{self, Source, ValueError};
@@ -152,13 +152,13 @@ fn read(
     check: ScriptCheck,
 ) -> Result<Value, ValueError> {
     match parameter.kind {
-        Kind::Script => {
+        ParameterKind::Script => {
             let script = Script::read(sources)?;
             check(&template.name, &script)?;
             Ok(script.text.into())
         }
         // What is removed is named as it was written, even where it should not have been written so.
-        Kind::Hex { .. } if template.removes_by_exact_text => value::read(&Kind::Text, sources, now),
+        ParameterKind::Hex { .. } if template.removes_by_exact_text => value::read(&ParameterKind::Text, sources, now),
         _ => value::read(&parameter.kind, sources, now),
     }
 }
@@ -197,7 +197,7 @@ fn derived(template: &Template, name: &str, missing: &[String]) -> bool {
 fn known(template: &Template) -> Vec<String> {
     let note = |p: &Parameter| match (p.required && p.default.is_none(), &p.kind) {
         (true, _) => p.name.clone(),
-        (false, Kind::Boolean) => format!("[{}=true|false]", p.name),
+        (false, ParameterKind::Boolean) => format!("[{}=true|false]", p.name),
         (false, _) => format!("[{}]", p.name),
     };
     template.parameters.iter().map(note).collect()

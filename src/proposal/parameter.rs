@@ -12,7 +12,7 @@ pub struct Parameter {
     pub name: String,
     /// What values it takes.
     #[serde(flatten)]
-    pub kind: Kind,
+    pub kind: ParameterKind,
     /// Whether the constitution needs it.
     pub required: bool,
     /// What it is when it is not given to `proposal new`.
@@ -44,8 +44,8 @@ impl Parameter {
     /// What its value is the id of.
     pub fn subject(&self) -> Option<Subject> {
         match (&self.kind, self.name.as_str()) {
-            (Kind::Hex { bytes: 32 }, "node_id") => Some(Subject::Node),
-            (Kind::Hex { bytes: 32 }, "member_id") => Some(Subject::Member),
+            (ParameterKind::Hex { bytes: 32 }, "node_id") => Some(Subject::Node),
+            (ParameterKind::Hex { bytes: 32 }, "member_id") => Some(Subject::Member),
             _ => None,
         }
     }
@@ -55,7 +55,7 @@ impl Parameter {
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 #[serde(tag = "type", rename_all = "kebab-case")]
-pub enum Kind {
+pub enum ParameterKind {
     /// Text.
     Text,
     /// Lowercase hexadecimal digits.
@@ -103,10 +103,10 @@ pub enum Kind {
     Tcb,
 }
 
-impl Kind {
+impl ParameterKind {
     /// Whether its values are texts in JSON.
     pub fn is_text(&self) -> bool {
-        use Kind::*;
+        use ParameterKind::*;
         matches!(self, Text | Hex { .. } | Choice { .. } | Certificate | PublicKey | Time | Script | Policy)
     }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::bundle::{self, BundleError};
-use super::parameter::Kind;
+use super::parameter::ParameterKind;
 use super::pem_text::{self, PemError};
 use super::script::{Script, ScriptRefusal};
 use super::time::{TimeError, valid_from};
@@ -90,8 +90,8 @@ pub enum ValueError {
 /// Reads a value of this kind; `now` is the moment that `now` stands for.
 ///
 /// Several sources are joined for scripts, a newline between them, as CCF's own tools do.
-pub fn read(kind: &Kind, sources: &[Source], now: OffsetDateTime) -> Result<Value, ValueError> {
-    if *kind == Kind::Script {
+pub fn read(kind: &ParameterKind, sources: &[Source], now: OffsetDateTime) -> Result<Value, ValueError> {
+    if *kind == ParameterKind::Script {
         return Ok(Script::read(sources)?.text.into());
     }
     match sources {
@@ -100,31 +100,35 @@ pub fn read(kind: &Kind, sources: &[Source], now: OffsetDateTime) -> Result<Valu
     }
 }
 
-fn read_one(kind: &Kind, source: &Source, now: OffsetDateTime) -> Result<Value, ValueError> {
+fn read_one(kind: &ParameterKind, source: &Source, now: OffsetDateTime) -> Result<Value, ValueError> {
     match kind {
-        Kind::Bundle => {
+        ParameterKind::Bundle => {
             return Ok(bundle::read(Path::new(match source {
                 Source::File(path) => path,
                 Source::Text(text) => return checked_bundle(json::parse(text.as_bytes())?),
             }))?);
         }
-        Kind::Policy => return policy(source),
-        Kind::Certificate => return Ok(pem_text::certificates(text(source)?)?.into()),
-        Kind::PublicKey => return Ok(pem_text::rsa_public_key(text(source)?)?.into()),
-        Kind::Object | Kind::Json | Kind::Texts | Kind::Jwks | Kind::Tcb => {
+        ParameterKind::Policy => return policy(source),
+        ParameterKind::Certificate => return Ok(pem_text::certificates(text(source)?)?.into()),
+        ParameterKind::PublicKey => return Ok(pem_text::rsa_public_key(text(source)?)?.into()),
+        ParameterKind::Object
+        | ParameterKind::Json
+        | ParameterKind::Texts
+        | ParameterKind::Jwks
+        | ParameterKind::Tcb => {
             return shaped(kind, json::parse(text(source)?.as_bytes())?);
         }
         _ => {}
     }
     let text = line(source)?;
     Ok(match kind {
-        Kind::Hex { bytes } => hex(*bytes, &text)?.into(),
-        Kind::Integer { min, max } => integer(&text, *min, *max)?.into(),
-        Kind::Boolean => text.parse::<bool>().map_err(|_| ValueError::Boolean(clip(&text, 80)))?.into(),
-        Kind::Choice { values } if !values.contains(&text) => {
+        ParameterKind::Hex { bytes } => hex(*bytes, &text)?.into(),
+        ParameterKind::Integer { min, max } => integer(&text, *min, *max)?.into(),
+        ParameterKind::Boolean => text.parse::<bool>().map_err(|_| ValueError::Boolean(clip(&text, 80)))?.into(),
+        ParameterKind::Choice { values } if !values.contains(&text) => {
             return Err(ValueError::Choice { given: clip(&text, 80), values: values.clone() });
         }
-        Kind::Time => valid_from(&text, now)?.into(),
+        ParameterKind::Time => valid_from(&text, now)?.into(),
         _ if text.is_empty() => return Err(ValueError::Empty),
         _ => text.into(),
     })
@@ -150,15 +154,17 @@ fn integer(text: &str, min: Option<i64>, max: Option<i64>) -> Result<i64, ValueE
 }
 
 /// JSON of the type that the kind asks for.
-pub(crate) fn shaped(kind: &Kind, value: Value) -> Result<Value, ValueError> {
+pub(crate) fn shaped(kind: &ParameterKind, value: Value) -> Result<Value, ValueError> {
     let good = match kind {
-        Kind::Object => (value.is_object(), "a JSON object"),
-        Kind::Tcb => (
+        ParameterKind::Object => (value.is_object(), "a JSON object"),
+        ParameterKind::Tcb => (
             crate::tcb::minimum::MinimumTcb::from_json(&value).is_ok(),
             "a JSON object of boot_loader, tee, snp, microcode (and fmc on Turin), each 0 to 255",
         ),
-        Kind::Jwks => (value.get("keys").is_some_and(Value::is_array), r#"a JSON object with a list of "keys""#),
-        Kind::Texts => {
+        ParameterKind::Jwks => {
+            (value.get("keys").is_some_and(Value::is_array), r#"a JSON object with a list of "keys""#)
+        }
+        ParameterKind::Texts => {
             let texts = value.as_array().is_some_and(|list| list.iter().all(Value::is_string));
             (texts, "a JSON list of texts")
         }
@@ -204,48 +210,48 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn one(kind: &Kind, text: &str) -> Result<Value, ValueError> {
+    fn one(kind: &ParameterKind, text: &str) -> Result<Value, ValueError> {
         read(kind, &[Source::Text(text.into())], OffsetDateTime::UNIX_EPOCH)
     }
 
     #[test]
     fn values_are_typed_by_their_kind() {
-        let integer = Kind::Integer { min: Some(1), max: Some(254) };
+        let integer = ParameterKind::Integer { min: Some(1), max: Some(254) };
         assert_eq!(one(&integer, "254").unwrap(), json!(254));
         for bad in ["0", "255", "1.0", "+1", "0x1", "", " 1", "1e2"] {
             assert!(one(&integer, bad).is_err(), "{bad:?}");
         }
-        assert!(one(&Kind::Integer { min: None, max: None }, "9007199254740992").is_err());
-        assert_eq!(one(&Kind::Boolean, "true").unwrap(), json!(true));
-        assert!(one(&Kind::Boolean, "True").is_err());
-        assert_eq!(one(&Kind::Hex { bytes: 4 }, "00a00f11").unwrap(), json!("00a00f11"));
+        assert!(one(&ParameterKind::Integer { min: None, max: None }, "9007199254740992").is_err());
+        assert_eq!(one(&ParameterKind::Boolean, "true").unwrap(), json!(true));
+        assert!(one(&ParameterKind::Boolean, "True").is_err());
+        assert_eq!(one(&ParameterKind::Hex { bytes: 4 }, "00a00f11").unwrap(), json!("00a00f11"));
         for bad in ["00A00F11", "0x00a00f11", "00a00f1", ""] {
-            assert!(one(&Kind::Hex { bytes: 4 }, bad).is_err(), "{bad:?}");
+            assert!(one(&ParameterKind::Hex { bytes: 4 }, bad).is_err(), "{bad:?}");
         }
-        assert_eq!(one(&Kind::Object, "{\"a\": 1}").unwrap(), json!({"a": 1}));
-        assert!(one(&Kind::Object, "[]").is_err());
-        assert!(one(&Kind::Object, "{\"a\":1,\"a\":1}").is_err());
-        assert_eq!(one(&Kind::Json, "null").unwrap(), json!(null));
-        assert_eq!(one(&Kind::Texts, "[\"a\"]").unwrap(), json!(["a"]));
-        assert!(one(&Kind::Texts, "[1]").is_err());
-        assert!(one(&Kind::Tcb, r#"{"boot_loader": 256}"#).is_err());
-        assert!(one(&Kind::Text, "").is_err());
-        assert!(one(&Kind::Choice { values: vec!["a".into()] }, "b").is_err());
+        assert_eq!(one(&ParameterKind::Object, "{\"a\": 1}").unwrap(), json!({"a": 1}));
+        assert!(one(&ParameterKind::Object, "[]").is_err());
+        assert!(one(&ParameterKind::Object, "{\"a\":1,\"a\":1}").is_err());
+        assert_eq!(one(&ParameterKind::Json, "null").unwrap(), json!(null));
+        assert_eq!(one(&ParameterKind::Texts, "[\"a\"]").unwrap(), json!(["a"]));
+        assert!(one(&ParameterKind::Texts, "[1]").is_err());
+        assert!(one(&ParameterKind::Tcb, r#"{"boot_loader": 256}"#).is_err());
+        assert!(one(&ParameterKind::Text, "").is_err());
+        assert!(one(&ParameterKind::Choice { values: vec!["a".into()] }, "b").is_err());
     }
 
     #[test]
     fn scripts_are_joined_in_order_and_other_values_are_not() {
         let two = [Source::Text("a".into()), Source::Text("b".into())];
-        assert_eq!(read(&Kind::Script, &two, OffsetDateTime::UNIX_EPOCH).unwrap(), json!("a\nb"));
-        assert!(matches!(read(&Kind::Text, &two, OffsetDateTime::UNIX_EPOCH), Err(ValueError::Several(2))));
+        assert_eq!(read(&ParameterKind::Script, &two, OffsetDateTime::UNIX_EPOCH).unwrap(), json!("a\nb"));
+        assert!(matches!(read(&ParameterKind::Text, &two, OffsetDateTime::UNIX_EPOCH), Err(ValueError::Several(2))));
     }
 
     #[test]
     fn a_policy_is_taken_raw_or_from_base64() {
         let base64 = "cGFja2FnZSBwb2xpY3kK";
-        assert_eq!(one(&Kind::Policy, base64).unwrap(), json!("package policy\n"));
-        assert_eq!(one(&Kind::Policy, "package policy\n").unwrap(), json!("package policy\n"));
-        assert_eq!(one(&Kind::Policy, "").unwrap(), json!(""));
-        assert!(matches!(one(&Kind::Policy, "/////w=="), Err(ValueError::PolicyNotText)));
+        assert_eq!(one(&ParameterKind::Policy, base64).unwrap(), json!("package policy\n"));
+        assert_eq!(one(&ParameterKind::Policy, "package policy\n").unwrap(), json!("package policy\n"));
+        assert_eq!(one(&ParameterKind::Policy, "").unwrap(), json!(""));
+        assert!(matches!(one(&ParameterKind::Policy, "/////w=="), Err(ValueError::PolicyNotText)));
     }
 }

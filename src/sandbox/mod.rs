@@ -3,6 +3,9 @@
 //! A [`Sandbox`] answers on 127.0.0.1 over TLS as a network of CCF nodes does: governance, nodes, elections,
 //! commits and the refusals. What it cannot do is in `docs/sandbox.md`. It is for rehearsals and tests: its
 //! nodes attest to whatever they are told to.
+//!
+//! It reads its own tables and nothing of `proposal`, `service` or `evidence`: what those stations believe of a service is tested
+//! against it, so it must not share their mistakes.
 
 mod app;
 mod code;

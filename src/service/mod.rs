@@ -35,9 +35,9 @@ pub use client::{Options, Progress, Service};
 pub use commit::TransactionStatus;
 pub use error::{NodeFailure, Refusal, ServiceError};
 pub use model::{
-    Ack, Configuration, Configured, Consensus, JoinPolicy, Member, MemberStatus, MinimumTcbEntry, Network, NetworkNode,
-    Node, NodeStatus, Proposal, ProposalState, QuoteInfo, RpcInterface, ServiceInfo, ServiceStatus, SgxPolicy,
-    SnpPolicy, StateDigest, UvmEntry, Validity, VirtualPolicy, VoteFailure,
+    Ack, Configuration, Configured, Consensus, JoinPolicy, JoinPolicyError, Member, MemberStatus, MinimumTcbEntry,
+    Network, NetworkNode, Node, NodeStatus, Proposal, ProposalState, QuoteInfo, RpcInterface, ServiceInfo,
+    ServiceStatus, SgxPolicy, SnpPolicy, StateDigest, UvmEntry, Validity, VirtualPolicy, VoteFailure,
 };
 pub use names::Names;
 pub use nodes::LostQuorum;

@@ -56,7 +56,7 @@ impl AzureKeyVaultSigner {
             Some(certificate) => certificate,
             None => vault.certificate(&public.version).await?,
         };
-        if certificate.algorithm() != public.algorithm || !certificate.has_key(&public.point) {
+        if !certificate.fits_key(public.algorithm, Some(&public.point)) {
             return Err(SignerError::Mismatch);
         }
         Ok(Self { vault, version: public.version, certificate })

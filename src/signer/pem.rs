@@ -31,7 +31,7 @@ impl PemSigner {
 
     /// A signer of a key that was read already.
     pub fn with_key(key: PrivateKey, certificate: MemberCertificate) -> Result<Self, SignerError> {
-        if !certificate.has_key(&key.public_key()) {
+        if !certificate.fits_key(key.algorithm(), Some(&key.public_key())) {
             return Err(SignerError::Mismatch);
         }
         Ok(Self { key, certificate })

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::check::Conclusion;
+use crate::check::{Conclusion, Verdict};
 use crate::digest::HostData;
 use crate::evidence::virt::{Attestation, Expected, MEASUREMENT, QUOTE_FORMAT, verify};
 use crate::proposal::{Action, Registration};
@@ -70,7 +70,7 @@ impl Code {
         if checks.verdict() == Conclusion::Pass {
             return Ok(());
         }
-        let failed = checks.iter().filter(|c| c.verdict.to_string() == "fail");
+        let failed = checks.iter().filter(|c| c.verdict == Verdict::Fail);
         Err(failed.map(|c| format!("{}: {}", c.name, c.detail)).collect::<Vec<_>>().join("; "))
     }
 }

@@ -14,7 +14,7 @@ use ccf_gov::check::{Checks, Conclusion, Verdict};
 use ccf_gov::digest::HostData;
 use ccf_gov::evidence::layers::image::{Image, PassedOver};
 use ccf_gov::evidence::policy::contents::{Container, Mount, USUAL_CAPABILITIES, command_line};
-use ccf_gov::evidence::policy::deployment::{self, Found};
+use ccf_gov::evidence::policy::deployment::{self, FoundPolicy};
 use ccf_gov::evidence::policy::environment::EnvironmentRule;
 use ccf_gov::evidence::policy::images as comparison;
 use ccf_gov::evidence::policy::review::Review;
@@ -65,7 +65,7 @@ impl Show {
         let found = deployment::find(&bytes).map_err(|e| {
             CliError::from(e).doing(format!("cannot find a security policy in {}", self.file.display()))
         })?;
-        let reviewed: Vec<(Found, Review)> =
+        let reviewed: Vec<(FoundPolicy, Review)> =
             found.into_iter().map(|f| (Review::of(&f.policy), f)).map(|(review, f)| (f, review)).collect();
         let compared = if self.image.is_empty() { None } else { Some(compare(&reviewed, &self.image)?) };
         let result = Shown::of(&reviewed, compared.as_ref());
@@ -102,8 +102,8 @@ struct ShownPolicy<'a> {
 }
 
 impl<'a> Shown<'a> {
-    fn of(reviewed: &'a [(Found, Review)], compared: Option<&'a (Vec<Image>, Checks)>) -> Self {
-        let policy = |(found, review): &'a (Found, Review)| ShownPolicy {
+    fn of(reviewed: &'a [(FoundPolicy, Review)], compared: Option<&'a (Vec<Image>, Checks)>) -> Self {
+        let policy = |(found, review): &'a (FoundPolicy, Review)| ShownPolicy {
             name: found.name.as_deref(),
             host_data: found.host_data(),
             remark: found.remark.as_deref(),
@@ -119,7 +119,7 @@ impl<'a> Shown<'a> {
 }
 
 /// Every policy's containers against the images in `archives`, and every image against the policies.
-fn compare(reviewed: &[(Found, Review)], archives: &[PathBuf]) -> Result<(Vec<Image>, Checks), CliError> {
+fn compare(reviewed: &[(FoundPolicy, Review)], archives: &[PathBuf]) -> Result<(Vec<Image>, Checks), CliError> {
     let mut images = Vec::new();
     let mut checks = Checks::new();
     for path in archives {
@@ -144,7 +144,7 @@ fn compare(reviewed: &[(Found, Review)], archives: &[PathBuf]) -> Result<(Vec<Im
     Ok((images, checks))
 }
 
-fn show(found: &Found, review: &Review) -> String {
+fn show(found: &FoundPolicy, review: &Review) -> String {
     let mut text = String::new();
     let mut line = |indent: usize, content: String| {
         text += &format!("{:1$}{2}\n", "", indent, visible(&content));

@@ -3,7 +3,7 @@
 mod read;
 
 pub use self::read::{EvidenceError, read};
-use super::policy::deployment::Found;
+use super::policy::deployment::FoundPolicy;
 use super::sgx::artefact::Artefact;
 use super::snp::launch::igvm::IgvmMeasurement;
 use super::snp::report::Report;
@@ -57,8 +57,8 @@ pub enum EvidenceKind {
 
 impl EvidenceKind {
     /// The security policies of a deployment.
-    pub fn policies(found: Vec<Found>) -> Self {
-        let policy = |found: Found| Policy { digests: Digests::of(&found.policy), found };
+    pub fn policies(found: Vec<FoundPolicy>) -> Self {
+        let policy = |found: FoundPolicy| Policy { digests: Digests::of(&found.policy), found };
         Self::Policies(found.into_iter().map(policy).collect())
     }
 }
@@ -67,7 +67,7 @@ impl EvidenceKind {
 #[derive(Clone, Debug)]
 pub struct Policy {
     /// The policy, and where in the file it stands.
-    pub found: Found,
+    pub found: FoundPolicy,
     digests: Digests,
 }
 

@@ -9,7 +9,7 @@ use super::report::{NEWEST_VERSION, Report};
 use super::roots::Roots;
 use super::uvm::UvmEndorsement;
 use super::vcek::Vcek;
-use crate::ccf_version::{Answer, CcfVersion, Feature};
+use crate::ccf_version::{CcfVersion, Feature, Support};
 use crate::check::Checks;
 use crate::digest::{HostData, SnpMeasurement};
 use crate::evidence::revocation::RevocationList;
@@ -146,9 +146,9 @@ fn check_version(report: &Report, ccf: Option<CcfVersion>, checks: &mut Checks) 
         None => ("CCF since 6.0.12".to_owned(), CcfVersion::new(7, 0, 0)),
     };
     match newest.accepts_report(version) {
-        Answer::Yes => checks.pass("report-version", format!("version {version}, which {service} accepts")),
-        Answer::No => checks.fail("report-version", format!("version {version}, which {service} refuses")),
-        Answer::Unknown(_) => checks.incomplete(
+        Support::Yes => checks.pass("report-version", format!("version {version}, which {service} accepts")),
+        Support::No => checks.fail("report-version", format!("version {version}, which {service} refuses")),
+        Support::Unknown(_) => checks.incomplete(
             "report-version",
             format!("version {version}; which versions {service} accepts depends on its patch level"),
         ),
@@ -174,11 +174,11 @@ fn check_turin(cpuid: Cpuid, ccf: Option<CcfVersion>, checks: &mut Checks) {
     let answer = ccf.map(|ccf| (ccf, ccf.has(Feature::SnpTurin)));
     match answer {
         _ if !cpuid.is_turin_of_ccf() => checks.fail(NAME, format!("{turin}; CCF knows Turin by 00b00f2x alone")),
-        Some((_, Answer::Yes)) => checks.pass(NAME, turin),
-        Some((ccf, Answer::No)) => {
+        Some((_, Support::Yes)) => checks.pass(NAME, turin),
+        Some((ccf, Support::No)) => {
             checks.fail(NAME, format!("{turin}; CCF {ccf} trusts no root for Turin, so it cannot join"));
         }
-        Some((_, Answer::Unknown(doubt))) => checks.incomplete(NAME, format!("{turin}: {doubt}")),
+        Some((_, Support::Unknown(doubt))) => checks.incomplete(NAME, format!("{turin}: {doubt}")),
         None => checks.warn(NAME, format!("{turin}; it can join from CCF {since} on: give the service's version")),
     }
 }

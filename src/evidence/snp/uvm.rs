@@ -11,7 +11,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::did_x509;
 use crate::cbor::{CborError, Value};
-use crate::ccf_version::{Answer, CcfVersion, Feature, NEWEST, SvnOrder};
+use crate::ccf_version::{CcfVersion, Feature, NEWEST, Support, SvnOrder};
 use crate::certificate::{self, Scheme};
 use crate::check::Checks;
 use crate::cose::sig_structure;
@@ -171,31 +171,31 @@ impl UvmEndorsement {
     }
 
     /// Whether a service of version `ccf` can read it: its form, and the type of its svn.
-    pub fn is_readable_by(&self, ccf: CcfVersion) -> Answer {
+    pub fn is_readable_by(&self, ccf: CcfVersion) -> Support {
         match (self.form, self.content_type, self.svn_type) {
             (Form::Cwt, ContentType::OctetStream, _) => ccf.has(Feature::UvmHashEnvelope),
             (Form::Cwt, ContentType::Json, _) => ccf.has(Feature::UvmHashEnvelopeJson),
             (Form::Legacy, _, SvnType::Integer) => ccf.has(Feature::UvmSvnIntegerEndorsed),
-            (Form::Legacy, _, SvnType::Text) => Answer::Yes,
+            (Form::Legacy, _, SvnType::Text) => Support::Yes,
         }
     }
 
     /// Checks that a service of version `ccf` (the newest, if that is not known) can read it.
-    pub fn check_form(&self, ccf: Option<CcfVersion>, checks: &mut Checks) -> Answer {
+    pub fn check_form(&self, ccf: Option<CcfVersion>, checks: &mut Checks) -> Support {
         const NAME: &str = "uvm-form";
         let form = self.describe();
         let [_, newest] = NEWEST;
         let answer = self.is_readable_by(ccf.unwrap_or(newest));
         match (&answer, ccf) {
-            (Answer::Yes, None) if self.form == Form::Cwt => {
+            (Support::Yes, None) if self.form == Form::Cwt => {
                 let since = Feature::UvmHashEnvelope.since().unwrap_or_default();
                 checks.warn(NAME, format!("{form}: CCF before {since} cannot read it; give the service's version"));
             }
-            (Answer::Yes, _) => checks.pass(NAME, form),
-            (Answer::No, ccf) => {
+            (Support::Yes, _) => checks.pass(NAME, form),
+            (Support::No, ccf) => {
                 checks.fail(NAME, format!("{form}, which CCF {} cannot read: it refuses it", ccf.unwrap_or(newest)));
             }
-            (Answer::Unknown(doubt), _) => checks.incomplete(NAME, format!("{form}: {doubt}")),
+            (Support::Unknown(doubt), _) => checks.incomplete(NAME, format!("{form}: {doubt}")),
         }
         answer
     }

@@ -33,16 +33,16 @@ fn without(mut key: Value, name: &str) -> Value {
     key
 }
 
-fn of(keys: Value) -> Vec<(Fate, String)> {
+fn of(keys: Value) -> Vec<(Acceptance, String)> {
     let found =
         faults(&json!({ "keys": keys }), Some("https://login.example.com/tenant"), datetime!(2026-12-01 0:00 UTC));
-    found.into_iter().map(|fault| (fault.fate, fault.text)).collect()
+    found.into_iter().map(|fault| (fault.acceptance, fault.text)).collect()
 }
 
 #[track_caller]
-fn has(key: Value, fate: Fate, says: &str) {
+fn has(key: Value, acceptance: Acceptance, says: &str) {
     let found = of(json!([key]));
-    assert!(found.iter().any(|(of, text)| *of == fate && text.contains(says)), "{says}: {found:?}");
+    assert!(found.iter().any(|(of, text)| *of == acceptance && text.contains(says)), "{says}: {found:?}");
 }
 
 #[test]
@@ -62,82 +62,86 @@ fn good_keys_have_no_fault() {
 
 #[test]
 fn kids_are_there_and_are_unique() {
-    has(without(rsa(), "kid"), Fate::Refused, "keys[0].kid is missing");
-    has(with(rsa(), json!({"kid": 1})), Fate::Refused, "not text");
-    has(with(rsa(), json!({"kid": ""})), Fate::Unused, "empty");
+    has(without(rsa(), "kid"), Acceptance::Refused, "keys[0].kid is missing");
+    has(with(rsa(), json!({"kid": 1})), Acceptance::Refused, "not text");
+    has(with(rsa(), json!({"kid": ""})), Acceptance::Unused, "empty");
     let twice = of(json!([rsa(), with(ec(), json!({"kid": "2"})), ec()]));
     assert!(
-        matches!(twice.as_slice(), [(Fate::RefusedSince705, text)] if text.contains("keys[2].kid \"1\" appears twice")),
+        matches!(twice.as_slice(), [(Acceptance::RefusedSince705, text)] if text.contains("keys[2].kid \"1\" appears twice")),
         "{twice:?}"
     );
-    assert!(matches!(of(json!([])).as_slice(), [(Fate::Refused, _)]));
-    assert!(matches!(of(json!([1])).as_slice(), [(Fate::Refused, _)]));
-    assert!(of(json!(vec![rsa(); MOST_KEYS + 1])).iter().any(|(fate, _)| *fate == Fate::Unchecked));
+    assert!(matches!(of(json!([])).as_slice(), [(Acceptance::Refused, _)]));
+    assert!(matches!(of(json!([1])).as_slice(), [(Acceptance::Refused, _)]));
+    assert!(of(json!(vec![rsa(); MOST_KEYS + 1])).iter().any(|(acceptance, _)| *acceptance == Acceptance::Unchecked));
 }
 
 #[test]
 fn types_uses_and_algorithms_are_those_that_nodes_verify_by() {
-    has(without(rsa(), "kty"), Fate::Refused, "kty is missing");
+    has(without(rsa(), "kty"), Acceptance::Refused, "kty is missing");
     for other in ["oct", "rsa", "AKP", ""] {
-        has(with(rsa(), json!({ "kty": other })), Fate::Refused, "must be RSA or EC");
+        has(with(rsa(), json!({ "kty": other })), Acceptance::Refused, "must be RSA or EC");
     }
-    has(with(rsa(), json!({"kty": "OKP"})), Fate::RefusedSince705, "OKP");
-    has(with(rsa(), json!({"kty": "EC"})), Fate::RefusedSince705, "an RSA key");
-    has(with(ec(), json!({"kty": "RSA"})), Fate::RefusedSince705, "an EC key");
-    has(with(rsa(), json!({"use": "enc"})), Fate::RefusedSince705, "not \"sig\"");
+    has(with(rsa(), json!({"kty": "OKP"})), Acceptance::RefusedSince705, "OKP");
+    has(with(rsa(), json!({"kty": "EC"})), Acceptance::RefusedSince705, "an RSA key");
+    has(with(ec(), json!({"kty": "RSA"})), Acceptance::RefusedSince705, "an EC key");
+    has(with(rsa(), json!({"use": "enc"})), Acceptance::RefusedSince705, "not \"sig\"");
     for other in ["none", "HS256", "RS512", "PS256", "ES256"] {
-        has(with(rsa(), json!({ "alg": other })), Fate::RefusedSince705, "must be RS256");
+        has(with(rsa(), json!({ "alg": other })), Acceptance::RefusedSince705, "must be RS256");
     }
-    has(with(ec(), json!({"alg": "ES384"})), Fate::RefusedSince705, "must be ES256");
-    has(with(rsa(), json!({"alg": 1})), Fate::RefusedSince705, "not text");
-    has(without(rsa(), "n"), Fate::Refused, "has neither x5c");
-    has(with(rsa(), json!({"issuer": "https://other.com/"})), Fate::Refused, "not the domain");
-    has(with(rsa(), json!({"issuer": "https://sub.login.example.com"})), Fate::Refused, "not the domain");
-    has(with(rsa(), json!({"issuer": "example.com"})), Fate::Refused, "not the domain");
+    has(with(ec(), json!({"alg": "ES384"})), Acceptance::RefusedSince705, "must be ES256");
+    has(with(rsa(), json!({"alg": 1})), Acceptance::RefusedSince705, "not text");
+    has(without(rsa(), "n"), Acceptance::Refused, "has neither x5c");
+    has(with(rsa(), json!({"issuer": "https://other.com/"})), Acceptance::Refused, "not the domain");
+    has(with(rsa(), json!({"issuer": "https://sub.login.example.com"})), Acceptance::Refused, "not the domain");
+    has(with(rsa(), json!({"issuer": "example.com"})), Acceptance::Refused, "not the domain");
 }
 
 #[test]
 fn numbers_are_base64url_and_large_enough() {
-    has(with(rsa(), json!({"n": 1})), Fate::Refused, "n is not text");
-    has(with(rsa(), json!({"n": "?"})), Fate::Refused, "n is not base64url");
-    has(with(rsa(), json!({"n": format!("{N}=")})), Fate::RefusedSince705, "without padding");
-    has(with(rsa(), json!({"n": N.replace('_', "/")})), Fate::RefusedSince705, "without padding");
-    has(with(rsa(), json!({"n": &N[4..]})), Fate::RefusedSince705, "must have at least 2048");
-    has(with(rsa(), json!({"n": format!("AAAA{}", &N[4..])})), Fate::Unused, "must have at least 2048");
-    has(with(rsa(), json!({"e": "AQ"})), Fate::Refused, "e is 1 or even");
-    has(with(rsa(), json!({"e": "Ag"})), Fate::Refused, "e is 1 or even");
-    has(with(rsa(), json!({"n": format!("{}A", &N[..N.len() - 1])})), Fate::Refused, "n is even");
+    has(with(rsa(), json!({"n": 1})), Acceptance::Refused, "n is not text");
+    has(with(rsa(), json!({"n": "?"})), Acceptance::Refused, "n is not base64url");
+    has(with(rsa(), json!({"n": format!("{N}=")})), Acceptance::RefusedSince705, "without padding");
+    has(with(rsa(), json!({"n": N.replace('_', "/")})), Acceptance::RefusedSince705, "without padding");
+    has(with(rsa(), json!({"n": &N[4..]})), Acceptance::RefusedSince705, "must have at least 2048");
+    has(with(rsa(), json!({"n": format!("AAAA{}", &N[4..])})), Acceptance::Unused, "must have at least 2048");
+    has(with(rsa(), json!({"e": "AQ"})), Acceptance::Refused, "e is 1 or even");
+    has(with(rsa(), json!({"e": "Ag"})), Acceptance::Refused, "e is 1 or even");
+    has(with(rsa(), json!({"n": format!("{}A", &N[..N.len() - 1])})), Acceptance::Refused, "n is even");
 }
 
 #[test]
 fn points_are_on_their_curve() {
-    has(without(ec(), "crv"), Fate::Refused, "crv is missing");
-    has(with(ec(), json!({"crv": "secp256k1"})), Fate::Refused, "must be P-256 or P-384");
-    has(with(ec(), json!({"crv": "P-384"})), Fate::RefusedSince705, "must have 48");
-    has(with(ec(), json!({"crv": "P-521"})), Fate::RefusedUpToDev7, "P-521");
-    has(with(ec(), json!({"x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D8"})), Fate::Refused, "not a point");
-    has(with(ec(), json!({"x": "AMKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4"})), Fate::RefusedSince705, "33 bytes");
-    has(with(ec(), json!({"y": N})), Fate::Refused, "larger than any coordinate");
-    has(with(ec(), json!({"n": N, "e": "AQAB"})), Fate::Unused, "n and e as well as x and y");
+    has(without(ec(), "crv"), Acceptance::Refused, "crv is missing");
+    has(with(ec(), json!({"crv": "secp256k1"})), Acceptance::Refused, "must be P-256 or P-384");
+    has(with(ec(), json!({"crv": "P-384"})), Acceptance::RefusedSince705, "must have 48");
+    has(with(ec(), json!({"crv": "P-521"})), Acceptance::RefusedUpToDev7, "P-521");
+    has(with(ec(), json!({"x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D8"})), Acceptance::Refused, "not a point");
+    has(
+        with(ec(), json!({"x": "AMKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4"})),
+        Acceptance::RefusedSince705,
+        "33 bytes",
+    );
+    has(with(ec(), json!({"y": N})), Acceptance::Refused, "larger than any coordinate");
+    has(with(ec(), json!({"n": N, "e": "AQAB"})), Acceptance::Unused, "n and e as well as x and y");
 }
 
 #[test]
 fn certificates_chain_are_in_date_and_hold_the_key() {
     let x5c = |list: Value| json!({"kid": "1", "kty": "RSA", "x5c": list});
-    has(x5c(json!("x")), Fate::Refused, "not a list");
-    has(x5c(json!([])), Fate::Refused, "not a list");
-    has(x5c(json!([1])), Fate::Refused, "x5c[0] is not base64");
-    has(x5c(json!(["AAAA"])), Fate::Refused, "x5c[0] is not a certificate");
+    has(x5c(json!("x")), Acceptance::Refused, "not a list");
+    has(x5c(json!([])), Acceptance::Refused, "not a list");
+    has(x5c(json!([1])), Acceptance::Refused, "x5c[0] is not base64");
+    has(x5c(json!(["AAAA"])), Acceptance::Refused, "x5c[0] is not a certificate");
     has(
         x5c(json!([format!("{}\n{}", &CERTIFICATE[..64], &CERTIFICATE[64..])])),
-        Fate::RefusedSince705,
+        Acceptance::RefusedSince705,
         "standard base64",
     );
-    has(x5c(json!([EXPIRED])), Fate::RefusedSince705, "expired on 2012-01-01");
-    has(x5c(json!([CERTIFICATE, EXPIRED])), Fate::RefusedSince705, "x5c[0] was not issued by the next one");
-    has(x5c(json!(vec![CERTIFICATE; 21])), Fate::Unchecked, "21 certificates");
-    has(with(rsa(), json!({"x5c": [EXPIRED]})), Fate::Unused, "a different key");
-    has(with(ec(), json!({"x5c": [CERTIFICATE]})), Fate::Unused, "RSA key, and kty is EC");
+    has(x5c(json!([EXPIRED])), Acceptance::RefusedSince705, "expired on 2012-01-01");
+    has(x5c(json!([CERTIFICATE, EXPIRED])), Acceptance::RefusedSince705, "x5c[0] was not issued by the next one");
+    has(x5c(json!(vec![CERTIFICATE; 21])), Acceptance::Unchecked, "21 certificates");
+    has(with(rsa(), json!({"x5c": [EXPIRED]})), Acceptance::Unused, "a different key");
+    has(with(ec(), json!({"x5c": [CERTIFICATE]})), Acceptance::Unused, "RSA key, and kty is EC");
     let early = faults(&json!({"keys": [x5c(json!([CERTIFICATE]))]}), None, datetime!(2026-11-01 0:00 UTC));
     assert!(early[0].text.contains("not valid before 2026-11-25"), "{early:?}");
 }

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::public_key::PublicKey;
 
-use super::{Fate, Found, text};
+use super::{Acceptance, Found, text};
 use crate::certificate::{self, CertificateError};
 use crate::der::significant;
 
@@ -18,11 +18,11 @@ const MOST: usize = 20;
 /// x ‖ y.
 pub(super) fn check(key: &Map<String, Value>, number: Option<&[u8]>, now: OffsetDateTime, found: Found<'_>) {
     let Some(list) = key.get("x5c").and_then(Value::as_array).filter(|list| !list.is_empty()) else {
-        return found(Fate::Refused, ".x5c is not a list of certificates".into());
+        return found(Acceptance::Refused, ".x5c is not a list of certificates".into());
     };
     if list.len() > MOST {
         return found(
-            Fate::Unchecked,
+            Acceptance::Unchecked,
             format!(".x5c has {} certificates, and no chain has more than {MOST}", list.len()),
         );
     }
@@ -31,18 +31,18 @@ pub(super) fn check(key: &Map<String, Value>, number: Option<&[u8]>, now: Offset
         match der(element.as_str()) {
             Some((der, is_standard)) => {
                 if !is_standard {
-                    found(Fate::RefusedSince705, format!(".x5c[{at}] is not standard base64"));
+                    found(Acceptance::RefusedSince705, format!(".x5c[{at}] is not standard base64"));
                 }
                 chain.push(der);
             }
-            None => found(Fate::Refused, format!(".x5c[{at}] is not base64 of a certificate")),
+            None => found(Acceptance::Refused, format!(".x5c[{at}] is not base64 of a certificate")),
         }
     }
     let parsed: Vec<_> = chain.iter().map(|der| certificate::parse(der)).collect();
     for (at, certificate) in parsed.iter().enumerate() {
         match certificate {
             Ok(certificate) => in_date(at, certificate, now, found),
-            Err(error) => found(Fate::Refused, format!(".x5c[{at}] is not a certificate: {error}")),
+            Err(error) => found(Acceptance::Refused, format!(".x5c[{at}] is not a certificate: {error}")),
         }
     }
     let Ok(parsed) = parsed.into_iter().collect::<Result<Vec<_>, _>>() else { return };
@@ -53,9 +53,11 @@ pub(super) fn check(key: &Map<String, Value>, number: Option<&[u8]>, now: Offset
         match certificate::check_issued(&pair[0], &pair[1]) {
             Ok(()) => {}
             Err(error @ CertificateError::Unsupported(_)) => {
-                found(Fate::Unchecked, format!(".x5c[{at}] could not be verified: {error}"));
+                found(Acceptance::Unchecked, format!(".x5c[{at}] could not be verified: {error}"));
             }
-            Err(error) => found(Fate::RefusedSince705, format!(".x5c[{at}] was not issued by the next one: {error}")),
+            Err(error) => {
+                found(Acceptance::RefusedSince705, format!(".x5c[{at}] was not issued by the next one: {error}"))
+            }
         }
     }
     if let Some(own) = parsed.first() {
@@ -76,9 +78,9 @@ fn der(written: Option<&str>) -> Option<(Vec<u8>, bool)> {
 fn in_date(at: usize, certificate: &X509Certificate<'_>, now: OffsetDateTime, found: Found<'_>) {
     let (from, to) = certificate::dates(certificate);
     if now > to {
-        found(Fate::RefusedSince705, format!(".x5c[{at}] expired on {}", to.date()));
+        found(Acceptance::RefusedSince705, format!(".x5c[{at}] expired on {}", to.date()));
     } else if now < from {
-        found(Fate::RefusedSince705, format!(".x5c[{at}] is not valid before {}", from.date()));
+        found(Acceptance::RefusedSince705, format!(".x5c[{at}] is not valid before {}", from.date()));
     }
 }
 
@@ -87,20 +89,20 @@ fn fits(key: &Map<String, Value>, own: &X509Certificate<'_>, number: Option<&[u8
         Ok(PublicKey::RSA(rsa)) => {
             let modulus = significant(rsa.modulus);
             if modulus.len() < 256 {
-                found(Fate::Unused, ".x5c[0] holds an RSA key below 2048 bits, which can be broken".into());
+                found(Acceptance::Unused, ".x5c[0] holds an RSA key below 2048 bits, which can be broken".into());
             }
             ("RSA", modulus.to_vec())
         }
         Ok(PublicKey::EC(point)) => ("EC", point.data().get(1..).unwrap_or_default().to_vec()),
-        _ => return found(Fate::Unused, ".x5c[0] holds a key of another kind than RSA and EC".into()),
+        _ => return found(Acceptance::Unused, ".x5c[0] holds a key of another kind than RSA and EC".into()),
     };
     let kty = text(key, "kty");
     if matches!(kty, "RSA" | "EC") && kty != kind {
-        found(Fate::Unused, format!(".x5c[0] holds an {kind} key, and kty is {kty}"));
+        found(Acceptance::Unused, format!(".x5c[0] holds an {kind} key, and kty is {kty}"));
     }
     if number.is_some_and(|number| number != held) {
         found(
-            Fate::Unused,
+            Acceptance::Unused,
             ".x5c[0] holds a different key from the JWK itself, which is the one that nodes use".into(),
         );
     }

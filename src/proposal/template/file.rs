@@ -9,7 +9,7 @@ use toml::Spanned;
 use super::{Decides, Source, Stage, Template};
 use crate::ccf_version::Feature;
 use crate::platform::Platform;
-use crate::proposal::parameter::{Default, Kind, Parameter};
+use crate::proposal::parameter::{Default, Parameter, ParameterKind};
 use crate::text::visible;
 
 /// What is wrong with a template's file.
@@ -131,10 +131,10 @@ impl Template {
     /// What a parameter that is not given is made of.
     fn check_default(&self, parameter: &Parameter) -> Result<(), String> {
         match (&parameter.default, &parameter.kind) {
-            (Some(Default::Now), kind) if *kind != Kind::Time => {
+            (Some(Default::Now), kind) if *kind != ParameterKind::Time => {
                 Err(format!("only a parameter of type \"time\" is `now` by default, and this is \"{}\"", kind.word()))
             }
-            (Some(Default::Sha256(_)), kind) if *kind != Kind::Hex { bytes: 32 } => {
+            (Some(Default::Sha256(_)), kind) if *kind != ParameterKind::Hex { bytes: 32 } => {
                 Err("only a parameter of type \"hex\" with 32 bytes is a SHA-256 by default".into())
             }
             (Some(Default::Sha256(of)), _) if self.parameter(of).is_none() => {
@@ -191,32 +191,35 @@ impl Entry {
         })
     }
 
-    fn kind(&self) -> Result<Kind, String> {
+    fn kind(&self) -> Result<ParameterKind, String> {
         let mut fields = toml::Table::new();
         fields.insert("type".into(), self.r#type.clone().into());
         fields.extend(self.bytes.map(|bytes| ("bytes".into(), bytes.into())));
         fields.extend(self.min.map(|min| ("min".into(), min.into())));
         fields.extend(self.max.map(|max| ("max".into(), max.into())));
         fields.extend(self.values.clone().map(|values| ("values".into(), values.into())));
-        let kind: Kind = fields.clone().try_into().map_err(|e: toml::de::Error| format!("`type`: {}", e.message()))?;
+        let kind: ParameterKind =
+            fields.clone().try_into().map_err(|e: toml::de::Error| format!("`type`: {}", e.message()))?;
         let takes: &[&str] = match &kind {
-            Kind::Hex { .. } => &["bytes"],
-            Kind::Integer { .. } => &["min", "max"],
-            Kind::Choice { .. } => &["values"],
+            ParameterKind::Hex { .. } => &["bytes"],
+            ParameterKind::Integer { .. } => &["min", "max"],
+            ParameterKind::Choice { .. } => &["values"],
             _ => &[],
         };
         if let Some(field) = fields.keys().find(|field| *field != "type" && !takes.contains(&field.as_str())) {
             return Err(format!("its type \"{}\" has no `{field}`", kind.word()));
         }
         match &kind {
-            Kind::Hex { bytes } if !(1..=MAX_BYTES as usize).contains(bytes) => {
+            ParameterKind::Hex { bytes } if !(1..=MAX_BYTES as usize).contains(bytes) => {
                 Err(format!("`bytes` is from 1 to {MAX_BYTES}, and this is {bytes}"))
             }
-            Kind::Integer { min: Some(min), max: Some(max) } if min > max => {
+            ParameterKind::Integer { min: Some(min), max: Some(max) } if min > max => {
                 Err(format!("`min` {min} is above `max` {max}"))
             }
-            Kind::Choice { values } if values.is_empty() => Err("`values` is empty: there is nothing to choose".into()),
-            Kind::Choice { values } => {
+            ParameterKind::Choice { values } if values.is_empty() => {
+                Err("`values` is empty: there is nothing to choose".into())
+            }
+            ParameterKind::Choice { values } => {
                 match values.iter().find(|value| value.is_empty() || visible(value) != **value) {
                     Some(value) => {
                         Err(format!("{value:?} among the `values` is empty, or cannot be read at a terminal"))

@@ -33,6 +33,8 @@ pub struct Terms {
     /// The names of actions that may stand in the proposal although no evidence can back them. A registration is never
     /// one of them: see [`registers`].
     pub also: BTreeSet<String>,
+    /// The actions that are known.
+    pub catalogue: Catalogue,
 }
 
 /// What verifying a proposal comes to.
@@ -80,7 +82,7 @@ fn subject<'a>(proposal: &'a Proposal, evidence: &'a [Evidence], terms: &'a Term
         evidence: Some(evidence),
         also: Some(&terms.also),
         // Only rules that need no evidence look at the time.
-        ..Subject::new(proposal, Catalogue::builtin(), terms.ccf, OffsetDateTime::UNIX_EPOCH)
+        ..Subject::new(proposal, &terms.catalogue, terms.ccf, OffsetDateTime::UNIX_EPOCH)
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Finding, Subject, type_of};
 use crate::check::Verdict::{Fail, Warn};
 use crate::json;
 use crate::proposal::catalogue::{Template, nearest};
-use crate::proposal::parameter::{Kind, Parameter};
+use crate::proposal::parameter::{Parameter, ParameterKind};
 use crate::proposal::time::{TimeError, misread_by_ccf, read};
 use crate::proposal::value::{MAX_SAFE_INTEGER, hex as check_hex, shaped};
 use crate::proposal::{Action, pem_text, private_key};
@@ -95,15 +95,18 @@ fn action_arguments(action: &Action, template: &Template) -> Vec<Finding> {
 fn argument(parameter: &Parameter, value: &Value) -> Option<Finding> {
     let name = &parameter.name;
     if value.is_null() && !parameter.required {
-        let refused = matches!(parameter.kind, Kind::Integer { .. } | Kind::Choice { .. } | Kind::Certificate);
+        let refused = matches!(
+            parameter.kind,
+            ParameterKind::Integer { .. } | ParameterKind::Choice { .. } | ParameterKind::Certificate
+        );
         return Some((if refused { Fail } else { Warn }, format!("{name} is null: leave it out instead")));
     }
     let wanted = match &parameter.kind {
         // The svn has been a number and a text; its own rule knows when.
         _ if name == "svn" => return None,
-        Kind::Json => return None,
-        Kind::Boolean => (value.is_boolean(), "true or false".to_string()),
-        Kind::Integer { min, max } => {
+        ParameterKind::Json => return None,
+        ParameterKind::Boolean => (value.is_boolean(), "true or false".to_string()),
+        ParameterKind::Integer { min, max } => {
             let number = value.as_i64().or_else(|| value.as_f64().filter(|f| f.fract() == 0.0).map(|f| f as i64));
             let within = number.is_some_and(|n| min.is_none_or(|m| n >= m) && max.is_none_or(|m| n <= m));
             let bounds = match (min, max) {
@@ -113,18 +116,21 @@ fn argument(parameter: &Parameter, value: &Value) -> Option<Finding> {
             };
             (within, format!("a whole number{bounds}"))
         }
-        Kind::Choice { values } => {
+        ParameterKind::Choice { values } => {
             (value.as_str().is_some_and(|v| values.iter().any(|c| c == v)), format!("one of {}", values.join(", ")))
         }
-        Kind::Object | Kind::Texts | Kind::Jwks => {
+        ParameterKind::Object | ParameterKind::Texts | ParameterKind::Jwks => {
             let problem = shaped(&parameter.kind, value.clone()).err();
             return problem.map(|error| (Fail, format!("{name}: {error}")));
         }
-        Kind::Bundle | Kind::Tcb => (value.is_object(), "an object".into()),
-        Kind::Text => (value.as_str().is_some_and(|t| !t.is_empty()), "text".into()),
-        Kind::Hex { .. } | Kind::Certificate | Kind::PublicKey | Kind::Time | Kind::Script | Kind::Policy => {
-            (value.is_string(), "text".into())
-        }
+        ParameterKind::Bundle | ParameterKind::Tcb => (value.is_object(), "an object".into()),
+        ParameterKind::Text => (value.as_str().is_some_and(|t| !t.is_empty()), "text".into()),
+        ParameterKind::Hex { .. }
+        | ParameterKind::Certificate
+        | ParameterKind::PublicKey
+        | ParameterKind::Time
+        | ParameterKind::Script
+        | ParameterKind::Policy => (value.is_string(), "text".into()),
     };
     (!wanted.0).then(|| (Fail, format!("{name} is {}, and this is {}", wanted.1, shown(value))))
 }
@@ -149,7 +155,7 @@ struct Text<'a> {
 }
 
 /// Every text of a parameter of some kind.
-fn texts<'a>(subject: &Subject<'a>, wanted: fn(&Kind) -> bool) -> Option<Vec<Text<'a>>> {
+fn texts<'a>(subject: &Subject<'a>, wanted: fn(&ParameterKind) -> bool) -> Option<Vec<Text<'a>>> {
     let mut texts = Vec::new();
     for (at, action, template) in subject.actions() {
         let Some(template) = template else { continue };
@@ -165,9 +171,9 @@ fn texts<'a>(subject: &Subject<'a>, wanted: fn(&Kind) -> bool) -> Option<Vec<Tex
 
 /// Lowercase digits, exactly as many as there must be.
 pub fn hex(subject: &Subject<'_>) -> Option<Vec<Finding>> {
-    let texts = texts(subject, |kind| matches!(kind, Kind::Hex { .. }))?;
+    let texts = texts(subject, |kind| matches!(kind, ParameterKind::Hex { .. }))?;
     let check = |Text { at, parameter, text, removes }: &Text<'_>| {
-        let Kind::Hex { bytes } = parameter.kind else { return None };
+        let ParameterKind::Hex { bytes } = parameter.kind else { return None };
         let reason = match text.strip_prefix("0x") {
             Some(_) => "it begins with 0x, and CCF compares it as text: it would never match".into(),
             None => check_hex(bytes, text).err()?.to_string(),
@@ -182,7 +188,7 @@ pub fn hex(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 
 /// Times that CCF reads, and reads as they are meant.
 pub fn times(subject: &Subject<'_>) -> Option<Vec<Finding>> {
-    let texts = texts(subject, |kind| *kind == Kind::Time)?;
+    let texts = texts(subject, |kind| *kind == ParameterKind::Time)?;
     let check = |Text { at, text, .. }: &Text<'_>| match read(text) {
         Ok(_) if misread_by_ccf(text) => {
             Some((Fail, format!("{at}: CCF adds the minutes of a negative offset; write it in UTC")))
@@ -196,11 +202,11 @@ pub fn times(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 
 /// Certificates and keys that can be read.
 pub fn certificates(subject: &Subject<'_>) -> Option<Vec<Finding>> {
-    let texts = texts(subject, |kind| matches!(kind, Kind::Certificate | Kind::PublicKey))?;
+    let texts = texts(subject, |kind| matches!(kind, ParameterKind::Certificate | ParameterKind::PublicKey))?;
     let check = |Text { at, parameter, text, .. }: &Text<'_>| {
         let text = text.to_string();
         let read = match parameter.kind {
-            Kind::Certificate => pem_text::certificates(text),
+            ParameterKind::Certificate => pem_text::certificates(text),
             _ => pem_text::rsa_public_key(text),
         };
         read.err().map(|error| (Fail, format!("{at}: {error}")))

@@ -1,7 +1,7 @@
 //! Rules about which service could take the proposal.
 
 use super::{Finding, Subject};
-use crate::ccf_version::{Answer, CcfVersion, Doubt, Feature};
+use crate::ccf_version::{CcfVersion, Doubt, Feature, Support};
 use crate::check::Verdict::{Fail, Pass, Warn};
 use crate::platform::Platform;
 use crate::proposal::catalogue::Source;
@@ -48,9 +48,9 @@ fn availability(version: Option<CcfVersion>, feature: Feature) -> Option<Finding
         return feature.removal().map(|removal| (Warn, removal));
     };
     match version.has(feature) {
-        Answer::Yes | Answer::Unknown(Doubt::Newer { .. }) => None,
-        Answer::No => Some((Fail, format!("{}, and the service runs {version}", feature.absence(version)))),
-        Answer::Unknown(doubt) => Some((Warn, format!("may not be there: {doubt}"))),
+        Support::Yes | Support::Unknown(Doubt::Newer { .. }) => None,
+        Support::No => Some((Fail, format!("{}, and the service runs {version}", feature.absence(version)))),
+        Support::Unknown(doubt) => Some((Warn, format!("may not be there: {doubt}"))),
     }
 }
 

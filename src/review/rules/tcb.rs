@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::evidence::{Proof, names};
 use super::{Finding, Subject};
-use crate::ccf_version::{Answer, CcfVersion, Feature};
+use crate::ccf_version::{CcfVersion, Feature, Support};
 use crate::check::Verdict::{self, Fail, Incomplete, Warn};
 use crate::evidence::recognise::{Evidence, EvidenceKind};
 use crate::evidence::snp::report::Report;
@@ -52,11 +52,11 @@ fn turin(cpuid: Cpuid, ccf: Option<CcfVersion>, found: &mut dyn FnMut(Verdict, S
     }
     let since = Feature::SnpTurin.since().unwrap_or_default();
     match ccf.map(|ccf| (ccf, ccf.has(Feature::SnpTurin))) {
-        Some((_, Answer::Yes)) => {}
-        Some((ccf, Answer::No)) => {
+        Some((_, Support::Yes)) => {}
+        Some((ccf, Support::No)) => {
             found(Fail, format!("CCF {ccf} lets no Turin processor join: it trusts no root for them"));
         }
-        Some((_, Answer::Unknown(doubt))) => {
+        Some((_, Support::Unknown(doubt))) => {
             found(Incomplete, format!("whether a Turin processor can join is not known: {doubt}"));
         }
         None => found(Warn, format!("Turin processors can join from CCF {since} on")),

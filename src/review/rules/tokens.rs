@@ -9,7 +9,7 @@ use super::{Finding, Subject};
 use crate::ccf_version::Feature;
 use crate::certificate::{self, CertificateError};
 use crate::check::Verdict::{Fail, Incomplete, Warn};
-use crate::proposal::jwks::{self, Fate};
+use crate::proposal::jwks::{self, Acceptance};
 use crate::proposal::pem_text;
 
 /// A token issuer whose settings fit together.
@@ -59,17 +59,17 @@ pub fn keys(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     for (at, action, jwks) in sets {
         for fault in jwks::faults(jwks, action.text("issuer"), subject.now) {
             let text = format!("{at}: jwks.{}", fault.text);
-            found.push(match fault.fate {
-                Fate::Refused => (Fail, text),
-                Fate::RefusedSince705 => subject.strict(Feature::Jwks, text),
-                Fate::RefusedUpToDev7 if subject.version.is_some_and(|v| v.has(Feature::P521Jwk).is_no()) => {
+            found.push(match fault.acceptance {
+                Acceptance::Refused => (Fail, text),
+                Acceptance::RefusedSince705 => subject.strict(Feature::Jwks, text),
+                Acceptance::RefusedUpToDev7 if subject.version.is_some_and(|v| v.has(Feature::P521Jwk).is_no()) => {
                     (Fail, text)
                 }
-                Fate::RefusedUpToDev7 => {
+                Acceptance::RefusedUpToDev7 => {
                     (Warn, format!("{text} up to CCF 7.0.0-dev7; whether later ones can is not known"))
                 }
-                Fate::Unused => (Warn, text),
-                Fate::Unchecked => (Incomplete, text),
+                Acceptance::Unused => (Warn, text),
+                Acceptance::Unchecked => (Incomplete, text),
             });
         }
     }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::evidence::{Proof, names};
 use super::{Finding, Subject};
-use crate::ccf_version::{Answer, CcfVersion, SvnOrder};
+use crate::ccf_version::{CcfVersion, Support, SvnOrder};
 use crate::check::Verdict::{self, Fail, Warn};
 use crate::evidence::recognise::{Evidence, EvidenceKind};
 use crate::evidence::snp::did_x509;
@@ -140,7 +140,7 @@ pub fn proof(action: &Action, evidence: &[Evidence], ccf: Option<CcfVersion>) ->
     let backed = names(evidence, |kind| matches!(kind, EvidenceKind::Uvm { uvm, valid: true } if backs(uvm)));
     let mut proof = Proof::new(format!("{feed} svn {svn} of {did}"), backed, mistake.or(unreadable).or_else(unproved));
     for uvm in known.iter().filter(|uvm| backs(uvm)) {
-        if let Some(Answer::Unknown(doubt)) = ccf.map(|ccf| uvm.is_readable_by(ccf)) {
+        if let Some(Support::Unknown(doubt)) = ccf.map(|ccf| uvm.is_readable_by(ccf)) {
             proof.further.incomplete("uvm-form", format!("the endorsement is {}: {doubt}", uvm.describe()));
         }
     }

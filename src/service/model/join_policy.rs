@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::json::{self, JsonError};
 use crate::proposal::Registration;
 use crate::tcb::minimum::{MinimumTcb, TcbError};
 
@@ -21,7 +22,33 @@ pub struct JoinPolicy {
     pub virtual_: VirtualPolicy,
 }
 
+/// Why a text is not a join policy.
+#[derive(Debug, thiserror::Error)]
+pub enum JoinPolicyError {
+    /// Not strict JSON.
+    #[error(transparent)]
+    Json(#[from] JsonError),
+    /// An object about something else.
+    #[error("it has no platform sgx, snp or virtual")]
+    NoPlatform,
+    /// A member of it is of another type.
+    #[error(transparent)]
+    Form(#[from] serde_json::Error),
+}
+
 impl JoinPolicy {
+    /// Reads what `GET /gov/service/join-policy` answered, from a file.
+    ///
+    /// # Errors
+    /// Whatever is not strict JSON, or has none of the platforms.
+    pub fn parse(bytes: &[u8]) -> Result<Self, JoinPolicyError> {
+        let value = json::parse(bytes)?;
+        if !["sgx", "snp", "virtual"].iter().any(|platform| value.get(platform).is_some_and(Value::is_object)) {
+            return Err(JoinPolicyError::NoPlatform);
+        }
+        Ok(serde_json::from_value(value)?)
+    }
+
     /// What is registered of a kind, as [`Registration::key`] names it. Of a script, the service's join policy says nothing.
     ///
     /// These are texts as the service has them: CCF compares texts, so one that nobody can read admits nobody.

@@ -11,7 +11,7 @@ mod proposal;
 pub use certificate::Validity;
 pub use consensus::{Ack, Configuration, Configured, Consensus};
 pub use info::{Network, ServiceInfo, ServiceStatus};
-pub use join_policy::{JoinPolicy, MinimumTcbEntry, SgxPolicy, SnpPolicy, UvmEntry, VirtualPolicy};
+pub use join_policy::{JoinPolicy, JoinPolicyError, MinimumTcbEntry, SgxPolicy, SnpPolicy, UvmEntry, VirtualPolicy};
 pub use member::{Member, MemberStatus, StateDigest};
 pub use node::{NetworkNode, Node, NodeStatus, QuoteInfo, RpcInterface};
 pub use proposal::{Proposal, ProposalState, VoteFailure};

@@ -60,9 +60,7 @@ impl FoundKey {
             (None, []) => return Err(Pkcs11Error::NoCertificate { token, key }.into()),
             (None, several) => return Err(Pkcs11Error::SeveralCertificates { token, key, count: several.len() }.into()),
         };
-        // Where the token does not show the public key, the first signature tells.
-        let other_point = self.point.as_deref().is_some_and(|point| !certificate.has_key(point));
-        if certificate.algorithm() != self.algorithm || other_point {
+        if !certificate.fits_key(self.algorithm, self.point.as_deref()) {
             return Err(SignerError::Mismatch);
         }
         Ok(certificate)

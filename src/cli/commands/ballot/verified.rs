@@ -43,7 +43,7 @@ impl Basis {
         let ccf = running_version(self.ccf_version, service).await?;
         let evidence = evidence::read(&self.evidence, ccf)?;
         let policy = service.join_policy().await?;
-        let terms = Terms { ccf, also: self.also.iter().cloned().collect() };
+        let terms = Terms { ccf, also: self.also.iter().cloned().collect(), catalogue: context.catalogue.clone() };
         let outcome = Verified::of(&proposal, &evidence, &terms, Some(&policy));
         if outcome.passes() {
             context.output.note(format!("Proposal {id}, against the evidence:\n{}", checks::lines(&outcome.checks)));

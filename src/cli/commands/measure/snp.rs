@@ -18,7 +18,7 @@ use crate::cli::exit::Exit;
 use ccf_gov::certificate;
 use ccf_gov::check::{Checks, Conclusion, Verdict};
 use ccf_gov::digest::{HostData, SnpMeasurement};
-use ccf_gov::evidence::policy::deployment::{self, Found};
+use ccf_gov::evidence::policy::deployment::{self, FoundPolicy};
 use ccf_gov::evidence::policy::review::Review;
 use ccf_gov::evidence::snp::context::{self, SecurityContext};
 use ccf_gov::evidence::snp::roots::Roots;
@@ -184,8 +184,8 @@ impl Results {
         let groups = deployment::find(bytes)
             .map_err(|e| CliError::from(e).doing(format!("cannot find a security policy in {}", path.display())))?;
         let mut listed = Vec::new();
-        for Found { name, policy, remark } in &groups {
-            let found = Found { name: name.clone(), policy: policy.clone(), remark: remark.clone() };
+        for FoundPolicy { name, policy, remark } in &groups {
+            let found = FoundPolicy { name: name.clone(), policy: policy.clone(), remark: remark.clone() };
             let host_data = found.host_data();
             match name {
                 Some(name) => self.rows.push(("host data", format!("{host_data}  ({name})"))),

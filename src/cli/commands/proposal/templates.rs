@@ -7,7 +7,7 @@ use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::proposal::catalogue::{Catalogue, Source, Template};
-use ccf_gov::proposal::parameter::{Default, Kind};
+use ccf_gov::proposal::parameter::{Default, ParameterKind};
 use ccf_gov::text::visible;
 
 /// List what can be proposed, with parameters.
@@ -116,27 +116,27 @@ fn versions(since: Option<&str>, removed: Option<&str>) -> String {
 }
 
 /// How a value of this kind is written on the command line.
-fn form(kind: &Kind) -> String {
+fn form(kind: &ParameterKind) -> String {
     match kind {
-        Kind::Text => "text".into(),
-        Kind::Hex { bytes } => format!("{} lowercase hexadecimal digits", bytes * 2),
-        Kind::Integer { min, max } => match (min, max) {
+        ParameterKind::Text => "text".into(),
+        ParameterKind::Hex { bytes } => format!("{} lowercase hexadecimal digits", bytes * 2),
+        ParameterKind::Integer { min, max } => match (min, max) {
             (Some(min), Some(max)) => format!("a whole number from {min} to {max}"),
             (Some(min), None) => format!("a whole number, at least {min}"),
             _ => "a whole number".into(),
         },
-        Kind::Boolean => "true or false".into(),
-        Kind::Choice { values } => values.join(" or "),
-        Kind::Object => "a JSON object, or @FILE".into(),
-        Kind::Json => "JSON, or @FILE".into(),
-        Kind::Texts => "a JSON list of texts, or @FILE".into(),
-        Kind::Certificate => "@FILE, PEM certificate".into(),
-        Kind::PublicKey => "@FILE, PEM public key".into(),
-        Kind::Time => "an RFC 3339 time with offset, or now".into(),
-        Kind::Script => "@FILE, JavaScript; repeat for several files".into(),
-        Kind::Policy => "@FILE, raw or base64".into(),
-        Kind::Bundle => "@FOLDER or @FILE".into(),
-        Kind::Jwks => "a JSON Web Key Set, or @FILE".into(),
-        Kind::Tcb => "a JSON object of numbers, or @FILE".into(),
+        ParameterKind::Boolean => "true or false".into(),
+        ParameterKind::Choice { values } => values.join(" or "),
+        ParameterKind::Object => "a JSON object, or @FILE".into(),
+        ParameterKind::Json => "JSON, or @FILE".into(),
+        ParameterKind::Texts => "a JSON list of texts, or @FILE".into(),
+        ParameterKind::Certificate => "@FILE, PEM certificate".into(),
+        ParameterKind::PublicKey => "@FILE, PEM public key".into(),
+        ParameterKind::Time => "an RFC 3339 time with offset, or now".into(),
+        ParameterKind::Script => "@FILE, JavaScript; repeat for several files".into(),
+        ParameterKind::Policy => "@FILE, raw or base64".into(),
+        ParameterKind::Bundle => "@FOLDER or @FILE".into(),
+        ParameterKind::Jwks => "a JSON Web Key Set, or @FILE".into(),
+        ParameterKind::Tcb => "a JSON object of numbers, or @FILE".into(),
     }
 }

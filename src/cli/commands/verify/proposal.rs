@@ -59,7 +59,11 @@ impl Proposal {
         let mut evidence = evidence::read(&self.evidence, self.ccf_version)?;
         evidence.extend(evidence::launch(&self.launch)?);
         let registered = self.join_policy.as_deref().map(join_policy).transpose()?;
-        let terms = Terms { ccf: self.ccf_version, also: self.also.into_iter().collect() };
+        let terms = Terms {
+            ccf: self.ccf_version,
+            also: self.also.into_iter().collect(),
+            catalogue: context.catalogue.clone(),
+        };
         let outcome = Verified::of(&proposal, &evidence, &terms, registered.as_ref());
         context.output.result(&outcome, || checks::lines(&outcome.checks))?;
         Ok(checks::exit(&outcome.checks))
@@ -106,13 +110,8 @@ pub fn also(name: &str) -> Result<String, String> {
 }
 
 fn join_policy(path: &Path) -> Result<JoinPolicy, CliError> {
-    let failed = |e: &dyn std::fmt::Display| {
-        let hint = "`ccf-gov service join-policy --output json` writes it";
-        CliError::usage(format!("{} is not a join policy: {e}", path.display())).hint(hint)
-    };
-    let value = ccf_gov::json::parse(&files::read(path, MAX_PROPOSAL)?).map_err(|e| failed(&e))?;
-    if !["sgx", "snp", "virtual"].iter().any(|platform| value.get(platform).is_some_and(|p| p.is_object())) {
-        return Err(failed(&"it has no platform sgx, snp or virtual"));
-    }
-    serde_json::from_value(value).map_err(|e| failed(&e))
+    JoinPolicy::parse(&files::read(path, MAX_PROPOSAL)?).map_err(|error| {
+        CliError::usage(format!("{} is not a join policy: {error}", path.display()))
+            .hint("`ccf-gov service join-policy --output json` writes it")
+    })
 }

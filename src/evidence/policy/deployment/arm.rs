@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use self::scope::{Resolved, Scope};
-use super::{DeploymentError, Found, policy};
+use super::{DeploymentError, FoundPolicy, policy};
 
 /// How often a parameter or variable may lead to another one, and templates to nested ones.
 const MAX_STEPS: usize = 16;
@@ -20,7 +20,7 @@ const GROUP_TYPES: [&str; 2] =
     ["microsoft.containerinstance/containergroups", "microsoft.containerinstance/containergroupprofiles"];
 
 /// Every policy in a template.
-pub(super) fn template(template: &Map<String, Value>, found: &mut Vec<Found>) -> Result<(), DeploymentError> {
+pub(super) fn template(template: &Map<String, Value>, found: &mut Vec<FoundPolicy>) -> Result<(), DeploymentError> {
     distinct(template)?;
     let before = found.len();
     resources(template, &Scope::of(template), 0, found)?;
@@ -31,7 +31,7 @@ pub(super) fn template(template: &Map<String, Value>, found: &mut Vec<Found>) ->
 }
 
 /// Tells something of all groups from one on.
-fn remark(found: &mut [Found], from: usize, what: &str) {
+fn remark(found: &mut [FoundPolicy], from: usize, what: &str) {
     for group in found.iter_mut().skip(from) {
         let told = group.remark.take().map_or_else(String::new, |remark| format!("{remark}; "));
         group.remark = Some(format!("{told}{what}"));
@@ -71,7 +71,7 @@ fn has_link(value: &Value) -> bool {
 }
 
 /// The policy of one container group, if it is a confidential one.
-pub(super) fn group(group: &Map<String, Value>, found: &mut Vec<Found>) -> Result<(), DeploymentError> {
+pub(super) fn group(group: &Map<String, Value>, found: &mut Vec<FoundPolicy>) -> Result<(), DeploymentError> {
     distinct(group)?;
     group_in(text(group, "name").unwrap_or("the container group"), group, &Scope::default(), found)
 }
@@ -81,7 +81,7 @@ fn resources(
     parent: &Map<String, Value>,
     scope: &Scope,
     depth: usize,
-    found: &mut Vec<Found>,
+    found: &mut Vec<FoundPolicy>,
 ) -> Result<(), DeploymentError> {
     let all: Vec<&Value> = match ignoring_case(parent, "resources") {
         Some(Value::Array(list)) => list.iter().collect(),
@@ -145,7 +145,7 @@ fn group_in(
     name: &str,
     group: &Map<String, Value>,
     scope: &Scope,
-    found: &mut Vec<Found>,
+    found: &mut Vec<FoundPolicy>,
 ) -> Result<(), DeploymentError> {
     let unresolved = |written: &Value, why| DeploymentError::Unresolved {
         group: name.to_owned(),
@@ -204,7 +204,7 @@ mod tests {
         group
     }
 
-    fn found(resources: &[Value]) -> Result<Vec<Found>, DeploymentError> {
+    fn found(resources: &[Value]) -> Result<Vec<FoundPolicy>, DeploymentError> {
         find(json!({"resources": resources}).to_string().as_bytes())
     }
 

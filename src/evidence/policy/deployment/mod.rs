@@ -42,7 +42,7 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A policy, and where it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundPolicy {
     /// The container group's name; `None` where the file is the policy itself.
     pub name: Option<String>,
     /// The policy's bytes, untouched.
@@ -51,7 +51,7 @@ pub struct Found {
     pub remark: Option<String>,
 }
 
-impl Found {
+impl FoundPolicy {
     /// The host data of nodes started with this policy.
     pub fn host_data(&self) -> HostData {
         HostData(sha256(&self.policy))
@@ -62,7 +62,7 @@ impl Found {
 ///
 /// # Errors
 /// [`DeploymentError`]; a single policy that cannot be resolved or decoded refuses the file.
-pub fn find(file: &[u8]) -> Result<Vec<Found>, DeploymentError> {
+pub fn find(file: &[u8]) -> Result<Vec<FoundPolicy>, DeploymentError> {
     if file.len() > MAX_FILE {
         return Err(DeploymentError::TooLarge);
     }
@@ -71,7 +71,7 @@ pub fn find(file: &[u8]) -> Result<Vec<Found>, DeploymentError> {
     }
     match policy::package(file) {
         Some(b"agent_policy") => return Err(DeploymentError::Kata),
-        Some(_) => return Ok(vec![Found { name: None, policy: file.to_vec(), remark: None }]),
+        Some(_) => return Ok(vec![FoundPolicy { name: None, policy: file.to_vec(), remark: None }]),
         None => {}
     }
     let text = file.strip_prefix(MARK).unwrap_or(file).trim_ascii();
@@ -79,7 +79,7 @@ pub fn find(file: &[u8]) -> Result<Vec<Found>, DeploymentError> {
         return Err(DeploymentError::Nothing);
     }
     if let Some(policy) = policy::of_file(text)? {
-        return Ok(vec![Found { name: None, policy, remark: None }]);
+        return Ok(vec![FoundPolicy { name: None, policy, remark: None }]);
     }
     if let Ok(text) = str::from_utf8(text)
         && text.len() <= MAX_DEPLOYMENT

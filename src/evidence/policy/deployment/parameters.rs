@@ -4,14 +4,14 @@ use crate::text::clip;
 use serde_json::{Map, Value};
 
 use super::bicep::{self, Literal};
-use super::{DeploymentError, Found, policy};
+use super::{DeploymentError, FoundPolicy, policy};
 
 /// What is to be known of a policy that comes from such a file.
 const REMARK: &str =
     "it is the value of a deployment's parameter: the deployment has it only where its template takes it as the policy";
 
 /// The policies among the values of a Bicep parameters file.
-pub(super) fn bicep(text: &str) -> Result<Vec<Found>, DeploymentError> {
+pub(super) fn bicep(text: &str) -> Result<Vec<FoundPolicy>, DeploymentError> {
     let mut found = Vec::new();
     for (name, value) in bicep::parameters(text)? {
         collect(&name, &value, &mut found)?;
@@ -20,7 +20,7 @@ pub(super) fn bicep(text: &str) -> Result<Vec<Found>, DeploymentError> {
 }
 
 /// The policies among the values of a JSON parameters file.
-pub(super) fn json(values: &Map<String, Value>, found: &mut Vec<Found>) -> Result<(), DeploymentError> {
+pub(super) fn json(values: &Map<String, Value>, found: &mut Vec<FoundPolicy>) -> Result<(), DeploymentError> {
     let before = found.len();
     for (name, parameter) in values.get("parameters").and_then(Value::as_object).into_iter().flatten() {
         let Some(value) = parameter.get("value") else { continue };
@@ -30,7 +30,7 @@ pub(super) fn json(values: &Map<String, Value>, found: &mut Vec<Found>) -> Resul
 }
 
 /// Adds what a value holds: whatever is a policy, and whatever is called one and is none is refused.
-fn collect(path: &str, value: &Literal, found: &mut Vec<Found>) -> Result<(), DeploymentError> {
+fn collect(path: &str, value: &Literal, found: &mut Vec<FoundPolicy>) -> Result<(), DeploymentError> {
     let named = path.to_ascii_lowercase().contains("ccepolic");
     match value {
         Literal::Text(text) if named && text.trim().is_empty() => Err(DeploymentError::Empty(path.to_owned())),

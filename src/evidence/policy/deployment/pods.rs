@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{ANNOTATIONS, DeploymentError, Found, policy, text_of};
+use super::{ANNOTATIONS, DeploymentError, FoundPolicy, policy, text_of};
 
 /// The annotations with which Kata containers (confidential AKS) carry a policy of another kind.
 pub(super) const KATA: [&str; 2] =
@@ -51,7 +51,7 @@ pub(super) fn collect<'v>(
 }
 
 /// Adds the pods' policies; pods without a name are numbered, where there are several.
-pub(super) fn push(pods: &[Pod], found: &mut Vec<Found>) -> Result<(), DeploymentError> {
+pub(super) fn push(pods: &[Pod], found: &mut Vec<FoundPolicy>) -> Result<(), DeploymentError> {
     let unnamed = pods.iter().filter(|pod| pod.name.is_none()).count();
     let mut number = 0;
     for pod in pods {

@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use super::{DeploymentError, Found, MARK, MAX_POLICIES, MAX_TOTAL, MAX_VALUES};
+use super::{DeploymentError, FoundPolicy, MARK, MAX_POLICIES, MAX_TOTAL, MAX_VALUES};
 use crate::json;
 
 /// The package that a text names in its first line that says anything: then it is Rego.
@@ -46,7 +46,7 @@ pub(super) fn push(
     name: &str,
     base64: &str,
     remark: Option<String>,
-    found: &mut Vec<Found>,
+    found: &mut Vec<FoundPolicy>,
 ) -> Result<(), DeploymentError> {
     let what = format!("the policy of {name}");
     let text = base64.trim();
@@ -62,7 +62,7 @@ pub(super) fn push(
     if found.len() == MAX_POLICIES || total > MAX_TOTAL {
         return Err(DeploymentError::ManyPolicies);
     }
-    found.push(Found { name: Some(name.to_owned()), policy, remark });
+    found.push(FoundPolicy { name: Some(name.to_owned()), policy, remark });
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::digest::{HostData, SnpMeasurement};
-use crate::evidence::policy::deployment::{self, Found};
+use crate::evidence::policy::deployment::{self, FoundPolicy};
 use crate::evidence::snp::report::Report;
 use crate::evidence::snp::testing::{IN_DATE, lab};
 use crate::evidence::snp::uvm::{ContentType, Form, SvnType, UvmEndorsement};
@@ -395,7 +395,7 @@ fn a_backed_value_does_not_carry_other_actions() {
     let verdict = |actions: &[&Action], also: &[&str]| {
         let also = also.iter().map(|name| (*name).to_owned()).collect();
         let proposal = Proposal::of(actions.iter().map(|action| (*action).clone()).collect());
-        let checks = verify(&proposal, &program, &Terms { also, ccf: None }).checks;
+        let checks = verify(&proposal, &program, &Terms { also, ..Terms::default() }).checks;
         let named = checks.iter().filter(|c| c.name == "named-action" && c.verdict == Verdict::Warn).count();
         (checks.verdict().as_str(), named)
     };
@@ -431,7 +431,7 @@ fn an_action_that_nobody_knows_is_never_a_yes() {
 #[test]
 fn how_a_policy_was_found_is_told() {
     let remark = Some("it is a default".to_owned());
-    let found = Found { name: Some("g".into()), policy: b"package policy\n".to_vec(), remark };
+    let found = FoundPolicy { name: Some("g".into()), policy: b"package policy\n".to_vec(), remark };
     let given = Evidence { name: "t.json".into(), kind: EvidenceKind::policies(vec![found]), digest: None };
     let checks = judge(&[given]);
     assert_eq!(checks.get("policy-source").map(|c| c.detail.as_str()), Some("t.json (g): it is a default"));
@@ -439,10 +439,10 @@ fn how_a_policy_was_found_is_told() {
 
 #[test]
 fn groups_of_one_name_are_each_looked_at() {
-    let group = |policy: &str| Found { name: Some("g".into()), policy: policy.into(), remark: None };
+    let group = |policy: &str| FoundPolicy { name: Some("g".into()), policy: policy.into(), remark: None };
     let policies = ["package policy\n", "package policy\ncreate_container := {\"allowed\": true}\n"];
     let found = policies.map(group).to_vec();
-    let register = |found: &Found| {
+    let register = |found: &FoundPolicy| {
         let policy = String::from_utf8(found.policy.clone()).unwrap();
         Action::new("add_snp_host_data", Some(json!({"host_data": found.host_data(), "security_policy": policy})))
     };

@@ -10,7 +10,7 @@ pub const NEWEST: [CcfVersion; 2] = [CcfVersion::new(6, 0, 28), CcfVersion::new(
 
 /// Whether a version has a feature.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum Support {
     /// It does.
     Yes,
     /// It does not.
@@ -40,16 +40,16 @@ impl CcfVersion {
     ///
     /// A patch release that is newer than the table is taken to have what the newest known one has, since patches of
     /// one major version run together; what it lacks, the newer one may have.
-    pub fn has(self, feature: Feature) -> Answer {
+    pub fn has(self, feature: Feature) -> Support {
         let line = feature.line(self.major);
         match self.newer_than_known() {
             None => self.within(line),
             Some(Doubt::Newer { known, .. }) if self.is_patch_of_known() && line.state(known) == State::Yes => {
-                Answer::Yes
+                Support::Yes
             }
             // What was taken out does not come back.
-            Some(Doubt::Newer { known, .. }) if line.is_gone(known) => Answer::No,
-            Some(doubt) => Answer::Unknown(doubt),
+            Some(Doubt::Newer { known, .. }) if line.is_gone(known) => Support::No,
+            Some(doubt) => Support::Unknown(doubt),
         }
     }
 
@@ -65,25 +65,25 @@ impl CcfVersion {
         NEWEST.iter().any(|known| (self.major, self.minor) == (known.major, known.minor))
     }
 
-    fn within(self, line: Line) -> Answer {
+    fn within(self, line: Line) -> Support {
         let state = if self.commits == 0 {
             line.state(self)
         } else {
             match (line.state(self), line.state(self.next_tag())) {
                 (own, next) if own == next => own,
                 (State::Unknown, _) | (_, State::Unknown) => State::Unknown,
-                _ => return Answer::Unknown(Doubt::BetweenTags(self)),
+                _ => return Support::Unknown(Doubt::BetweenTags(self)),
             }
         };
         match state {
-            State::Yes => Answer::Yes,
-            State::No => Answer::No,
-            State::Unknown => Answer::Unknown(Doubt::Gap(self)),
+            State::Yes => Support::Yes,
+            State::No => Support::No,
+            State::Unknown => Support::Unknown(Doubt::Gap(self)),
         }
     }
 }
 
-impl Answer {
+impl Support {
     /// Whether it certainly does.
     pub fn is_yes(&self) -> bool {
         *self == Self::Yes
@@ -113,7 +113,7 @@ impl fmt::Display for Doubt {
 mod tests {
     use super::*;
 
-    fn answer(version: &str, feature: Feature) -> Answer {
+    fn answer(version: &str, feature: Feature) -> Support {
         version.parse::<CcfVersion>().unwrap().has(feature)
     }
 
@@ -126,22 +126,22 @@ mod tests {
         assert!(answer("6.0.25", SnpTurin).is_yes());
         assert!(answer("6.0.24", SnpTurin).is_no());
         assert!(answer("7.0.0", Jwks).is_no());
-        assert_eq!(answer("7.0.3", Jwks), Answer::Unknown(Doubt::Gap(CcfVersion::new(7, 0, 3))));
+        assert_eq!(answer("7.0.3", Jwks), Support::Unknown(Doubt::Gap(CcfVersion::new(7, 0, 3))));
         assert!(answer("7.0.5", Jwks).is_yes());
         assert!(answer("6.0.18", UvmHashEnvelope).is_no());
-        assert!(matches!(answer("6.0.25", UvmHashEnvelope), Answer::Unknown(Doubt::Gap(_))));
+        assert!(matches!(answer("6.0.25", UvmHashEnvelope), Support::Unknown(Doubt::Gap(_))));
         assert!(answer("5.0.3", UvmHashEnvelope).is_no());
     }
 
     #[test]
     fn a_build_between_tags_is_neither_of_them() {
         use Feature::{CleanupLegacyJwt, NodeJoinPolicy, PreVoteCandidates};
-        assert!(matches!(answer("7.0.0-dev11-3-gabc", NodeJoinPolicy), Answer::Unknown(Doubt::BetweenTags(_))));
+        assert!(matches!(answer("7.0.0-dev11-3-gabc", NodeJoinPolicy), Support::Unknown(Doubt::BetweenTags(_))));
         assert!(answer("7.0.0-dev12-3-gabc", NodeJoinPolicy).is_yes());
         assert!(answer("7.0.0-dev9-3-gabc", NodeJoinPolicy).is_no());
-        assert!(matches!(answer("7.0.0-dev5-3-gabc", PreVoteCandidates), Answer::Unknown(Doubt::BetweenTags(_))));
+        assert!(matches!(answer("7.0.0-dev5-3-gabc", PreVoteCandidates), Support::Unknown(Doubt::BetweenTags(_))));
         // Trees from before the tag call themselves 7.0.0-dev5.
-        assert!(matches!(answer("7.0.0-dev5", CleanupLegacyJwt), Answer::Unknown(Doubt::Gap(_))));
+        assert!(matches!(answer("7.0.0-dev5", CleanupLegacyJwt), Support::Unknown(Doubt::Gap(_))));
         assert!(answer("7.0.0-dev5-3-gabc", CleanupLegacyJwt).is_yes());
         assert!(answer("7.0.0-dev4", CleanupLegacyJwt).is_no());
     }
@@ -158,8 +158,8 @@ mod tests {
             assert_eq!(known.parse::<CcfVersion>().unwrap().newer_than_known(), None, "{known}");
         }
         assert!(answer("7.0.26", PendingNodesExpire).is_yes());
-        assert!(matches!(answer("7.0.26", SgxNodes), Answer::Unknown(Doubt::Newer { .. })));
-        assert!(matches!(answer("8.0.0", NodeJoinPolicy), Answer::Unknown(Doubt::Newer { .. })));
-        assert!(matches!(answer("6.0.29", UvmHashEnvelope), Answer::Unknown(Doubt::Newer { .. })));
+        assert!(matches!(answer("7.0.26", SgxNodes), Support::Unknown(Doubt::Newer { .. })));
+        assert!(matches!(answer("8.0.0", NodeJoinPolicy), Support::Unknown(Doubt::Newer { .. })));
+        assert!(matches!(answer("6.0.29", UvmHashEnvelope), Support::Unknown(Doubt::Newer { .. })));
     }
 }
