@@ -13,7 +13,8 @@ use super::parameter::Parameter;
 use crate::ccf_version::Feature;
 use crate::platform::Platform;
 
-pub use file::{Fault, is_action_name};
+pub use file::Fault;
+pub(super) use file::is_action_name;
 
 /// An action: what it does, what it takes, and an example.
 ///

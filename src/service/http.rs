@@ -26,11 +26,11 @@ pub(super) struct Bounds {
 
 impl Bounds {
     /// A few words, such as a status.
-    pub const WORDS: Self = Self { bytes: 256 << 10, values: 4000 };
+    pub(super) const WORDS: Self = Self { bytes: 256 << 10, values: 4000 };
     /// Something of each member, node, or proposal; a policy.
-    pub const LIST: Self = Self { bytes: 16 << 20, values: 50_000 };
+    pub(super) const LIST: Self = Self { bytes: 16 << 20, values: 50_000 };
     /// A proposal, a script, an application: what members wrote.
-    pub const DOCUMENT: Self = Self { bytes: 64 << 20, values: json::MAX_VALUES };
+    pub(super) const DOCUMENT: Self = Self { bytes: 64 << 20, values: json::MAX_VALUES };
 }
 
 /// A request, the same for every node.
@@ -46,12 +46,12 @@ pub(super) struct Request {
 }
 
 impl Request {
-    pub fn get(path: impl Into<String>, bounds: Bounds) -> Self {
+    pub(super) fn get(path: impl Into<String>, bounds: Bounds) -> Self {
         Self { method: Method::GET, path: path.into(), body: None, bounds }
     }
 
     /// Whether asking several nodes at once changes nothing.
-    pub fn is_read(&self) -> bool {
+    pub(super) fn is_read(&self) -> bool {
         self.method == Method::GET
     }
 }
@@ -70,12 +70,12 @@ pub(super) struct Reply {
 
 impl Reply {
     /// The body as JSON.
-    pub fn json(&self) -> Result<serde_json::Value, JsonError> {
+    pub(super) fn json(&self) -> Result<serde_json::Value, JsonError> {
         json::parse_up_to(self.bounds.values, &self.body)
     }
 
     /// The refusal in a body `{"error": {…}}`.
-    pub fn refusal(&self) -> Option<Refusal> {
+    pub(super) fn refusal(&self) -> Option<Refusal> {
         let body = json::parse_up_to(Bounds::WORDS.values, &self.body).ok()?;
         let error = body.get("error")?;
         let details = error.get("details").and_then(|d| d.as_array()).into_iter().flatten();
@@ -89,7 +89,7 @@ impl Reply {
         })
     }
 
-    pub fn not_understood(&self, what: impl Into<String>, reason: &dyn Error) -> ServiceError {
+    pub(super) fn not_understood(&self, what: impl Into<String>, reason: &dyn Error) -> ServiceError {
         let reason = match reason.source() {
             Some(source) => format!("{reason}: {source}"),
             None => reason.to_string(),
@@ -98,7 +98,7 @@ impl Reply {
     }
 
     /// The beginning of the body, made fit to be read.
-    pub fn excerpt(&self) -> String {
+    pub(super) fn excerpt(&self) -> String {
         let start = &self.body[..self.body.len().min(2000)];
         excerpt(String::from_utf8_lossy(start).trim(), 300)
     }
@@ -113,7 +113,7 @@ pub(super) struct Http {
 
 impl Http {
     /// A client that trusts the one certificate in `pem`, and waits at most `timeout` for an answer.
-    pub fn new(pem: &[u8], timeout: Duration) -> Result<Self, ServiceError> {
+    pub(super) fn new(pem: &[u8], timeout: Duration) -> Result<Self, ServiceError> {
         let client = Client::builder()
             .tls_backend_preconfigured(tls::config(pem)?)
             .tls_info(true)
@@ -129,12 +129,12 @@ impl Http {
     }
 
     /// The same client, less patient: for looking around.
-    pub fn hurried(&self, timeout: Duration) -> Self {
+    pub(super) fn hurried(&self, timeout: Duration) -> Self {
         Self { client: self.client.clone(), timeout: self.timeout.min(timeout) }
     }
 
     /// Sends `request` to `node`, and on to where it redirects, with the same method and body.
-    pub async fn send(&self, node: &NodeAddress, request: &Request) -> Result<Reply, NodeFailure> {
+    pub(super) async fn send(&self, node: &NodeAddress, request: &Request) -> Result<Reply, NodeFailure> {
         let seconds = self.timeout.as_secs_f32().ceil() as u64;
         match tokio::time::timeout(self.timeout, self.follow(node, request)).await {
             Ok(result) => result,

@@ -86,7 +86,7 @@ impl fmt::Display for LostQuorum {
 
 impl Belief {
     /// Whether the service stands still, by what is known.
-    pub fn lost_quorum(&self) -> Option<LostQuorum> {
+    pub(super) fn lost_quorum(&self) -> Option<LostQuorum> {
         let (trusted, answering) = self.count;
         let quorum = LostQuorum { trusted, answering };
         (!self.has_primary && trusted > 0 && answering < quorum.needed()).then_some(quorum)
@@ -99,7 +99,7 @@ impl Report {
     }
 
     /// Where the trusted nodes that it lists listen, itself aside; or the primary among them alone.
-    pub fn others(&self, primary_only: bool) -> Vec<NodeAddress> {
+    pub(super) fn others(&self, primary_only: bool) -> Vec<NodeAddress> {
         let own = self.peer.filter(|id| self.nodes.iter().any(|n| n.node_id == *id)).or(self.claimed);
         let trusted = self.nodes.iter().filter(|n| n.status == NodeStatus::Trusted && (n.primary || !primary_only));
         trusted.filter(|n| Some(n.node_id) != own).filter_map(|n| self.address_of(n)).take(MAX_NODES).collect()

@@ -39,22 +39,22 @@ impl Pause {
     }
 
     /// Until a transaction is committed: a healthy service signs about once a second.
-    pub const fn until_committed() -> Self {
+    pub(super) const fn until_committed() -> Self {
         Self { next: Duration::from_millis(10), longest: Duration::from_millis(250) }
     }
 
     /// Until members have resolved a proposal.
-    pub const fn until_resolved() -> Self {
+    pub(super) const fn until_resolved() -> Self {
         Self { next: Duration::from_millis(100), longest: Duration::from_secs(1) }
     }
 
     /// After an election, or until a node shows what another has taken already.
-    pub const fn for_catching_up() -> Self {
+    pub(super) const fn for_catching_up() -> Self {
         Self::of(250)
     }
 
     /// How often, and how long apart, nodes that contradict each other are asked again: one of them may just lag.
-    pub fn until_agreed() -> [Self; 5] {
+    pub(super) fn until_agreed() -> [Self; 5] {
         [50, 150, 300, 500, 1000].map(Self::of)
     }
 
@@ -65,11 +65,11 @@ impl Pause {
     }
 
     /// Whether it would be over before `end`.
-    pub fn ends_before(&self, end: Instant) -> bool {
+    pub(super) fn ends_before(&self, end: Instant) -> bool {
         Instant::now() + self.next < end
     }
 
-    pub async fn wait(&mut self) {
+    pub(super) async fn wait(&mut self) {
         sleep(self.next).await;
         self.next = (self.next * 2).min(self.longest);
     }
@@ -89,11 +89,11 @@ pub(super) struct Deadline {
 pub(super) type Failures = Vec<(NodeAddress, NodeFailure)>;
 
 impl Deadline {
-    pub fn at(end: Instant) -> Self {
+    pub(super) fn at(end: Instant) -> Self {
         Self { end, pause: Pause::between_rounds(), told: false, told_quorum: false }
     }
 
-    pub fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         Instant::now() >= self.end
     }
 

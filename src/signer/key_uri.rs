@@ -23,7 +23,7 @@ pub use self::pkcs11_uri::{ModuleName, Pkcs11Uri};
 pub use self::vault_key::VaultKey;
 
 /// The longest key URI that is read, in bytes.
-pub const MAX_KEY_URI: usize = 8192;
+pub(super) const MAX_KEY_URI: usize = 8192;
 
 /// Where a private key lives.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -24,7 +24,7 @@ pub fn measure(layer: impl Read) -> Result<Layer, LayerError> {
 }
 
 /// Puts every entry of `archive` on a disk.
-pub fn convert<B: Blocks>(archive: &mut Reader<impl Read>, disk: B) -> Result<FileSystem<B>, LayerError> {
+pub(super) fn convert<B: Blocks>(archive: &mut Reader<impl Read>, disk: B) -> Result<FileSystem<B>, LayerError> {
     let mut files = FileSystem::new(disk)?;
     while let Some(entry) = archive.next()? {
         add(&mut files, entry, archive)?;

@@ -13,7 +13,7 @@ const MAX_UNPACKED: u64 = 160 << 30;
 const PIECE: usize = 128 << 10;
 
 /// The uncompressed bytes of a layer that may be compressed.
-pub struct Source<R: Read> {
+pub(super) struct Source<R: Read> {
     bytes: Hashed<Unpacked<R>>,
     left: u64,
 }
@@ -24,13 +24,13 @@ enum Unpacked<R: Read> {
 }
 
 /// The digests of a layer: uncompressed, and as it was read.
-pub struct Digests {
+pub(super) struct Digests {
     pub diff_id: Sha256,
     pub digest: Sha256,
 }
 
 impl<R: Read> Source<R> {
-    pub fn open(reader: R) -> Result<Self, LayerError> {
+    pub(super) fn open(reader: R) -> Result<Self, LayerError> {
         let mut reader = BufReader::with_capacity(PIECE, Hashed::new(reader));
         let unpacked = match reader.fill_buf()? {
             [0x1f, 0x8b, ..] => Unpacked::Gzip(Box::new(MultiGzDecoder::new(reader))),
@@ -47,7 +47,7 @@ impl<R: Read> Source<R> {
     }
 
     /// Reads what is left, so that the digests are of everything.
-    pub fn finish(mut self) -> Result<Digests, LayerError> {
+    pub(super) fn finish(mut self) -> Result<Digests, LayerError> {
         io::copy(&mut self, &mut io::sink())?;
         let Hashed { inner, context, .. } = self.bytes;
         let diff_id = digest(context);

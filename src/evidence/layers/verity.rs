@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use aws_lc_rs::digest::{Context, SHA256};
 
 /// The size of a block, of data and of hashes.
-pub const BLOCK: usize = 4096;
+pub(super) const BLOCK: usize = 4096;
 
 /// A block's content.
-pub type Block = [u8; BLOCK];
+pub(super) type Block = [u8; BLOCK];
 
 /// Hashes in one block of hashes.
 const FAN: usize = BLOCK / HASH;
@@ -17,7 +17,7 @@ const SALT: [u8; 32] = [0; 32];
 const ZEROS: Block = [0; BLOCK];
 
 /// Where a disk's blocks go.
-pub trait Blocks {
+pub(super) trait Blocks {
     /// The next block.
     fn append(&mut self, block: &Block);
     /// The next block, whose content comes later, by [`Self::fill`].
@@ -27,7 +27,7 @@ pub trait Blocks {
 }
 
 /// The hash tree: of each whole group of 128 blocks one hash is kept, and of groups with reserved blocks all hashes.
-pub struct Tree {
+pub(super) struct Tree {
     /// Hashes of the blocks since the last whole group.
     open: Vec<[u8; HASH]>,
     /// Whether one of these is reserved.
@@ -40,7 +40,7 @@ pub struct Tree {
 
 impl Tree {
     /// A tree of no blocks.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             open: Vec::with_capacity(FAN),
             open_is_reserved: false,
@@ -51,7 +51,7 @@ impl Tree {
     }
 
     /// The root hash; every reserved block must have been filled.
-    pub fn root(mut self) -> [u8; HASH] {
+    pub(super) fn root(mut self) -> [u8; HASH] {
         if !self.open.is_empty() {
             self.close_group();
         }

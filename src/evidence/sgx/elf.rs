@@ -26,7 +26,7 @@ pub enum ElfError {
 
 /// A PT_LOAD segment.
 #[derive(Clone, Debug)]
-pub struct Segment<'a> {
+pub(super) struct Segment<'a> {
     /// The address of its first byte.
     pub address: u64,
     /// How long it is in memory.
@@ -39,7 +39,7 @@ pub struct Segment<'a> {
 
 /// The PT_TLS segment: what every thread's data begin with.
 #[derive(Clone, Copy, Debug)]
-pub struct TlsSegment {
+pub(super) struct TlsSegment {
     /// The address of its first byte.
     pub address: u64,
     /// How long what the file holds of it is.
@@ -49,7 +49,7 @@ pub struct TlsSegment {
 }
 
 /// The file's headers.
-pub struct Elf<'a> {
+pub(super) struct Elf<'a> {
     file: Bytes<'a>,
     /// The entry point.
     pub entry: u64,
@@ -59,7 +59,7 @@ pub struct Elf<'a> {
 }
 
 /// A section's header.
-pub struct Section {
+pub(super) struct Section {
     name: u32,
     /// Its address in memory.
     pub address: u64,
@@ -84,7 +84,7 @@ const DT_NEEDED: u64 = 1;
 
 impl<'a> Elf<'a> {
     /// Reads the headers.
-    pub fn parse(bytes: &'a [u8]) -> Result<Self, ElfError> {
+    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, ElfError> {
         let file = Bytes::new("ELF file", bytes);
         let ident = [0x7f, b'E', b'L', b'F', 2, 1];
         // 3 shared object, which executables that lie anywhere are too; 62 x86-64.
@@ -117,7 +117,7 @@ impl<'a> Elf<'a> {
     }
 
     /// The one section of this name, if there is one.
-    pub fn section(&self, name: &str) -> Result<Option<Section>, ElfError> {
+    pub(super) fn section(&self, name: &str) -> Result<Option<Section>, ElfError> {
         let mut found = self.sections.iter().filter(|s| string(self.names, s.name) == name.as_bytes());
         let first = found.next();
         if found.next().is_some() {
@@ -127,7 +127,7 @@ impl<'a> Elf<'a> {
     }
 
     /// What the file holds of a section.
-    pub fn contents(&self, section: &Section) -> Result<&'a [u8], ElfError> {
+    pub(super) fn contents(&self, section: &Section) -> Result<&'a [u8], ElfError> {
         if section.kind == SHT_NOBITS {
             return Err(ElfError::Damaged("a section that must have contents has none"));
         }
@@ -135,7 +135,7 @@ impl<'a> Elf<'a> {
     }
 
     /// The segments by address, and the thread-local one.
-    pub fn segments(&self) -> Result<(Vec<Segment<'a>>, Option<TlsSegment>), ElfError> {
+    pub(super) fn segments(&self) -> Result<(Vec<Segment<'a>>, Option<TlsSegment>), ElfError> {
         let (mut segments, mut tls) = (Vec::new(), None);
         for i in 0..u64::from(self.program_headers.1) {
             let at = self.program_headers.0.saturating_add(i * 56);
@@ -190,19 +190,19 @@ impl<'a> Elf<'a> {
 }
 
 /// A table of symbols.
-pub struct Symbols<'a> {
+pub(super) struct Symbols<'a> {
     table: Bytes<'a>,
     strings: &'a [u8],
 }
 
 impl<'a> Symbols<'a> {
     /// The dynamic ones of a file; none where it has no table of them.
-    pub fn dynamic(elf: &Elf<'a>) -> Result<Self, ElfError> {
+    pub(super) fn dynamic(elf: &Elf<'a>) -> Result<Self, ElfError> {
         Self::of_kind(elf, SHT_DYNSYM)
     }
 
     /// All those of a file; none where it has no table of them, having been stripped.
-    pub fn all(elf: &Elf<'a>) -> Result<Self, ElfError> {
+    pub(super) fn all(elf: &Elf<'a>) -> Result<Self, ElfError> {
         Self::of_kind(elf, SHT_SYMTAB)
     }
 
@@ -215,12 +215,12 @@ impl<'a> Symbols<'a> {
     }
 
     /// The value of the symbol at `index`.
-    pub fn value(&self, index: u64) -> Result<u64, ElfError> {
+    pub(super) fn value(&self, index: u64) -> Result<u64, ElfError> {
         Ok(self.table.u64(index.saturating_mul(24).saturating_add(8))?)
     }
 
     /// The address of the defined symbol `name`.
-    pub fn address(&self, name: &str) -> Option<u64> {
+    pub(super) fn address(&self, name: &str) -> Option<u64> {
         let entries = self.table.all().chunks_exact(24).map(|e| Bytes::new("symbol", e));
         let mut named = entries.filter(|e| e.u32(0).is_ok_and(|n| string(self.strings, n) == name.as_bytes()));
         named.find(|e| e.u16(6).is_ok_and(|section| section != 0)).and_then(|e| e.u64(8).ok())

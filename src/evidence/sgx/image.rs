@@ -23,7 +23,7 @@ pub enum ImageError {
 
 /// Where thread-local data lie and how much they take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tls {
+pub(super) struct Tls {
     /// `.tdata`: address, size, alignment.
     pub data: (u64, u64, u64),
     /// `.tbss`: size, alignment.
@@ -32,7 +32,7 @@ pub struct Tls {
 
 impl Tls {
     /// How many pages each thread needs for them, if they are of a sane size.
-    pub fn pages(&self) -> Option<u64> {
+    pub(super) fn pages(&self) -> Option<u64> {
         let up = |size: u64, align: u64| size.checked_next_multiple_of(align.max(1));
         let size = up(self.data.1, self.data.2)?.checked_add(up(self.bss.0, self.bss.1)?)?;
         Some(size.div_ceil(PAGE))
@@ -40,7 +40,7 @@ impl Tls {
 }
 
 /// The image of an enclave.
-pub struct Image<'a> {
+pub(super) struct Image<'a> {
     /// The segments by address; no page belongs to two.
     pub segments: Vec<Segment<'a>>,
     /// The entry point.
@@ -65,7 +65,7 @@ const OEINFO: &str = ".oeinfo";
 
 impl<'a> Image<'a> {
     /// Whether a file has that section.
-    pub fn is_enclave(file: &[u8]) -> bool {
+    pub(super) fn is_enclave(file: &[u8]) -> bool {
         Elf::parse(file).is_ok_and(|elf| elf.section(OEINFO).is_ok_and(|section| section.is_some()))
     }
 
@@ -73,7 +73,7 @@ impl<'a> Image<'a> {
     ///
     /// # Errors
     /// [`ImageError`]
-    pub fn parse(file: &'a [u8]) -> Result<Self, ImageError> {
+    pub(super) fn parse(file: &'a [u8]) -> Result<Self, ImageError> {
         let elf = Elf::parse(file)?;
         let oeinfo = elf.section(OEINFO)?.ok_or(ImageError::NoSection(OEINFO))?;
         let (segments, tls_segment) = elf.segments()?;
@@ -111,7 +111,7 @@ impl<'a> Image<'a> {
     }
 
     /// Thread-local storage; where both say something, aligned as its segment wants it or as its section does.
-    pub fn tls(&self, aligned_as_segment: bool) -> Tls {
+    pub(super) fn tls(&self, aligned_as_segment: bool) -> Tls {
         let mut tls = self.tls;
         match self.tls_segment {
             Some(segment) if aligned_as_segment && segment.address == tls.data.0 => tls.data.2 = segment.align,
@@ -121,12 +121,12 @@ impl<'a> Image<'a> {
     }
 
     /// Takes back every patch.
-    pub fn restore(&mut self) {
+    pub(super) fn restore(&mut self) {
         self.patches.clear();
     }
 
     /// Lets the ELF header in the loaded image, if it is there, not say where the section headers are.
-    pub fn clear_header(&mut self) {
+    pub(super) fn clear_header(&mut self) {
         let begins = |segment: &&Segment| segment.contents.len() >= 64 && segment.contents.starts_with(b"\x7fELF");
         if let Some(address) = self.segments.iter().find(begins).map(|segment| segment.address) {
             self.patch(address + 40, vec![0; 8]);
@@ -135,17 +135,17 @@ impl<'a> Image<'a> {
     }
 
     /// Lets the loaded image have `bytes` at `address`, as the loader writes them.
-    pub fn patch(&mut self, address: u64, bytes: Vec<u8>) {
+    pub(super) fn patch(&mut self, address: u64, bytes: Vec<u8>) {
         self.patches.push((address, bytes));
     }
 
     /// The address of the symbol `name`, if it is defined here: among the dynamic ones, or among all.
-    pub fn symbol(&self, name: &str, dynamic: bool) -> Option<u64> {
+    pub(super) fn symbol(&self, name: &str, dynamic: bool) -> Option<u64> {
         if dynamic { &self.symbols } else { &self.all_symbols }.address(name)
     }
 
     /// The page at `address`, as it is when the enclave has been loaded.
-    pub fn page(&self, address: u64, page: &mut [u8; PAGE as usize]) {
+    pub(super) fn page(&self, address: u64, page: &mut [u8; PAGE as usize]) {
         page.fill(0);
         for segment in &self.segments {
             overlay(page, address, segment.address, segment.contents);

@@ -4,7 +4,7 @@ use ThreadData::{AsSection, AsSegment, OnePage};
 
 /// What a release does with an image before it is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Loader {
+pub(super) struct Loader {
     /// Whether the ELF header in memory no longer says where the section headers are.
     pub clears_header: bool,
     /// What a thread's data take.
@@ -17,7 +17,7 @@ pub struct Loader {
 
 /// What a thread's data take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ThreadData {
+pub(super) enum ThreadData {
     /// As many pages as they fill, aligned as their segment wants it.
     AsSegment,
     /// As many pages as they fill, aligned as their section wants it.
@@ -31,7 +31,7 @@ impl Loader {
     ///
     /// A file does not tell its release, but its signature does: only the right loader comes to what was signed.
     /// Each value is of exactly this file's code, so it does no harm that several are tried.
-    pub fn of_layout(size: u32) -> (Self, &'static [Self]) {
+    pub(super) fn of_layout(size: u32) -> (Self, &'static [Self]) {
         const fn loader(clears_header: bool, thread_data: ThreadData) -> Loader {
             Loader { clears_header, thread_data, tells_range: true, dynamic_symbols: true }
         }

@@ -11,7 +11,7 @@ const PREFIX: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01];
 
 /// What a platform's certificate says of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Platform {
+pub(super) struct Platform {
     /// The family and model of the platform.
     pub fmspc: [u8; 6],
     /// The provisioning certification enclave's number.
@@ -23,7 +23,7 @@ pub struct Platform {
 }
 
 /// Reads Intel's extension; `None` where it is missing or damaged.
-pub fn platform(certificate: &X509Certificate<'_>) -> Option<Platform> {
+pub(super) fn platform(certificate: &X509Certificate<'_>) -> Option<Platform> {
     let mut found = certificate.extensions().iter().filter(|e| e.oid.to_id_string() == EXTENSION);
     let extension = found.next()?;
     if found.next().is_some() {

@@ -4,7 +4,7 @@ use super::bytes::{Bytes, Short};
 use super::sigstruct;
 
 /// The DEBUG bit of an enclave's attributes.
-pub const ATTRIBUTE_DEBUG: u64 = 2;
+pub(super) const ATTRIBUTE_DEBUG: u64 = 2;
 
 /// Where the fields that moved between releases lie.
 #[derive(Clone, Copy, Debug)]

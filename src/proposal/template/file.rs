@@ -233,7 +233,7 @@ impl Entry {
 }
 
 /// Whether an action can have this name: an identifier of JavaScript, in ASCII.
-pub fn is_action_name(name: &str) -> bool {
+pub(crate) fn is_action_name(name: &str) -> bool {
     is_parameter_name(name) && !name.contains(['-', '.'])
 }
 

@@ -11,7 +11,7 @@ use crate::proposal::catalogue::Template;
 use crate::text::visible;
 
 /// Actions that no evidence can back, each once, with what they do: the answer is no yes unless the caller names them.
-pub fn other_actions(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn other_actions(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let found = actions(subject).into_iter().filter_map(|other| {
         let template = other.template.filter(|_| !other.is_named(subject))?;
         Some((Incomplete, format!("{}: {REVIEW}. {}", other.shown(), does(template))))
@@ -20,7 +20,7 @@ pub fn other_actions(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 }
 
 /// Actions that nobody knows: they could register anything, or be a registration whose name is misspelt.
-pub fn unknown_actions(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn unknown_actions(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let unknown = actions(subject).into_iter().filter(|other| other.template.is_none() && !other.is_named(subject));
     let found = unknown
         .map(|other| (Incomplete, format!("{}: {REVIEW}. {}", other.shown(), unknown_does(subject, other.name))));
@@ -28,7 +28,7 @@ pub fn unknown_actions(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 }
 
 /// Actions that the caller named.
-pub fn named_actions(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn named_actions(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let named = actions(subject).into_iter().filter(|other| other.is_named(subject));
     let found = named.map(|other| {
         let does = other.template.map_or_else(|| unknown_does(subject, other.name), does);
@@ -75,7 +75,7 @@ fn unknown_does(subject: &Subject<'_>, name: &str) -> String {
 }
 
 /// What stands beside the values, which no evidence backs: a service's own constitution may read it.
-pub fn surplus(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn surplus(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let mut found = Vec::new();
     let top = subject.proposal.value().as_object().into_iter().flatten();
     found.extend(top.map(|(key, _)| key.clone()).filter(|key| key != "actions"));
@@ -98,7 +98,7 @@ pub fn surplus(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 }
 
 /// That code is taken back is said: whoever votes by the verdict alone would vote out what the evidence is.
-pub fn deregisters(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn deregisters(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let removes = |name: &str| registers(name) && name.starts_with("remove_");
     let count = subject.proposal.actions().iter().filter(|action| removes(&action.name)).count();
     let (values, them) = match count {

@@ -7,7 +7,7 @@ use crate::evidence::virt;
 use crate::proposal::Action;
 
 /// An enclave's code.
-pub fn enclave(action: &Action, evidence: &[Evidence]) -> Proof {
+pub(super) fn enclave(action: &Action, evidence: &[Evidence]) -> Proof {
     let code = match hex::<MrEnclave>(action, "code_id") {
         Ok(code) => code,
         Err(malformed) => return malformed,
@@ -30,7 +30,7 @@ pub fn enclave(action: &Action, evidence: &[Evidence]) -> Proof {
 }
 
 /// The program of a virtual node.
-pub fn program(action: &Action, evidence: &[Evidence]) -> Proof {
+pub(super) fn program(action: &Action, evidence: &[Evidence]) -> Proof {
     let value = match hex::<HostData>(action, "host_data") {
         Ok(value) => value,
         Err(malformed) => return malformed,
@@ -48,7 +48,7 @@ pub fn program(action: &Action, evidence: &[Evidence]) -> Proof {
 }
 
 /// The measurement that every virtual node has.
-pub fn virtual_measurement(action: &Action) -> Proof {
+pub(super) fn virtual_measurement(action: &Action) -> Proof {
     let value = action.text("measurement").unwrap_or_default();
     let why = format!("every virtual node's measurement is {:?}", virt::MEASUREMENT);
     let is_constant = value == virt::MEASUREMENT;

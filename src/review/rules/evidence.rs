@@ -146,11 +146,11 @@ pub(super) struct Proof {
 }
 
 impl Proof {
-    pub fn new(value: impl ToString, backed_by: Vec<String>, otherwise: Option<String>) -> Self {
+    pub(super) fn new(value: impl ToString, backed_by: Vec<String>, otherwise: Option<String>) -> Self {
         Self { value: value.to_string(), backed_by, otherwise, further: Checks::new() }
     }
 
-    pub fn malformed(value: &str, why: impl std::fmt::Display) -> Self {
+    pub(super) fn malformed(value: &str, why: impl std::fmt::Display) -> Self {
         Self::new(value, Vec::new(), Some(format!("malformed: {why}")))
     }
 }

@@ -12,13 +12,13 @@ use crate::proposal::value::{MAX_SAFE_INTEGER, hex as check_hex, shaped};
 use crate::proposal::{Action, pem_text, private_key};
 
 /// Nothing beside the actions: no constitution reads it, and who signs may not see it.
-pub fn shape(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn shape(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let surplus = subject.proposal.surplus().into_iter();
     Some(surplus.map(|key| (Warn, format!("the key {key:?} is signed, and no constitution reads it"))).collect())
 }
 
 /// Numbers that every JSON reader reads alike.
-pub fn numbers(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn numbers(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let mut found = Vec::new();
     walk(subject.proposal.value(), &mut |value| {
         let Value::Number(number) = value else { return };
@@ -36,7 +36,7 @@ pub fn numbers(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 }
 
 /// No private key: proposals are public for ever.
-pub fn no_private_key(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn no_private_key(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let found = private_key::find(subject.proposal.value());
     Some(found.into_iter().map(|key| (Fail, key.to_string())).collect())
 }
@@ -51,7 +51,7 @@ fn walk(value: &Value, look: &mut impl FnMut(&Value)) {
 }
 
 /// Arguments against the catalogue.
-pub fn arguments(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn arguments(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let mut found = Vec::new();
     let mut known = false;
     for (at, action, template) in subject.actions() {
@@ -170,7 +170,7 @@ fn texts<'a>(subject: &Subject<'a>, wanted: fn(&ParameterKind) -> bool) -> Optio
 }
 
 /// Lowercase digits, exactly as many as there must be.
-pub fn hex(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn hex(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let texts = texts(subject, |kind| matches!(kind, ParameterKind::Hex { .. }))?;
     let check = |Text { at, parameter, text, removes }: &Text<'_>| {
         let ParameterKind::Hex { bytes } = parameter.kind else { return None };
@@ -187,7 +187,7 @@ pub fn hex(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 }
 
 /// Times that CCF reads, and reads as they are meant.
-pub fn times(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn times(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let texts = texts(subject, |kind| *kind == ParameterKind::Time)?;
     let check = |Text { at, text, .. }: &Text<'_>| match read(text) {
         Ok(_) if misread_by_ccf(text) => {
@@ -201,7 +201,7 @@ pub fn times(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 }
 
 /// Certificates and keys that can be read.
-pub fn certificates(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn certificates(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let texts = texts(subject, |kind| matches!(kind, ParameterKind::Certificate | ParameterKind::PublicKey))?;
     let check = |Text { at, parameter, text, .. }: &Text<'_>| {
         let text = text.to_string();

@@ -8,10 +8,10 @@ use crate::evidence::recognise::{Evidence, EvidenceKind, Policy};
 use crate::host_data::{decode, explain_mismatch, of_policy};
 use crate::proposal::Action;
 
-pub const ADD: &[&str] = &["add_snp_host_data"];
+pub(super) const ADD: &[&str] = &["add_snp_host_data"];
 
 /// Host data against the policy that goes into the ledger with it, with the known mistakes by name.
-pub fn host_data(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn host_data(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     subject.each(ADD, |action, found| {
         let Some(given) = action.text("host_data") else { return };
         let Some(policy) = action.text("security_policy") else {
@@ -58,7 +58,7 @@ pub fn host_data(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 }
 
 /// What evidence says of host data: policies first, and reports of nodes that run with it.
-pub fn proof(action: &Action, evidence: &[Evidence]) -> Proof {
+pub(super) fn proof(action: &Action, evidence: &[Evidence]) -> Proof {
     let value = match hex::<HostData>(action, "host_data") {
         Ok(value) => value,
         Err(malformed) => return malformed,
@@ -85,7 +85,7 @@ pub fn proof(action: &Action, evidence: &[Evidence]) -> Proof {
 }
 
 /// The policy among the evidence that nodes with this host data run with.
-pub fn shown<'a>(evidence: &'a [Evidence], value: &HostData) -> Option<(String, &'a Policy)> {
+pub(super) fn shown<'a>(evidence: &'a [Evidence], value: &HostData) -> Option<(String, &'a Policy)> {
     policies(evidence).find(|(_, policy)| policy.host_data() == *value)
 }
 

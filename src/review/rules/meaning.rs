@@ -7,7 +7,7 @@ use crate::check::Verdict::{Fail, Warn};
 use crate::proposal::merge::conflicts;
 
 /// Actions that contradict or repeat each other.
-pub fn contradictions(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn contradictions(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let actions: Vec<_> = subject.proposal.actions().iter().collect();
     if actions.len() < 2 {
         return None;
@@ -24,7 +24,7 @@ pub fn contradictions(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 }
 
 /// Whether the rules change by which everything after it is decided.
-pub fn rules(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn rules(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     subject.each(&["set_constitution"], |_, found| {
         let text = "the service's rules change: who decides, what is taken, and what every later action does. What differs from the \
                     constitution in force is shown by `ccf-gov proposal show`, and before anything is signed";
@@ -33,7 +33,7 @@ pub fn rules(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 }
 
 /// What else is dropped when it is applied.
-pub fn drops(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn drops(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let dropping = subject.actions().filter(|(_, _, template)| template.is_some_and(|t| t.drops));
     let mut names: Vec<_> = dropping.map(|(_, action, _)| action.name.as_str()).collect();
     names.dedup();
@@ -49,7 +49,7 @@ pub fn drops(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 }
 
 /// Changes to who decides.
-pub fn members(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn members(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let names = &["remove_member", "set_member", "set_recovery_threshold", "set_service_configuration"];
     subject.each(names, |action, found| match action.name.as_str() {
         "remove_member" => found(Warn, "a member is removed: how many votes are needed changes with it".into()),

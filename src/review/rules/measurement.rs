@@ -8,7 +8,7 @@ use crate::evidence::recognise::{Evidence, EvidenceKind};
 use crate::proposal::Action;
 
 /// Measurements beside UVM endorsements.
-pub fn measurement(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn measurement(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let endorsed = subject.named(&["add_snp_uvm_endorsement"]).next().is_some();
     subject.each(&["add_snp_measurement"], |action, found| {
         let value = action.text("measurement").and_then(|text| text.parse::<SnpMeasurement>().ok());
@@ -25,7 +25,7 @@ pub fn measurement(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 }
 
 /// What evidence says of a measurement.
-pub fn proof(action: &Action, evidence: &[Evidence]) -> Proof {
+pub(super) fn proof(action: &Action, evidence: &[Evidence]) -> Proof {
     let value = match hex::<SnpMeasurement>(action, "measurement") {
         Ok(value) => value,
         Err(malformed) => return malformed,

@@ -7,7 +7,7 @@ use crate::platform::Platform;
 use crate::proposal::catalogue::Source;
 
 /// Actions that CCF's own constitutions have, or that a template of the user's describes.
-pub fn known_actions(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn known_actions(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let others = subject.actions().filter_map(|(at, action, template)| match template.map(|t| &t.source) {
         Some(Source::BuiltIn) => None,
         Some(Source::File(file)) => {
@@ -23,7 +23,7 @@ pub fn known_actions(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 }
 
 /// Actions and arguments that the service's version has.
-pub fn ccf_version(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn ccf_version(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let mut found = Vec::new();
     // With evidence, the verdict says that by itself.
     let newer = subject.version.filter(|_| subject.evidence.is_none()).and_then(CcfVersion::newer_than_known);
@@ -55,7 +55,7 @@ fn availability(version: Option<CcfVersion>, feature: Feature) -> Option<Finding
 }
 
 /// Registrations that prove nothing, or that no node can meet.
-pub fn platform(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn platform(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let registers = |name: &str| name.starts_with("add_") || name.starts_with("set_");
     let mut found = Vec::new();
     let (mut any, mut warned) = (false, false);

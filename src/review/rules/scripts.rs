@@ -29,7 +29,7 @@ fn compiled(
 }
 
 /// A constitution with which the service can go on.
-pub fn constitution(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn constitution(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     compiled(subject, &["set_constitution"], |action, found| {
         if let Some(Err(fault)) = action.text("constitution").map(check_constitution) {
             if fault.is_of_engine() {
@@ -41,7 +41,7 @@ pub fn constitution(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 }
 
 /// A join policy that exports what a service calls, and none at all where a version admits without one.
-pub fn join_policy(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn join_policy(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let with_evidence = subject.evidence.is_some();
     let set = compiled(subject, &["set_node_join_policy"], |action, found| {
         let Some(policy) = action.text("policy") else { return };
@@ -88,7 +88,7 @@ fn compares_vds_with_one(script: &str) -> bool {
 }
 
 /// An application whose modules compile, and whose parts fit together.
-pub fn application(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn application(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     compiled(subject, &["set_js_app"], |action, found| {
         let Some(bundle) = action.arg("bundle") else { return };
         app::problems(bundle).into_iter().for_each(|problem| found(Fail, problem));

@@ -13,7 +13,7 @@ use crate::host_data::decode;
 const ALLOW_ALL: &str = "allow-all";
 
 /// What a policy admits that proves nothing of what runs; nothing is said if there is none.
-pub fn allow_all(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn allow_all(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let warnings = reviewed(subject).iter().flat_map(|(of, review)| review.warnings.iter().map(move |w| (of, w)));
     let found = warnings
         .filter(|(_, warning)| warning.name == ALLOW_ALL)
@@ -22,7 +22,7 @@ pub fn allow_all(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 }
 
 /// Everything else in a policy that a person should look at, and policies that nobody shows.
-pub fn contents(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn contents(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let mut found = subject.each(ADD, |action, found| {
         if is_shown(subject, action.text("host_data")) {
             return;

@@ -16,7 +16,7 @@ use crate::tcb::{Tcb, TcbVersion};
 const SET: &[&str] = &["set_snp_minimum_tcb_version", "set_snp_minimum_tcb_version_hex"];
 
 /// Minimum firmware versions that some node can meet.
-pub fn tcb(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn tcb(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     subject.each(SET, |action, found| {
         let Some(Ok(cpuid)) = action.text("cpuid").map(str::parse::<Cpuid>) else { return };
         let Some(product) = cpuid.product() else {
@@ -113,7 +113,7 @@ fn looks(minimum: &MinimumTcb, product: Product) -> Vec<String> {
 }
 
 /// A text beside the components that says something else.
-pub fn hexstring(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn hexstring(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let found = subject.each(SET, |action, found| {
         let product = action.text("cpuid").and_then(|text| text.parse::<Cpuid>().ok()).and_then(Cpuid::product);
         let Some((product, Ok((minimum, _)))) = product.and_then(|p| Some((p, minimum(action, p)?))) else { return };
@@ -127,7 +127,7 @@ pub fn hexstring(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 }
 
 /// Entries without which no node of a processor can join.
-pub fn removed(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn removed(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     subject.each(&["remove_snp_minimum_tcb_version"], |action, found| {
         let Some(cpuid) = action.text("cpuid").and_then(|text| text.parse::<Cpuid>().ok()) else { return };
         let Some(product) = cpuid.product() else { return };
@@ -137,7 +137,7 @@ pub fn removed(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 }
 
 /// What the reports of nodes that are to go on running say of a minimum.
-pub fn proof(action: &Action, evidence: &[Evidence]) -> Proof {
+pub(super) fn proof(action: &Action, evidence: &[Evidence]) -> Proof {
     let (cpuid, product) = match cpuid(action) {
         Ok(known) => known,
         Err(proof) => return proof,
@@ -177,7 +177,7 @@ pub fn proof(action: &Action, evidence: &[Evidence]) -> Proof {
 }
 
 /// What evidence says of a removed entry: it is about the nodes with that processor, which a report shows.
-pub fn removal(action: &Action, evidence: &[Evidence]) -> Proof {
+pub(super) fn removal(action: &Action, evidence: &[Evidence]) -> Proof {
     match cpuid(action) {
         Ok((cpuid, product)) => {
             let is = |kind: &EvidenceKind| reported(kind).is_some_and(|report| report.cpuid() == Some(cpuid));

@@ -13,7 +13,7 @@ use crate::proposal::jwks::{self, Acceptance};
 use crate::proposal::pem_text;
 
 /// A token issuer whose settings fit together.
-pub fn issuer(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn issuer(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     subject.each(&["set_jwt_issuer"], |action, found| {
         let refreshes = action.arg("auto_refresh").and_then(Value::as_bool) == Some(true);
         if refreshes && action.text("ca_cert_bundle_name").is_none_or(str::is_empty) {
@@ -49,7 +49,7 @@ fn url_fault(issuer: &str) -> Option<&'static str> {
 }
 
 /// Keys that nodes take, and verify tokens by.
-pub fn keys(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn keys(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let actions = subject.named(&["set_jwt_issuer", "set_jwt_public_signing_keys"]);
     let sets: Vec<_> = actions.filter_map(|(at, action)| Some((at, action, action.arg("jwks")?))).collect();
     if sets.is_empty() {
@@ -77,7 +77,7 @@ pub fn keys(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 }
 
 /// Certificates by which a server can be trusted: of authorities, signed by their own keys, in date, and nothing else.
-pub fn ca_bundle(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn ca_bundle(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     subject.each(&["set_ca_cert_bundle"], |action, found| {
         let text = action.text("cert_bundle").unwrap_or_default();
         let mut faults = Vec::new();

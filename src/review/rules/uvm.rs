@@ -15,7 +15,7 @@ const ADD: &[&str] = &["add_snp_uvm_endorsement"];
 const ALL: &[&str] = &["add_snp_uvm_endorsement", "remove_snp_uvm_endorsement"];
 
 /// The svn's type, digits and order.
-pub fn svn(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn svn(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     subject.each(ADD, |action, found| {
         let as_number = subject.version.map(CcfVersion::svn_is_integer_in_action);
         let Some((digits, is_number)) = written_svn(action) else {
@@ -54,7 +54,7 @@ fn grave(action: &Action) -> Verdict {
 }
 
 /// How the issuer is written, and whether it is known.
-pub fn did(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn did(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     subject.each(ALL, |action, found| {
         let Some(did) = action.text("did") else { return };
         if let Err(error) = did_x509::check_syntax(did) {
@@ -66,7 +66,7 @@ pub fn did(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 }
 
 /// Whether issuer and feed belong together.
-pub fn feed(subject: &Subject<'_>) -> Option<Vec<Finding>> {
+pub(super) fn feed(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     subject.each(ALL, |action, found| {
         let (Some(did), Some(feed)) = (action.text("did"), action.text("feed")) else { return };
         // What says which feed an issuer signs for is the key usage at the end of its DID.
@@ -94,7 +94,7 @@ pub fn feed(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 }
 
 /// What evidence says of an entry of issuer, feed and svn.
-pub fn proof(action: &Action, evidence: &[Evidence], ccf: Option<CcfVersion>) -> Proof {
+pub(super) fn proof(action: &Action, evidence: &[Evidence], ccf: Option<CcfVersion>) -> Proof {
     let (Some(did), Some(feed)) = (action.text("did"), action.text("feed")) else {
         return Proof::malformed("", "it has no texts did and feed");
     };

@@ -11,18 +11,18 @@ const HEAD: usize = 8;
 const LAST: usize = 12;
 
 /// Writes a directory's entries.
-pub struct Entries<'a, B> {
+pub(super) struct Entries<'a, B> {
     disk: &'a mut Disk<B>,
     left: usize,
 }
 
 impl<'a, B: Blocks> Entries<'a, B> {
-    pub fn new(disk: &'a mut Disk<B>) -> Self {
+    pub(super) fn new(disk: &'a mut Disk<B>) -> Self {
         Self { disk, left: BLOCK }
     }
 
     /// Writes one entry; `kind` is the type bits of the inode's mode. Names have at most 255 bytes.
-    pub fn write(&mut self, number: Number, kind: u16, name: &[u8]) -> Result<(), LayerError> {
+    pub(super) fn write(&mut self, number: Number, kind: u16, name: &[u8]) -> Result<(), LayerError> {
         let size = (HEAD + name.len()).next_multiple_of(4);
         if self.left < size + LAST {
             self.close_block()?;
@@ -34,7 +34,7 @@ impl<'a, B: Blocks> Entries<'a, B> {
         Ok(())
     }
 
-    pub fn finish(mut self) -> Result<(), LayerError> {
+    pub(super) fn finish(mut self) -> Result<(), LayerError> {
         self.close_block()
     }
 

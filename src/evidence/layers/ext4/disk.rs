@@ -4,10 +4,10 @@ use super::super::LayerError;
 use super::super::verity::{BLOCK, Block, Blocks};
 
 /// The largest disk, in blocks: 128 GiB.
-pub const MAX_BLOCKS: u32 = 32 << 20;
+pub(super) const MAX_BLOCKS: u32 = 32 << 20;
 
 /// The next byte's place, and the block that is being filled.
-pub struct Disk<B> {
+pub(super) struct Disk<B> {
     blocks: B,
     /// Whole blocks written or reserved.
     count: u32,
@@ -16,16 +16,16 @@ pub struct Disk<B> {
 }
 
 impl<B: Blocks> Disk<B> {
-    pub fn new(blocks: B) -> Self {
+    pub(super) fn new(blocks: B) -> Self {
         Self { blocks, count: 0, open: Box::new([0; BLOCK]), filled: 0 }
     }
 
     /// The number of the block where the next byte goes.
-    pub fn block(&self) -> u32 {
+    pub(super) fn block(&self) -> u32 {
         self.count
     }
 
-    pub fn write(&mut self, mut bytes: &[u8]) -> Result<(), LayerError> {
+    pub(super) fn write(&mut self, mut bytes: &[u8]) -> Result<(), LayerError> {
         while !bytes.is_empty() {
             if self.count == MAX_BLOCKS {
                 return Err(LayerError::TooLarge);
@@ -43,7 +43,7 @@ impl<B: Blocks> Disk<B> {
         Ok(())
     }
 
-    pub fn zeros(&mut self, mut count: u64) -> Result<(), LayerError> {
+    pub(super) fn zeros(&mut self, mut count: u64) -> Result<(), LayerError> {
         while count > 0 {
             let now = count.min(BLOCK as u64);
             self.write(&[0; BLOCK][..now as usize])?;
@@ -53,12 +53,12 @@ impl<B: Blocks> Disk<B> {
     }
 
     /// Goes on to the next whole block.
-    pub fn pad(&mut self) -> Result<(), LayerError> {
+    pub(super) fn pad(&mut self) -> Result<(), LayerError> {
         if self.filled == 0 { Ok(()) } else { self.zeros((BLOCK - self.filled) as u64) }
     }
 
     /// Leaves a block out, to be filled later; gives its number.
-    pub fn reserve(&mut self) -> Result<u32, LayerError> {
+    pub(super) fn reserve(&mut self) -> Result<u32, LayerError> {
         self.pad()?;
         if self.count == MAX_BLOCKS {
             return Err(LayerError::TooLarge);
@@ -69,11 +69,11 @@ impl<B: Blocks> Disk<B> {
     }
 
     /// The content of a block that was left out.
-    pub fn fill(&mut self, number: u32, block: &Block) {
+    pub(super) fn fill(&mut self, number: u32, block: &Block) {
         self.blocks.fill(number, block);
     }
 
-    pub fn into_inner(self) -> B {
+    pub(super) fn into_inner(self) -> B {
         self.blocks
     }
 }

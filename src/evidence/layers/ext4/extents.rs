@@ -15,7 +15,7 @@ const MAGIC: u16 = 0xf30a;
 
 /// The extents of `count` blocks from `first` on. If they need blocks of their own, these are written now; the number of those is
 /// returned too.
-pub fn write<B: Blocks>(disk: &mut Disk<B>, first: u32, count: u32) -> Result<([u8; 60], u32), LayerError> {
+pub(super) fn write<B: Blocks>(disk: &mut Disk<B>, first: u32, count: u32) -> Result<([u8; 60], u32), LayerError> {
     let mut root = [0; 60];
     let extents = count.div_ceil(MAX_EXTENT);
     if extents <= IN_INODE {

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use super::super::LayerError;
 use super::super::tar::{EntryKind, Time};
 
-pub const TYPE: u16 = 0xf000;
-pub const REGULAR: u16 = 0x8000;
-pub const DIRECTORY: u16 = 0x4000;
-pub const SYMLINK: u16 = 0xa000;
-pub const CHARACTER: u16 = 0x2000;
-pub const BLOCK_DEVICE: u16 = 0x6000;
-pub const FIFO: u16 = 0x1000;
+pub(super) const TYPE: u16 = 0xf000;
+pub(super) const REGULAR: u16 = 0x8000;
+pub(super) const DIRECTORY: u16 = 0x4000;
+pub(super) const SYMLINK: u16 = 0xa000;
+pub(super) const CHARACTER: u16 = 0x2000;
+pub(super) const BLOCK_DEVICE: u16 = 0x6000;
+pub(super) const FIFO: u16 = 0x1000;
 
 /// The type bits of an inode's mode.
-pub fn type_bits(kind: EntryKind) -> u16 {
+pub(crate) fn type_bits(kind: EntryKind) -> u16 {
     match kind {
         EntryKind::File | EntryKind::HardLink => REGULAR,
         EntryKind::Symlink => SYMLINK,
@@ -27,7 +27,7 @@ pub fn type_bits(kind: EntryKind) -> u16 {
 
 /// A path from the root, without `.`, `..` and empty parts.
 #[derive(Clone, Debug)]
-pub struct Path<'a> {
+pub(crate) struct Path<'a> {
     parts: Vec<&'a [u8]>,
     text: &'a [u8],
 }
@@ -38,7 +38,7 @@ const MAX_NAME: usize = 255;
 
 impl<'a> Path<'a> {
     /// Reads a path as if it began at the root, above which there is nothing.
-    pub fn of(text: &'a [u8]) -> Result<Self, LayerError> {
+    pub(crate) fn of(text: &'a [u8]) -> Result<Self, LayerError> {
         if text.len() > MAX_PATH {
             return Err(LayerError::entry(text, "its path is longer than 64 KiB"));
         }
@@ -57,25 +57,25 @@ impl<'a> Path<'a> {
     }
 
     /// The names from the root on; none for the root itself.
-    pub fn parts(&self) -> &[&'a [u8]] {
+    pub(crate) fn parts(&self) -> &[&'a [u8]] {
         &self.parts
     }
 
     /// The folder that this is in; of the root, the root.
-    pub fn parent(&self) -> Self {
+    pub(crate) fn parent(&self) -> Self {
         let parts = self.parts.split_last().map_or(&[][..], |(_, folders)| folders);
         Self { parts: parts.to_vec(), text: self.text }
     }
 
     /// An error about this path.
-    pub fn error(&self, what: &'static str) -> LayerError {
+    pub(crate) fn error(&self, what: &'static str) -> LayerError {
         LayerError::entry(self.text, what)
     }
 }
 
 /// A file of any type, without its data.
 #[derive(Clone, Debug, Default)]
-pub struct File {
+pub(crate) struct File {
     /// Type and permissions.
     pub mode: u16,
     pub uid: u32,

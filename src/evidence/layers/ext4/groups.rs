@@ -6,11 +6,11 @@ use super::disk::{Disk, MAX_BLOCKS};
 use super::inode::{self, Inode};
 
 /// Bytes of inode fields beyond the first 128.
-pub const EXTRA_FIELDS: u16 = 24;
+pub(super) const EXTRA_FIELDS: u16 = 24;
 /// The first inode that is not reserved: lost+found.
-pub const FIRST_INODE: u32 = 11;
+pub(super) const FIRST_INODE: u32 = 11;
 /// Blocks of group descriptors, for the largest disk.
-pub const DESCRIPTOR_BLOCKS: u32 = MAX_BLOCKS / PER_GROUP / DESCRIPTORS_PER_BLOCK;
+pub(super) const DESCRIPTOR_BLOCKS: u32 = MAX_BLOCKS / PER_GROUP / DESCRIPTORS_PER_BLOCK;
 
 /// Blocks in a group: one bit each in a block.
 const PER_GROUP: u32 = 8 * BLOCK as u32;
@@ -36,7 +36,7 @@ struct Totals {
 }
 
 /// Writes everything that comes after the last directory, and fills the first blocks.
-pub fn write<B: Blocks>(disk: &mut Disk<B>, inodes: &[Option<Inode>]) -> Result<(), LayerError> {
+pub(super) fn write<B: Blocks>(disk: &mut Disk<B>, inodes: &[Option<Inode>]) -> Result<(), LayerError> {
     let groups = Groups::new(disk.block(), inodes.len() as u32)?;
     for inode in inodes {
         match inode {

@@ -6,23 +6,23 @@ use super::file::{BLOCK_DEVICE, CHARACTER, DIRECTORY, TYPE};
 use super::xattr::Xattrs;
 use crate::evidence::layers::tar::Time;
 
-pub const SIZE: usize = 256;
+pub(super) const SIZE: usize = 256;
 /// The bytes of an inode after its last field, where extended attributes may stand.
-pub const EXTRA: usize = SIZE - USED;
+pub(super) const EXTRA: usize = SIZE - USED;
 const USED: usize = 152;
 
 const HUGE_FILE: u32 = 0x4_0000;
 const EXTENTS: u32 = 0x8_0000;
 
 /// An inode's number: the root has 2.
-pub type Number = u32;
+pub(super) type Number = u32;
 
 /// The files in a directory, by name.
-pub type Children = BTreeMap<Box<[u8]>, Number>;
+pub(super) type Children = BTreeMap<Box<[u8]>, Number>;
 
 /// A file on the disk.
 #[derive(Debug, Default)]
-pub struct Inode {
+pub(super) struct Inode {
     pub mode: u16,
     pub uid: u32,
     pub gid: u32,
@@ -46,7 +46,7 @@ pub struct Inode {
 
 /// Where a file's data are.
 #[derive(Debug, Default)]
-pub enum Content {
+pub(super) enum Content {
     /// It has none.
     #[default]
     Nothing,
@@ -57,16 +57,16 @@ pub enum Content {
 }
 
 impl Inode {
-    pub fn kind(&self) -> u16 {
+    pub(super) fn kind(&self) -> u16 {
         self.mode & TYPE
     }
 
-    pub fn is_directory(&self) -> bool {
+    pub(super) fn is_directory(&self) -> bool {
         self.kind() == DIRECTORY
     }
 
     /// The inode as it stands in the table.
-    pub fn bytes(&self) -> [u8; SIZE] {
+    pub(super) fn bytes(&self) -> [u8; SIZE] {
         let mut bytes = [0; SIZE];
         let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
         let half = |value: u32| (value as u16).to_le_bytes();
@@ -116,7 +116,7 @@ impl Inode {
 
 /// A time as inodes hold it: 34 bits of seconds, then nanoseconds. Seconds before 1970 fill the nanoseconds with ones too, and
 /// such a time is read back as the latest that there is: so does the original.
-pub fn encode(time: Time) -> u64 {
+pub(super) fn encode(time: Time) -> u64 {
     const FIRST: i64 = -0x8000_0000;
     const LAST: i64 = 0x3_7fff_ffff;
     match time.seconds {
@@ -128,7 +128,7 @@ pub fn encode(time: Time) -> u64 {
 }
 
 /// The time that is read back.
-pub fn decode(time: u64) -> Time {
+pub(super) fn decode(time: u64) -> Time {
     if time == 0 {
         return Time::UNSET;
     }

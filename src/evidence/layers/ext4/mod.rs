@@ -12,5 +12,5 @@ mod inode;
 mod system;
 mod xattr;
 
-pub use file::{File, Path, type_bits};
-pub use system::FileSystem;
+pub(super) use file::{File, Path, type_bits};
+pub(super) use system::FileSystem;

@@ -22,7 +22,7 @@ const MAX_FILE: u64 = 128 << 30;
 const SHORT_LINK: usize = 59;
 
 /// Files being put on a disk.
-pub struct FileSystem<B> {
+pub(crate) struct FileSystem<B> {
     disk: Disk<B>,
     /// The inode with number `n` is at `n - 1`.
     inodes: Vec<Option<Inode>>,
@@ -30,7 +30,7 @@ pub struct FileSystem<B> {
 
 impl<B: Blocks> FileSystem<B> {
     /// An empty root, and lost+found.
-    pub fn new(blocks: B) -> Result<Self, LayerError> {
+    pub(crate) fn new(blocks: B) -> Result<Self, LayerError> {
         let mut disk = Disk::new(blocks);
         for _ in 0..=DESCRIPTOR_BLOCKS {
             disk.reserve()?;
@@ -45,7 +45,7 @@ impl<B: Blocks> FileSystem<B> {
     }
 
     /// Makes the directories of `path` that are not there, each like the one it is in.
-    pub fn make_folders(&mut self, path: &Path) -> Result<(), LayerError> {
+    pub(crate) fn make_folders(&mut self, path: &Path) -> Result<(), LayerError> {
         let mut at = ROOT;
         for name in path.parts() {
             at = match self.child(at, name) {
@@ -60,7 +60,7 @@ impl<B: Blocks> FileSystem<B> {
     }
 
     /// Makes a file without data, or changes the one that is there.
-    pub fn create(&mut self, path: &Path, file: File) -> Result<(), LayerError> {
+    pub(crate) fn create(&mut self, path: &Path, file: File) -> Result<(), LayerError> {
         if file.mode & TYPE == REGULAR && file.size > 0 {
             return Err(path.error("a whiteout changes a file that has data"));
         }
@@ -68,7 +68,7 @@ impl<B: Blocks> FileSystem<B> {
     }
 
     /// Makes a regular file with the data that follow in `data`.
-    pub fn create_with_data(
+    pub(crate) fn create_with_data(
         &mut self,
         path: &Path,
         file: File,
@@ -91,7 +91,7 @@ impl<B: Blocks> FileSystem<B> {
     }
 
     /// Makes `new` a further name of the file `old`.
-    pub fn link(&mut self, old: &Path, new: &Path) -> Result<(), LayerError> {
+    pub(crate) fn link(&mut self, old: &Path, new: &Path) -> Result<(), LayerError> {
         let Some((folder, name)) = self.folder_and_name(new)? else { return Err(new.error(ORPHAN)) };
         let existing = self.child(folder, name);
         if let Some(existing) = existing.and_then(|n| self.get(n))
@@ -118,7 +118,7 @@ impl<B: Blocks> FileSystem<B> {
     }
 
     /// What is known of a file, as the disk has it.
-    pub fn stat(&self, path: &Path) -> Result<File, LayerError> {
+    pub(crate) fn stat(&self, path: &Path) -> Result<File, LayerError> {
         let number = self.find(path).ok_or_else(|| path.error(NOT_FOUND))?;
         let inode = self.get(number).ok_or_else(|| path.error(NOT_FOUND))?;
         let mut file = self.file(number).ok_or_else(|| path.error(NOT_FOUND))?;
@@ -136,17 +136,17 @@ impl<B: Blocks> FileSystem<B> {
     }
 
     /// The inode at `path`.
-    pub fn find(&self, path: &Path) -> Option<Number> {
+    pub(crate) fn find(&self, path: &Path) -> Option<Number> {
         path.parts().iter().try_fold(ROOT, |at, name| self.child(at, name))
     }
 
     /// The names in the root.
-    pub fn root(&self) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn root(&self) -> impl Iterator<Item = &[u8]> {
         self.get(ROOT).into_iter().flat_map(|root| root.children.keys().map(|name| &**name))
     }
 
     /// Writes directories, inodes and all that describes the disk.
-    pub fn finish(mut self) -> Result<B, LayerError> {
+    pub(crate) fn finish(mut self) -> Result<B, LayerError> {
         let mut folders = vec![(ROOT, ROOT)];
         while let Some((folder, parent)) = folders.pop() {
             let inner = self.write_folder(folder, parent)?;

@@ -26,7 +26,7 @@ const PREFIXES: [(u8, &[u8]); 7] = [
 
 /// The attributes of an inode.
 #[derive(Clone, Debug, Default)]
-pub struct Xattrs {
+pub(super) struct Xattrs {
     inline: Vec<Xattr>,
     block: Vec<Xattr>,
 }
@@ -40,7 +40,7 @@ struct Xattr {
 
 impl Xattrs {
     /// Places attributes, in the order of their names; or says why they have no place.
-    pub fn place(all: &BTreeMap<Vec<u8>, Vec<u8>>) -> Result<Self, &'static str> {
+    pub(super) fn place(all: &BTreeMap<Vec<u8>, Vec<u8>>) -> Result<Self, &'static str> {
         let mut placed = Self::default();
         let (mut inline_left, mut block_left) = (INLINE - END, BLOCK - BLOCK_HEADER - END);
         for (name, value) in all {
@@ -63,29 +63,29 @@ impl Xattrs {
         Ok(placed)
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.inline.is_empty() && self.block.is_empty()
     }
 
     /// Whether a block is needed.
-    pub fn needs_block(&self) -> bool {
+    pub(super) fn needs_block(&self) -> bool {
         !self.block.is_empty()
     }
 
     /// What the writer reads back of the attributes beside the inode.
-    pub fn read_inline(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    pub(super) fn read_inline(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
         read_back(&self.inline)
     }
 
     /// What the writer reads back of all attributes.
-    pub fn read_all(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    pub(super) fn read_all(&self) -> BTreeMap<Vec<u8>, Vec<u8>> {
         let mut all = read_back(&self.block);
         all.extend(self.read_inline());
         all
     }
 
     /// What stands beside the inode.
-    pub fn inline_bytes(&self) -> [u8; EXTRA] {
+    pub(super) fn inline_bytes(&self) -> [u8; EXTRA] {
         let mut bytes = [0; EXTRA];
         if !self.inline.is_empty() {
             bytes[..4].copy_from_slice(&MAGIC.to_le_bytes());
@@ -95,7 +95,7 @@ impl Xattrs {
     }
 
     /// The block of attributes.
-    pub fn block_bytes(&self) -> Block {
+    pub(super) fn block_bytes(&self) -> Block {
         let mut bytes = [0; BLOCK];
         bytes[..4].copy_from_slice(&MAGIC.to_le_bytes());
         bytes[4..8].copy_from_slice(&1u32.to_le_bytes());

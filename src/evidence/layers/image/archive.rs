@@ -19,7 +19,7 @@ const MAX_DOCUMENT: u64 = 4 << 20;
 const MAX_LINKS: usize = 8;
 
 /// An archive, and where its members are.
-pub struct Archive<'a, F> {
+pub(super) struct Archive<'a, F> {
     file: &'a mut F,
     members: BTreeMap<String, Member>,
     twice: Option<String>,
@@ -37,7 +37,7 @@ enum Member {
 
 impl<'a, F: Read + Seek> Archive<'a, F> {
     /// Finds the members; nothing if this is no tar archive, or one of very many.
-    pub fn open(file: &'a mut F) -> Result<Option<Self>, ImageError> {
+    pub(super) fn open(file: &'a mut F) -> Result<Option<Self>, ImageError> {
         let mut archive = Self { file, members: BTreeMap::new(), twice: None, measured: BTreeMap::new() };
         let mut at = 0;
         for _ in 0..MAX_MEMBERS {
@@ -66,12 +66,12 @@ impl<'a, F: Read + Seek> Archive<'a, F> {
         Ok(None)
     }
 
-    pub fn has(&self, name: &str) -> bool {
+    pub(super) fn has(&self, name: &str) -> bool {
         self.members.contains_key(name)
     }
 
     /// Refuses an archive in which a name stands twice: programs differ in which of the two they take.
-    pub fn check_names(&self) -> Result<(), ImageError> {
+    pub(super) fn check_names(&self) -> Result<(), ImageError> {
         match &self.twice {
             Some(name) => Err(ImageError::malformed(name, "it appears twice in the archive")),
             None => Ok(()),
@@ -79,7 +79,7 @@ impl<'a, F: Read + Seek> Archive<'a, F> {
     }
 
     /// A member's bytes and their SHA-256. If its name is a digest, it is the right one.
-    pub fn document(&mut self, name: &str) -> Result<(Vec<u8>, Sha256), ImageError> {
+    pub(super) fn document(&mut self, name: &str) -> Result<(Vec<u8>, Sha256), ImageError> {
         let (at, size) = self.find(name)?;
         if size > MAX_DOCUMENT {
             return Err(ImageError::malformed(name, "it is larger than 4 MiB"));
@@ -93,13 +93,13 @@ impl<'a, F: Read + Seek> Archive<'a, F> {
     }
 
     /// A member that is JSON.
-    pub fn json(&mut self, name: &str) -> Result<Value, ImageError> {
+    pub(super) fn json(&mut self, name: &str) -> Result<Value, ImageError> {
         let (bytes, _) = self.document(name)?;
         json::parse(&bytes).map_err(|source| ImageError::Json { name: name.into(), source })
     }
 
     /// A member that is a layer. If its name is a digest, it is the right one.
-    pub fn layer(&mut self, name: &str) -> Result<Layer, ImageError> {
+    pub(super) fn layer(&mut self, name: &str) -> Result<Layer, ImageError> {
         let (at, size) = self.find(name)?;
         let layer = match self.measured.get(&at) {
             Some(layer) => layer.clone(),

@@ -7,7 +7,7 @@ use crate::evidence::layers::Sha256;
 use crate::json;
 
 /// What a configuration says.
-pub struct Config {
+pub(super) struct Config {
     /// SHA-256 of each layer's uncompressed archive.
     pub diff_ids: Vec<Sha256>,
     /// The image, as far as the configuration tells.
@@ -15,7 +15,7 @@ pub struct Config {
 }
 
 /// Reads the configuration `name`.
-pub fn read(name: &str, bytes: &[u8]) -> Result<Config, ImageError> {
+pub(super) fn read(name: &str, bytes: &[u8]) -> Result<Config, ImageError> {
     let value = json::parse(bytes).map_err(|source| ImageError::Json { name: name.into(), source })?;
     let malformed = |what: &str| ImageError::malformed(name, what);
     if let Some(system) = value.get("os").and_then(Value::as_str).filter(|os| !matches!(*os, "" | "linux")) {
@@ -46,7 +46,7 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<Config, ImageError> {
 }
 
 /// A list of texts; nothing and null are an empty one.
-pub fn texts(value: Option<&Value>) -> Option<Vec<String>> {
+pub(super) fn texts(value: Option<&Value>) -> Option<Vec<String>> {
     match value {
         None | Some(Value::Null) => Some(Vec::new()),
         Some(Value::Array(list)) => list.iter().map(|item| item.as_str().map(str::to_owned)).collect(),

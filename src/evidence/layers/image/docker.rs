@@ -11,7 +11,7 @@ use super::{FoundImage, ImageError};
 const MANIFEST: &str = "manifest.json";
 
 /// The images that the manifest lists; nothing if there is none. A layer may have a `manifest.json` too, but not such a one.
-pub fn manifest(archive: &mut Archive<impl Read + Seek>) -> Result<Option<Vec<FoundImage>>, ImageError> {
+pub(super) fn manifest(archive: &mut Archive<impl Read + Seek>) -> Result<Option<Vec<FoundImage>>, ImageError> {
     if !archive.has(MANIFEST) {
         return Ok(None);
     }

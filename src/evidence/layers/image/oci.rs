@@ -23,7 +23,9 @@ struct Candidate {
 }
 
 /// The images that the index leads to, those for linux/amd64; and what it leads to beside them.
-pub fn images(archive: &mut Archive<impl Read + Seek>) -> Result<(Vec<FoundImage>, Vec<PassedOver>), ImageError> {
+pub(super) fn images(
+    archive: &mut Archive<impl Read + Seek>,
+) -> Result<(Vec<FoundImage>, Vec<PassedOver>), ImageError> {
     let (mut candidates, mut passed_over) = (Vec::new(), Vec::new());
     // Documents to read, what their digest is, and what their images are called.
     let mut waiting = VecDeque::from([(INDEX.to_owned(), String::new(), None)]);

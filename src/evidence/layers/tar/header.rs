@@ -3,11 +3,11 @@
 use super::number::{self, Time};
 
 /// The size of a header, and of what data are filled up to.
-pub const SIZE: usize = 512;
+pub(super) const SIZE: usize = 512;
 
 /// How the fields after the first 257 bytes are laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
+pub(super) enum Dialect {
     V7,
     Ustar,
     Star,
@@ -16,7 +16,7 @@ pub enum Dialect {
 
 /// An entry's fields, signed as Go reads them.
 #[derive(Clone, Debug, Default)]
-pub struct Header {
+pub(super) struct Header {
     pub path: Vec<u8>,
     pub link: Vec<u8>,
     pub typeflag: u8,
@@ -33,7 +33,7 @@ pub struct Header {
 
 impl Header {
     /// Reads a header, or says what is wrong with it.
-    pub fn parse(block: &[u8; SIZE]) -> Result<Self, &'static str> {
+    pub(super) fn parse(block: &[u8; SIZE]) -> Result<Self, &'static str> {
         check_sum(block).ok_or("its checksum is wrong")?;
         let dialect = dialect(block);
         let mut header = Self::common(block).ok_or(NUMBER)?;
@@ -89,7 +89,7 @@ impl Header {
 }
 
 /// A field's text, which ends at the first NUL.
-pub fn text(field: &[u8]) -> &[u8] {
+pub(super) fn text(field: &[u8]) -> &[u8] {
     field.split(|b| *b == 0).next().unwrap_or(field)
 }
 

@@ -12,14 +12,14 @@ use std::io::{self, Read};
 
 use super::LayerError;
 use header::{Header, SIZE};
-pub use number::Time;
+pub(super) use number::Time;
 
 /// The length of a PAX header or of a long name beyond which Go does not read it.
 const MAX_SPECIAL: u64 = 1 << 20;
 
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EntryKind {
+pub(super) enum EntryKind {
     File,
     HardLink,
     Symlink,
@@ -31,7 +31,7 @@ pub enum EntryKind {
 
 /// One entry of an archive.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub(super) struct Entry {
     pub path: Vec<u8>,
     pub link: Vec<u8>,
     pub kind: EntryKind,
@@ -50,7 +50,7 @@ pub struct Entry {
 }
 
 /// Reads an archive. After [`Self::next`] gave an entry, reading gives its data.
-pub struct Reader<R> {
+pub(super) struct Reader<R> {
     source: R,
     /// Data of the present entry that have not been read.
     left: u64,
@@ -60,21 +60,21 @@ pub struct Reader<R> {
 }
 
 impl<R: Read> Reader<R> {
-    pub fn new(source: R) -> Self {
+    pub(super) fn new(source: R) -> Self {
         Self { source, left: 0, padding: 0, position: 0 }
     }
 
-    pub fn into_inner(self) -> R {
+    pub(super) fn into_inner(self) -> R {
         self.source
     }
 
     /// How many bytes of the archive have been read.
-    pub fn position(&self) -> u64 {
+    pub(super) fn position(&self) -> u64 {
         self.position
     }
 
     /// The next entry, or nothing at the archive's end. What was not read of the last entry's data is skipped.
-    pub fn next(&mut self) -> Result<Option<Entry>, LayerError> {
+    pub(super) fn next(&mut self) -> Result<Option<Entry>, LayerError> {
         let mut records = pax::Records::default();
         let (mut long_path, mut long_link) = (Vec::new(), Vec::new());
         loop {
@@ -171,7 +171,7 @@ impl<R: Read> Reader<R> {
     }
 
     /// Reads data of the present entry: 0 at its end only.
-    pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, LayerError> {
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, LayerError> {
         let wanted = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
         if wanted == 0 {
             return Ok(0);

@@ -2,7 +2,7 @@
 
 /// A moment, in seconds and nanoseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Time {
+pub(crate) struct Time {
     pub seconds: i64,
     /// Below 1,000,000,000.
     pub nanoseconds: u32,
@@ -10,15 +10,15 @@ pub struct Time {
 
 impl Time {
     /// No time was given. Go's zero time, the beginning of year 1, which is how an archive can say it too.
-    pub const UNSET: Self = Self::of_seconds(-62_135_596_800);
+    pub(crate) const UNSET: Self = Self::of_seconds(-62_135_596_800);
 
     /// A whole second.
-    pub const fn of_seconds(seconds: i64) -> Self {
+    pub(crate) const fn of_seconds(seconds: i64) -> Self {
         Self { seconds, nanoseconds: 0 }
     }
 
     /// Reads a PAX time: a decimal number of seconds, digits beyond the ninth ignored.
-    pub fn parse(text: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let (whole, fraction) = match text.iter().position(|b| *b == b'.') {
             Some(dot) => (&text[..dot], &text[dot + 1..]),
             None => (text, &b""[..]),
@@ -43,7 +43,7 @@ impl Default for Time {
 }
 
 /// A header's field: octal digits, or with the highest bit set a two's complement number.
-pub fn parse(field: &[u8]) -> Option<i64> {
+pub(super) fn parse(field: &[u8]) -> Option<i64> {
     let Some(first) = field.first().filter(|b| **b & 0x80 != 0) else { return octal(field) };
     let invert = if first & 0x40 != 0 { 0xff } else { 0 };
     let mut number: u64 = 0;
@@ -59,7 +59,7 @@ pub fn parse(field: &[u8]) -> Option<i64> {
 }
 
 /// Octal digits amid spaces and NULs; nothing at all is 0.
-pub fn octal(field: &[u8]) -> Option<i64> {
+pub(super) fn octal(field: &[u8]) -> Option<i64> {
     let is_filling = |b: &u8| *b == b' ' || *b == 0;
     let Some(start) = field.iter().position(|b| !is_filling(b)) else { return Some(0) };
     let end = field.iter().rposition(|b| !is_filling(b))? + 1;
@@ -72,6 +72,6 @@ pub fn octal(field: &[u8]) -> Option<i64> {
 }
 
 /// A decimal number, with a sign or without.
-pub fn decimal(text: &[u8]) -> Option<i64> {
+pub(super) fn decimal(text: &[u8]) -> Option<i64> {
     str::from_utf8(text).ok()?.parse().ok()
 }

@@ -10,7 +10,7 @@ const SPARSE: &[u8] = b"GNU.sparse.";
 
 /// The records of one PAX header that matter here. Of two with the same key the last counts.
 #[derive(Default)]
-pub struct Records {
+pub(super) struct Records {
     fields: BTreeMap<Vec<u8>, Vec<u8>>,
     xattrs: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Whether the entry is a sparse file.
@@ -18,7 +18,7 @@ pub struct Records {
 }
 
 /// Reads the records, each `LENGTH KEY=VALUE\n`.
-pub fn parse(mut bytes: &[u8]) -> Option<Records> {
+pub(super) fn parse(mut bytes: &[u8]) -> Option<Records> {
     let mut records = Records::default();
     while !bytes.is_empty() {
         let space = bytes.iter().position(|b| *b == b' ')?;
@@ -52,7 +52,7 @@ impl Records {
     }
 
     /// Overrides the fields of `header`, and gives the extended attributes. An empty value overrides nothing.
-    pub fn apply(&self, header: &mut Header) -> Option<BTreeMap<Vec<u8>, Vec<u8>>> {
+    pub(super) fn apply(&self, header: &mut Header) -> Option<BTreeMap<Vec<u8>, Vec<u8>>> {
         for (key, value) in self.fields.iter().filter(|(_, value)| !value.is_empty()) {
             match key.as_slice() {
                 b"path" => header.path = value.clone(),

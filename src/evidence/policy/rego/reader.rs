@@ -26,15 +26,15 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub fn new(text: &'a str) -> Self {
+    pub(super) fn new(text: &'a str) -> Self {
         Self { text, at: 0, counted: (0, 1), terms: 0, problem: None }
     }
 
-    pub fn at(&self) -> usize {
+    pub(super) fn at(&self) -> usize {
         self.at
     }
 
-    pub fn go_back(&mut self, at: usize) {
+    pub(super) fn go_back(&mut self, at: usize) {
         self.at = at;
     }
 
@@ -43,19 +43,19 @@ impl<'a> Reader<'a> {
     }
 
     /// The number of the line on which this stands.
-    pub fn line(&mut self) -> usize {
+    pub(super) fn line(&mut self) -> usize {
         let passed = self.text.as_bytes().get(self.counted.0..self.at).unwrap_or_default();
         self.counted = (self.at, self.counted.1 + passed.iter().filter(|b| **b == b'\n').count());
         self.counted.1
     }
 
     /// What follows on the line, cut off after some characters.
-    pub fn line_start(&self, characters: usize) -> String {
+    pub(super) fn line_start(&self, characters: usize) -> String {
         clip(self.rest().lines().next().unwrap_or_default(), characters)
     }
 
     /// Passes over white space and comments; whether anything follows.
-    pub fn skip_space(&mut self) -> bool {
+    pub(super) fn skip_space(&mut self) -> bool {
         loop {
             let rest = self.rest().trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']);
             self.at = self.text.len() - rest.len();
@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Goes to the next line that is not indented and closes nothing.
-    pub fn skip_statement(&mut self) {
+    pub(super) fn skip_statement(&mut self) {
         loop {
             let rest = self.rest();
             self.at += rest.find('\n').map_or(rest.len(), |n| n + 1);
@@ -98,7 +98,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a statement into `module`; `None` if it is not understood, and then this stands anywhere in it.
-    pub fn statement(&mut self, module: &mut Module, line: usize) -> Option<()> {
+    pub(super) fn statement(&mut self, module: &mut Module, line: usize) -> Option<()> {
         let mut name = self.name()?;
         match name {
             "package" if module.package.is_none() && module.definitions.is_empty() => {

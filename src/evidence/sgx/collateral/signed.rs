@@ -29,7 +29,7 @@ pub struct Period {
 }
 
 /// Splits `{"NAME":{…},"signature":"…"}` into the object's bytes as they stand, the signature, and the object.
-pub fn split<'a>(
+pub(super) fn split<'a>(
     what: &'static str,
     name: &str,
     text: &'a [u8],
@@ -72,12 +72,12 @@ fn object(text: &[u8]) -> Option<&[u8]> {
 }
 
 /// The error of a document, `what`, that lacks something.
-pub fn shape(what: &'static str, why: impl ToString) -> CollateralError {
+pub(super) fn shape(what: &'static str, why: impl ToString) -> CollateralError {
     CollateralError::Shape { what, why: why.to_string() }
 }
 
 /// Exactly `N` hexadecimal bytes, in either case.
-pub fn hex_array<const N: usize>(what: &'static str, text: &str) -> Result<[u8; N], CollateralError> {
+pub(super) fn hex_array<const N: usize>(what: &'static str, text: &str) -> Result<[u8; N], CollateralError> {
     let mut bytes = [0; N];
     hex::decode_to_slice(text, &mut bytes)
         .map_err(|_| shape(what, format!("a value in it is not {N} hexadecimal bytes")))?;
@@ -85,7 +85,7 @@ pub fn hex_array<const N: usize>(what: &'static str, text: &str) -> Result<[u8; 
 }
 
 /// When a document counts, of its two dates.
-pub fn period(what: &'static str, issued: &str, next: &str) -> Result<Period, CollateralError> {
+pub(super) fn period(what: &'static str, issued: &str, next: &str) -> Result<Period, CollateralError> {
     let date = |text| OffsetDateTime::parse(text, &Rfc3339).map_err(|_| shape(what, "a date in it is not valid"));
     Ok(Period { issued: date(issued)?, next: date(next)? })
 }

@@ -18,7 +18,7 @@ const STEP: usize = 4096;
 
 /// What expressions may name: a template's parameters and variables, and the values that a nested template is given.
 #[derive(Default)]
-pub struct Scope<'a> {
+pub(super) struct Scope<'a> {
     parameters: Option<&'a Map<String, Value>>,
     variables: Option<&'a Map<String, Value>>,
     given: Vec<(&'a str, Result<Resolved, &'static str>)>,
@@ -27,7 +27,7 @@ pub struct Scope<'a> {
 
 /// A value without expressions, and what a person should know of where it came from.
 #[derive(Clone, Default)]
-pub struct Resolved {
+pub(super) struct Resolved {
     /// The value.
     pub value: Value,
     /// The remark.
@@ -36,13 +36,13 @@ pub struct Resolved {
 
 impl<'a> Scope<'a> {
     /// That of a template by itself, with its parameters' defaults.
-    pub fn of(template: &'a Map<String, Value>) -> Self {
+    pub(super) fn of(template: &'a Map<String, Value>) -> Self {
         let object = |name| template.get(name).and_then(Value::as_object);
         Self { parameters: object("parameters"), variables: object("variables"), ..Self::default() }
     }
 
     /// The scope of a template inside this one's.
-    pub fn within<'b>(&self, inner: &'b Map<String, Value>, given: Option<&'b Map<String, Value>>) -> Scope<'b> {
+    pub(super) fn within<'b>(&self, inner: &'b Map<String, Value>, given: Option<&'b Map<String, Value>>) -> Scope<'b> {
         let value = |parameter: &Value| match parameter.get("value") {
             Some(value) => match self.resolve(value) {
                 // They would be evaluated in this scope, of which the inner one knows nothing.
@@ -65,7 +65,7 @@ impl<'a> Scope<'a> {
     }
 
     /// The text that a text of the template stands for.
-    pub fn text(&self, written: &str) -> Result<(String, Option<String>), &'static str> {
+    pub(super) fn text(&self, written: &str) -> Result<(String, Option<String>), &'static str> {
         let resolved = self.resolve(&Value::String(written.to_owned()))?;
         match resolved.value {
             Value::String(text) => Ok((text, resolved.remark)),
@@ -74,7 +74,7 @@ impl<'a> Scope<'a> {
     }
 
     /// What a value stands for: itself, unless it is an expression.
-    pub fn resolve(&self, written: &Value) -> Result<Resolved, &'static str> {
+    pub(super) fn resolve(&self, written: &Value) -> Result<Resolved, &'static str> {
         self.resolve_at(written, 0)
     }
 

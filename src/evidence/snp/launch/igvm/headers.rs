@@ -4,13 +4,13 @@ use super::IgvmError;
 use crate::evidence::snp::launch::digest::PAGE;
 
 /// The kind of the headers that name the platforms which a file supports.
-pub const SUPPORTED_PLATFORM: u32 = 0x1;
+pub(super) const SUPPORTED_PLATFORM: u32 = 0x1;
 
 /// The platform type of SEV-SNP in a supported-platform header.
-pub const PLATFORM_SNP: u8 = 2;
+pub(super) const PLATFORM_SNP: u8 = 2;
 
 /// Checks the fixed header; the variable headers, whose checksum holds.
-pub fn variable_headers(file: &[u8]) -> Result<&[u8], IgvmError> {
+pub(super) fn variable_headers(file: &[u8]) -> Result<&[u8], IgvmError> {
     let number = |at: usize| {
         let bytes = file.get(at..at + 4).and_then(|b| b.first_chunk());
         bytes.map(|b| u32::from_le_bytes(*b)).ok_or(IgvmError::NotIgvm)
@@ -38,7 +38,7 @@ pub fn variable_headers(file: &[u8]) -> Result<&[u8], IgvmError> {
 }
 
 /// The compatibility mask of the one SNP platform that the file supports.
-pub fn snp_mask(headers: &[u8]) -> Result<u32, IgvmError> {
+pub(super) fn snp_mask(headers: &[u8]) -> Result<u32, IgvmError> {
     let mut mask = None;
     for header in Headers(headers) {
         let header = header?;
@@ -51,7 +51,7 @@ pub fn snp_mask(headers: &[u8]) -> Result<u32, IgvmError> {
 }
 
 /// One variable header.
-pub struct Header<'a> {
+pub(super) struct Header<'a> {
     /// What it is of.
     pub kind: u32,
     body: &'a [u8],
@@ -59,34 +59,34 @@ pub struct Header<'a> {
 
 impl Header<'_> {
     /// `N` bytes at `at`.
-    pub fn array<const N: usize>(&self, at: usize) -> Result<[u8; N], IgvmError> {
+    pub(super) fn array<const N: usize>(&self, at: usize) -> Result<[u8; N], IgvmError> {
         let bytes = self.body.get(at..).and_then(|b| b.first_chunk());
         bytes.copied().ok_or(IgvmError::Damaged("a header is shorter than its kind wants"))
     }
 
     /// A little-endian number at `at`.
-    pub fn u16(&self, at: usize) -> Result<u16, IgvmError> {
+    pub(super) fn u16(&self, at: usize) -> Result<u16, IgvmError> {
         self.array(at).map(u16::from_le_bytes)
     }
 
     /// A little-endian number at `at`.
-    pub fn u32(&self, at: usize) -> Result<u32, IgvmError> {
+    pub(super) fn u32(&self, at: usize) -> Result<u32, IgvmError> {
         self.array(at).map(u32::from_le_bytes)
     }
 
     /// A little-endian number at `at`.
-    pub fn u64(&self, at: usize) -> Result<u64, IgvmError> {
+    pub(super) fn u64(&self, at: usize) -> Result<u64, IgvmError> {
         self.array(at).map(u64::from_le_bytes)
     }
 
     /// Whether the header, with its compatibility mask at `at`, is for the platform of `mask`.
-    pub fn is_for(&self, mask: u32, at: usize) -> Result<bool, IgvmError> {
+    pub(super) fn is_for(&self, mask: u32, at: usize) -> Result<bool, IgvmError> {
         Ok(self.u32(at)? & mask == mask)
     }
 }
 
 /// The variable headers: kind, length, contents padded to eight bytes.
-pub struct Headers<'a>(pub &'a [u8]);
+pub(super) struct Headers<'a>(pub &'a [u8]);
 
 impl<'a> Iterator for Headers<'a> {
     type Item = Result<Header<'a>, IgvmError>;
@@ -115,7 +115,7 @@ impl<'a> Headers<'a> {
 }
 
 /// CRC-32 (IEEE 802.3) of the parts, one after the other.
-pub fn crc32(parts: &[&[u8]]) -> u32 {
+pub(super) fn crc32(parts: &[&[u8]]) -> u32 {
     let mut crc = u32::MAX;
     for &byte in parts.iter().copied().flatten() {
         crc ^= u32::from(byte);
