@@ -1,7 +1,7 @@
 //! SGX: enclaves measured from their files, and their quotes verified.
 //!
 //! - [`artefact`]: what a file is. [`enclave`]: MRENCLAVE of an Open Enclave ELF, by replaying its load, from its
-//!   image (of its ELF file) and its [`properties`], as the `loader` of its release does it, with [`measure`].
+//!   image (of its ELF file) and its properties, as the `loader` of its release does it, with [`measure`].
 //!   [`sigstruct`]: what its author signed. [`sgxs`]: an enclave as a measured stream.
 //! - [`attestation`]: the whole verification of a node's [`quote`] with its [`collateral`], up to a pinned root
 //!   ([`trust`]).
