@@ -70,10 +70,10 @@ pub async fn running_version(given: Option<CcfVersion>, service: &Service) -> Re
 }
 
 /// What is to be said of a node that shows no attestation.
-pub fn without_attestation(node: &Node) -> Checks {
+pub fn without_attestation(id: NodeId, node: &Node) -> Checks {
     let mut found = Checks::new();
     found.incomplete("attestation", missing(node));
-    check_certificate(node, &mut found);
+    check_certificate(id, node, &mut found);
     found
 }
 
@@ -104,15 +104,17 @@ pub fn gather(mut attestation: Attestation, id: NodeId, node: &Value, attested: 
 
 /// Verifies what there is of a node's attestation, and compares it with what the service admits; `None` if there is no
 /// report.
+///
+/// `id` is the node that was asked for: an attestation or a certificate of another one, as which the service may answer, fails.
 pub fn check(
+    id: NodeId,
     node: &Node,
     attestation: &Attestation,
     policy: &JoinPolicy,
     ccf: Option<CcfVersion>,
     trust: &Trust,
 ) -> Option<Outcome> {
-    let expected =
-        Expected { node_id: Some(node.node_id), ccf, policy: Some(Admission::of(policy)), ..Expected::default() };
+    let expected = Expected { node_id: Some(id), ccf, policy: Some(Admission::of(policy)), ..Expected::default() };
     let mut outcome = attestation.verify(&expected, trust).ok()?;
     let found = &mut outcome.checks;
     let mut registered = |name, kind, value: &str| {
@@ -129,7 +131,7 @@ pub fn check(
         }
         Platform::Snp => {}
     }
-    check_certificate(node, found);
+    check_certificate(id, node, found);
     if node.status == NodeStatus::Retired {
         found.warn("node-status", "the node is retired");
     }
@@ -137,7 +139,7 @@ pub fn check(
 }
 
 /// The key in the node's certificate must be the one that its id is the digest of.
-fn check_certificate(node: &Node, found: &mut Checks) {
+fn check_certificate(id: NodeId, node: &Node, found: &mut Checks) {
     let Some(text) = &node.certificate else {
         found.warn("node-certificate", "the service has not issued it a certificate yet: its id identifies its key");
         return;
@@ -148,7 +150,7 @@ fn check_certificate(node: &Node, found: &mut Checks) {
     });
     match key {
         Some(key) => {
-            found.require("node-certificate", key == node.node_id, format!("the certificate's key is {key}"));
+            found.require("node-certificate", key == id, format!("the certificate's key is {key}"));
         }
         None => found.fail("node-certificate", "the service's certificate of it cannot be read"),
     }

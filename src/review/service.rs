@@ -109,7 +109,7 @@ pub fn review(shown: &ShownService, evidence: &[Evidence], ccf: Option<CcfVersio
         let given = Attestation::of(Some(node.node_id));
         let (attestation, mut problems) = node::gather(given, node.node_id, raw, &shown.attested);
         problems.append(itself.clone());
-        let mut outcome = node::check(node, &attestation, &shown.policy, ccf, trust);
+        let mut outcome = node::check(node.node_id, node, &attestation, &shown.policy, ccf, trust);
         match &mut outcome {
             Some(outcome) => {
                 outcome.checks.append(problems);

@@ -6,7 +6,7 @@ use super::application::Application;
 use super::observed_node::ObservedNode;
 use crate::service::{JoinPolicy, Member, Service, ServiceError};
 
-/// NodeDetails modules than an application has; each costs a request.
+/// More modules than an application has; each costs a request.
 const MAX_MODULES: usize = 1000;
 
 /// What was read of a service. What it does not tell, or a proposal does not need, is `None`.

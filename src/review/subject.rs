@@ -106,7 +106,7 @@ impl Subject {
     }
 }
 
-/// NodeDetails proposals than a consortium has open at a time.
+/// More proposals than a consortium has open at a time.
 const MAX_PROPOSALS: usize = 1000;
 
 /// The proposals that are open or were accepted, each with its content: those of which the same again may be a mistake.

@@ -1,8 +1,10 @@
 //! The governance API's reads.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
@@ -74,7 +76,8 @@ impl Service {
 
     /// `GET /gov/service/nodes/{nodeId}`; `None` if there is no such node.
     pub async fn node(&self, id: NodeId) -> Result<Option<Answer<Node>>, ServiceError> {
-        self.find("show a node", &self.gov(&format!("/service/nodes/{id}")), Bounds::LIST).await
+        let path = self.gov(&format!("/service/nodes/{id}"));
+        self.find_own("show a node", &path, id, |node: &Node| node.node_id).await
     }
 
     /// `GET /gov/service/javascript-app?case=original`: the application's endpoints, named as in its bundle.
@@ -108,17 +111,30 @@ impl Service {
 
     /// `GET /gov/members/proposals/{proposalId}`; `None` if the service holds no such proposal: it never was, or was purged.
     pub async fn find_proposal(&self, id: ProposalId) -> Result<Option<Answer<Proposal>>, ServiceError> {
-        let doing = "show a proposal";
-        let reply = match self.read(doing, &self.gov(&format!("/members/proposals/{id}")), Bounds::LIST).await {
+        let path = self.gov(&format!("/members/proposals/{id}"));
+        self.find_own("show a proposal", &path, id, |proposal: &Proposal| proposal.proposal_id).await
+    }
+
+    /// What has this id at a path; `None` if there is nothing. An answer about another id is not taken: whoever asked would
+    /// judge one thing and decide on another.
+    async fn find_own<T: DeserializeOwned, Id: PartialEq + Display>(
+        &self,
+        doing: &'static str,
+        path: &str,
+        id: Id,
+        own: fn(&T) -> Id,
+    ) -> Result<Option<Answer<T>>, ServiceError> {
+        let reply = match self.read(doing, path, Bounds::LIST).await {
             Ok(reply) => reply,
             Err(ServiceError::Refused(refusal)) if refusal.status == 404 => return Ok(None),
             Err(error) => return Err(error),
         };
-        let found = Answer::<Proposal>::read(doing, &reply)?;
-        if found.proposal_id == id {
+        let found = Answer::<T>::read(doing, &reply)?;
+        let shown = own(&found.value);
+        if shown == id {
             return Ok(Some(found));
         }
-        let reason = format!("asked for {id}, it shows {}", found.value.proposal_id);
+        let reason = format!("asked for {id}, it shows {shown}");
         Err(ServiceError::NotUnderstood { node: reply.node, what: doing.into(), reason })
     }
 

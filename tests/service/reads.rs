@@ -396,3 +396,20 @@ async fn the_commit_of_the_newest_transaction_of_each_view_is_asked_for() {
         asked.iter().filter_map(|a| a.path().strip_prefix("/gov/service/transactions/")).collect();
     assert_eq!(transactions, ["2.7", "3.9"]);
 }
+
+#[tokio::test]
+async fn an_answer_about_another_node_is_not_taken() {
+    let authority = Authority::new();
+    let node = || json!({"nodeId": hex('b'), "status": "Pending"});
+    let server = Server::start(&authority, move |asked| match asked.path() {
+        "/gov/service/info" => Reply::at("2.5", &info()),
+        path if path.starts_with("/gov/service/nodes/") => Reply::at("2.5", &node()),
+        _ => not_found(),
+    })
+    .await;
+    let service = connect(&authority, &[&server]).await.unwrap();
+    let of = async |id: char| service.node(hex(id).parse().unwrap()).await;
+    assert_eq!(of('b').await.unwrap().unwrap().node_id.to_string(), hex('b'));
+    let result = of('a').await;
+    assert!(matches!(result, Err(ServiceError::NotUnderstood { .. })), "{result:?}");
+}

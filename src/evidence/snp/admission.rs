@@ -26,7 +26,7 @@ impl Admission {
     /// What this join policy admits. What of it cannot be read admits nobody, and is never passed over.
     pub fn of(policy: &JoinPolicy) -> Self {
         let snp = &policy.snp;
-        let uvm = snp.uvm_endorsements.iter().map(|entry| TrustedUvm {
+        let uvm = snp.uvm_endorsements.iter().filter(|entry| entry.has_feed()).map(|entry| TrustedUvm {
             did: entry.did.clone(),
             feed: entry.feed.clone(),
             svn: entry.svn.clone().unwrap_or_default(),

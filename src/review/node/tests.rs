@@ -63,7 +63,7 @@ fn review(policy: Value, evidence: &[Evidence], trust: &Trust) -> Checks {
     let (node, raw) = snp_node();
     let (attestation, mut checks) = gather(Attestation::of(Some(node.node_id)), node.node_id, &raw, &[]);
     let policy = serde_json::from_value(policy).unwrap();
-    let outcome = check(&node, &attestation, &policy, CCF, trust).unwrap();
+    let outcome = check(node.node_id, &node, &attestation, &policy, CCF, trust).unwrap();
     checks.append(outcome.checks.clone());
     checks.append(against_artefacts(&outcome, evidence));
     checks
@@ -120,6 +120,34 @@ fn what_the_service_gives_of_a_node_and_cannot_be_read_is_reported() {
     let (attestation, problems) = gather(Attestation::of(Some(node.node_id)), node.node_id, &raw, &[]);
     assert_eq!(open(&problems), ["service-attestation"]);
     let policy = serde_json::from_value(policy()).unwrap();
-    assert!(check(&node, &attestation, &policy, CCF, &made_up()).is_none());
-    assert_eq!(without_attestation(&node).verdict().as_str(), "incomplete");
+    assert!(check(node.node_id, &node, &attestation, &policy, CCF, &made_up()).is_none());
+    assert_eq!(without_attestation(node.node_id, &node).verdict().as_str(), "incomplete");
+}
+
+#[test]
+fn a_node_that_is_answered_in_place_of_the_one_asked_for_does_not_pass() {
+    let asked = NodeId::from_bytes([0x22; 32]);
+    let certificate = pem::encode(&pem::Pem::new("CERTIFICATE", lab().chain().remove(0)));
+    let key = sha256(crate::certificate::parse(&lab().chain()[0]).unwrap().public_key().raw);
+    let claim = json!({
+        "host_data": "11".repeat(32),
+        "measurement": crate::evidence::virt::MEASUREMENT,
+        "report_data": BASE64_STANDARD.encode(key),
+    });
+    let raw = json!({
+        "nodeId": hex::encode(key),
+        "status": "Pending",
+        "certificate": certificate,
+        "quoteInfo": {"format": "Insecure_Virtual", "raw": BASE64_STANDARD.encode(claim.to_string())},
+    });
+    let answered: Node = serde_json::from_value(raw.clone()).unwrap();
+    let (attestation, _) = gather(Attestation::of(Some(asked)), asked, &raw, &[]);
+    let policy = serde_json::from_value(json!({})).unwrap();
+    let of = |id| check(id, &answered, &attestation, &policy, CCF, &made_up()).unwrap().checks;
+    let verdicts = |id| {
+        let checks = of(id);
+        ["node-id", "node-certificate"].map(|name| checks.get(name).map(|check| check.verdict))
+    };
+    assert_eq!(verdicts(answered.node_id), [Some(Verdict::Pass); 2]);
+    assert_eq!(verdicts(asked), [Some(Verdict::Fail); 2]);
 }

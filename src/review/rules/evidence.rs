@@ -197,7 +197,7 @@ impl Subject<'_> {
 
 /// A script admits whom it likes: only the very same script among the evidence backs it.
 fn join_policy(action: &Action, evidence: &[Evidence]) -> Proof {
-    let script = action.text("policy").unwrap_or_default();
+    let Some(script) = action.text("policy") else { return Proof::malformed("", "it has no text policy") };
     let digest = sha256(script.as_bytes());
     let backed = evidence.iter().filter(|e| e.digest == Some(digest)).map(|e| e.name.clone()).collect();
     let why = "it lets a script decide who joins, and no file among the evidence is that script";

@@ -44,10 +44,10 @@ pub(super) fn constitution(subject: &Subject<'_>) -> Option<Vec<Finding>> {
 pub(super) fn join_policy(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let with_evidence = subject.evidence.is_some();
     let set = compiled(subject, &["set_node_join_policy"], |action, found| {
-        let Some(policy) = action.text("policy") else { return };
         if with_evidence {
             found(Warn, "nodes with other host data than the registered ones may join by a script".into());
         }
+        let Some(policy) = action.text("policy") else { return };
         if let Err(fault) = check_join_policy(policy) {
             found(Fail, fault.to_string());
         }

@@ -58,7 +58,8 @@ impl JoinPolicy {
             Registration::SnpHostData => self.snp.host_data.keys().cloned().collect(),
             Registration::SnpMeasurement => self.snp.measurements.clone(),
             Registration::SnpUvmEndorsement => {
-                self.snp.uvm_endorsements.iter().map(|uvm| format!("{} {}", uvm.did, uvm.feed)).collect()
+                let feeds = self.snp.uvm_endorsements.iter().filter(|uvm| uvm.has_feed());
+                feeds.map(|uvm| format!("{} {}", uvm.did, uvm.feed)).collect()
             }
             Registration::SnpMinimumTcb => self.snp.tcb_versions.keys().cloned().collect(),
             Registration::VirtualHostData => self.virtual_.host_data.clone(),
@@ -115,6 +116,13 @@ pub struct UvmEntry {
     pub svn: Option<String>,
     /// The service's JSON of it.
     pub written: Value,
+}
+
+impl UvmEntry {
+    /// Whether the issuer's entry has this feed; an issuer whose entry has none admits nobody.
+    pub fn has_feed(&self) -> bool {
+        !(self.feed.is_empty() && self.written.is_null())
+    }
 }
 
 /// The policy for SNP nodes as the service writes it.
@@ -181,6 +189,6 @@ mod tests {
         assert_eq!(policy.snp.tcb_versions["00a00f11"].minimum, Err(TcbError::NotAByte("snp".into())));
         let read: Vec<_> = policy.snp.uvm_endorsements.iter().map(|u| (&*u.did, &*u.feed, u.svn.as_deref())).collect();
         assert_eq!(read, [("did:a", "f", Some("100")), ("did:a", "g", None), ("did:b", "", None)]);
-        assert!(policy.has(Registration::SnpUvmEndorsement, "did:a g"));
+        assert_eq!(policy.keys(Registration::SnpUvmEndorsement), ["did:a f", "did:a g"]);
     }
 }

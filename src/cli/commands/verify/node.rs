@@ -64,7 +64,7 @@ impl Node {
         review::check_committed(committed, &mut problems);
         review::ask_itself(&service, &answer.value, &attested, &mut problems).await;
         let trust = Trust::pinned(OffsetDateTime::now_utc());
-        let outcome = review::check(&answer.value, &attestation, &policy, ccf, &trust);
+        let outcome = review::check(id, &answer.value, &attestation, &policy, ccf, &trust);
         let mut outcome = match outcome {
             Some(outcome) => outcome,
             None => return without_attestation(context, id, &answer.value, problems),
@@ -89,7 +89,7 @@ pub struct Unverified<'a> {
 
 /// Nothing could be verified, and that is said.
 fn without_attestation(context: &Context, id: NodeId, node: &ServiceNode, mut found: Checks) -> Result<Exit, CliError> {
-    found.append(review::without_attestation(node));
+    found.append(review::without_attestation(id, node));
     let result = Unverified { verdict: found.verdict(), node_id: id, status: node.status, checks: &found };
     context.output.result(&result, || checks::lines(&found))?;
     Ok(checks::exit(&found))

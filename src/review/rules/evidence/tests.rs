@@ -336,6 +336,8 @@ fn virtual_and_sgx_values_have_their_own_evidence() {
 fn what_no_artefact_is_behind_is_never_a_yes() {
     let script = json!({"policy": "export function apply(statements) { return true; }"});
     fails("set_node_join_policy", script.clone(), &[policy(POLICY)], None, "lets a script decide");
+    let empty = Evidence { digest: Some(sha256(b"")), ..policy(POLICY) };
+    fails("set_node_join_policy", json!({"policy": {"x": 1}}), &[empty], None, "no text policy");
     let text = script["policy"].as_str().unwrap();
     let same = Evidence { digest: Some(sha256(text.as_bytes())), ..policy(POLICY) };
     warns(&passes("set_node_join_policy", script, &[same], None), "join-policy-script", "by a script");
