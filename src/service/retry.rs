@@ -1,4 +1,4 @@
-//! The retries, all of them, and every pause of this station ([`Pause`]).
+//! What is worth asking again, and every pause of this station ([`Pause`]).
 //!
 //! - A *read* goes to the node that answered last. When that fails, or takes longer than a second, the next one is asked beside it,
 //!   and the first answer counts.
