@@ -48,6 +48,11 @@ impl Registration {
         Self::JoinPolicyScript,
     ];
 
+    /// The kind that an action of this name adds or removes.
+    pub fn of(action: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.adds().contains(&action) || kind.remove() == action)
+    }
+
     fn facts(self) -> Facts {
         let (name, platform, adds, remove, identity): (_, _, &[_], _, &[_]) = match self {
             Self::SgxCode => ("SGX measurement", Platform::Sgx, &["add_node_code"], "remove_node_code", &["code_id"]),

@@ -138,8 +138,7 @@ fn registered(action: &str, args: &Value, policy: &JoinPolicy) -> Option<String>
             (_, Some(what)) => (true, what),
             _ => return None,
         };
-    let of_action = |kind: &Registration| kind.adds().contains(&action) || kind.remove() == action;
-    let kind = Registration::ALL.into_iter().find(of_action)?;
+    let kind = Registration::of(action)?;
     if kind == Registration::JoinPolicyScript {
         return None;
     }

@@ -24,6 +24,7 @@ use self::web::{VaultResponse, Wire};
 use super::{Signer, SignerError, VaultKey};
 use crate::cose::{Algorithm, MemberCertificate, Signature};
 use crate::curve::Curve;
+use crate::text::clip;
 
 const API_VERSION: &str = "7.4";
 
@@ -102,7 +103,7 @@ impl Vault {
         let curve = text("crv");
         let algorithm = Curve::from_name(curve).map(Algorithm::of_curve);
         let Some(algorithm) = algorithm.filter(|_| matches!(text("kty"), "EC" | "EC-HSM")) else {
-            let kind: String = format!("{} {curve}", text("kty")).chars().take(40).collect();
+            let kind = clip(&format!("{} {curve}", text("kty")), 40);
             return Err(VaultError::KeyType { key: shown, kind: crate::text::visible(kind.trim()) });
         };
         if answer["attributes"]["enabled"] == Value::Bool(false) {

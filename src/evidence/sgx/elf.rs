@@ -2,6 +2,7 @@
 
 use super::bytes::{Bytes, Short};
 use super::measure::PAGE;
+use crate::text::clip;
 
 /// More sections or segments than this are refused.
 const MAX_SECTIONS: u16 = 4096;
@@ -180,7 +181,7 @@ impl<'a> Elf<'a> {
                 DT_NEEDED => {
                     let strings = self.section(".dynstr")?.map(|s| self.contents(&s)).transpose()?.unwrap_or_default();
                     let name = u32::try_from(entry.u64(8)?).map(|n| string(strings, n)).unwrap_or_default();
-                    return Err(ElfError::Module(String::from_utf8_lossy(name).chars().take(80).collect()));
+                    return Err(ElfError::Module(clip(&String::from_utf8_lossy(name), 80)));
                 }
                 _ => {}
             }

@@ -176,21 +176,27 @@ impl Subject<'_> {
 
     fn proof(&self, action: &Action) -> Option<Proof> {
         let evidence = self.given();
-        Some(match action.name.as_str() {
-            "add_node_code" | "remove_node_code" => code::enclave(action, evidence),
-            "add_snp_host_data" | "remove_snp_host_data" => host_data::proof(action, evidence),
-            "add_snp_measurement" | "remove_snp_measurement" => measurement::proof(action, evidence),
-            "add_snp_uvm_endorsement" | "remove_snp_uvm_endorsement" => uvm::proof(action, evidence, self.version),
-            "set_snp_minimum_tcb_version" | "set_snp_minimum_tcb_version_hex" => tcb::proof(action, evidence),
-            "remove_snp_minimum_tcb_version" => tcb::removal(action, evidence),
-            "set_node_join_policy" => join_policy(action, evidence),
-            "add_executor_node_code" | "remove_executor_node_code" => {
-                let code = action.text("executor_code_id").unwrap_or_default();
-                Proof::new(code, Vec::new(), Some("what an executor's code is cannot be computed here".into()))
-            }
-            "add_virtual_host_data" | "remove_virtual_host_data" => code::program(action, evidence),
-            "add_virtual_measurement" | "remove_virtual_measurement" => code::virtual_measurement(action),
-            _ => return None,
+        if EXECUTOR.contains(&action.name.as_str()) {
+            let code = action.text("executor_code_id").unwrap_or_default();
+            return Some(Proof::new(
+                code,
+                Vec::new(),
+                Some("what an executor's code is cannot be computed here".into()),
+            ));
+        }
+        let kind = Registration::of(&action.name)?;
+        let removes = action.name == kind.remove();
+        Some(match kind {
+            Registration::SgxCode => code::enclave(action, evidence),
+            Registration::SnpHostData => host_data::proof(action, evidence),
+            Registration::SnpMeasurement => measurement::proof(action, evidence),
+            Registration::SnpUvmEndorsement => uvm::proof(action, evidence, self.version),
+            Registration::SnpMinimumTcb if removes => tcb::removal(action, evidence),
+            Registration::SnpMinimumTcb => tcb::proof(action, evidence),
+            Registration::VirtualHostData => code::program(action, evidence),
+            Registration::VirtualMeasurement => code::virtual_measurement(action),
+            Registration::JoinPolicyScript if removes => return None,
+            Registration::JoinPolicyScript => join_policy(action, evidence),
         })
     }
 }

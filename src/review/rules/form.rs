@@ -10,6 +10,7 @@ use crate::proposal::parameter::{Parameter, ParameterKind};
 use crate::proposal::time::{TimeError, misread_by_ccf, read};
 use crate::proposal::value::{MAX_SAFE_INTEGER, hex as check_hex, shaped};
 use crate::proposal::{Action, pem_text, private_key};
+use crate::text::clip;
 
 /// Nothing beside the actions: no constitution reads it, and who signs may not see it.
 pub(super) fn shape(subject: &Subject<'_>) -> Option<Vec<Finding>> {
@@ -22,7 +23,7 @@ pub(super) fn numbers(subject: &Subject<'_>) -> Option<Vec<Finding>> {
     let mut found = Vec::new();
     walk(subject.proposal.value(), &mut |value| {
         let Value::Number(number) = value else { return };
-        let written: String = number.as_str().chars().take(80).collect();
+        let written = clip(number.as_str(), 80);
         if json::as_javascript(number).abs() > MAX_SAFE_INTEGER as f64 {
             found.push((Fail, format!("{written} is beyond 2^53: JavaScript, and so the constitution, rounds it")));
         } else if !json::is_exact(number) {
@@ -138,7 +139,7 @@ fn argument(parameter: &Parameter, value: &Value) -> Option<Finding> {
 fn shown(value: &Value) -> String {
     match value {
         Value::String(text) if text.is_empty() => "empty".into(),
-        Value::String(text) => format!("{:?}", text.chars().take(40).collect::<String>()),
+        Value::String(text) => format!("{:?}", clip(text, 40)),
         Value::Number(number) => number.to_string(),
         other => type_of(other).into(),
     }

@@ -12,6 +12,7 @@ use crate::processor::{Cpuid, Product};
 use crate::proposal::Action;
 use crate::tcb::minimum::MinimumTcb;
 use crate::tcb::{Tcb, TcbVersion};
+use crate::text::clip;
 
 const SET: &[&str] = &["set_snp_minimum_tcb_version", "set_snp_minimum_tcb_version_hex"];
 
@@ -119,7 +120,7 @@ pub(super) fn hexstring(subject: &Subject<'_>) -> Option<Vec<Finding>> {
         let Some((product, Ok((minimum, _)))) = product.and_then(|p| Some((p, minimum(action, p)?))) else { return };
         let (Some(version), Some(text)) = (minimum.version(product), minimum.hexstring.as_deref()) else { return };
         if TcbVersion::from_hex(text) != Some(version) {
-            let text: String = text.chars().take(40).collect();
+            let text = clip(text, 40);
             found(Warn, format!("hexstring says {text:?} and the components {version}; CCF compares the components"));
         }
     });

@@ -11,6 +11,7 @@ use crate::certificate::{self, CertificateError};
 use crate::check::Verdict::{Fail, Incomplete, Warn};
 use crate::proposal::jwks::{self, Acceptance};
 use crate::proposal::pem_text;
+use crate::text::clip;
 
 /// A token issuer whose settings fit together.
 pub(super) fn issuer(subject: &Subject<'_>) -> Option<Vec<Finding>> {
@@ -87,7 +88,7 @@ pub(super) fn ca_bundle(subject: &Subject<'_>) -> Option<Vec<Finding>> {
         // What cannot be read has a rule of its own.
         for (at, der) in certificate::from_pem(text.as_bytes()).unwrap_or_default().iter().enumerate() {
             let Ok(certificate) = certificate::parse(der) else { continue };
-            let name: String = certificate.subject().to_string().chars().take(100).collect();
+            let name = clip(&certificate.subject().to_string(), 100);
             let of = |what: String| format!("certificate {} of cert_bundle ({name}) {what}", at + 1);
             faults.extend(root_faults(&certificate, subject.now).into_iter().map(of));
         }

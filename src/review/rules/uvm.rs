@@ -10,6 +10,7 @@ use crate::evidence::recognise::{Evidence, EvidenceKind};
 use crate::evidence::snp::did_x509;
 use crate::evidence::snp::uvm::{KNOWN_ISSUERS, UvmEndorsement};
 use crate::proposal::Action;
+use crate::text::clip;
 
 const ADD: &[&str] = &["add_snp_uvm_endorsement"];
 const ALL: &[&str] = &["add_snp_uvm_endorsement", "remove_snp_uvm_endorsement"];
@@ -28,7 +29,7 @@ pub(super) fn svn(subject: &Subject<'_>) -> Option<Vec<Finding>> {
             _ => {}
         }
         if !is_decimal(&digits) {
-            return found(Fail, format!("svn is decimal digits, and this is {:?}", shorten(&digits)));
+            return found(Fail, format!("svn is decimal digits, and this is {:?}", clip(&digits, 60)));
         }
         if digits.len() > 1 && digits.starts_with('0') {
             found(Warn, format!("svn {digits} begins with a zero, which matters where it is compared as text"));
@@ -75,7 +76,7 @@ pub(super) fn feed(subject: &Subject<'_>) -> Option<Vec<Finding>> {
         let of_feed = KNOWN_ISSUERS.iter().find(|issuer| issuer.feed == feed);
         match (of_did, of_feed) {
             (Some(issuer), _) if issuer.feed != feed => {
-                let feed = shorten(feed);
+                let feed = clip(feed, 60);
                 found(
                     grave(action),
                     format!("the issuer's key usage is that of {}, and the feed is {feed:?}", issuer.feed),
@@ -189,8 +190,4 @@ fn wrong_pair(uvm: &UvmEndorsement, did: &str, feed: &str) -> Option<String> {
         (false, true) => Some(format!("wrong issuer: the endorsement's is {}", uvm.did)),
         _ => None,
     }
-}
-
-fn shorten(text: &str) -> String {
-    text.chars().take(60).collect()
 }
