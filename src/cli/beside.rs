@@ -6,7 +6,6 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
-use super::commands::ballot::live;
 use super::commands::proposal::not_held;
 use super::common::Context;
 use super::consent::Shown;
@@ -16,7 +15,7 @@ use ccf_gov::id::MemberId;
 use ccf_gov::json;
 use ccf_gov::proposal::{Proposal, annotated, ballot, difference, totals};
 use ccf_gov::review::vain::{self, Effect};
-use ccf_gov::review::{ServiceView, Subject, notes, proposed};
+use ccf_gov::review::{ServiceView, Subject, notes, proposed, votable};
 use ccf_gov::service::Service;
 
 /// How long signing waits for a service that it can do without.
@@ -142,7 +141,7 @@ impl Context {
                 let subject = Subject::read(service, id).await?.ok_or_else(|| not_held(id))?;
                 let script = content.get("ballot").and_then(Value::as_str).unwrap_or_default();
                 let expected = ballot::exact_proposal(script);
-                live::compare(id, expected.as_ref(), &subject.content.raw).map_err(live::unsigned)?;
+                votable(id, expected.as_ref(), &subject.content.raw).map_err(|why| CliError::from(why).unsigned())?;
                 if subject.ballot(member, script)? == Effect::Held {
                     self.output.warn("the service holds this ballot already: signing it again changes nothing");
                 }

@@ -28,6 +28,7 @@ use ccf_gov::proposal::merge::MergeError;
 use ccf_gov::proposal::new::NewError;
 use ccf_gov::proposal::private_key::PrivateKey;
 use ccf_gov::review::vain::Vain;
+use ccf_gov::review::{NotDeletable, NotVotable};
 use ccf_gov::sandbox::SandboxError;
 use ccf_gov::service::{ReferenceError, Refusal, ResolveError, ServiceError};
 use ccf_gov::signer::{GenerateError, KeyError, KeyUriError, Pkcs11Error, SignerError};
@@ -122,6 +123,11 @@ impl CliError {
     pub fn doing(mut self, doing: impl fmt::Display) -> Self {
         self.causes.insert(0, std::mem::replace(&mut self.message, doing.to_string()));
         self
+    }
+
+    /// It kept something from being signed.
+    pub fn unsigned(self) -> Self {
+        self.prefixed("nothing was signed")
     }
 
     /// What was being done, before the message.
@@ -321,6 +327,41 @@ impl Library for CertificateError {
 impl Library for RequestError {
     fn kind(&self) -> Kind {
         if self.is_disagreement() { Kind::No } else { Kind::Usage }
+    }
+}
+
+impl Library for NotVotable {
+    fn kind(&self) -> Kind {
+        Kind::No
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Another { .. } => {
+                "in each line: what the ballot is for / what the service holds. `ccf-gov proposal show ID -o FILE` writes the service's"
+            }
+            Self::Unreadable { .. } => "do not vote on it, and ask the service's operators what it is",
+        };
+        Some(hint.into())
+    }
+}
+
+impl Library for NotDeletable {
+    fn kind(&self) -> Kind {
+        Kind::No
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::NotCommitted(_) => {
+                "wait a little and try again; stop its process only after `ccf-gov node list` says that it can be deleted"
+            }
+            Self::Trusted(_) => "the members remove it first: `ccf-gov proposal new remove_node`",
+            Self::Pending(_) => {
+                "stop its process; when the members remove it (`ccf-gov proposal new remove_node`), the service forgets it at once, and there is nothing left to delete"
+            }
+        };
+        Some(hint.into())
     }
 }
 

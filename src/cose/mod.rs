@@ -14,6 +14,7 @@ mod payload;
 mod request;
 mod sign1;
 mod signature;
+mod signed_by;
 mod summary;
 
 pub use crate::cbor::CborError;
@@ -28,4 +29,5 @@ pub use request::{RequestError, SigningRequest};
 pub(crate) use sign1::sig_structure;
 pub use sign1::{CoseError, Header, Sign1};
 pub use signature::{Signature, SignatureError};
+pub use signed_by::SignedByError;
 pub use summary::{Beside, content_with, essence, summary, summary_with};

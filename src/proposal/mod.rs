@@ -29,6 +29,7 @@ pub mod catalogue;
 mod difference;
 mod document;
 pub mod jwks;
+mod measured;
 pub mod merge;
 pub mod new;
 pub mod parameter;
@@ -45,6 +46,7 @@ pub mod value;
 
 pub use difference::{Difference, difference};
 pub use document::{Action, MAX_PROPOSAL, Proposal, ProposalError};
+pub use measured::{MeasuredValue, MeasuredValues};
 pub use registration::Registration;
 pub use script::{Script, ScriptCheck, ScriptRefusal};
 pub use summary::{Note, annotated, summary, totals};

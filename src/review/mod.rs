@@ -2,7 +2,7 @@
 //!
 //! - [`rules`]: a proposal, with evidence or without.
 //! - [`vain`]: signatures that the service would refuse, or holds already.
-//! - [`Subject`]: a proposal that the service holds, with the votes on it.
+//! - [`Subject`]: a proposal that the service holds, with the votes on it; [`votable()`]: whether a ballot can be cast on it.
 //! - [`ServiceView`] and [`notes()`]: what the actions of a proposal mean to a service.
 //! - [`ObservedNode`]: a node as its operator needs to see it.
 //! - [`node`], [`service`] and [`registered`]: a node, a whole service, and a proposal beside what is registered now.
@@ -20,11 +20,13 @@ pub mod service;
 mod service_view;
 mod subject;
 pub mod vain;
+mod votable;
 
 pub use application::Application;
 pub use diff::Diff;
 pub use notes::notes;
-pub use observed_node::{NodeDetails, ObservedNode, RunningCode};
+pub use observed_node::{NodeDetails, NotDeletable, ObservedNode, RunningCode};
 pub use script::check_script;
 pub use service_view::ServiceView;
-pub use subject::{Subject, proposed};
+pub use subject::{Subject, proposed, waits_for};
+pub use votable::{NotVotable, still_votable, votable};

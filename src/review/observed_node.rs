@@ -41,6 +41,20 @@ pub struct ObservedNode {
     pub more: NodeDetails,
 }
 
+/// Why a node is not deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotDeletable {
+    /// It has retired, and an election could undo that.
+    #[error("node {0} is not deleted: its retirement is not committed yet, and the service may still need it")]
+    NotCommitted(NodeId),
+    /// It is part of the network.
+    #[error("node {0} is not deleted: it is a trusted node of the service")]
+    Trusted(NodeId),
+    /// It has only joined.
+    #[error("node {0} is not deleted: it has joined and is not trusted yet")]
+    Pending(NodeId),
+}
+
 /// What is known of a node beside what the governance API lists. `null` is what nobody says.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
@@ -115,6 +129,20 @@ impl ObservedNode {
             NodeStatus::Retired => 2,
         };
         (status, !self.more.primary, self.node.address().unwrap_or_default().to_owned(), self.node.node_id)
+    }
+
+    /// Whether the service lets its operator delete the node: when its retirement is committed.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub fn check_deletable(&self) -> Result<(), NotDeletable> {
+        let id = self.node.node_id;
+        match (self.node.status, self.node.retired_committed) {
+            (NodeStatus::Retired, true) => Ok(()),
+            (NodeStatus::Retired, false) => Err(NotDeletable::NotCommitted(id)),
+            (NodeStatus::Trusted, _) => Err(NotDeletable::Trusted(id)),
+            (NodeStatus::Pending, _) => Err(NotDeletable::Pending(id)),
+        }
     }
 
     /// What is to be known of the node before anything is done to it, in a few words.

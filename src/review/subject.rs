@@ -9,7 +9,7 @@ use super::vain::{self, Effect, Vain};
 use crate::id::{MemberId, ProposalId};
 use crate::json;
 use crate::proposal::ballot;
-use crate::service::{Answer, Member, MemberStatus, Proposal, Service, ServiceError};
+use crate::service::{Answer, Member, MemberStatus, Proposal, ProposalState, Service, ServiceError};
 use crate::text::visible;
 
 /// A proposal, the votes on it, and how the service stands.
@@ -104,6 +104,23 @@ impl Subject {
             ballot::BallotKind::Other => "by its own script",
         }
     }
+}
+
+/// Whether a proposal waits for a member's vote: it is open, the member is active, and the service holds no ballot of theirs.
+///
+/// # Errors
+/// Whatever is no answer.
+pub async fn waits_for(
+    service: &Service,
+    members: &[Member],
+    proposal: &Proposal,
+    member: MemberId,
+) -> Result<bool, ServiceError> {
+    let may_vote = members.iter().any(|m| m.member_id == member && m.status == MemberStatus::Active);
+    if proposal.proposal_state != ProposalState::Open || !may_vote {
+        return Ok(false);
+    }
+    Ok(service.ballot(proposal.proposal_id, member).await?.is_none())
 }
 
 /// More proposals than a consortium has open at a time.

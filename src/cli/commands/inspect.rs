@@ -12,8 +12,7 @@ use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::cose::{
-    Algorithm, CreatedAt, Envelope, Examined, MAX_ENVELOPE, MemberCertificate, MessageType, Sign1, Signature,
-    content_with,
+    Algorithm, CreatedAt, Envelope, Examined, MAX_ENVELOPE, MemberCertificate, MessageType, Sign1, content_with,
 };
 use ccf_gov::text::visible;
 use ccf_gov::{files, json};
@@ -130,7 +129,8 @@ impl Report {
         }
         let created_at = cose.header.created_at.and_then(|s| CreatedAt::from_seconds(u64::try_from(s).ok()?).ok());
         remarks.extend(created_at.and_then(|time| time.ahead(OffsetDateTime::now_utc())));
-        let signature = certificate.map(|certificate| check(&cose, kid.as_deref(), certificate));
+        let signature =
+            certificate.map(|certificate| cose.check_signed_by(certificate).map_err(|error| error.to_string()));
         Self { kid, algorithm, payload, problems, signature, warnings, remarks, cose }
     }
 
@@ -230,22 +230,6 @@ impl Report {
         let about = beside.lines.iter().map(line).collect::<String>();
         let about = if about.is_empty() { about } else { format!("On the proposal\n{about}") };
         format!("{about}Payload\n{content}")
-    }
-}
-
-fn check(cose: &Sign1, kid: Option<&str>, certificate: &MemberCertificate) -> Result<(), String> {
-    let member = certificate.member_id().to_string();
-    let signature = Signature::from_fixed(certificate.algorithm(), &cose.signature)
-        .and_then(|s| certificate.verify(&cose.to_be_signed(), &s));
-    match signature {
-        Err(e) => Err(e.to_string()),
-        Ok(()) if kid != Some(&member) => {
-            Err(format!("it was signed by the key of member {member}, but the envelope names another member"))
-        }
-        Ok(()) if cose.header.alg != Some(certificate.algorithm().cose_id()) => {
-            Err("it is by the certificate's key, and the envelope names another algorithm".into())
-        }
-        Ok(()) => Ok(()),
     }
 }
 

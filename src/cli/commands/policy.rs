@@ -1,6 +1,5 @@
 //! `policy show`: what a security policy admits.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -133,14 +132,8 @@ fn compare(reviewed: &[(FoundPolicy, Review)], archives: &[PathBuf]) -> Result<(
             checks.warn("not-an-image", format!("{}: passed over: {what} ({digest})", path.display()));
         }
     }
-    let mut admitted = BTreeSet::new();
-    for (found, review) in reviewed {
-        let group = found.name.as_deref().filter(|_| reviewed.len() > 1);
-        admitted.extend(comparison::compare(group, review, &images, &mut checks));
-    }
-    for (_, image) in images.iter().enumerate().filter(|(at, _)| !admitted.contains(at)) {
-        checks.warn("image-not-admitted", format!("{}: no container of the policy has its layers", image.title()));
-    }
+    let policies: Vec<_> = reviewed.iter().map(|(found, review)| (found.name.as_deref(), review)).collect();
+    comparison::compare_all(&policies, &images, &mut checks);
     Ok((images, checks))
 }
 

@@ -7,7 +7,6 @@ use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::ballot::live;
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -18,6 +17,7 @@ use crate::cli::sign_and_submit;
 use ccf_gov::cose::{Envelope, MAX_ENVELOPE, MessageType};
 use ccf_gov::files;
 use ccf_gov::id::MemberId;
+use ccf_gov::review::still_votable;
 use ccf_gov::service::{Service, Submission};
 
 /// Send signed envelopes to the service; safe to repeat
@@ -71,10 +71,9 @@ async fn send(context: &Context, service: &Service, envelope: &Envelope) -> Resu
     if let Some(ahead) = envelope.message().created_at().ahead(OffsetDateTime::now_utc()) {
         context.output.warn(ahead);
     }
-    live::check(service, envelope.message()).await.map_err(|mut error| {
-        error.message = format!("it was not sent: {}", error.message);
-        error
-    })?;
+    let unsent = |error: CliError| error.prefixed("it was not sent");
+    let votable = still_votable(service, envelope.message()).await.map_err(|error| unsent(error.into()))?;
+    votable.map_err(|why| unsent(why.into()))?;
     match unless_interrupted(service.submit(envelope)).await {
         Some(sent) => Ok(sent?),
         None => Err(interrupted()),

@@ -1,7 +1,8 @@
 //! What an attestation is expected to say.
 
+use super::Outcome;
 use crate::ccf_version::CcfVersion;
-use crate::check::Checks;
+use crate::check::{Checks, Verdict};
 use crate::digest::{HostData, MrSigner};
 use crate::evidence::snp::admission::Admission;
 use crate::id::NodeId;
@@ -30,7 +31,32 @@ pub struct Expected {
     pub policy: Option<Admission>,
 }
 
+/// What an attestation says and nobody said what it should be: a genuine attestation may be of anybody's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotCompared {
+    /// The measurement, if no endorsement that is known has it.
+    Measurement,
+    /// The host data.
+    HostData,
+    /// The node.
+    Node,
+}
+
 impl Expected {
+    /// What of the attestation was compared with nothing.
+    pub fn not_compared(&self, outcome: &Outcome) -> Vec<NotCompared> {
+        let passed = |name| outcome.checks.get(name).is_some_and(|check| check.verdict == Verdict::Pass);
+        let endorsed = ["uvm-signature", "uvm-known-issuer", "uvm-measurement"].into_iter().all(passed);
+        // Every virtual node has the same one.
+        let known = endorsed || passed("virtual-measurement-constant");
+        let open = [
+            (NotCompared::Measurement, self.measurement.is_none() && !known),
+            (NotCompared::HostData, self.host_data.is_none() && outcome.host_data.is_some()),
+            (NotCompared::Node, self.node_id.is_none()),
+        ];
+        open.into_iter().filter_map(|(what, is_open)| is_open.then_some(what)).collect()
+    }
+
     /// Fails what is expected of an attestation that cannot have it: nothing that somebody asks for is passed over.
     pub(super) fn beyond(&self, of: &str, names: &[&'static str], checks: &mut Checks) {
         let all = [

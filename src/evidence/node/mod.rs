@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 
 pub use self::claim::Claim;
 pub use self::error::NodeError;
-pub use self::expected::Expected;
+pub use self::expected::{Expected, NotCompared};
 pub use self::files::PathError;
 pub use self::part::{Part, parts};
 use self::pieces::{Piece, pieces};

@@ -10,6 +10,19 @@ use super::review::Review;
 use crate::check::{Checks, Verdict};
 use crate::evidence::layers::image::Image;
 
+/// Compares every policy with every image, as [`compare`] does; an image that no container admits is a warning. Policies have
+/// the name of their container group.
+pub fn compare_all(policies: &[(Option<&str>, &Review)], images: &[Image], checks: &mut Checks) {
+    let mut admitted = BTreeSet::new();
+    for (group, review) in policies {
+        let group = group.filter(|_| policies.len() > 1);
+        admitted.extend(compare(group, review, images, checks));
+    }
+    for (_, image) in images.iter().enumerate().filter(|(at, _)| !admitted.contains(at)) {
+        checks.warn("image-not-admitted", format!("{}: no container of the policy has its layers", image.title()));
+    }
+}
+
 /// Compares each container of a policy, Azure's pause container aside, with `images`: `container-layers` fails unless an image has
 /// its layers, in their order. Differences in command, environment and folder are warnings, for a deployment may change them.
 ///

@@ -1,6 +1,5 @@
 //! `ballot`: one file per command.
 
-pub mod live;
 mod new;
 mod submit;
 mod verified;

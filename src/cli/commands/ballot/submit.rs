@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::commands::ballot::live;
 use crate::cli::commands::ballot::verified::Basis;
 use crate::cli::commands::proposal::{ProposalSource, not_held};
 use crate::cli::common::Context;
@@ -16,8 +15,8 @@ use ccf_gov::files;
 use ccf_gov::id::ProposalId;
 use ccf_gov::proposal::Proposal;
 use ccf_gov::proposal::ballot::{self, Ballot, MAX_BALLOT};
-use ccf_gov::review::Subject;
 use ccf_gov::review::vain::Effect;
+use ccf_gov::review::{Subject, votable};
 use ccf_gov::service::Reference;
 
 /// Sign a ballot on a proposal and send it, after showing what is voted on; prints the proposal
@@ -68,9 +67,9 @@ impl Submit {
             Some(given) => given,
             None => exactly(self.basis.backed(context, &service, &subject).await?)?,
         };
-        live::compare(id, expected.as_ref(), &subject.content.raw).map_err(|error| {
+        votable(id, expected.as_ref(), &subject.content.raw).map_err(|why| {
             context.output.note(format!("Proposal {id}:\n{}", context.subject_actions(&subject)));
-            live::unsigned(error)
+            CliError::from(why).unsigned()
         })?;
         let signer = context.signer().await?;
         let member = signer.certificate().member_id();

@@ -4,16 +4,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::live;
 use crate::cli::commands::verify::proposal::{Verified, also};
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::{checks, evidence};
 use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::proposal::Proposal;
-use ccf_gov::review::Subject;
 use ccf_gov::review::node::running_version;
 use ccf_gov::review::rules::Terms;
+use ccf_gov::review::{Subject, votable};
 use ccf_gov::service::Service;
 
 /// The other ways to vote, to which no evidence belongs.
@@ -37,7 +36,7 @@ impl Basis {
     /// The proposal, if the evidence backs it; what is registered now is taken from the service.
     pub async fn backed(&self, context: &Context, service: &Service, subject: &Subject) -> Result<Proposal, CliError> {
         let (id, content) = (subject.proposal.proposal_id, &subject.content.raw);
-        live::compare(id, None, content).map_err(live::unsigned)?;
+        votable(id, None, content).map_err(|why| CliError::from(why).unsigned())?;
         let proposal = Proposal::of_value(content.clone())
             .map_err(|e| CliError::no(format!("nothing was signed: proposal {id} cannot be read")).because(e))?;
         let ccf = running_version(self.ccf_version, service).await?;

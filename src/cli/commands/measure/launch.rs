@@ -71,14 +71,7 @@ impl LaunchArgs {
         if let Some(path) = &self.igvm {
             let found = igvm::measure(&files::read(path, MAX_FILE)?)
                 .map_err(|e| CliError::from(e).doing(format!("cannot measure {}", path.display())))?;
-            let mut checks = Checks::new();
-            if let Some(stated) = found.stated {
-                let detail = format!("computed {}, the file's ID block states {stated}", found.measurement);
-                checks.require("id-block", stated == found.measurement, detail);
-            }
-            if found.policy.debug() {
-                checks.fail("debug", "the file asks for a guest that its host may debug: never register it");
-            }
+            let checks = found.checks();
             let rows =
                 vec![("processors", found.vcpus.to_string()), ("guest policy", format!("{:016x}", found.policy.0))];
             return Ok(Some(Measured { measurement: found.measurement, rows, checks }));

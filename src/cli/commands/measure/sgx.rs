@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use super::register::{MeasuredValue, Register};
+use super::register::Register;
 use super::table;
 use crate::cli::checks;
 use crate::cli::common::Context;
@@ -16,6 +16,7 @@ use ccf_gov::digest::{MrEnclave, MrSigner};
 use ccf_gov::evidence::sgx::artefact::{Artefact, MAX_FILE};
 use ccf_gov::files;
 use ccf_gov::platform::Platform;
+use ccf_gov::proposal::{MeasuredValue, MeasuredValues};
 
 /// MRENCLAVE, signer and version of an enclave, recomputed from its file.
 #[derive(Args)]
@@ -100,7 +101,11 @@ impl Sgx {
             (_, Conclusion::Fail) => Some("the enclave did not pass the checks"),
             _ => None,
         };
-        self.register.write(context, &[MeasuredValue::NodeCode(found.mrenclave)], refusal)?;
+        self.register.write(
+            context,
+            &MeasuredValues::from_iter([MeasuredValue::NodeCode(found.mrenclave)]),
+            refusal,
+        )?;
         Ok(checks::exit(&checks))
     }
 }

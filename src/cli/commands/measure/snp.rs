@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::launch;
-use super::register::{MeasuredValue, Register};
+use super::register::Register;
 use super::table;
 use crate::cli::checks;
 use crate::cli::common::Context;
@@ -25,6 +25,7 @@ use ccf_gov::evidence::snp::roots::Roots;
 use ccf_gov::evidence::snp::uvm::{Form, UvmEndorsement};
 use ccf_gov::files;
 use ccf_gov::platform::Platform;
+use ccf_gov::proposal::{MeasuredValue, MeasuredValues};
 
 /// Host data of a security policy, the values of a UVM endorsement, the launch digest of a guest
 #[derive(Args)]
@@ -63,7 +64,7 @@ struct Results {
     measurement: Option<SnpMeasurement>,
     rows: Vec<(&'static str, String)>,
     checks: Checks,
-    values: Vec<MeasuredValue>,
+    values: MeasuredValues,
     refusal: Option<String>,
 }
 
@@ -137,7 +138,7 @@ impl Snp {
             results.measurement = Some(measured.measurement);
             results.rows.push(("measurement", measured.measurement.to_string()));
             results.rows.extend(measured.rows);
-            results.values.push(MeasuredValue::SnpMeasurement(measured.measurement));
+            results.values.add(MeasuredValue::SnpMeasurement(measured.measurement));
             results.checks.append(measured.checks);
         }
         let verdict = results.checks.verdict();
@@ -210,11 +211,8 @@ impl Results {
                 self.checks.push("policy-contents", verdict, detail);
             }
             listed.push(Group { name: name.clone(), host_data, remark: remark.clone() });
-            // Groups with one policy are registered once.
-            let known = |value: &MeasuredValue| matches!(value, MeasuredValue::SnpHostData { host_data: h, .. } if *h == host_data);
             match String::from_utf8(policy.clone()) {
-                Ok(_) if self.values.iter().any(known) => {}
-                Ok(policy) => self.values.push(MeasuredValue::SnpHostData { host_data, policy }),
+                Ok(policy) => self.values.add(MeasuredValue::SnpHostData { host_data, policy }),
                 Err(_) => self.refusal = Some("the policy is not UTF-8, so no proposal can carry it".into()),
             }
         }
@@ -276,20 +274,7 @@ impl Results {
         if let Some((from, to)) = dates {
             self.rows.push(("UVM certificate", format!("{} to {}", date(from), date(to))));
         }
-        // One entry admits both forms of an endorsement, so the lower svn is the one to register.
-        let integer = |svn: &str| svn.parse::<u64>().unwrap_or(u64::MAX);
-        for known in &mut self.values {
-            match known {
-                MeasuredValue::SnpUvm { did, feed, svn } if *did == uvm.did && *feed == uvm.feed => {
-                    if integer(&uvm.svn) < integer(svn) {
-                        *svn = uvm.svn;
-                    }
-                    return values;
-                }
-                _ => {}
-            }
-        }
-        self.values.push(MeasuredValue::SnpUvm { did: uvm.did, feed: uvm.feed, svn: uvm.svn });
+        self.values.add(MeasuredValue::SnpUvm { did: uvm.did, feed: uvm.feed, svn: uvm.svn });
         values
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use super::register::{MeasuredValue, Register};
+use super::register::Register;
 use super::table;
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
@@ -14,6 +14,7 @@ use ccf_gov::digest::HostData;
 use ccf_gov::evidence::{hash, virt};
 use ccf_gov::files;
 use ccf_gov::platform::Platform;
+use ccf_gov::proposal::{MeasuredValue, MeasuredValues};
 
 /// The host data and measurement of nodes that run an executable on the virtual platform.
 #[derive(Args)]
@@ -57,6 +58,7 @@ impl Virtual {
             context.output.result(&result, show)?;
         }
         let values = [MeasuredValue::VirtualHostData(host_data), MeasuredValue::VirtualMeasurement(virt::MEASUREMENT)];
+        let values = MeasuredValues::from_iter(values);
         self.register.write(context, &values, None)?;
         Ok(Exit::Done)
     }

@@ -8,7 +8,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::id::{NodeId, TransactionId};
 use ccf_gov::review::ObservedNode;
-use ccf_gov::service::{NodeStatus, Reference, ServiceError};
+use ccf_gov::service::{Reference, ServiceError};
 use ccf_gov::text::visible;
 
 /// Delete a node whose retirement is committed
@@ -46,25 +46,7 @@ impl Delete {
         let id = context.node(&service, &self.id).await?;
         let Some((_, standing)) = ObservedNode::of(&service, id).await? else { return Err(super::not_there(id)) };
         let node = &standing.node;
-        let (why, hint) = match (node.status, node.retired_committed) {
-            (NodeStatus::Retired, true) => ("", ""),
-            (NodeStatus::Retired, false) => (
-                "its retirement is not committed yet, and the service may still need it",
-                "wait a little and try again; stop its process only after `ccf-gov node list` says that it can be deleted",
-            ),
-            (NodeStatus::Trusted, _) => (
-                "it is a trusted node of the service",
-                "the members remove it first: `ccf-gov proposal new remove_node`",
-            ),
-            (NodeStatus::Pending, _) => (
-                "it has joined and is not trusted yet",
-                "stop its process; when the members remove it (`ccf-gov proposal new remove_node`), the service forgets it at once, and there is nothing left to delete",
-            ),
-        };
-        if !why.is_empty() {
-            let message = format!("node {id} is not deleted: {why}");
-            return Err(CliError::no(message).hint(hint));
-        }
+        standing.check_deletable()?;
         let transaction = service.delete_node(id).await.map_err(|error| match error {
             ServiceError::Undecided { .. } => {
                 CliError::from(error).hint(format!("run `ccf-gov node delete {id}` again; it is safe to repeat"))

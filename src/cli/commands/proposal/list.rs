@@ -12,7 +12,8 @@ use crate::cli::object::{Read, beside};
 use crate::cli::table::{Table, abridged};
 use ccf_gov::id::MemberId;
 use ccf_gov::proposal::{begins, title};
-use ccf_gov::service::{MemberStatus, Names, Proposal, ProposalState, Service};
+use ccf_gov::review::waits_for;
+use ccf_gov::service::{Names, Proposal, ProposalState, Service};
 
 /// How many proposals are read for what they would do.
 const READ: usize = 200;
@@ -89,7 +90,6 @@ impl List {
     ) -> Result<Vec<Held>, CliError> {
         let members = service.members().await?;
         let names = Names::of(&members, &service.nodes().await?);
-        let may_vote = |you: MemberId| members.iter().any(|m| m.member_id == you && m.status == MemberStatus::Active);
         let mut held = Vec::new();
         for (at, proposal) in proposals.iter().enumerate() {
             let is_open = proposal.proposal_state == ProposalState::Open;
@@ -97,10 +97,8 @@ impl List {
                 continue;
             }
             let waits_for_you = match you {
-                Some(you) if is_open && may_vote(you) => {
-                    Some(service.ballot(proposal.proposal_id, you).await?.is_none())
-                }
-                you => you.map(|_| false),
+                Some(you) => Some(waits_for(service, &members, proposal, you).await?),
+                None => None,
             };
             if self.mine && waits_for_you != Some(true) {
                 continue;

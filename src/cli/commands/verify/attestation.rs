@@ -12,9 +12,9 @@ use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::ccf_version::CcfVersion;
-use ccf_gov::check::{Checks, Conclusion, Verdict};
+use ccf_gov::check::{Checks, Conclusion};
 use ccf_gov::digest::{HostData, MrSigner};
-use ccf_gov::evidence::node::{self, Expected, Trust};
+use ccf_gov::evidence::node::{self, Expected, NotCompared, Trust};
 use ccf_gov::id::NodeId;
 use ccf_gov::platform::Platform;
 use ccf_gov::tcb::TcbVersion;
@@ -80,8 +80,8 @@ impl Attestation {
         let mut outcome = attestation
             .verify(&expected, &Trust::pinned(OffsetDateTime::now_utc()))
             .map_err(|e| CliError::from(e).doing("cannot verify this attestation"))?;
-        if let Some(uncompared) = uncompared(&expected, &outcome) {
-            outcome.checks.warn("not-compared", uncompared);
+        if let Some(open) = not_compared(&expected.not_compared(&outcome)) {
+            outcome.checks.warn("not-compared", open);
         }
         outcome.checks.append(passed_over);
         show(context, &outcome)?;
@@ -100,22 +100,17 @@ pub fn add(attestation: &mut node::Attestation, paths: &[PathBuf]) -> Result<Che
     Ok(passed_over)
 }
 
-/// What the attestation says and nobody said what it should be: a genuine attestation may be of anybody's code.
-fn uncompared(expected: &Expected, outcome: &node::Outcome) -> Option<String> {
-    let passed = |name| outcome.checks.get(name).is_some_and(|check| check.verdict == Verdict::Pass);
-    let endorsed = ["uvm-signature", "uvm-known-issuer", "uvm-measurement"].into_iter().all(passed);
-    // Every virtual node has the same one.
-    let known = endorsed || passed("virtual-measurement-constant");
-    let open: Vec<_> = [
-        ("the measurement (--measurement)", expected.measurement.is_none() && !known),
-        ("the host data (--host-data)", expected.host_data.is_none() && outcome.host_data.is_some()),
-        ("the node (--node-id)", expected.node_id.is_none()),
-    ]
-    .into_iter()
-    .filter_map(|(name, is_open)| is_open.then_some(name))
-    .collect();
+/// What was compared with nothing, each with the option that would give it a value.
+fn not_compared(open: &[NotCompared]) -> Option<String> {
+    let name = |what: &NotCompared| match what {
+        NotCompared::Measurement => "the measurement (--measurement)",
+        NotCompared::HostData => "the host data (--host-data)",
+        NotCompared::Node => "the node (--node-id)",
+    };
     let (last, others) = open.split_last()?;
-    let names = if others.is_empty() { (*last).to_owned() } else { format!("{} and {last}", others.join(", ")) };
+    let others: Vec<_> = others.iter().map(name).collect();
+    let last = name(last);
+    let names = if others.is_empty() { last.to_owned() } else { format!("{} and {last}", others.join(", ")) };
     Some(format!("{names}: not compared, as no expected value was given"))
 }
 

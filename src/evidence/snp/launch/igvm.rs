@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use self::headers::{Header, Headers, snp_mask, variable_headers};
 use super::digest::{LaunchDigest, PAGE, PageType, padded_sha384};
+use crate::check::{Checks, Verdict};
 use crate::digest::SnpMeasurement;
 use crate::evidence::snp::report::Policy;
 
@@ -62,7 +63,20 @@ pub struct IgvmMeasurement {
 impl IgvmMeasurement {
     /// Whether its guest cannot be debugged by its host, and its ID block, if it has one, states what was computed.
     pub fn is_sound(&self) -> bool {
-        !self.policy.debug() && self.stated.is_none_or(|stated| stated == self.measurement)
+        self.checks().iter().all(|check| check.verdict == Verdict::Pass)
+    }
+
+    /// What its own statements come to: no checks if it makes none and may not be debugged.
+    pub fn checks(&self) -> Checks {
+        let mut checks = Checks::new();
+        if let Some(stated) = self.stated {
+            let detail = format!("computed {}, the file's ID block states {stated}", self.measurement);
+            checks.require("id-block", stated == self.measurement, detail);
+        }
+        if self.policy.debug() {
+            checks.fail("debug", "the file asks for a guest that its host may debug: never register it");
+        }
+        checks
     }
 }
 
