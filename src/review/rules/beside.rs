@@ -71,7 +71,7 @@ fn does(template: &Template) -> String {
 
 fn unknown_does(subject: &Subject<'_>, name: &str) -> String {
     let near = subject.catalogue.nearest(name).map(|n| format!("; did you mean {n}?")).unwrap_or_default();
-    format!("no constitution of CCF's own has it, so what it does is not known{near}")
+    format!("No constitution of CCF's own has it, so what it does is not known{near}")
 }
 
 /// What stands beside the values, which no evidence backs: a service's own constitution may read it.

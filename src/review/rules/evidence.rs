@@ -164,7 +164,9 @@ impl Subject<'_> {
             let (name, short) = (action_name(&action.name), shorten(&value));
             if backed_by.is_empty() {
                 let why = otherwise.unwrap_or_else(|| "no evidence backs it".into());
-                checks.fail(name, format!("{short}: {why}"));
+                // What is malformed may have no value that could be shown.
+                let detail = if short.is_empty() { why } else { format!("{short}: {why}") };
+                checks.fail(name, detail);
             } else {
                 checks.pass(name, format!("{short} is backed by {}", backed_by.join(", ")));
             }

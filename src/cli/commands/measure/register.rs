@@ -33,9 +33,6 @@ impl Register {
         let proposal = if self.remove { values.deregistered() } else { values.registered() };
         let proposal = proposal.ok_or_else(|| CliError::usage("there is nothing to register in what was measured"))?;
         context.output.file(path, proposal.bytes(), Readers::Shared, self.force)?;
-        if path.as_os_str() != "-" {
-            context.output.note(format!("Wrote {}", path.display()));
-        }
         Ok(())
     }
 

@@ -88,7 +88,6 @@ impl Show {
         if let Some(path) = &self.out {
             let actions = actions.as_ref().ok_or_else(|| super::not_held(id))?;
             context.output.file(path, format!("{:#}\n", actions.raw).as_bytes(), Readers::Shared, self.force)?;
-            context.output.note(format!("Wrote the proposal to {}.", ccf_gov::files::shown(path)));
         }
         context.output.result(&json, || {
             let mut text =
