@@ -63,6 +63,7 @@ fn what_a_faulty_token_does_is_told() {
             "C_Sign 0xb3",
             "C_Sign 0x101",
             "C_Sign 0x80000123",
+            "C_Sign room",
             "C_Sign short",
             "C_Sign long",
             "C_Sign huge",
