@@ -6,7 +6,7 @@ use super::Action;
 use crate::platform::Platform;
 
 /// A kind of thing that can be registered. What of each kind is registered, a service's join policy says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Registration {
     /// An enclave, by its MRENCLAVE.
     SgxCode,

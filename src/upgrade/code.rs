@@ -1,28 +1,135 @@
-//! What nodes run, as the join policy names it.
+//! Code that nodes run: what has to be registered for it to join, and which nodes run it.
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::check::{Conclusion, Verdict};
 use crate::digest::HostData;
-use crate::evidence::virt::{Attestation, Expected, MEASUREMENT, QUOTE_FORMAT, verify};
+use crate::evidence::virt::MEASUREMENT;
+use crate::platform::Platform;
 use crate::proposal::{Action, Registration};
-use crate::service::{JoinPolicy, Node};
+use crate::service::JoinPolicy;
+use crate::tcb::minimum::MinimumTcb;
 
-/// Code of the virtual platform.
+/// Code, as a join policy names it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Code {
+    /// What it runs on.
+    pub platform: Platform,
+    /// What has to be registered for it to join, in the order in which it is proposed.
+    pub values: Vec<CodeValue>,
+}
+
+/// One value by which code is known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CodeValue {
+    /// What kind of value.
+    pub kind: Registration,
+    /// The arguments of the action that registers it.
+    pub args: Value,
+}
+
+/// What a node runs, by its attestation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
-pub struct Code {
-    /// SHA-256 of the node's executable.
-    pub host_data: HostData,
-    /// CCF's constant, on real nodes.
+pub struct Running {
+    /// What it runs on.
+    pub platform: Platform,
+    /// The host data, where the platform has them: hexadecimal.
+    pub host_data: Option<String>,
+    /// The launch measurement, the MRENCLAVE, or CCF's constant.
     pub measurement: String,
+    /// Issuer, feed and security version of the endorsement of its utility VM, if it shows one.
+    pub uvm: Option<RunningUvm>,
+}
+
+/// The endorsement that a node shows of its utility VM.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
+pub struct RunningUvm {
+    /// The issuer, a did:x509.
+    pub did: String,
+    /// The feed.
+    pub feed: String,
+    /// The security version, decimal digits.
+    pub svn: String,
+}
+
+impl Running {
+    /// What tells one code from another: the host data or, with SGX, the enclave's measurement.
+    pub fn identity(&self) -> &str {
+        self.host_data.as_deref().unwrap_or(&self.measurement)
+    }
+}
+
+impl CodeValue {
+    /// Which one of its kind it is, as a join policy names it.
+    pub fn key(&self) -> String {
+        self.kind.key(&self.addition()).unwrap_or_default()
+    }
+
+    /// The action that registers it.
+    pub fn addition(&self) -> Action {
+        let wanted = self.args.get("tcb_version").is_some_and(Value::is_string);
+        let name = self.kind.adds().get(usize::from(wanted)).or(self.kind.adds().first()).copied().unwrap_or_default();
+        Action::new(name, Some(self.args.clone()))
+    }
+
+    fn text(&self, argument: &str) -> &str {
+        self.args.get(argument).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Whether `policy` admits this value as it stands: an entry that asks for more than this does not.
+    fn is_admitted(&self, policy: &JoinPolicy) -> bool {
+        match self.kind {
+            Registration::SnpUvmEndorsement => self.registered_svn(policy).is_some_and(|known| known <= self.svn()),
+            kind => policy.has(kind, &self.key()),
+        }
+    }
+
+    /// The action that makes an entry of `policy` ask for as much as this value does, if it asks for less.
+    fn raise(&self, policy: &JoinPolicy) -> Option<Action> {
+        let lower = match self.kind {
+            Registration::SnpUvmEndorsement => self.registered_svn(policy)? < self.svn(),
+            Registration::SnpMinimumTcb => {
+                let entry = policy.snp.tcb_versions.get(&self.key())?;
+                let wanted = MinimumTcb::from_json(self.args.get("tcb_version")?).ok()?;
+                entry.minimum.as_ref().ok()? != &wanted
+            }
+            _ => false,
+        };
+        lower.then(|| self.addition())
+    }
+
+    fn svn(&self) -> u64 {
+        self.text("svn").parse().unwrap_or(0)
+    }
+
+    fn registered_svn(&self, policy: &JoinPolicy) -> Option<u64> {
+        let key = self.key();
+        let entry =
+            policy.snp.uvm_endorsements.iter().find(|e| e.has_feed() && format!("{} {}", e.did, e.feed) == key)?;
+        entry.svn.as_deref()?.parse().ok()
+    }
 }
 
 impl Code {
-    /// The code with this host data, and CCF's constant measurement.
+    /// Code of the virtual platform: host data, and CCF's constant measurement.
     pub fn virtual_node(host_data: HostData) -> Self {
-        Self { host_data, measurement: MEASUREMENT.into() }
+        let value = |kind, args| CodeValue { kind, args };
+        let values = vec![
+            value(Registration::VirtualMeasurement, json!({ "measurement": MEASUREMENT })),
+            value(Registration::VirtualHostData, json!({ "host_data": host_data })),
+        ];
+        Self { platform: Platform::Virtual, values }
+    }
+
+    /// The kind of value that tells one code from another on this platform.
+    pub fn identifying(&self) -> Registration {
+        match self.platform {
+            Platform::Sgx => Registration::SgxCode,
+            Platform::Snp => Registration::SnpHostData,
+            Platform::Virtual => Registration::VirtualHostData,
+        }
     }
 
     /// Whether `policy` lets it join.
@@ -32,45 +139,53 @@ impl Code {
 
     /// What is missing in `policy` to admit it.
     pub fn registration(&self, policy: &JoinPolicy) -> Vec<Action> {
-        let missing = self.registered().into_iter().filter(|(kind, key, _)| !policy.has(*kind, key));
-        missing.map(|(kind, _, args)| kind.addition(args)).collect()
+        self.values.iter().filter(|value| !value.is_admitted(policy)).map(CodeValue::addition).collect()
     }
 
-    /// What is to be removed from `policy` so that nothing but this code may join.
-    pub fn removal_of_others(&self, policy: &JoinPolicy) -> Vec<Action> {
-        let [measurement, host_data] = self.registered();
-        let others = [host_data, measurement].into_iter().flat_map(|(kind, own, _)| {
-            let others = policy.keys(kind).into_iter().filter(move |key| *key != own);
-            others.map(move |key| kind.removal(&json!({kind.identity()[0]: key})))
-        });
-        others.collect()
-    }
-
-    /// What has to be registered for it to join: the kind, its key, and the arguments.
-    fn registered(&self) -> [(Registration, String, Value); 2] {
-        [
-            (Registration::VirtualMeasurement, self.measurement.clone(), json!({"measurement": self.measurement})),
-            (Registration::VirtualHostData, self.host_data.to_string(), json!({"host_data": self.host_data})),
-        ]
-    }
-
-    /// Whether `node`'s attestation is about this code and about that node; if not, why.
-    pub fn check(&self, node: &Node) -> Result<(), String> {
-        let quote = node.quote_info.as_ref().ok_or("the service shows no attestation of it")?;
-        if quote.format != QUOTE_FORMAT {
-            return Err(format!("its attestation is {}, not {QUOTE_FORMAT}", quote.format));
+    /// What `policy` has besides this code, of the kinds of values by which this code is known.
+    pub fn others(&self, policy: &JoinPolicy) -> Vec<(Registration, String)> {
+        let mut kinds: Vec<Registration> = Vec::new();
+        for value in self.values.iter().rev() {
+            if value.kind != Registration::SnpMinimumTcb && !kinds.contains(&value.kind) {
+                kinds.push(value.kind);
+            }
         }
-        let attestation = Attestation::parse(quote.raw_quote.as_bytes()).map_err(|e| e.to_string())?;
-        let expected = Expected {
-            host_data: vec![self.host_data],
-            measurement: vec![self.measurement.clone()],
-            node_id: Some(node.node_id),
+        let own = |kind, key: &str| self.values.iter().any(|value| value.kind == kind && value.key() == key);
+        let of = |kind: Registration| policy.keys(kind).into_iter().map(move |key| (kind, key));
+        kinds.into_iter().flat_map(of).filter(|(kind, key)| !own(*kind, key)).collect()
+    }
+
+    /// The actions after which `policy` asks of joining nodes what this code is, where it asks for less.
+    pub fn raises(&self, policy: &JoinPolicy) -> Vec<Action> {
+        self.values.iter().filter_map(|value| value.raise(policy)).collect()
+    }
+
+    /// Whether `running` is this code.
+    pub fn is(&self, running: &Running) -> bool {
+        let of = |kinds: &'static [Registration]| self.values.iter().filter(|v| kinds.contains(&v.kind));
+        let any = |kinds: &'static [Registration], is: &dyn Fn(&CodeValue) -> bool| {
+            of(kinds).next().is_none() || of(kinds).any(is)
         };
-        let checks = verify(&attestation, &expected);
-        if checks.verdict() == Conclusion::Pass {
-            return Ok(());
-        }
-        let failed = checks.iter().filter(|c| c.verdict == Verdict::Fail);
-        Err(failed.map(|c| format!("{}: {}", c.name, c.detail)).collect::<Vec<_>>().join("; "))
+        let host_data = running.host_data.as_deref().unwrap_or_default();
+        running.platform == self.platform
+            && any(&[Registration::VirtualHostData, Registration::SnpHostData], &|value| value.key() == host_data)
+            && any(&[Registration::VirtualMeasurement, Registration::SgxCode], &|value| {
+                value.key() == running.measurement
+            })
+            && any(&[Registration::SnpMeasurement, Registration::SnpUvmEndorsement], &|value| match value.kind {
+                Registration::SnpMeasurement => value.key() == running.measurement,
+                _ => running.uvm.as_ref().is_some_and(|uvm| {
+                    let svn = uvm.svn.parse::<u64>().ok();
+                    uvm.did == value.text("did") && uvm.feed == value.text("feed") && svn >= Some(value.svn())
+                }),
+            })
     }
+}
+
+/// The action that removes what a join policy has under this key.
+pub(super) fn removal(kind: Registration, key: &str) -> Action {
+    let identity = kind.identity();
+    let parts = key.splitn(identity.len().max(1), ' ');
+    let args = identity.iter().zip(parts).map(|(name, part)| ((*name).to_owned(), Value::from(part))).collect();
+    kind.removal(&Value::Object(args))
 }

@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use super::code::removal;
 use super::operator::OperatorError;
-use super::walk::claim;
+use super::quorum::Change;
+use super::walk::{check_node, claim};
 use super::{Code, Phase, Step, Upgrade, UpgradeError};
 use crate::id::NodeId;
 use crate::proposal::Action;
@@ -38,8 +40,8 @@ impl Upgrade<'_> {
             if node.status != NodeStatus::Pending {
                 return Err(claim(format!("node {id} joined, and is {} instead of Pending", node.status)));
             }
-            self.new.check(&node).map_err(|reason| UpgradeError::Attestation { node: id, reason })?;
-            self.guard(Replication::check_adding).await?;
+            check_node(&self.new, &node).map_err(|reason| UpgradeError::Attestation { node: id, reason })?;
+            self.guard(|s| s.check(&Change::adding([id]), 0).map(|a| a.after)).await?;
             let valid_from = OffsetDateTime::now_utc()
                 .format(format_description!("[year repr:last_two][month][day][hour][minute][second]Z"))
                 .map_err(|e| claim(format!("the time cannot be written: {e}")))?;
@@ -66,7 +68,7 @@ impl Upgrade<'_> {
             let at = left.iter().position(|id| *id != replication.primary).unwrap_or(0);
             let id = left.remove(at);
             let was_primary = id == replication.primary;
-            self.guard(|s| s.check_removing(id)).await?;
+            self.guard(|s| s.check(&Change::removing([id]), 0).map(|a| a.after)).await?;
             let passed = self.pass(vec![Action::new("remove_node", Some(json!({ "node_id": id })))]).await?;
             self.wait(format!("the retirement of node {id} is committed"), async || {
                 let node = self.service.node(id).await?;
@@ -171,13 +173,18 @@ impl Upgrade<'_> {
 
     /// The join policy admits nothing but the new code.
     pub(super) async fn deregister(&mut self, steps: &mut Vec<Step>) -> Result<(), UpgradeError> {
-        let surplus = self.new.removal_of_others(&*self.service.join_policy().await?);
+        let surplus: Vec<_> = self
+            .new
+            .others(&*self.service.join_policy().await?)
+            .iter()
+            .map(|(kind, key)| removal(*kind, key))
+            .collect();
         if surplus.is_empty() {
             return self.done(steps, Phase::Deregister, "no other code is registered", None).await;
         }
         let passed = self.pass(surplus).await?;
         let policy = self.service.join_policy().await?;
-        if !self.new.is_admitted(&policy) || !self.new.removal_of_others(&policy).is_empty() {
+        if !self.new.is_admitted(&policy) || !self.new.others(&policy).is_empty() {
             return Err(claim("the old code was removed, and the join policy is not the new code alone"));
         }
         self.done(steps, Phase::Deregister, "the old code is no longer admitted", Some(passed)).await
@@ -190,7 +197,7 @@ impl Upgrade<'_> {
             if old.contains(&node.node_id) {
                 return Err(claim(format!("old node {} is still there", node.node_id)));
             }
-            self.new.check(node).map_err(|reason| UpgradeError::Attestation { node: node.node_id, reason })?;
+            check_node(&self.new, node).map_err(|reason| UpgradeError::Attestation { node: node.node_id, reason })?;
         }
         let trusted = nodes.iter().filter(|n| n.status == NodeStatus::Trusted).count();
         if trusted != self.nodes || nodes.len() != trusted {

@@ -1,4 +1,7 @@
-//! How many nodes there are, how many may fail, and whether a step leaves enough.
+//! The quorum guard: how many nodes there are, how many may fail, and whether a change of the network leaves enough.
+
+use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::Serialize;
 
@@ -25,9 +28,77 @@ impl Quorum {
     }
 }
 
-/// Why a step is refused.
+/// What a proposal changes in the network: which nodes become part of it, and which cease to be.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// Nodes that are trusted by it.
+    pub added: BTreeSet<NodeId>,
+    /// Nodes that are removed by it.
+    pub removed: BTreeSet<NodeId>,
+}
+
+impl Change {
+    /// Trusting these nodes.
+    pub fn adding(nodes: impl IntoIterator<Item = NodeId>) -> Self {
+        Self { added: nodes.into_iter().collect(), removed: BTreeSet::new() }
+    }
+
+    /// Removing these nodes.
+    pub fn removing(nodes: impl IntoIterator<Item = NodeId>) -> Self {
+        Self { added: BTreeSet::new(), removed: nodes.into_iter().collect() }
+    }
+
+    /// Whether it leaves the network as it is.
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty()
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nodes = |nodes: &BTreeSet<NodeId>| {
+            let names: Vec<String> = nodes.iter().map(|id| id.short()).collect();
+            format!("node{} {}", if names.len() == 1 { "" } else { "s" }, names.join(", "))
+        };
+        match (self.added.is_empty(), self.removed.is_empty()) {
+            (false, true) => write!(f, "trusting {}", nodes(&self.added)),
+            (true, false) => write!(f, "removing {}", nodes(&self.removed)),
+            (false, false) => write!(f, "trusting {} and removing {}", nodes(&self.added), nodes(&self.removed)),
+            (true, true) => f.write_str("no change"),
+        }
+    }
+}
+
+/// The network now and after a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
+pub struct Assessment {
+    /// Now.
+    pub before: Quorum,
+    /// Live nodes that are caught up now.
+    pub live_before: usize,
+    /// After the change.
+    pub after: Quorum,
+    /// Those of the live nodes that are caught up now which remain: what commits until the new ones are caught up.
+    pub live_after: usize,
+}
+
+/// Why a change is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GuardError {
+    /// So few nodes live that nothing can be committed, whatever is proposed.
+    #[error(
+        "{live} of {n} nodes are live, and {majority} are needed to commit anything: more nodes have failed than the service \
+         tolerates; this is no upgrade any more but disaster recovery"
+    )]
+    Disaster {
+        /// Live nodes.
+        live: usize,
+        /// Nodes.
+        n: usize,
+        /// The majority of them.
+        majority: usize,
+    },
     /// An earlier change of the configuration is not committed.
     #[error("the last change of the network is not committed yet; another one on top of it could stop the service")]
     NotSettled,
@@ -36,7 +107,7 @@ pub enum GuardError {
         "{doing} would leave {live} live nodes that are caught up, but the new majority is {majority} of {n}: nothing could be committed"
     )]
     NoMajority {
-        /// The step.
+        /// The change.
         doing: String,
         /// Live and caught up after it.
         live: usize,
@@ -45,9 +116,31 @@ pub enum GuardError {
         /// The nodes after it.
         n: usize,
     },
+    /// Fewer nodes could fail than are to be able to.
+    #[error("{doing} would leave a service that tolerates {f} failed nodes, and the minimum is {minimum}")]
+    BelowMinimum {
+        /// The change.
+        doing: String,
+        /// How many nodes could fail after it, those that have failed already among them.
+        f: usize,
+        /// How many are to be able to.
+        minimum: usize,
+    },
+    /// The primary is removed while another node could be.
+    #[error(
+        "node {0} is the primary, and is removed last: its removal is an election, and writes pause until it is over"
+    )]
+    Primary(NodeId),
     /// The node is not one that the step is about.
     #[error("node {0} is not part of the network")]
     NotThere(NodeId),
+}
+
+impl GuardError {
+    /// Whether nothing could be committed after the change, for good: then no vote may help it.
+    pub fn stops_the_service(&self) -> bool {
+        matches!(self, Self::Disaster { .. } | Self::NoMajority { .. })
+    }
 }
 
 impl Replication {
@@ -56,76 +149,69 @@ impl Replication {
         Quorum::of(self.configured.len())
     }
 
-    /// Whether one more node can be trusted. It is not caught up at first, so the others alone must be a majority.
-    pub fn check_adding(&self) -> Result<Quorum, GuardError> {
-        self.check(Quorum::of(self.configured.len() + 1), self.caught_up.len(), "trusting one more node".into())
+    /// The nodes that are heard of, caught up or not, the primary among them.
+    pub fn live(&self) -> BTreeSet<NodeId> {
+        let heard = |id: &&NodeId| **id == self.primary || self.heard.get(id).is_some_and(|h| h.is_live());
+        self.configured.iter().filter(heard).copied().collect()
     }
 
-    /// Whether `node` can be retired.
-    pub fn check_removing(&self, node: NodeId) -> Result<Quorum, GuardError> {
-        if !self.configured.contains(&node) {
-            return Err(GuardError::NotThere(node));
+    /// The network before and after `change`, whether it is allowed or not.
+    pub fn assess(&self, change: &Change) -> Assessment {
+        let after: BTreeSet<NodeId> = self.after(change);
+        let live_after = self.caught_up.intersection(&after).filter(|id| self.configured.contains(id)).count();
+        Assessment {
+            before: self.quorum(),
+            live_before: self.caught_up.len(),
+            after: Quorum::of(after.len()),
+            live_after,
         }
-        let live = self.caught_up.iter().filter(|id| **id != node).count();
-        self.check(Quorum::of(self.configured.len() - 1), live, format!("retiring node {node}"))
     }
 
-    fn check(&self, after: Quorum, live: usize, doing: String) -> Result<Quorum, GuardError> {
+    fn after(&self, change: &Change) -> BTreeSet<NodeId> {
+        let stays = |id: &&NodeId| !change.removed.contains(id);
+        self.configured.union(&change.added).filter(stays).copied().collect()
+    }
+
+    /// Whether `change` leaves a service that can commit, during and after it, and that tolerates `minimum_f` failures.
+    ///
+    /// A node that is trusted has to catch up first, so those that are caught up now must be a majority of the new
+    /// configuration by themselves. A change that needs both majorities, of the old configuration and of the new one, commits
+    /// only if both have it. This holds before and after the commit rule of CCF 7.0.25, which only lets *earlier*
+    /// transactions commit without the new configuration.
+    ///
+    /// # Errors
+    /// Why not. More than one reason: the gravest.
+    pub fn check(&self, change: &Change, minimum_f: usize) -> Result<Assessment, GuardError> {
+        let now = self.quorum();
+        let live = self.live();
+        if live.len() < now.majority {
+            return Err(GuardError::Disaster { live: live.len(), n: now.n, majority: now.majority });
+        }
+        if let Some(gone) = change.removed.iter().find(|id| !self.configured.contains(id)) {
+            return Err(GuardError::NotThere(*gone));
+        }
+        let found = self.assess(change);
+        let doing = || change.to_string();
+        let (majority, n) = (found.after.majority, found.after.n);
+        if found.live_after < majority || found.live_before < now.majority {
+            return Err(GuardError::NoMajority { doing: doing(), live: found.live_after, majority, n });
+        }
         if !self.settled {
             return Err(GuardError::NotSettled);
         }
-        if live < after.majority {
-            return Err(GuardError::NoMajority { doing, live, majority: after.majority, n: after.n });
+        // How many may still fail, of those that live: removing a node that has failed already takes nothing away.
+        let spare = |live: usize, quorum: Quorum| live.saturating_sub(quorum.majority);
+        let new = change.added.iter().filter(|id| !self.configured.contains(id)).count();
+        let after = spare(found.live_after + new, found.after);
+        if after < minimum_f && after < spare(found.live_before, now) {
+            return Err(GuardError::BelowMinimum { doing: doing(), f: after, minimum: minimum_f });
         }
-        Ok(after)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::id::TransactionId;
-    use std::collections::BTreeMap;
-
-    fn id(n: u8) -> NodeId {
-        NodeId::from_bytes([n; 32])
+        Ok(found)
     }
 
-    fn replication(configured: u8, caught_up: u8) -> Replication {
-        Replication {
-            primary: id(1),
-            view: Some(2),
-            commit: TransactionId { view: 2, seqno: 9 },
-            configured: (1..=configured).map(id).collect(),
-            caught_up: (1..=caught_up).map(id).collect(),
-            heard: BTreeMap::new(),
-            settled: true,
-        }
-    }
-
-    #[test]
-    fn the_documented_walk_has_the_documented_tolerance() {
-        let walk = [3, 6, 5, 4, 3].map(|n| Quorum::of(n).f);
-        assert_eq!(walk, [1, 2, 2, 1, 1]);
-        assert_eq!(Quorum::of(4).majority, 3);
-        assert_eq!(Quorum::of(1).f, 0);
-    }
-
-    #[test]
-    fn a_step_that_could_stop_the_service_is_refused() {
-        assert!(replication(3, 3).check_adding().is_ok());
-        // With one of three dead, the other two are no majority of four.
-        assert!(matches!(replication(3, 2).check_adding(), Err(GuardError::NoMajority { live: 2, majority: 3, .. })));
-        // Three that are caught up are no majority of six.
-        assert!(matches!(replication(5, 3).check_adding(), Err(GuardError::NoMajority { .. })));
-        assert!(replication(4, 4).check_removing(id(1)).is_ok());
-        // Removing a live node when another is dead: two of three remain, which is a majority; of two of two not.
-        assert!(replication(4, 3).check_removing(id(1)).is_ok());
-        assert!(replication(3, 2).check_removing(id(1)).is_err());
-        assert!(replication(3, 2).check_removing(id(3)).is_ok());
-        assert!(matches!(replication(1, 1).check_removing(id(1)), Err(GuardError::NoMajority { .. })));
-        assert_eq!(replication(3, 3).check_removing(id(9)), Err(GuardError::NotThere(id(9))));
-        let changing = Replication { settled: false, ..replication(3, 3) };
-        assert_eq!(changing.check_adding(), Err(GuardError::NotSettled));
+    /// How many nodes can be trusted in one proposal: those that are caught up now must stay a majority.
+    pub fn most_added(&self) -> usize {
+        let most = (2 * self.caught_up.len()).saturating_sub(1);
+        if self.settled { most.saturating_sub(self.configured.len()) } else { 0 }
     }
 }

@@ -97,7 +97,8 @@ fn code(name: &str) -> Code {
 }
 
 fn node_code(code: &Code) -> NodeCode {
-    NodeCode::Virtual { host_data: code.host_data, measurement: code.measurement.clone() }
+    let host_data = code.values.iter().find_map(|v| v.key().parse().ok()).unwrap_or(HostData([0; 32]));
+    NodeCode::Virtual { host_data, measurement: crate::evidence::virt::MEASUREMENT.into() }
 }
 
 /// The smallest application: one endpoint.

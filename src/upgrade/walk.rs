@@ -108,7 +108,7 @@ impl Upgrade<'_> {
     }
 
     fn kind_of(&self, node: &Node) -> &'static str {
-        match (&node.quote_info, self.new.check(node)) {
+        match (&node.quote_info, check_node(&self.new, node)) {
             (_, Ok(())) => "new",
             (Some(_), Err(_)) => "old",
             (None, Err(_)) => "other",
@@ -165,4 +165,18 @@ impl Upgrade<'_> {
 /// A step was done, and what it claims is not so.
 pub(super) fn claim(text: impl Into<String>) -> UpgradeError {
     UpgradeError::Claim(text.into())
+}
+
+/// Whether a virtual node's attestation is about this code and about that node; if not, why.
+pub(super) fn check_node(code: &Code, node: &Node) -> Result<(), String> {
+    let quote = node.quote_info.as_ref().ok_or("the service shows no attestation of it")?;
+    let attestation =
+        crate::evidence::virt::Attestation::parse(quote.raw_quote.as_bytes()).map_err(|e| e.to_string())?;
+    let running = super::Running {
+        platform: crate::platform::Platform::Virtual,
+        host_data: Some(attestation.host_data.to_string()),
+        measurement: attestation.measurement,
+        uvm: None,
+    };
+    if code.is(&running) { Ok(()) } else { Err("node-host-data: it runs other code".into()) }
 }

@@ -1,0 +1,206 @@
+//! The proposal that a plan needs next: how it is written, and whether another one is exactly it.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use time::{Duration, OffsetDateTime};
+
+use super::{Phase, Plan};
+use crate::id::NodeId;
+use crate::proposal::time::TimeError;
+use crate::proposal::{Action, Proposal, time as ccf_time};
+
+const TRUST: &str = "transition_node_to_trusted";
+const REMOVE: &str = "remove_node";
+/// How far the start of a node certificate's validity may lie before the moment at which it is voted on.
+const EARLIEST: Duration = Duration::hours(24);
+/// How far it may lie after that moment: clocks differ.
+const LATEST: Duration = Duration::hours(1);
+
+/// What the next proposal is to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Intended {
+    /// Everything that the new code lacks in the join policy, in one proposal: a second one would drop the first.
+    Register(Vec<Action>),
+    /// A snapshot, from which nodes of a newer major version of CCF join.
+    Snapshot,
+    /// Trust some of these nodes, which are verified: any of them, but at most so many.
+    Trust {
+        /// Nodes that wait, in the order in which they are proposed.
+        nodes: Vec<NodeId>,
+        /// How many can be trusted in one proposal.
+        most: usize,
+    },
+    /// Remove one of these nodes: any of them, the first is the one that is proposed.
+    Retire(Vec<NodeId>),
+    /// Constitution and application.
+    Rules(Vec<Action>),
+    /// Remove what else may join.
+    Deregister(Vec<Action>),
+}
+
+/// Why a proposal is not what the plan needs next.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unlike(String);
+
+impl Intended {
+    /// The phase to which it belongs.
+    pub fn phase(&self) -> Phase {
+        match self {
+            Self::Register(_) => Phase::Register,
+            Self::Snapshot | Self::Trust { .. } => Phase::JoinAndTrust,
+            Self::Retire(_) => Phase::Retire,
+            Self::Rules(_) => Phase::Rules,
+            Self::Deregister(_) => Phase::Deregister,
+        }
+    }
+
+    /// What it does, for a person.
+    pub fn title(&self) -> String {
+        let names = |nodes: &[NodeId]| nodes.iter().map(|id| id.short()).collect::<Vec<_>>().join(", ");
+        match self {
+            Self::Register(_) => "register the new code".into(),
+            Self::Snapshot => "make a snapshot, from which the new nodes join".into(),
+            Self::Trust { nodes, most } => match nodes.get(..*most).unwrap_or(nodes) {
+                [node] => format!("trust new node {}", node.short()),
+                nodes => format!("trust new nodes {}", names(nodes)),
+            },
+            Self::Retire(nodes) => format!("retire node {}", names(nodes.get(..1).unwrap_or_default())),
+            Self::Rules(actions) => {
+                let names: Vec<_> = actions.iter().map(|action| action.name.as_str()).collect();
+                format!("change the rules ({})", names.join(", "))
+            }
+            Self::Deregister(_) => "deregister the old code".into(),
+        }
+    }
+
+    /// The proposal, made at this moment.
+    ///
+    /// # Errors
+    /// The moment is none that can be written into a certificate.
+    pub fn proposal(&self, plan: &Plan, at: OffsetDateTime) -> Result<Proposal, TimeError> {
+        let actions = match self {
+            Self::Register(actions) | Self::Rules(actions) | Self::Deregister(actions) => actions.clone(),
+            Self::Snapshot => vec![Action::new("trigger_snapshot", None)],
+            Self::Trust { nodes, most } => {
+                let valid_from = ccf_time::write(at)?;
+                let days = plan.validity_days;
+                let trust = |id: &NodeId| {
+                    let args = json!({"node_id": id, "valid_from": valid_from, "validity_period_days": days});
+                    Action::new(TRUST, Some(args))
+                };
+                nodes.iter().take(*most).map(trust).collect()
+            }
+            Self::Retire(nodes) => {
+                nodes.iter().take(1).map(|id| Action::new(REMOVE, Some(json!({ "node_id": id })))).collect()
+            }
+        };
+        Ok(Proposal::of(actions))
+    }
+
+    /// Whether `proposal` is exactly what the plan needs at this moment: nothing more, nothing less, nothing else.
+    ///
+    /// Two members' proposals may differ in when the certificates of the nodes that they trust begin (within a day before and
+    /// an hour after `at`), and in which of the waiting nodes come first.
+    ///
+    /// # Errors
+    /// In what it differs.
+    pub fn check(&self, plan: &Plan, at: OffsetDateTime, proposal: &Proposal) -> Result<(), Unlike> {
+        if let Some(key) = proposal.surplus().first() {
+            return Err(unlike(format!("it has {key:?}, which no rule reads")));
+        }
+        let actions = proposal.actions();
+        match self {
+            Self::Register(wanted) | Self::Rules(wanted) | Self::Deregister(wanted) => check_same(wanted, actions),
+            Self::Snapshot => check_same(&[Action::new("trigger_snapshot", None)], actions),
+            Self::Trust { nodes, most } => check_trust(plan, at, nodes, *most, actions),
+            Self::Retire(nodes) => check_retire(nodes, actions),
+        }
+    }
+}
+
+fn check_same(wanted: &[Action], actions: &[Action]) -> Result<(), Unlike> {
+    for (at, (wanted, action)) in wanted.iter().zip(actions).enumerate() {
+        if !wanted.is_same(action) {
+            return Err(unlike(format!("its action {} ({}) is not the one that is needed", at + 1, action.title(at))));
+        }
+    }
+    check_count(actions.len(), wanted.len())
+}
+
+fn check_count(found: usize, wanted: usize) -> Result<(), Unlike> {
+    if found == wanted {
+        return Ok(());
+    }
+    Err(unlike(format!("it has {found} actions, and {wanted} {} needed", if wanted == 1 { "is" } else { "are" })))
+}
+
+fn check_trust(
+    plan: &Plan,
+    at: OffsetDateTime,
+    nodes: &[NodeId],
+    most: usize,
+    actions: &[Action],
+) -> Result<(), Unlike> {
+    let mut trusted = BTreeSet::new();
+    for action in actions {
+        let args = exact_args(action, TRUST, &["node_id", "valid_from", "validity_period_days"])?;
+        let text = |name: &str| args.get(name).and_then(Value::as_str).unwrap_or_default();
+        let id = node_id(text("node_id"))?;
+        if !nodes.contains(&id) {
+            return Err(unlike(format!("node {} is not one that waits and was verified here", id.short())));
+        }
+        if !trusted.insert(id) {
+            return Err(unlike(format!("it trusts node {} twice", id.short())));
+        }
+        let from = ccf_time::read(text("valid_from")).map_err(|error| unlike(format!("its valid_from: {error}")))?;
+        if from < at - EARLIEST || from > at + LATEST {
+            return Err(unlike(
+                "the certificate would begin more than a day ago, or more than an hour from now".into(),
+            ));
+        }
+        if args.get("validity_period_days") != Some(&json!(plan.validity_days)) {
+            return Err(unlike(format!("the certificate is to be valid for {} days", plan.validity_days)));
+        }
+    }
+    if trusted.is_empty() || trusted.len() > most {
+        return Err(unlike(format!("it trusts {} nodes, and at most {most} can be trusted at once", trusted.len())));
+    }
+    Ok(())
+}
+
+fn check_retire(nodes: &[NodeId], actions: &[Action]) -> Result<(), Unlike> {
+    check_count(actions.len(), 1)?;
+    for action in actions {
+        let args = exact_args(action, REMOVE, &["node_id"])?;
+        let id = node_id(args.get("node_id").and_then(Value::as_str).unwrap_or_default())?;
+        if !nodes.contains(&id) {
+            return Err(unlike(format!("node {} is not one to be removed now", id.short())));
+        }
+    }
+    Ok(())
+}
+
+/// The arguments of an action that has this name and exactly these arguments.
+fn exact_args<'a>(
+    action: &'a Action,
+    name: &str,
+    wanted: &[&str],
+) -> Result<&'a serde_json::Map<String, Value>, Unlike> {
+    if action.name != name {
+        return Err(unlike(format!("it has an action {:?}, and {name} is needed", action.name)));
+    }
+    let args = action.args.as_ref().and_then(Value::as_object);
+    let args = args.ok_or_else(|| unlike(format!("its {name} has no arguments")))?;
+    let exact = args.len() == wanted.len() && wanted.iter().all(|name| args.contains_key(*name));
+    if exact { Ok(args) } else { Err(unlike(format!("its {name} has other arguments than {}", wanted.join(", ")))) }
+}
+
+fn node_id(text: &str) -> Result<NodeId, Unlike> {
+    text.parse().map_err(|_| unlike("it names a node by something that is no node id".into()))
+}
+
+fn unlike(text: String) -> Unlike {
+    Unlike(crate::text::visible(&text))
+}

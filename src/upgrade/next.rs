@@ -1,0 +1,256 @@
+//! What one person does next: pure, from a plan and one look at the service.
+
+use std::collections::BTreeMap;
+
+use super::{Intended, Need, Observed, ObservedProposal, Phase, Plan, Task, Wanted, preconditions, wanted};
+use crate::check::Verdict;
+use crate::id::{MemberId, NodeId, ProposalId};
+use crate::proposal::{Action, Proposal};
+use crate::service::{NodeStatus, ProposalState};
+
+/// Who takes the step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Who {
+    /// The member whose key is at hand.
+    pub member: Option<MemberId>,
+    /// Whether it is the operator, who starts, stops and deletes nodes.
+    pub operator: bool,
+}
+
+/// What a person does next.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Next {
+    /// Where the walk is, and what the service needs.
+    pub wanted: Wanted,
+    /// What is to be done.
+    pub doing: Doing,
+    /// Open proposals that are not part of the plan now, and why they get no vote.
+    pub refused: Vec<(ProposalId, String)>,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Doing {
+    /// This, now.
+    Act(Act),
+    /// Nothing, until somebody else has done something.
+    Wait(Vec<Waiting>),
+    /// Nothing can be done before this is put right.
+    Blocked(Vec<String>),
+    /// Nothing: the end is reached.
+    Done,
+}
+
+/// What one person can do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Act {
+    /// Propose what is needed next.
+    Propose(Intended),
+    /// Vote for an open proposal that is exactly what is needed.
+    Vote(ProposalId, Intended),
+    /// Withdraw an own proposal: a duplicate, or one whose work is done.
+    Withdraw(ProposalId),
+    /// Delete a node that the service lets go.
+    Delete(NodeId),
+}
+
+/// What is waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// For whom.
+    pub whom: Whom,
+    /// What they are to do.
+    pub what: String,
+}
+
+/// For whom somebody waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// Any or all of these members.
+    Members(Vec<MemberId>),
+    /// The operator.
+    Operator,
+    /// The service itself: it takes a moment.
+    Service,
+}
+
+/// What `who` does next.
+pub fn next(plan: &Plan, seen: &Observed, who: Who) -> Next {
+    let wanted = wanted(plan, seen);
+    let step = Step { plan, seen, who, wanted: &wanted };
+    let doing = step.doing();
+    let refused = step.refused();
+    Next { doing, refused, wanted }
+}
+
+struct Step<'a> {
+    plan: &'a Plan,
+    seen: &'a Observed,
+    who: Who,
+    wanted: &'a Wanted,
+}
+
+impl Step<'_> {
+    fn doing(&self) -> Doing {
+        if let Need::Blocked(reason) = &self.wanted.need {
+            return Doing::Blocked(vec![reason.clone()]);
+        }
+        let checks = preconditions(self.plan, self.seen);
+        let mut failed = checks.iter().filter(|c| matches!(c.verdict, Verdict::Fail | Verdict::Incomplete)).peekable();
+        if failed.peek().is_some() {
+            return Doing::Blocked(failed.map(|c| format!("{}: {}", c.name, c.detail)).collect());
+        }
+        let act = self.withdrawal().or_else(|| self.membership()).or_else(|| self.operation());
+        match (act, &self.wanted.need) {
+            (Some(act), _) => Doing::Act(act),
+            (None, Need::Nothing) => Doing::Done,
+            (None, _) => Doing::Wait(self.waiting()),
+        }
+    }
+
+    /// An own proposal that is in the way: a duplicate, one that can no longer pass, or one whose work is done.
+    fn withdrawal(&self) -> Option<Act> {
+        let member = self.who.member?;
+        let mine = self.open().filter(|(_, known)| known.proposer == member);
+        let chosen = self.chosen().map(|(id, _)| id);
+        let needless = |(id, known): &(ProposalId, &ObservedProposal)| {
+            let duplicate = self.is_needed(known) && (self.is_spent(known) || chosen.is_some_and(|other| other != *id));
+            duplicate || self.is_done(known)
+        };
+        mine.filter(needless).map(|(id, _)| Act::Withdraw(id)).next()
+    }
+
+    /// What a member can do.
+    fn membership(&self) -> Option<Act> {
+        let (member, Need::Proposal(intended)) = (self.who.member?, &self.wanted.need) else { return None };
+        if !self.seen.active().any(|known| known.member_id == member) {
+            return None;
+        }
+        match self.chosen() {
+            Some((id, known)) => (!known.ballots.contains_key(&member)).then(|| Act::Vote(id, intended.clone())),
+            None if self.failed().is_some() => None,
+            None => {
+                self.plan.proposer.is_none_or(|proposer| proposer == member).then(|| Act::Propose(intended.clone()))
+            }
+        }
+    }
+
+    /// What an operator can do with this tool alone.
+    fn operation(&self) -> Option<Act> {
+        let deletion = |task: &Task| if let Task::Delete(id) = task { Some(Act::Delete(*id)) } else { None };
+        self.wanted.tasks.iter().filter_map(deletion).find(|_| self.who.operator)
+    }
+
+    fn waiting(&self) -> Vec<Waiting> {
+        let mut waiting = Vec::new();
+        match &self.wanted.need {
+            Need::Time(what) => waiting.push(Waiting { whom: Whom::Service, what: format!("until {what}") }),
+            Need::Proposal(intended) => waiting.push(self.waiting_for_members(intended)),
+            Need::Operator | Need::Blocked(_) | Need::Nothing => {}
+        }
+        waiting.extend(self.wanted.tasks.iter().map(|task| {
+            let what = match task {
+                Task::Start(1) => "start a node that runs the new code, and let it join".into(),
+                Task::Start(count) => format!("start {count} nodes that run the new code, and let them join"),
+                Task::Delete(id) => {
+                    let title = self.seen.node(*id).map_or_else(|| id.short(), |node| node.title());
+                    format!("stop node {title}, whose retirement is committed, and delete it")
+                }
+            };
+            Waiting { whom: Whom::Operator, what }
+        }));
+        waiting
+    }
+
+    fn waiting_for_members(&self, intended: &Intended) -> Waiting {
+        let title = intended.title();
+        if let Some((id, known)) = self.chosen() {
+            let missing = self.seen.active().map(|m| m.member_id).filter(|id| !known.ballots.contains_key(id));
+            let what = format!("vote on proposal {}: {title}", id.short());
+            return Waiting { whom: Whom::Members(missing.collect()), what };
+        }
+        let active: Vec<MemberId> = self.seen.active().map(|m| m.member_id).collect();
+        if let Some((id, known)) = self.failed() {
+            let why = known.outcome.as_deref().unwrap_or("no reason is given");
+            let what = format!(
+                "agree: proposal {} ({title}) is {}: {}; it is proposed again when a member does that by hand, or withdraws it",
+                id.short(),
+                known.state,
+                crate::text::visible(why)
+            );
+            return Waiting { whom: Whom::Members(active), what };
+        }
+        let whom = self.plan.proposer.map_or(active, |proposer| vec![proposer]);
+        Waiting { whom: Whom::Members(whom), what: format!("propose to {title}") }
+    }
+
+    /// The open proposal that everybody votes on: exactly what is needed, with most ballots, and the lowest id of those.
+    fn chosen(&self) -> Option<(ProposalId, &ObservedProposal)> {
+        let candidates = self.open().filter(|(_, known)| self.is_needed(known) && !self.is_spent(known));
+        candidates.max_by_key(|(id, known)| (known.ballots.len(), std::cmp::Reverse(*id)))
+    }
+
+    /// One like it that the members rejected, or that could not be applied: to propose it again is for a person to decide.
+    fn failed(&self) -> Option<(ProposalId, &ObservedProposal)> {
+        let closed = |known: &ObservedProposal| matches!(known.state, ProposalState::Rejected | ProposalState::Failed);
+        self.seen
+            .proposals
+            .iter()
+            .map(|(id, known)| (*id, known))
+            .find(|(_, known)| closed(known) && self.is_needed(known))
+    }
+
+    fn open(&self) -> impl Iterator<Item = (ProposalId, &ObservedProposal)> {
+        let all: &BTreeMap<ProposalId, ObservedProposal> = &self.seen.proposals;
+        all.iter().map(|(id, known)| (*id, known)).filter(|(_, known)| known.state == ProposalState::Open)
+    }
+
+    fn is_needed(&self, known: &ObservedProposal) -> bool {
+        self.difference(known).is_none()
+    }
+
+    /// Why a proposal is not what is needed; `None` if it is exactly that.
+    fn difference(&self, known: &ObservedProposal) -> Option<String> {
+        let Some(proposal) = &known.proposal else { return Some("it cannot be read".into()) };
+        match &self.wanted.need {
+            Need::Proposal(intended) => {
+                let unlike = intended.check(self.plan, self.seen.at, proposal).err()?;
+                Some(format!("the plan needs to {}, and {unlike}", intended.title()))
+            }
+            _ => Some("the plan needs no proposal now".into()),
+        }
+    }
+
+    /// A proposal that is open although everybody who can vote has voted, or that has a ballot which no longer says yes, is
+    /// not decided by more ballots: nobody can vote twice.
+    fn is_spent(&self, known: &ObservedProposal) -> bool {
+        let voted = self.seen.active().all(|member| known.ballots.contains_key(&member.member_id));
+        voted || known.ballots.values().any(|ballot| !ballot.holds)
+    }
+
+    /// Whether a proposal only trusts and removes nodes, and all that is so already.
+    fn is_done(&self, known: &ObservedProposal) -> bool {
+        let actions = known.proposal.as_ref().map(Proposal::actions).unwrap_or_default();
+        !actions.is_empty() && actions.iter().all(|action| self.is_so(action))
+    }
+
+    fn is_so(&self, action: &Action) -> bool {
+        let node = || action.text("node_id").and_then(|id| id.parse().ok()).map(|id: NodeId| self.seen.node(id));
+        match action.name.as_str() {
+            "transition_node_to_trusted" => node().is_some_and(|n| n.is_some_and(|n| n.status != NodeStatus::Pending)),
+            "remove_node" => node().is_some_and(|n| n.is_none_or(|n| n.status == NodeStatus::Retired)),
+            _ => false,
+        }
+    }
+
+    fn refused(&self) -> Vec<(ProposalId, String)> {
+        self.open().filter_map(|(id, known)| Some((id, self.difference(known)?))).collect()
+    }
+}
+
+impl Next {
+    /// Where the walk is.
+    pub fn phase(&self) -> Phase {
+        self.wanted.phase
+    }
+}

@@ -1,0 +1,266 @@
+//! What a service needs next on the way to a plan's end, whoever does it.
+
+use super::quorum::{Change, GuardError};
+use super::{CodeKind, Intended, Observed, ObservedNode, OldCode, Phase, Plan};
+use crate::id::NodeId;
+use crate::proposal::Action;
+use crate::review::Application;
+use crate::service::{NodeStatus, ProposalState, Replication, ServiceStatus};
+use serde_json::json;
+
+/// What a service needs next.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wanted {
+    /// The phase in which the walk is.
+    pub phase: Phase,
+    /// What is needed to get on.
+    pub need: Need,
+    /// What the operator can do now, beside that.
+    pub tasks: Vec<Task>,
+}
+
+/// What is needed to get on.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Need {
+    /// A proposal, and votes on it.
+    Proposal(Intended),
+    /// The operator: see the tasks.
+    Operator,
+    /// Nothing but time: what the service has to do first.
+    Time(String),
+    /// Somebody who thinks: why nothing can be done.
+    Blocked(String),
+    /// Nothing: the end is reached.
+    Nothing,
+}
+
+/// What the operator can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Start so many nodes that run the new code, and let them join.
+    Start(usize),
+    /// Stop the process of a node whose retirement is committed, and delete it.
+    Delete(NodeId),
+}
+
+/// What the service needs next.
+pub fn wanted(plan: &Plan, seen: &Observed) -> Wanted {
+    let old = plan.old_code(seen);
+    let look = Look { plan, seen, old: &old };
+    let tasks = look.deletions();
+    match look.network() {
+        Ok(network) => look.walk(network, tasks),
+        Err(need) => Wanted { phase: look.phase(), need, tasks: Vec::new() },
+    }
+}
+
+struct Look<'a> {
+    plan: &'a Plan,
+    seen: &'a Observed,
+    old: &'a OldCode,
+}
+
+impl<'a> Look<'a> {
+    /// The network, if there is one that works and everything that was read is certain.
+    fn network(&self) -> Result<&'a Replication, Need> {
+        let seen = self.seen;
+        let Some(network) = &seen.replication else {
+            return Err(match seen.lost_quorum {
+                Some(lost) => Need::Blocked(format!(
+                    "{lost}: more nodes have failed than the service tolerates; this is no upgrade any more but disaster recovery"
+                )),
+                None => Need::Time("the nodes elect a primary".into()),
+            });
+        };
+        if let Err(disaster @ GuardError::Disaster { .. }) = network.check(&Change::default(), 0) {
+            return Err(Need::Blocked(disaster.to_string()));
+        }
+        if seen.status != ServiceStatus::Open {
+            return Err(Need::Blocked(format!(
+                "the service is {}, and only an open one is upgraded",
+                crate::text::visible(&seen.status.to_string())
+            )));
+        }
+        if !self.old.ambiguous.is_empty() {
+            let codes: Vec<_> = self.old.ambiguous.iter().map(|code| crate::text::clip(code, 80)).collect();
+            return Err(Need::Blocked(format!(
+                "the service has several codes that are not the new one ({}): name under [old] which is to be retired",
+                codes.join(", ")
+            )));
+        }
+        if !seen.committed {
+            return Err(Need::Time("what the service shows is not committed yet".into()));
+        }
+        Ok(network)
+    }
+
+    fn walk(&self, network: &Replication, mut tasks: Vec<Task>) -> Wanted {
+        let missing = self.plan.new.registration(&self.seen.join_policy);
+        if !missing.is_empty() {
+            return Wanted { phase: Phase::Register, need: Need::Proposal(Intended::Register(missing)), tasks };
+        }
+        if let Some((need, count)) = self.trust(network) {
+            if count > 0 {
+                tasks.push(Task::Start(count));
+            }
+            return Wanted { phase: Phase::JoinAndTrust, need, tasks };
+        }
+        if let Some(need) = self.retire(network) {
+            return Wanted { phase: Phase::Retire, need, tasks };
+        }
+        if !tasks.is_empty() {
+            return Wanted { phase: Phase::Delete, need: Need::Operator, tasks };
+        }
+        let rules = self.rules();
+        if !rules.is_empty() {
+            return Wanted { phase: Phase::Rules, need: Need::Proposal(Intended::Rules(rules)), tasks };
+        }
+        let surplus = self.surplus();
+        if !surplus.is_empty() {
+            return Wanted { phase: Phase::Deregister, need: Need::Proposal(Intended::Deregister(surplus)), tasks };
+        }
+        Wanted { phase: Phase::Check, need: Need::Nothing, tasks }
+    }
+
+    /// The phase by what is not done yet, where the network tells nothing.
+    fn phase(&self) -> Phase {
+        let enough = self.of(NodeStatus::Trusted, CodeKind::New).count() >= self.plan.nodes;
+        match (self.plan.new.is_admitted(&self.seen.join_policy), enough) {
+            (false, _) => Phase::Register,
+            (true, false) => Phase::JoinAndTrust,
+            (true, true) if self.of(NodeStatus::Trusted, CodeKind::Old).next().is_some() => Phase::Retire,
+            (true, true) if !self.deletions().is_empty() => Phase::Delete,
+            (true, true) if !self.rules().is_empty() => Phase::Rules,
+            (true, true) if !self.surplus().is_empty() => Phase::Deregister,
+            (true, true) => Phase::Check,
+        }
+    }
+
+    /// What is needed until enough new nodes are trusted and caught up, and how many are to be started for that.
+    fn trust(&self, network: &Replication) -> Option<(Need, usize)> {
+        let trusted: Vec<_> = self.of(NodeStatus::Trusted, CodeKind::New).collect();
+        let live = trusted.iter().filter(|node| self.seen.is_live(node.id)).count();
+        let behind = trusted.iter().find(|node| self.seen.is_live(node.id) && !self.seen.is_caught_up(node.id));
+        let short = self.plan.nodes.saturating_sub(live);
+        if let Some(node) = behind {
+            return Some((Need::Time(format!("new node {} catches up", node.title())), 0));
+        }
+        if short == 0 {
+            return None;
+        }
+        if self.needs_snapshot() {
+            return Some((Need::Proposal(Intended::Snapshot), 0));
+        }
+        let mut waiting: Vec<_> = self.of(NodeStatus::Pending, CodeKind::New).map(|node| node.id).collect();
+        waiting.sort();
+        let count = short.saturating_sub(waiting.len());
+        let Some(first) = waiting.first() else { return Some((Need::Operator, count)) };
+        let most = network.most_added().min(short);
+        let need = match network.check(&Change::adding([*first]), self.plan.minimum_f) {
+            Ok(_) => Need::Proposal(Intended::Trust { nodes: waiting, most }),
+            // A node that is dead stands in the way: without it, those that live are a majority again.
+            Err(refused @ GuardError::NoMajority { .. }) => {
+                self.retire_one_of(network, self.dead()).unwrap_or(Need::Time(refused.to_string()))
+            }
+            Err(refused) => Need::Time(refused.to_string()),
+        };
+        Some((need, count))
+    }
+
+    /// Nodes of CCF 7 join a service of CCF 6 from a snapshot that was made for them.
+    fn needs_snapshot(&self) -> bool {
+        let of = |node: &ObservedNode| node.version.map(|version| version.major);
+        let new = self.plan.version.map(|version| version.major);
+        let older = self.seen.nodes_that_are(NodeStatus::Trusted).any(|node| of(node).is_some() && of(node) < new);
+        let joined = self.seen.nodes.iter().any(|node| self.kind(node) == CodeKind::New);
+        let made = self.seen.proposals.values().any(|known| {
+            let actions = known.proposal.as_ref().map(|p| p.actions()).unwrap_or_default();
+            known.state == ProposalState::Accepted && matches!(actions, [one] if one.name == "trigger_snapshot")
+        });
+        older && !joined && !made
+    }
+
+    /// What is needed until only the wanted nodes are left.
+    fn retire(&self, network: &Replication) -> Option<Need> {
+        if let Some(node) = self.seen.nodes_that_are(NodeStatus::Retired).find(|node| !node.retired_committed) {
+            return Some(Need::Time(format!("the retirement of node {} is committed", node.title())));
+        }
+        let dead = self.dead();
+        if !dead.is_empty() {
+            return self.retire_one_of(network, dead);
+        }
+        let mut old: Vec<_> = self.of(NodeStatus::Trusted, CodeKind::Old).map(|node| node.id).collect();
+        if old.is_empty() {
+            let mut new: Vec<_> = self.of(NodeStatus::Trusted, CodeKind::New).map(|node| node.id).collect();
+            let surplus = new.len().saturating_sub(self.plan.nodes);
+            new.retain(|id| *id != network.primary);
+            new.sort_by(|a, b| b.cmp(a));
+            new.truncate(surplus);
+            old = new;
+        } else if old.len() > 1 {
+            // The primary last: its removal is an election.
+            old.retain(|id| *id != network.primary);
+        }
+        old.sort();
+        (!old.is_empty()).then(|| self.retire_one_of(network, old)).flatten()
+    }
+
+    /// Old and new nodes of the network that are not heard of.
+    fn dead(&self) -> Vec<NodeId> {
+        let ours = self.of(NodeStatus::Trusted, CodeKind::Old).chain(self.of(NodeStatus::Trusted, CodeKind::New));
+        let mut dead: Vec<_> = ours.map(|node| node.id).filter(|id| !self.seen.is_live(*id)).collect();
+        dead.sort();
+        dead
+    }
+
+    fn retire_one_of(&self, network: &Replication, nodes: Vec<NodeId>) -> Option<Need> {
+        let (mut allowed, mut refused) = (Vec::new(), None);
+        for id in nodes {
+            match network.check(&Change::removing([id]), self.plan.minimum_f) {
+                Ok(_) => allowed.push(id),
+                Err(error) => refused = refused.or(Some(error)),
+            }
+        }
+        match (allowed.is_empty(), refused) {
+            (false, _) => Some(Need::Proposal(Intended::Retire(allowed))),
+            (true, Some(error)) => Some(Need::Time(error.to_string())),
+            (true, None) => None,
+        }
+    }
+
+    /// Retired nodes that the plan knows, and that the service lets go.
+    fn deletions(&self) -> Vec<Task> {
+        let gone = self.seen.nodes_that_are(NodeStatus::Retired).filter(|node| node.retired_committed);
+        gone.filter(|node| self.kind(node) != CodeKind::Other).map(|node| Task::Delete(node.id)).collect()
+    }
+
+    fn rules(&self) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if let Some(bundle) = &self.plan.application
+            && Application::of_bundle(bundle).is_none_or(|wanted| self.seen.application.as_ref() != Some(&wanted))
+        {
+            actions.push(Action::new("set_js_app", Some(json!({ "bundle": bundle }))));
+        }
+        if let Some(constitution) = &self.plan.constitution
+            && self.seen.constitution != *constitution
+        {
+            // Last: everything else is applied by the rules under which it was voted on.
+            actions.push(Action::new("set_constitution", Some(json!({ "constitution": constitution }))));
+        }
+        actions
+    }
+
+    /// What may join, and is not the new code.
+    fn surplus(&self) -> Vec<Action> {
+        let removals = self.old.registered.iter().map(|(kind, key)| super::code::removal(*kind, key));
+        self.plan.new.raises(&self.seen.join_policy).into_iter().chain(removals).collect()
+    }
+
+    fn kind(&self, node: &ObservedNode) -> CodeKind {
+        self.old.kind_of(self.plan, node)
+    }
+
+    fn of(&self, status: NodeStatus, kind: CodeKind) -> impl Iterator<Item = &'a ObservedNode> {
+        self.seen.nodes_that_are(status).filter(move |node| self.kind(node) == kind)
+    }
+}
