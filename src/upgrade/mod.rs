@@ -30,7 +30,7 @@ pub use next::{Act, Doing, Next, Waiting, Who, Whom, next};
 pub use observed::{Observed, ObservedBallot, ObservedNode, ObservedProposal};
 pub use operator::{Operator, OperatorError};
 pub use plan::{CodeKind, Named, OldCode, Plan, PlanDigest};
-pub use preconditions::preconditions;
+pub use preconditions::{PRECONDITIONS, check_constitution, preconditions};
 pub use rehearsal::{Rehearsal, example_signers, rehearse};
 pub use step::{NodeLine, Phase, Step};
 pub use walk::{Rules, Upgrade};

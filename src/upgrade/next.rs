@@ -95,7 +95,7 @@ impl Step<'_> {
         if let Need::Blocked(reason) = &self.wanted.need {
             return Doing::Blocked(vec![reason.clone()]);
         }
-        let checks = preconditions(self.plan, self.seen);
+        let checks = preconditions(self.plan, self.seen, self.wanted);
         let mut failed = checks.iter().filter(|c| matches!(c.verdict, Verdict::Fail | Verdict::Incomplete)).peekable();
         if failed.peek().is_some() {
             return Doing::Blocked(failed.map(|c| format!("{}: {}", c.name, c.detail)).collect());

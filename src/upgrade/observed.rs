@@ -24,6 +24,10 @@ pub struct Observed {
     pub status: ServiceStatus,
     /// SHA-256 of its certificate's DER encoding.
     pub certificate: [u8; 32],
+    /// How long its certificate is valid.
+    pub service_validity: Option<Validity>,
+    /// For how many days the constitution lets a node's certificate be valid, if the service says so.
+    pub maximum_validity_days: Option<u64>,
     /// Its members.
     pub members: Vec<Member>,
     /// Its nodes.
