@@ -58,6 +58,21 @@ impl Application {
         lines
     }
 
+    /// Whether this application, which runs, is what a bundle wants: the same modules, the same endpoints, and no property that
+    /// both name has another value. A node lists properties that a bundle leaves out, and none that it does not know.
+    pub fn is_as(&self, wanted: &Self) -> bool {
+        let same = |running: &Value, wanted: &Value| {
+            let both = |name: &&String| running.get(name.as_str()).is_some() && wanted.get(name.as_str()).is_some();
+            let named = wanted.as_object().into_iter().flat_map(Map::keys).filter(both);
+            let plain =
+                |value: Option<&Value>| value.map(|v| v.as_str().map_or_else(|| v.clone(), |t| plain(t).into()));
+            named.into_iter().all(|name| plain(running.get(name)) == plain(wanted.get(name)))
+        };
+        self.modules == wanted.modules
+            && self.endpoints.keys().eq(wanted.endpoints.keys())
+            && self.endpoints.iter().all(|(name, running)| wanted.endpoints.get(name).is_some_and(|w| same(running, w)))
+    }
+
     fn all_changes(&self, new: &Self, limit: usize) -> Vec<String> {
         let mut lines = vec![self.title(new)];
         for name in union(self.modules.keys(), new.modules.keys()) {
@@ -188,6 +203,24 @@ mod tests {
         served["redirection_strategy"] = "none".into();
         let modules = [("/a.js", "1\n2\n3\n"), ("/b.js", "b\n")].map(|(n, t)| (n.to_owned(), t.to_owned()));
         Application::new(&json!({"/x": {"GET": served}}), modules)
+    }
+
+    #[test]
+    fn an_application_runs_when_nothing_that_both_name_differs() {
+        let bundle = |endpoint: Value| {
+            json!({"metadata": {"endpoints": {"/a": {"get": endpoint}}},
+            "modules": [{"name": "a.js", "module": "x"}]})
+        };
+        let wanted =
+            Application::of_bundle(&bundle(json!({"js_module": "a.js", "mode": "readonly", "new": 1}))).unwrap();
+        let running = |endpoint: Value, text: &str| {
+            Application::new(&json!({"/a": {"get": endpoint}}), [("/a.js".to_owned(), text.to_owned())])
+        };
+        let listed = json!({"js_module": "/a.js", "mode": "readonly", "forwarding_required": "always"});
+        assert!(running(listed.clone(), "x").is_as(&wanted));
+        assert!(!running(listed, "y").is_as(&wanted));
+        assert!(!running(json!({"js_module": "a.js", "mode": "readwrite"}), "x").is_as(&wanted));
+        assert!(!Application::default().is_as(&wanted));
     }
 
     #[test]

@@ -88,10 +88,31 @@ impl<'a> Look<'a> {
                 codes.join(", ")
             )));
         }
+        if let Some(reason) = seen.nodes_that_are(NodeStatus::Trusted).find_map(|node| self.unknown(node)) {
+            return Err(Need::Blocked(reason));
+        }
         if !seen.committed {
             return Err(Need::Time("what the service shows is not committed yet".into()));
         }
         Ok(network)
+    }
+
+    /// Why it is not known what a trusted node is to the plan. Without that, more and more new nodes would be asked for.
+    fn unknown(&self, node: &ObservedNode) -> Option<String> {
+        match (&node.running, &node.verified) {
+            _ if self.kind(node) != CodeKind::Other => None,
+            (None, _) => Some(format!(
+                "what trusted node {} runs is not known, for the service shows no attestation of it that can be read: if it is \
+                 to be retired, name it under [old] nodes",
+                node.title()
+            )),
+            (Some(running), Err(reason)) if self.plan.new.is(running) => Some(format!(
+                "trusted node {} says that it runs the new code, and its attestation does not prove it: {}",
+                node.title(),
+                crate::text::visible(reason)
+            )),
+            _ => None,
+        }
     }
 
     fn walk(&self, network: &Replication, mut tasks: Vec<Task>) -> Wanted {
@@ -237,7 +258,8 @@ impl<'a> Look<'a> {
     fn rules(&self) -> Vec<Action> {
         let mut actions = Vec::new();
         if let Some(bundle) = &self.plan.application
-            && Application::of_bundle(bundle).is_none_or(|wanted| self.seen.application.as_ref() != Some(&wanted))
+            && Application::of_bundle(bundle)
+                .is_some_and(|wanted| self.seen.application.as_ref().is_some_and(|running| !running.is_as(&wanted)))
         {
             actions.push(Action::new("set_js_app", Some(json!({ "bundle": bundle }))));
         }
