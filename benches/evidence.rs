@@ -8,8 +8,7 @@ use ccf_gov::evidence::sgx::attestation::{Expected as ExpectedQuote, Trust, veri
 use ccf_gov::evidence::sgx::quote::Evidence as Quote;
 use ccf_gov::evidence::snp::attestation::{Evidence, Expected, verify};
 use ccf_gov::evidence::snp::endorsements::Endorsements;
-use ccf_gov::evidence::snp::launch::kernel::KernelHashes;
-use ccf_gov::evidence::snp::launch::{Launch, Vmm, measure};
+use ccf_gov::evidence::snp::launch::{KernelHashes, Launch, Vmm, measure};
 use ccf_gov::evidence::snp::report::Report;
 use ccf_gov::evidence::snp::roots::{Root, Roots};
 use ccf_gov::evidence::snp::uvm::UvmEndorsement;

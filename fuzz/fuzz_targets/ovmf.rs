@@ -1,8 +1,7 @@
 //! OVMF firmware: its tables and the launch digest. The data are the firmware's end; what is before it is zeros.
 #![no_main]
 
-use ccf_gov::evidence::snp::launch::kernel::KernelHashes;
-use ccf_gov::evidence::snp::launch::{Launch, Vmm, measure};
+use ccf_gov::evidence::snp::launch::{KernelHashes, Launch, Vmm, measure};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let mut ovmf = vec![0; data.len().next_multiple_of(4096) - data.len()];

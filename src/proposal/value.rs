@@ -158,7 +158,7 @@ pub(crate) fn shaped(kind: &ParameterKind, value: Value) -> Result<Value, ValueE
     let good = match kind {
         ParameterKind::Object => (value.is_object(), "a JSON object"),
         ParameterKind::Tcb => (
-            crate::tcb::minimum::MinimumTcb::from_json(&value).is_ok(),
+            crate::tcb::MinimumTcb::from_json(&value).is_ok(),
             "a JSON object of boot_loader, tee, snp, microcode (and fmc on Turin), each 0 to 255",
         ),
         ParameterKind::Jwks => {

@@ -7,8 +7,8 @@ use crate::check::Checks;
 use crate::processor::{Cpuid, Product};
 use crate::proposal::{Action, Proposal, Registration};
 use crate::service::JoinPolicy;
+use crate::tcb::MinimumTcb;
 use crate::tcb::TcbVersion;
-use crate::tcb::minimum::MinimumTcb;
 
 /// Compares every action with what is registered now.
 pub fn check(proposal: &Proposal, policy: &JoinPolicy, ccf: Option<CcfVersion>) -> Checks {

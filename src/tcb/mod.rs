@@ -1,12 +1,14 @@
 //! How new a processor's firmware is: TCB versions and their components.
 
-pub mod minimum;
+mod minimum;
 
 use std::fmt;
 
 use serde::Serialize;
 
 use crate::processor::Product;
+
+pub use minimum::{MinimumTcb, TcbError};
 
 /// A TCB version: eight bytes whose meaning depends on the product.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -8,7 +8,7 @@ use crate::evidence::virt::MEASUREMENT;
 use crate::platform::Platform;
 use crate::proposal::{Action, Registration};
 use crate::service::JoinPolicy;
-use crate::tcb::minimum::MinimumTcb;
+use crate::tcb::MinimumTcb;
 
 /// Code, as a join policy names it.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,7 +7,7 @@ use crate::check::Checks;
 use crate::digest::{HostData, SnpMeasurement};
 use crate::processor::{Cpuid, Product};
 use crate::service::JoinPolicy;
-use crate::tcb::minimum::{MinimumTcb, TcbError};
+use crate::tcb::{MinimumTcb, TcbError};
 
 /// What a service admits of SNP nodes, as its tables hold it: its join policy, read.
 #[derive(Clone, Debug, Default)]

@@ -15,7 +15,7 @@ use crate::digest::{HostData, SnpMeasurement};
 use crate::evidence::revocation::RevocationList;
 use crate::id::NodeId;
 use crate::processor::{Cpuid, Product};
-use crate::tcb::minimum::MinimumTcb;
+use crate::tcb::MinimumTcb;
 use crate::tcb::{Tcb, TcbVersion};
 
 /// What a node (or its operator) shows.

@@ -10,7 +10,7 @@ use crate::evidence::recognise::{Evidence, EvidenceKind};
 use crate::evidence::snp::report::Report;
 use crate::processor::{Cpuid, Product};
 use crate::proposal::Action;
-use crate::tcb::minimum::MinimumTcb;
+use crate::tcb::MinimumTcb;
 use crate::tcb::{Tcb, TcbVersion};
 use crate::text::clip;
 

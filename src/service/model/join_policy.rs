@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::json::{self, JsonError};
 use crate::proposal::Registration;
-use crate::tcb::minimum::{MinimumTcb, TcbError};
+use crate::tcb::{MinimumTcb, TcbError};
 
 /// What the service admits, by platform.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]

@@ -9,8 +9,7 @@ use crate::cli::error::CliError;
 use ccf_gov::check::Checks;
 use ccf_gov::digest::SnpMeasurement;
 use ccf_gov::evidence::hash::sha256_file;
-use ccf_gov::evidence::snp::launch::kernel::KernelHashes;
-use ccf_gov::evidence::snp::launch::{self, DEFAULT_GUEST_FEATURES, Launch, VcpuType, Vmm, igvm};
+use ccf_gov::evidence::snp::launch::{self, DEFAULT_GUEST_FEATURES, KernelHashes, Launch, VcpuType, Vmm, igvm};
 use ccf_gov::files::{self, FileError};
 
 /// The largest firmware or IGVM file that is read.

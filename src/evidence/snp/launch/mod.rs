@@ -2,17 +2,19 @@
 
 mod digest;
 pub mod igvm;
-pub mod kernel;
-pub mod ovmf;
+mod kernel;
+mod ovmf;
 mod vmsa;
 
 use std::str::FromStr;
 
 use crate::digest::SnpMeasurement;
 use digest::LaunchDigest;
-use kernel::KernelHashes;
-use ovmf::{Ovmf, OvmfError, SectionType};
+use ovmf::{Ovmf, SectionType};
 use vmsa::Vmsa;
+
+pub use kernel::KernelHashes;
+pub use ovmf::OvmfError;
 
 /// The most virtual processors that are measured.
 pub const MAX_VCPUS: u32 = 4096;

@@ -3,7 +3,7 @@
 use super::digest::PAGE;
 
 /// The largest firmware that is read: 64 MiB.
-pub const MAX_OVMF: usize = 64 << 20;
+pub(super) const MAX_OVMF: usize = 64 << 20;
 
 /// The most sections, and the most pages of all sections together (256 MiB; real ones have about 1 MiB).
 const MAX_SECTIONS: usize = 256;
@@ -45,7 +45,7 @@ pub enum OvmfError {
 
 /// What a stretch of memory is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SectionType {
+pub(super) enum SectionType {
     /// Memory that the firmware uses at once.
     SecMemory,
     /// The secrets page.
@@ -60,18 +60,18 @@ pub enum SectionType {
 
 /// A stretch of memory that is laid out before the guest starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Section {
+pub(super) struct Section {
     /// Guest-physical address.
-    pub gpa: u64,
+    pub(super) gpa: u64,
     /// Length in pages.
-    pub pages: u32,
+    pub(super) pages: u32,
     /// What for.
-    pub kind: SectionType,
+    pub(super) kind: SectionType,
 }
 
 /// The tables of a firmware.
 #[derive(Clone, Debug)]
-pub struct Ovmf {
+pub(super) struct Ovmf {
     gpa: u64,
     reset_eip: Option<u32>,
     hashes_table: Option<u32>,
@@ -83,7 +83,7 @@ impl Ovmf {
     ///
     /// # Errors
     /// Firmware without tables, or with damaged ones.
-    pub fn parse(firmware: &[u8]) -> Result<Self, OvmfError> {
+    pub(super) fn parse(firmware: &[u8]) -> Result<Self, OvmfError> {
         if firmware.is_empty() || firmware.len() > MAX_OVMF || !firmware.len().is_multiple_of(PAGE) {
             return Err(OvmfError::Size(firmware.len()));
         }
@@ -106,12 +106,12 @@ impl Ovmf {
     }
 
     /// Where the firmware lies: it ends at 4 GiB.
-    pub fn gpa(&self) -> u64 {
+    pub(super) fn gpa(&self) -> u64 {
         self.gpa
     }
 
     /// The memory to lay out, in order.
-    pub fn sections(&self) -> &[Section] {
+    pub(super) fn sections(&self) -> &[Section] {
         &self.sections
     }
 
@@ -119,7 +119,7 @@ impl Ovmf {
     ///
     /// # Errors
     /// [`OvmfError::NoResetBlock`] if the firmware does not say.
-    pub fn reset_eip(&self) -> Result<u32, OvmfError> {
+    pub(super) fn reset_eip(&self) -> Result<u32, OvmfError> {
         self.reset_eip.ok_or(OvmfError::NoResetBlock)
     }
 
