@@ -10,6 +10,7 @@ use super::commands::proposal::not_held;
 use super::common::Context;
 use super::consent::Shown;
 use super::error::{CliError, Kind};
+use super::guard::Guard;
 use ccf_gov::cose::{self, Algorithm, Beside, Message, MessageType};
 use ccf_gov::id::MemberId;
 use ccf_gov::json;
@@ -17,6 +18,7 @@ use ccf_gov::proposal::{Proposal, annotated, ballot, difference, totals};
 use ccf_gov::review::vain::{self, Effect};
 use ccf_gov::review::{ServiceView, Subject, notes, proposed, votable};
 use ccf_gov::service::Service;
+use ccf_gov::upgrade::{NetworkChange, may_accept};
 
 /// How long signing waits for a service that it can do without.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -26,10 +28,11 @@ const FEW: usize = 40;
 const MANY: usize = 100_000;
 
 impl Context {
-    /// What is known beside a ballot or a withdrawal.
-    pub fn beside_subject(&self, subject: &Subject, me: MemberId) -> Beside {
+    /// What is known beside a ballot or a withdrawal, with the guard's judgement.
+    pub fn beside_subject(&self, subject: &Subject, me: MemberId, guard: Option<&NetworkChange>) -> Beside {
         let actions = self.subject_actions(subject);
-        Beside { lines: subject.lines(me), actions: Some(actions), script: self.verbose }
+        let lines = subject.lines(me).into_iter().chain(guarded(guard)).collect();
+        Beside { lines, actions: Some(actions), script: self.verbose }
     }
 
     /// What a proposal that the service holds would do.
@@ -40,9 +43,10 @@ impl Context {
         actions + &totals
     }
 
-    /// What is known beside a proposal that is not there yet.
-    pub fn beside_proposal(&self, content: &Value, standing: &ServiceView) -> Beside {
-        Beside { actions: Some(self.actions(content, standing)), ..Beside::default() }
+    /// What is known beside a proposal that is not there yet, with the guard's judgement.
+    pub fn beside_proposal(&self, content: &Value, standing: &ServiceView, guard: Option<&NetworkChange>) -> Beside {
+        let lines = guarded(guard).collect();
+        Beside { lines, actions: Some(self.actions(content, standing)), ..Beside::default() }
     }
 
     /// What a proposal would do, in a service's terms.
@@ -53,29 +57,34 @@ impl Context {
 
     /// What a person sees of a request that is signed here and sent by somebody else; what can only be in vain is refused.
     ///
-    /// `service` is the one to ask, if there is one: see [`Context::service_if_any`].
+    /// `service` is the one to ask, if there is one: see [`Context::service_if_any`]. With it comes the guard's judgement.
     pub async fn shown(
         &self,
         service: Option<&Service>,
         message: &Message,
         member: MemberId,
         algorithm: Algorithm,
-    ) -> Result<Shown, CliError> {
+        guard: Guard,
+    ) -> Result<(Shown, Option<NetworkChange>), CliError> {
         if let Some(ahead) = message.created_at().ahead(OffsetDateTime::now_utc()) {
             self.output.warn(ahead);
         }
         let asked = match service {
-            Some(service) => Some(timeout(PATIENCE, self.looked_up(service, message, member)).await),
+            Some(service) => Some(timeout(PATIENCE, self.looked_up(service, message, member, guard)).await),
             None => None,
         };
+        let mut guarded = None;
         let beside = match asked {
-            Some(Ok(Ok(beside))) => beside,
+            Some(Ok(Ok((beside, found)))) => {
+                guarded = found;
+                beside
+            }
             Some(Ok(Err(error))) if !matches!(error.kind, Kind::Unreachable | Kind::Failed) => return Err(error),
             Some(Ok(Err(error))) => self.not_looked_up(message, &error.message),
             Some(Err(_)) => self.not_looked_up(message, &late()),
             None => self.beside_nothing(message),
         };
-        Ok(show(message, member, algorithm, &beside))
+        Ok((show(message, member, algorithm, &beside), guarded))
     }
 
     /// What is known beside a request that is signed already: refuses nothing.
@@ -98,9 +107,9 @@ impl Context {
     /// What is known beside a ballot or a withdrawal that is signed already: an exact ballot may be for another proposal than
     /// the one that the service holds, and then its own actions are shown, and that it votes no.
     fn beside_ballot(&self, message: &Message, subject: &Subject, member: MemberId) -> Beside {
-        let Some(exact) = exact(message) else { return self.beside_subject(subject, member) };
+        let Some(exact) = exact(message) else { return self.beside_subject(subject, member, None) };
         let Some(difference) = difference(exact.value(), &subject.content.raw) else {
-            return self.beside_subject(subject, member);
+            return self.beside_subject(subject, member, None);
         };
         let mut lines = subject.lines(member);
         lines.push("this ballot NO: it is for other actions than the service holds".into());
@@ -122,12 +131,18 @@ impl Context {
     /// What is known without a service.
     fn beside_nothing(&self, message: &Message) -> Beside {
         let content = json::parse(message.payload()).ok().filter(|_| message.kind() == MessageType::Proposal);
-        let beside = content.map_or_else(Beside::default, |c| self.beside_proposal(&c, &ServiceView::default()));
+        let beside = content.map_or_else(Beside::default, |c| self.beside_proposal(&c, &ServiceView::default(), None));
         let lines = is_about_proposals(message).then(|| "compared    with no service".to_owned());
         Beside { script: self.verbose, lines: lines.into_iter().collect(), ..beside }
     }
 
-    async fn looked_up(&self, service: &Service, message: &Message, member: MemberId) -> Result<Beside, CliError> {
+    async fn looked_up(
+        &self,
+        service: &Service,
+        message: &Message,
+        member: MemberId,
+        guard: Guard,
+    ) -> Result<(Beside, Option<NetworkChange>), CliError> {
         let content = json::parse(message.payload()).unwrap_or_default();
         match (message.kind(), message.proposal_id()) {
             (MessageType::Proposal, _) => {
@@ -135,7 +150,9 @@ impl Context {
                 if let Err(there) = vain::proposal(&content, &proposed(service).await?) {
                     self.output.warn(there);
                 }
-                Ok(self.beside_proposal(&content, &ServiceView::read(service, &content).await?))
+                let view = ServiceView::read(service, &content).await?;
+                let found = guard.judge(self, service, &content, &view).await.map_err(CliError::unsigned)?;
+                Ok((self.beside_proposal(&content, &view, found.as_ref()), found))
             }
             (MessageType::Ballot, Some(id)) => {
                 let subject = Subject::read(service, id).await?.ok_or_else(|| not_held(id))?;
@@ -145,16 +162,21 @@ impl Context {
                 if subject.ballot(member, script)? == Effect::Held {
                     self.output.warn("the service holds this ballot already: signing it again changes nothing");
                 }
-                Ok(self.beside_subject(&subject, member))
+                let found = match may_accept(message.payload()) {
+                    true => guard.judge(self, service, &subject.content.raw, &subject.view).await,
+                    false => Ok(None),
+                };
+                let found = found.map_err(CliError::unsigned)?;
+                Ok((self.beside_subject(&subject, member, found.as_ref()), found))
             }
             (MessageType::Withdrawal, Some(id)) => {
                 let subject = Subject::read(service, id).await?.ok_or_else(|| not_held(id))?;
                 if subject.withdrawal(member)? == Effect::Held {
                     self.output.warn("the proposal is withdrawn already: signing this again changes nothing");
                 }
-                Ok(self.beside_subject(&subject, member))
+                Ok((self.beside_subject(&subject, member, None), None))
             }
-            _ => Ok(Beside { script: self.verbose, ..Beside::default() }),
+            _ => Ok((Beside { script: self.verbose, ..Beside::default() }, None)),
         }
     }
 
@@ -172,6 +194,11 @@ impl Context {
         self.output.warn(format!("this was not compared with what the service holds: {why}"));
         None
     }
+}
+
+/// The guard's judgement, in lines.
+fn guarded(found: Option<&NetworkChange>) -> impl Iterator<Item = String> {
+    found.map(NetworkChange::lines).into_iter().flatten()
 }
 
 /// The proposal that an exact ballot is for.

@@ -8,11 +8,13 @@ use serde::Serialize;
 
 use super::common::Context;
 use super::error::CliError;
+use super::guard::Guarded;
 use super::interrupt::{Interruptible, interrupted};
 use super::output::stdout_is_terminal;
 use ccf_gov::cose::{Algorithm, CreatedAt, Envelope, Message, MessageType, SigningRequest};
 use ccf_gov::files::{self, FileError, NewFolder, Readers};
 use ccf_gov::id::{MemberId, ProposalId};
+use ccf_gov::upgrade::NetworkChange;
 
 /// Where the envelope goes.
 #[derive(Args)]
@@ -55,6 +57,15 @@ pub struct Signed {
     /// Base64, where it would have gone to standard output.
     #[serde(skip_serializing_if = "Option::is_none")]
     envelope: Option<String>,
+}
+
+/// One envelope as it is printed, with the guard's judgement.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    signed: Signed,
+    #[serde(flatten)]
+    guarded: Guarded<'a>,
 }
 
 /// Several envelopes as they are printed.
@@ -118,7 +129,7 @@ impl Out {
     }
 
     /// Writes an envelope where it was asked for; with `--output json` says what it is.
-    pub fn write(&self, context: &Context, envelope: &Envelope) -> Result<(), CliError> {
+    pub fn write(&self, context: &Context, envelope: &Envelope, guard: Option<&NetworkChange>) -> Result<(), CliError> {
         let bytes = envelope.to_bytes();
         let access = access(envelope.message());
         if !context.output.is_json() {
@@ -131,7 +142,7 @@ impl Out {
             context.output.file(&self.out, &bytes, access, self.force)?;
             result.file = Some(self.out.clone());
         }
-        context.output.result(&result, String::new)
+        context.output.result(&Shown { signed: result, guarded: Guarded { guard } }, String::new)
     }
 
     /// Ends a batch: its folder gets its name, or its one envelope is written.
@@ -139,7 +150,7 @@ impl Out {
         let batch = batch.take().ok_or_else(interrupted)?;
         let Some(folder) = batch.folder else {
             return batch.made.iter().try_for_each(|made| match made {
-                Made::Envelope(envelope) => self.write(context, envelope),
+                Made::Envelope(envelope) => self.write(context, envelope, None),
                 Made::File(_) => Ok(()),
             });
         };

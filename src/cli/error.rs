@@ -32,7 +32,7 @@ use ccf_gov::review::{NotDeletable, NotVotable};
 use ccf_gov::sandbox::SandboxError;
 use ccf_gov::service::{ReferenceError, Refusal, ResolveError, ServiceError};
 use ccf_gov::signer::{GenerateError, KeyError, KeyUriError, Pkcs11Error, SignerError};
-use ccf_gov::upgrade::UpgradeError;
+use ccf_gov::upgrade::{StopsTheService, UpgradeError};
 
 /// What kind of failure it was; the exit code follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -362,6 +362,16 @@ impl Library for NotDeletable {
             }
         };
         Some(hint.into())
+    }
+}
+
+impl Library for StopsTheService {
+    fn kind(&self) -> Kind {
+        Kind::No
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some(self.advice().into())
     }
 }
 

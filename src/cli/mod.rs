@@ -12,6 +12,7 @@ mod envelopes;
 mod error;
 mod evidence;
 mod exit;
+mod guard;
 mod images;
 mod interrupt;
 mod meant;

@@ -16,19 +16,20 @@ use super::commands::{
     inspect, keys, measure, member, node, policy, proposal, sandbox, service, submit, upgrade, verify,
 };
 use super::object::Read;
-use super::{envelopes, sign_and_submit};
+use super::{envelopes, guard, sign_and_submit};
 
 /// Each command whose result has a shape of its own.
 fn shapes() -> Vec<(&'static str, String)> {
     vec![
         ("Taken", format!("type Taken = {}", shape::<sign_and_submit::Taken>())),
-        ("proposal submit", "Proposal & Taken".into()),
-        ("submit", format!("(Proposal | {} | object) & Taken", shape::<sign_and_submit::NotHeld>())),
+        ("Guarded", format!("type Guarded = {}", shape::<guard::Guarded>())),
+        ("proposal submit", "Proposal & Taken & Guarded".into()),
+        ("submit", format!("(Proposal | {} | object) & Taken & Guarded", shape::<sign_and_submit::NotHeld>())),
         (
             "submit of several",
-            format!("{{ submitted: ((Proposal | object) & Taken & {})[] }}", shape::<submit::OneOf>()),
+            format!("{{ submitted: ((Proposal | object) & Taken & Guarded & {})[] }}", shape::<submit::OneOf>()),
         ),
-        ("sign", shape::<envelopes::Signed>()),
+        ("sign", format!("{} & Guarded", shape::<envelopes::Signed>())),
         ("sign of several", shape::<envelopes::SignedBatch>()),
         ("inspect", shape::<inspect::Inspected>()),
         ("Check", format!("type Check = {}", shape::<Check>())),

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::beside::show;
 use super::common::Context;
 use super::error::CliError;
+use super::guard::Guarded;
 use super::interrupt::unless_interrupted;
 use super::object::beside;
 use super::private_keys;
@@ -18,6 +19,7 @@ use ccf_gov::id::{ProposalId, TransactionId};
 use ccf_gov::service::{Answer, Proposal, Repeated, Service, ServiceError, Submission};
 use ccf_gov::signer::{self, Signer};
 use ccf_gov::text::visible;
+use ccf_gov::upgrade::NetworkChange;
 
 /// Shows `payload` and what is known beside it, signs it when that is consented to, and submits it. If it is not known whether the service took it, the envelope is kept in a file.
 pub async fn sign_and_submit(
@@ -175,8 +177,13 @@ pub fn head(proposal: &Proposal) -> String {
     text
 }
 
-/// Prints what became of a proposal that was made, voted on or withdrawn.
-pub fn print(context: &Context, id: Option<ProposalId>, submission: &Submission) -> Result<(), CliError> {
+/// Prints what became of a proposal that was made, voted on or withdrawn, with the guard's judgement.
+pub fn print(
+    context: &Context,
+    id: Option<ProposalId>,
+    submission: &Submission,
+    guard: Option<&NetworkChange>,
+) -> Result<(), CliError> {
     match submission.repeated {
         None => {}
         Some(Repeated::AnswerLost) => context
@@ -204,7 +211,8 @@ pub fn print(context: &Context, id: Option<ProposalId>, submission: &Submission)
             None => format!("Taken in transaction {}.\n{}", submission.transaction, message(submission)),
         });
     };
-    context.output.result(&taken(submission)?, || format!("{}{}\n", describe(proposal), committed(submission)))
+    let json = beside(&taken(submission)?, &Guarded { guard })?;
+    context.output.result(&json, || format!("{}{}\n", describe(proposal), committed(submission)))
 }
 
 /// Prints a proposal for which nothing was signed, because the service holds already what would have been.

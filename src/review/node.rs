@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::rules;
+use super::{ObservedNode, rules};
 use crate::ccf_version::CcfVersion;
 use crate::check::{Checks, Conclusion};
 use crate::digest::sha256;
@@ -67,6 +67,31 @@ pub async fn running_version(given: Option<CcfVersion>, service: &Service) -> Re
         Some(version) => Ok(Some(version)),
         None => Ok(service.version().await?.parse().ok()),
     }
+}
+
+/// Everything that can be found of a node that waits to be trusted: its attestation, of what its operator gave and what the
+/// service shows, against the join policy and the artefacts.
+pub fn verify(
+    given: Attestation,
+    node: &ObservedNode,
+    policy: &JoinPolicy,
+    ccf: Option<CcfVersion>,
+    trust: &Trust,
+    evidence: &[Evidence],
+) -> Checks {
+    let id = node.node.node_id;
+    let (attestation, problems) = gather(given, id, &node.raw, &[]);
+    let mut found = match check(id, &node.node, &attestation, policy, ccf, trust) {
+        None => without_attestation(id, &node.node),
+        Some(outcome) => {
+            let artefacts = against_artefacts(&outcome, evidence);
+            let mut found = outcome.checks;
+            found.append(artefacts);
+            found
+        }
+    };
+    found.append(problems);
+    found
 }
 
 /// What is to be said of a node that shows no attestation.

@@ -4,11 +4,16 @@
 //! proposes and votes is a [`Consortium`]. [`rehearse`] walks it on a sandbox. Before a node is trusted or
 //! retired, the [`quorum`] guard looks at the live configuration and refuses what could stop the service.
 
+mod by_hand;
+mod can_stop;
 mod code;
 mod consortium;
 mod error;
 mod goal;
 mod intended;
+mod named_node;
+mod network;
+mod network_change;
 mod next;
 mod observed;
 mod operator;
@@ -21,11 +26,16 @@ mod step;
 mod walk;
 mod wanted;
 
+pub use by_hand::{Basis, may_accept};
+pub use can_stop::can_stop;
 pub use code::{Code, CodeValue, Running, RunningUvm};
 pub use consortium::{Consortium, Passed, Signing};
 pub use error::UpgradeError;
 pub use goal::{Distance, Goal};
 pub use intended::{Intended, Unlike};
+pub use named_node::{Effect, NamedNode, changes_network};
+pub use network::Network;
+pub use network_change::{NetworkChange, StopsTheService};
 pub use next::{Act, Doing, Next, Waiting, Who, Whom, next};
 pub use observed::{Observed, ObservedBallot, ObservedNode, ObservedProposal};
 pub use operator::{Operator, OperatorError};

@@ -3,6 +3,7 @@
 mod consent;
 mod evidence;
 mod exact;
+mod guard;
 mod hostile;
 mod ids;
 mod lists;

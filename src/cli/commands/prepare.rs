@@ -8,6 +8,7 @@ use crate::cli::common::Context;
 use crate::cli::envelopes;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::guard::Guard;
 use crate::cli::message_args::{MessageArgs, certificate};
 use ccf_gov::cose::SigningRequest;
 
@@ -29,6 +30,8 @@ pub struct Prepare {
     /// Replace the file if it exists
     #[arg(long)]
     force: bool,
+    #[command(flatten)]
+    guard: Guard,
 }
 
 impl Prepare {
@@ -37,7 +40,8 @@ impl Prepare {
         let access = envelopes::access(request.message());
         let (message, certificate) = (request.message(), request.certificate());
         let service = context.service_if_any([message]).await;
-        let shown = context.shown(service.as_ref(), message, certificate.member_id(), certificate.algorithm()).await?;
+        let (member, algorithm) = (certificate.member_id(), certificate.algorithm());
+        let (shown, _) = context.shown(service.as_ref(), message, member, algorithm, self.guard).await?;
         context.output.note(format!("To be signed:\n  {}", shown.lines.join("\n  ")));
         let text = serde_json::to_string_pretty(&request.to_json())
             .map_err(|e| CliError::failed("cannot write the request as JSON", e))?;

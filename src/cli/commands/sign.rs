@@ -8,6 +8,7 @@ use crate::cli::common::Context;
 use crate::cli::envelopes;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::guard::Guard;
 use crate::cli::interrupt::interrupted;
 use crate::cli::message_args::MessageArgs;
 use crate::cli::private_keys;
@@ -36,6 +37,8 @@ pub struct Sign {
     request: Vec<PathBuf>,
     #[command(flatten)]
     out: envelopes::Out,
+    #[command(flatten)]
+    guard: Guard,
 }
 
 impl Sign {
@@ -48,11 +51,13 @@ impl Sign {
         let signer = context.signer().await?;
         let member = signer.certificate().member_id();
         let service = context.service_if_any([&message]).await;
-        context.consent(&[context.shown(service.as_ref(), &message, member, signer.algorithm()).await?])?;
+        let algorithm = signer.algorithm();
+        let (shown, guard) = context.shown(service.as_ref(), &message, member, algorithm, self.guard).await?;
+        context.consent(&[shown])?;
         let envelope = signer::sign(&*signer, message)
             .await
             .map_err(|e| CliError::from(e).doing(format!("cannot sign as member {member}")))?;
-        self.out.write(context, &envelope)?;
+        self.out.write(context, &envelope, guard.as_ref())?;
         Ok(Exit::Done)
     }
 
@@ -79,7 +84,8 @@ impl Sign {
         let service = context.service_if_any(requests.iter().map(SigningRequest::message)).await;
         let mut shown = Vec::with_capacity(requests.len());
         for request in &requests {
-            shown.push(context.shown(service.as_ref(), request.message(), member, signer.algorithm()).await?);
+            let (message, algorithm) = (request.message(), signer.algorithm());
+            shown.push(context.shown(service.as_ref(), message, member, algorithm, self.guard).await?.0);
         }
         context.consent(&shown)?;
         let batch = self.out.batch(requests.len())?;

@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::guard::{Guard, Guarded};
 use crate::cli::interrupt::unless_interrupted;
 use crate::cli::object::beside;
 use crate::cli::private_keys;
@@ -19,6 +20,7 @@ use ccf_gov::files;
 use ccf_gov::id::MemberId;
 use ccf_gov::review::still_votable;
 use ccf_gov::service::{Service, Submission};
+use ccf_gov::upgrade::NetworkChange;
 
 /// Send signed envelopes to the service; safe to repeat
 ///
@@ -32,16 +34,25 @@ pub struct Submit {
     /// The envelopes, as `sign` and `finish` write them; - for standard input
     #[arg(value_name = "ENVELOPE", required = true)]
     envelopes: Vec<PathBuf>,
+    #[command(flatten)]
+    guard: Guard,
+}
+
+/// An envelope that was sent, and what became of it.
+struct Sent {
+    envelope: Envelope,
+    submission: Submission,
+    guard: Option<NetworkChange>,
 }
 
 impl Submit {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let envelopes = self.envelopes.iter().map(|path| read(context, path)).collect::<Result<Vec<_>, _>>()?;
         let service = context.connect().await?;
-        let mut done: Vec<(Envelope, Submission)> = Vec::new();
+        let mut done: Vec<Sent> = Vec::new();
         for (path, envelope) in self.envelopes.iter().zip(envelopes) {
-            match send(context, &service, &envelope).await {
-                Ok(submission) => done.push((envelope, submission)),
+            match send(context, &service, &envelope, self.guard).await {
+                Ok((submission, guard)) => done.push(Sent { envelope, submission, guard }),
                 Err(mut error) => {
                     error.message = format!("{}: {}", files::shown(path), error.message);
                     if !done.is_empty() {
@@ -59,23 +70,32 @@ impl Submit {
             }
         }
         match &done[..] {
-            [(envelope, submission)] => sign_and_submit::print(context, envelope.message().proposal_id(), submission)?,
+            [Sent { envelope, submission, guard }] => {
+                let id = envelope.message().proposal_id();
+                sign_and_submit::print(context, id, submission, guard.as_ref())?;
+            }
             all => print_all(context, all)?,
         }
         Ok(Exit::Done)
     }
 }
 
-/// Sends it; not an exact ballot that would vote no.
-async fn send(context: &Context, service: &Service, envelope: &Envelope) -> Result<Submission, CliError> {
+/// Sends it; not an exact ballot that would vote no, nor what stops the service.
+async fn send(
+    context: &Context,
+    service: &Service,
+    envelope: &Envelope,
+    guard: Guard,
+) -> Result<(Submission, Option<NetworkChange>), CliError> {
     if let Some(ahead) = envelope.message().created_at().ahead(OffsetDateTime::now_utc()) {
         context.output.warn(ahead);
     }
     let unsent = |error: CliError| error.prefixed("it was not sent");
     let votable = still_votable(service, envelope.message()).await.map_err(|error| unsent(error.into()))?;
     votable.map_err(|why| unsent(why.into()))?;
+    let found = guard.judge_signed(context, service, envelope.message()).await.map_err(unsent)?;
     match unless_interrupted(service.submit(envelope)).await {
-        Some(sent) => Ok(sent?),
+        Some(sent) => Ok((sent?, found)),
         None => Err(interrupted()),
     }
 }
@@ -98,13 +118,13 @@ fn read(context: &Context, path: &Path) -> Result<Envelope, CliError> {
     Ok(envelope)
 }
 
-fn print_all(context: &Context, all: &[(Envelope, Submission)]) -> Result<(), CliError> {
-    let submitted = all.iter().map(|(envelope, submission)| object(envelope, submission));
+fn print_all(context: &Context, all: &[Sent]) -> Result<(), CliError> {
+    let submitted = all.iter().map(object);
     let several = Several { submitted: submitted.collect::<Result<_, CliError>>()? };
     context.output.result(&several, || all.iter().map(line).collect())
 }
 
-fn line((envelope, submission): &(Envelope, Submission)) -> String {
+fn line(Sent { envelope, submission, .. }: &Sent) -> String {
     let what = submission.proposal.as_ref();
     let what = what.map_or_else(String::new, |p| format!("  proposal {} is {}", p.proposal_id, p.proposal_state));
     let what = if submission.repeated.is_some() { format!("{what}  (taken before)") } else { what };
@@ -129,7 +149,8 @@ pub struct OneOf {
     member_id: MemberId,
 }
 
-fn object(envelope: &Envelope, submission: &Submission) -> Result<Value, CliError> {
+fn object(Sent { envelope, submission, guard }: &Sent) -> Result<Value, CliError> {
     let one = OneOf { kind: envelope.message().kind(), member_id: envelope.member() };
-    beside(&sign_and_submit::taken(submission)?, &one)
+    let taken = beside(&sign_and_submit::taken(submission)?, &Guarded { guard: guard.as_ref() })?;
+    beside(&taken, &one)
 }

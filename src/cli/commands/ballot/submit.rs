@@ -9,6 +9,7 @@ use crate::cli::commands::proposal::{ProposalSource, not_held};
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::guard::Guard;
 use crate::cli::sign_and_submit;
 use ccf_gov::cose::MessageType;
 use ccf_gov::files;
@@ -18,6 +19,7 @@ use ccf_gov::proposal::ballot::{self, Ballot, MAX_BALLOT};
 use ccf_gov::review::vain::Effect;
 use ccf_gov::review::{Subject, votable};
 use ccf_gov::service::Reference;
+use ccf_gov::upgrade::may_accept;
 
 /// Sign a ballot on a proposal and send it, after showing what is voted on; prints the proposal
 #[derive(Args)]
@@ -33,6 +35,8 @@ pub struct Submit {
     vote: Vote,
     #[command(flatten)]
     basis: Basis,
+    #[command(flatten)]
+    guard: Guard,
 }
 
 #[derive(Args)]
@@ -78,11 +82,16 @@ impl Submit {
             sign_and_submit::print_held(context, &subject.proposal, "same-ballot", "you have voted this way already")?;
             return Ok(Exit::Done);
         }
-        let beside = context.beside_subject(&subject, member);
         let (kind, payload) = (MessageType::Ballot, ballot.payload());
+        let guard = match may_accept(&payload) {
+            true => self.guard.judge(context, &service, &subject.content.raw, &subject.view).await,
+            false => Ok(None),
+        };
+        let guard = guard.map_err(CliError::unsigned)?;
+        let beside = context.beside_subject(&subject, member, guard.as_ref());
         let submission =
             sign_and_submit::sign_and_submit(context, &service, &*signer, kind, Some(id), payload, &beside).await?;
-        sign_and_submit::print(context, Some(id), &submission)?;
+        sign_and_submit::print(context, Some(id), &submission, guard.as_ref())?;
         Ok(Exit::Done)
     }
 }

@@ -7,6 +7,7 @@ use crate::cli::commands::proposal::ProposalSource;
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::guard::Guard;
 use crate::cli::private_keys;
 use crate::cli::sign_and_submit;
 use ccf_gov::check::{Checks, Conclusion, Verdict};
@@ -35,6 +36,8 @@ pub struct Submit {
     /// Send it although `proposal lint` fails; a private key is never sent
     #[arg(long)]
     although_lint_fails: bool,
+    #[command(flatten)]
+    guard: Guard,
 }
 
 impl Submit {
@@ -63,11 +66,13 @@ impl Submit {
         if !self.again {
             vain::proposal(proposal.value(), &proposed(&service).await?)?;
         }
-        let beside = context.beside_proposal(proposal.value(), &ServiceView::read(&service, proposal.value()).await?);
+        let view = ServiceView::read(&service, proposal.value()).await?;
+        let guard = self.guard.judge(context, &service, proposal.value(), &view).await.map_err(CliError::unsigned)?;
+        let beside = context.beside_proposal(proposal.value(), &view, guard.as_ref());
         let (kind, payload) = (MessageType::Proposal, proposal.bytes().to_vec());
         let submission =
             sign_and_submit::sign_and_submit(context, &service, &*signer, kind, None, payload, &beside).await?;
-        sign_and_submit::print(context, None, &submission)?;
+        sign_and_submit::print(context, None, &submission, guard.as_ref())?;
         Ok(Exit::Done)
     }
 }

@@ -35,11 +35,11 @@ impl Withdraw {
             sign_and_submit::print_held(context, &subject.proposal, "withdrawn", "the proposal is withdrawn already")?;
             return Ok(Exit::Done);
         }
-        let beside = context.beside_subject(&subject, member);
+        let beside = context.beside_subject(&subject, member, None);
         let kind = MessageType::Withdrawal;
         let submission =
             sign_and_submit::sign_and_submit(context, &service, &*signer, kind, Some(id), Vec::new(), &beside).await?;
-        sign_and_submit::print(context, Some(id), &submission)?;
+        sign_and_submit::print(context, Some(id), &submission, None)?;
         Ok(Exit::Done)
     }
 }
