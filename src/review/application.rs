@@ -6,7 +6,11 @@ use serde_json::{Map, Value};
 
 use super::diff::Diff;
 use crate::digest::sha256;
+use crate::service::{Service, ServiceError};
 use crate::text::visible;
+
+/// More modules than an application has; each costs a request.
+const MAX_MODULES: usize = 1000;
 
 /// Longer properties, such as an OpenAPI description, are not shown whole.
 const LONG: usize = 200;
@@ -29,6 +33,20 @@ impl Application {
         }
         this.modules.extend(modules.into_iter().map(|(name, text)| (plain(&name).to_owned(), text)));
         this
+    }
+
+    /// The one that runs. A request for each of its modules.
+    ///
+    /// # Errors
+    /// The service cannot be reached, or does not say.
+    pub async fn read(service: &Service) -> Result<Self, ServiceError> {
+        let endpoints = service.application().await?;
+        let mut modules = Vec::new();
+        for name in service.modules().await?.into_iter().take(MAX_MODULES) {
+            let text = service.module(&name).await?;
+            modules.push((name, text));
+        }
+        Ok(Self::new(endpoints.raw.get("endpoints").unwrap_or(&Value::Null), modules))
     }
 
     /// The one in a bundle; `None` if the bundle is of another shape than `{metadata: {endpoints}, modules: [{name, module}]}`,

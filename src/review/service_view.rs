@@ -6,9 +6,6 @@ use super::application::Application;
 use super::observed_node::ObservedNode;
 use crate::service::{JoinPolicy, Member, Service, ServiceError};
 
-/// More modules than an application has; each costs a request.
-const MAX_MODULES: usize = 1000;
-
 /// What was read of a service. What it does not tell, or a proposal does not need, is `None`.
 #[derive(Clone, Debug, Default)]
 pub struct ServiceView {
@@ -54,7 +51,7 @@ impl ServiceView {
             this.constitution = told(service.constitution().await)?;
         }
         if names().any(|name| matches!(name, "set_js_app" | "remove_js_app")) {
-            this.application = told(application(service).await)?;
+            this.application = told(Application::read(service).await)?;
         }
         if names().any(|name| name == "set_recovery_threshold") {
             let info = told(service.info().await)?;
@@ -62,16 +59,6 @@ impl ServiceView {
         }
         Ok(this)
     }
-}
-
-async fn application(service: &Service) -> Result<Application, ServiceError> {
-    let endpoints = service.application().await?;
-    let mut modules = Vec::new();
-    for name in service.modules().await?.into_iter().take(MAX_MODULES) {
-        let text = service.module(&name).await?;
-        modules.push((name, text));
-    }
-    Ok(Application::new(endpoints.raw.get("endpoints").unwrap_or(&Value::Null), modules))
 }
 
 /// What a service refuses to tell, or tells in another way, is not known.

@@ -38,14 +38,31 @@ impl Service {
     }
 }
 
+impl Service {
+    /// Asks each of these nodes alone, all at once, which version of CCF it runs (`GET /node/version`). Those that do not answer
+    /// are left out.
+    pub async fn versions(&self, nodes: Vec<NodeAddress>) -> BTreeMap<NodeAddress, String> {
+        let mut asked = JoinSet::new();
+        for address in nodes.into_iter().take(MAX_NODES) {
+            let http = self.http.hurried(WORD);
+            asked.spawn(async move {
+                let reply = http.send(&address, &Request::get("/node/version", Bounds::WORDS)).await.ok()?;
+                Some((address, clip(&read::<Version>(&reply)?.ccf_version, 100)))
+            });
+        }
+        asked.join_all().await.into_iter().flatten().collect()
+    }
+}
+
+#[derive(Deserialize)]
+struct Version {
+    ccf_version: String,
+}
+
 async fn own_word(http: &Http, address: &NodeAddress) -> Result<OwnWord, NodeFailure> {
     #[derive(Deserialize)]
     struct State {
         node_id: NodeId,
-    }
-    #[derive(Deserialize)]
-    struct Version {
-        ccf_version: String,
     }
     let state = http.send(address, &Request::get("/node/state", Bounds::WORDS)).await?;
     let version = http.send(address, &Request::get("/node/version", Bounds::WORDS)).await?;

@@ -48,6 +48,11 @@ impl Replication {
     /// Asks the primary. The commit is asked for first, so that whoever acknowledged that much is not behind.
     pub async fn take(service: &Service) -> Result<Option<Self>, ServiceError> {
         let commit = service.commit().await?;
+        Self::since(service, commit).await
+    }
+
+    /// Asks the primary. Whoever acknowledged `commit`, which is known to be committed, is not behind.
+    pub async fn since(service: &Service, commit: TransactionId) -> Result<Option<Self>, ServiceError> {
         let consensus = service.consensus().await?;
         let (Some(primary), Some(newest)) = (consensus.primary_id, consensus.configs.last()) else { return Ok(None) };
         let configured: BTreeSet<NodeId> = newest.nodes.keys().copied().collect();

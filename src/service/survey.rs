@@ -143,13 +143,18 @@ async fn look(http: &Http, address: NodeAddress, rank: usize) -> Result<Report, 
     let all = async {
         let list = ask("/node/network/nodes", Bounds::LIST).await?;
         let consensus = ask("/node/consensus", Bounds::LIST).await?;
-        let state = ask("/node/state", Bounds::WORDS).await?;
-        Ok((list, consensus, state))
+        let nodes = read::<NodeList>(&list).map(|l| l.nodes).unwrap_or_default();
+        // A node whose key is that of a listed node has nothing to add to that.
+        let proven = list.peer.filter(|peer| nodes.iter().any(|node| node.node_id == *peer));
+        let claimed = match proven {
+            Some(id) => Some(id),
+            None => read::<OwnState>(&ask("/node/state", Bounds::WORDS).await?).map(|s| s.node_id),
+        };
+        Ok((list, consensus, nodes, claimed))
     };
-    let (list, consensus, state) = timeout(LOOK, all).await.unwrap_or(Err(NodeFailure::Timeout(LOOK.as_secs())))?;
-    let claimed = read::<OwnState>(&state).map(|s| s.node_id);
+    let looked = timeout(LOOK, all).await.unwrap_or(Err(NodeFailure::Timeout(LOOK.as_secs())));
+    let (list, consensus, nodes, claimed) = looked?;
     let leads = read::<ConsensusDetails>(&consensus).is_some_and(|c| c.details.leads());
-    let nodes = read::<NodeList>(&list).map(|l| l.nodes).unwrap_or_default();
     Ok(Report { address, rank, peer: list.peer, claimed, at: list.transaction, nodes, leads })
 }
 

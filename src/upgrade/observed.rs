@@ -10,7 +10,7 @@ use crate::id::{MemberId, NodeId, ProposalId};
 use crate::proposal::Proposal;
 use crate::review::Application;
 use crate::service::{
-    JoinPolicy, LostQuorum, Member, MemberStatus, NodeStatus, ProposalState, Replication, ServiceStatus, Validity,
+    JoinPolicy, LostQuorum, Member, MemberStatus, NodeStatus, ProposalState, Replication, ServiceInfo, Validity,
 };
 
 /// A service at one moment. What is decided from it needs no clock and no network.
@@ -20,14 +20,8 @@ pub struct Observed {
     pub at: OffsetDateTime,
     /// Whether everything that was read is committed.
     pub committed: bool,
-    /// Its status.
-    pub status: ServiceStatus,
-    /// SHA-256 of its certificate's DER encoding.
-    pub certificate: [u8; 32],
-    /// How long its certificate is valid.
-    pub service_validity: Option<Validity>,
-    /// For how many days the constitution lets a node's certificate be valid, if the service says so.
-    pub maximum_validity_days: Option<u64>,
+    /// What it says of itself, if it was asked for.
+    pub info: Option<ServiceInfo>,
     /// Its members.
     pub members: Vec<Member>,
     /// Its nodes.
@@ -38,8 +32,8 @@ pub struct Observed {
     pub lost_quorum: Option<LostQuorum>,
     /// What may join.
     pub join_policy: JoinPolicy,
-    /// The constitution in force.
-    pub constitution: String,
+    /// The constitution in force, if it was asked for.
+    pub constitution: Option<String>,
     /// The application that runs, if it was asked for.
     pub application: Option<Application>,
     /// The proposals that the service still has, by their ids.
@@ -76,8 +70,10 @@ pub struct ObservedProposal {
     pub state: ProposalState,
     /// What it says; `None` if it cannot be read as a proposal.
     pub proposal: Option<Proposal>,
-    /// The ballots, of an open proposal.
+    /// The ballots on an open proposal that the plan needs.
     pub ballots: BTreeMap<MemberId, ObservedBallot>,
+    /// How many ballots there are.
+    pub ballot_count: u64,
     /// Who voted no, and why applying it failed, of one that is closed.
     pub outcome: Option<String>,
 }

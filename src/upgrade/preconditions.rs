@@ -7,7 +7,7 @@ use crate::ccf_version::{CcfVersion, Stage};
 use crate::check::{Checks, Verdict};
 use crate::constitution::{Constitution, Tables};
 use crate::proposal::{Proposal, Registration};
-use crate::service::{MemberStatus, NodeStatus, ProposalState, Validity};
+use crate::service::{MemberStatus, NodeStatus, ProposalState, ServiceInfo, Validity};
 
 /// The path from the version that runs to the new one.
 const VERSION_PATH: &str = "version-path";
@@ -59,7 +59,8 @@ pub fn preconditions(plan: &Plan, seen: &Observed, wanted: &Wanted) -> Checks {
 /// A rule that looks into the tables may say no here and yes on the service: that is a warning, not a failure.
 pub fn check_constitution(plan: &Plan, seen: &Observed, proposals: &[Proposal]) -> Checks {
     let mut found = Checks::new();
-    let constitution = match Constitution::new(&seen.constitution) {
+    let Some(source) = &seen.constitution else { return found };
+    let constitution = match Constitution::new(source) {
         Ok(constitution) => constitution,
         Err(error) => {
             found.fail(CONSTITUTION, format!("the constitution in force does not run here: {error}"));
@@ -145,7 +146,8 @@ fn version_step(from: CcfVersion, to: CcfVersion) -> Result<Option<&'static str>
 }
 
 fn certificates(seen: &Observed, found: &mut Checks) {
-    let service = seen.service_validity.map(|validity| ("the service certificate".to_owned(), validity));
+    let service = seen.info.as_ref().and_then(|info| Validity::of_pem(&info.certificate));
+    let service = service.map(|validity| ("the service certificate".to_owned(), validity));
     let nodes = seen.nodes_that_are(NodeStatus::Trusted);
     let nodes = nodes.filter_map(|node| Some((format!("the certificate of node {}", node.title()), node.validity?)));
     let members = seen.active().filter_map(|member| {
@@ -211,7 +213,8 @@ fn node_count(plan: &Plan, found: &mut Checks) {
 }
 
 fn validity(plan: &Plan, seen: &Observed, found: &mut Checks) {
-    let Some(most) = seen.maximum_validity_days else { return };
+    let setting = |info: &ServiceInfo| info.configuration.get("maximumNodeCertificateValidityDays")?.as_u64();
+    let Some(most) = seen.info.as_ref().and_then(setting) else { return };
     let days = plan.validity_days;
     found.require(
         VALIDITY,

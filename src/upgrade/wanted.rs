@@ -75,11 +75,9 @@ impl<'a> Look<'a> {
         if let Err(disaster @ GuardError::Disaster { .. }) = network.check(&Change::default(), 0) {
             return Err(Need::Blocked(disaster.to_string()));
         }
-        if seen.status != ServiceStatus::Open {
-            return Err(Need::Blocked(format!(
-                "the service is {}, and only an open one is upgraded",
-                crate::text::visible(&seen.status.to_string())
-            )));
+        if let Some(info) = seen.info.as_ref().filter(|info| info.status != ServiceStatus::Open) {
+            let status = crate::text::visible(&info.status.to_string());
+            return Err(Need::Blocked(format!("the service is {status}, and only an open one is upgraded")));
         }
         if !self.old.ambiguous.is_empty() {
             let codes: Vec<_> = self.old.ambiguous.iter().map(|code| crate::text::clip(code, 80)).collect();
@@ -264,7 +262,7 @@ impl<'a> Look<'a> {
             actions.push(Action::new("set_js_app", Some(json!({ "bundle": bundle }))));
         }
         if let Some(constitution) = &self.plan.constitution
-            && self.seen.constitution != *constitution
+            && self.seen.constitution.as_ref().is_some_and(|running| running != constitution)
         {
             // Last: everything else is applied by the rules under which it was voted on.
             actions.push(Action::new("set_constitution", Some(json!({ "constitution": constitution }))));
