@@ -505,7 +505,6 @@ impl Library for UpgradeError {
     fn kind(&self) -> Kind {
         match self {
             Self::Service(error) => error.kind(),
-            Self::Guard(_) => Kind::No,
             _ => Kind::Failed,
         }
     }

@@ -25,6 +25,7 @@ mod private_keys;
 mod shapes;
 mod sign_and_submit;
 mod table;
+mod topology;
 mod usage;
 
 use clap::Parser;

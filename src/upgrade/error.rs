@@ -1,15 +1,13 @@
-//! Why a walk stopped.
+//! Why a step was not taken.
 
 use crate::cose::{CreatedAtError, EnvelopeError, MessageError, RequestError};
-use crate::id::{NodeId, ProposalId};
 use crate::proposal::ballot::BallotError;
-use crate::service::{ProposalState, ServiceError};
+use crate::proposal::time::TimeError;
+use crate::sandbox::SandboxError;
+use crate::service::ServiceError;
 use crate::signer::SignerError;
 
-use super::operator::OperatorError;
-use super::quorum::GuardError;
-
-/// Why a walk stopped. What was done before it stays done.
+/// Why a step was not taken. What was done before it stays done.
 #[derive(Debug, thiserror::Error)]
 pub enum UpgradeError {
     /// The service refused or cannot be reached.
@@ -33,37 +31,18 @@ pub enum UpgradeError {
     /// The clock is out of range.
     #[error(transparent)]
     Clock(#[from] CreatedAtError),
-    /// A node could not be started or stopped.
+    /// The moment cannot be written into a certificate.
     #[error(transparent)]
-    Operator(#[from] OperatorError),
-    /// The step could stop the service.
-    #[error(transparent)]
-    Guard(#[from] GuardError),
-    /// All members voted, and it was not enough.
-    #[error("proposal {id} is {state} after the ballots of all members")]
-    NotAccepted {
-        /// The proposal.
-        id: ProposalId,
-        /// How it stands.
-        state: ProposalState,
-    },
-    /// A node's attestation is not of the code that it should run.
-    #[error("node {node} is not trusted: {reason}")]
-    Attestation {
-        /// The node.
-        node: NodeId,
-        /// What is wrong.
-        reason: String,
-    },
-    /// A step was done, and what it claims is not so.
+    Moment(#[from] TimeError),
+    /// A node of a rehearsal could not be started or stopped.
+    #[error("a node of the sandbox cannot be started or stopped")]
+    Sandbox(#[source] SandboxError),
+    /// Something is not as the rehearsal claims.
     #[error("{0}")]
     Claim(String),
-    /// Something did not happen in time.
-    #[error("timed out after {seconds} s waiting until {what}")]
-    Timeout {
-        /// What was waited for.
-        what: String,
-        /// For how long.
-        seconds: u64,
-    },
+    /// What was accepted is not so afterwards.
+    #[error(
+        "to {0} was proposed and accepted, and the service does not show it: its constitution may do something else"
+    )]
+    NoEffect(String),
 }

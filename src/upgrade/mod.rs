@@ -1,13 +1,16 @@
 //! The walk of a code upgrade: register, join and trust, retire, delete, rules and application, deregister.
 //!
-//! [`Upgrade`] walks it on any service: whoever starts and stops the processes is an [`Operator`], whoever
-//! proposes and votes is a [`Consortium`]. [`rehearse`] walks it on a sandbox. Before a node is trusted or
-//! retired, the [`quorum`] guard looks at the live configuration and refuses what could stop the service.
+//! - [`Plan`]: the end to which a service is to be brought; [`Code`]: what its nodes are to run.
+//! - [`observe`](observe()): one look at the service, with everything verified here that can be; [`Observed`] is what was seen.
+//! - [`wanted`](wanted()): what the service needs next; [`next`](next()): what one person does about it. Both are pure.
+//! - [`Walk::step`]: look, decide, act, until somebody else has to do something.
+//! - [`quorum`]: whether a change of the network is safe now.
+//! - [`rehearse`]: everybody's steps, one after the other, on a sandbox.
 
+mod act;
 mod by_hand;
 mod can_stop;
 mod code;
-mod consortium;
 mod error;
 mod goal;
 mod intended;
@@ -17,20 +20,19 @@ mod network_change;
 mod next;
 mod observe;
 mod observed;
-mod operator;
-mod phases;
+mod phase;
 mod plan;
 mod preconditions;
 pub mod quorum;
 mod rehearsal;
 mod step;
-mod walk;
+mod topology;
 mod wanted;
 
+pub use act::{Request, was_outrun};
 pub use by_hand::{Basis, may_accept};
 pub use can_stop::can_stop;
 pub use code::{Code, CodeValue, Running, RunningUvm};
-pub use consortium::{Consortium, Passed, Signing};
 pub use error::UpgradeError;
 pub use goal::{Distance, Goal};
 pub use intended::{Intended, Unlike};
@@ -40,10 +42,10 @@ pub use network_change::{NetworkChange, StopsTheService};
 pub use next::{Act, Doing, Next, Waiting, Who, Whom, next};
 pub use observe::observe;
 pub use observed::{Observed, ObservedBallot, ObservedNode, ObservedProposal};
-pub use operator::{Operator, OperatorError};
+pub use phase::Phase;
 pub use plan::{CodeKind, Named, OldCode, Plan, PlanDigest};
 pub use preconditions::{PRECONDITIONS, check_constitution, preconditions};
-pub use rehearsal::{Rehearsal, example_signers, rehearse};
-pub use step::{NodeLine, Phase, Step};
-pub use walk::{Rules, Upgrade};
+pub use rehearsal::{Rehearsal, RehearsedStep, Signing, example_signers, rehearse};
+pub use step::{Did, Stepped, Walk};
+pub use topology::{NodeLine, Topology};
 pub use wanted::{Need, Task, Wanted, wanted};

@@ -88,8 +88,12 @@ impl Look<'_> {
         Ok(seen)
     }
 
-    /// The ballots on what may be voted on; and whatever else is needed by somebody who does not only wait.
+    /// The application where it counts, the ballots on what may be voted on, and whatever else is needed by somebody who does not only wait.
     async fn complete(&self, seen: &mut Observed) -> Result<(), ServiceError> {
+        let rules = |phase: Phase| matches!(phase, Phase::Rules | Phase::Deregister | Phase::Done);
+        if self.plan.application.is_some() && (self.who.is_none() || rules(super::wanted(self.plan, seen).phase)) {
+            seen.application = Some(review::Application::read(self.service).await?);
+        }
         if let Need::Proposal(intended) = super::wanted(self.plan, seen).need {
             let needed = |known: &ObservedProposal| {
                 known.proposal.as_ref().is_some_and(|p| intended.check(self.plan, self.at, p).is_ok())
@@ -101,11 +105,7 @@ impl Look<'_> {
             }
         }
         let waits = self.who.map(|who| next(self.plan, seen, who)).filter(|next| matches!(next.doing, Doing::Wait(_)));
-        let rules = |phase: Phase| matches!(phase, Phase::Rules | Phase::Deregister | Phase::Check);
-        if self.plan.application.is_some() && (self.who.is_none() || rules(super::wanted(self.plan, seen).phase)) {
-            seen.application = Some(review::Application::read(self.service).await?);
-        }
-        if waits.is_some() && seen.application.is_none() {
+        if waits.is_some() {
             return Ok(());
         }
         seen.info = Some(self.service.info().await?.value);

@@ -91,6 +91,25 @@ pub struct OldCode {
 pub struct PlanDigest([u8; 32]);
 
 impl Plan {
+    /// So many nodes that run this code, and nothing else: nothing named, nothing waived, at least one node may fail, and
+    /// certificates are valid for 90 days.
+    pub fn of(new: Code, nodes: usize) -> Self {
+        Self {
+            service: [0; 32],
+            new,
+            version: None,
+            nodes,
+            old: None,
+            minimum_f: 1,
+            validity_days: 90,
+            constitution: None,
+            application: None,
+            proposer: None,
+            waived: BTreeMap::new(),
+            artefacts: BTreeMap::new(),
+        }
+    }
+
     /// SHA-256 of everything that the plan says, in one written form.
     pub fn digest(&self) -> PlanDigest {
         PlanDigest(sha256(self.to_json().to_string().as_bytes()))

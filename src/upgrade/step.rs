@@ -1,85 +1,119 @@
-//! One step of a walk, as it is shown and kept.
+//! One step: look, decide, act, and again, until somebody else has to do something.
 
-use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
+use time::OffsetDateTime;
+use tokio::time::Instant;
 
-use super::Passed;
-use super::quorum::Quorum;
-use crate::id::NodeId;
-use crate::service::NodeStatus;
+use super::{Act, Doing, Intended, Next, Observed, Plan, UpgradeError, Who, Whom, check_constitution, next, observe};
+use crate::check::Verdict;
+use crate::evidence::node::Trust;
+use crate::id::TransactionId;
+use crate::service::{Service, ServiceError};
 
-/// The phases of an upgrade, in their order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// The service as it was.
-    Before,
-    /// The join policy admits the new code.
-    Register,
-    /// New nodes join, and are trusted one by one.
-    JoinAndTrust,
-    /// Old nodes are removed from the network, the primary last.
-    Retire,
-    /// Their processes end, and the service forgets them.
-    Delete,
-    /// Constitution and application are as wanted.
-    Rules,
-    /// The join policy admits nothing but the new code.
-    Deregister,
-    /// What was wanted is so.
-    Check,
+/// How long a step waits for what the service does by itself.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often it looks meanwhile.
+const LOOK: Duration = Duration::from_millis(100);
+/// How often the same is done in one step: what has no effect is not done for ever.
+const ATTEMPTS: usize = 3;
+
+/// The service, the plan for it, and who walks it.
+#[derive(Clone, Copy, Debug)]
+pub struct Walk<'a> {
+    /// The service.
+    pub service: &'a Service,
+    /// What it is to come to.
+    pub plan: &'a Plan,
+    /// Whose roots attestations are verified under.
+    pub trust: &'a Trust,
+    /// Who takes the step.
+    pub who: Who,
 }
 
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Before => "before",
-            Self::Register => "register",
-            Self::JoinAndTrust => "join and trust",
-            Self::Retire => "retire",
-            Self::Delete => "delete",
-            Self::Rules => "rules and application",
-            Self::Deregister => "deregister",
-            Self::Check => "check",
-        })
+/// What a step came to.
+#[derive(Debug)]
+pub struct Stepped {
+    /// What was done, in this order.
+    pub did: Vec<Did>,
+    /// How the service stands, and what is next.
+    pub seen: Observed,
+    /// What is next: never an act.
+    pub next: Next,
+}
+
+/// Something that was done.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
+pub struct Did {
+    /// What, in words.
+    pub what: String,
+    /// The proposal that it was about, if it was about one.
+    pub proposal_id: Option<crate::id::ProposalId>,
+    /// The committed transaction; null where an earlier sending did it.
+    pub transaction_id: Option<TransactionId>,
+}
+
+impl Walk<'_> {
+    /// Looks at the service once, for whoever takes the step.
+    ///
+    /// # Errors
+    /// See [`observe`].
+    pub async fn look(&self) -> Result<(Observed, Next), ServiceError> {
+        let seen = observe(self.service, self.plan, self.trust, OffsetDateTime::now_utc(), Some(self.who)).await?;
+        let next = next(self.plan, &seen, self.who);
+        Ok((seen, next))
     }
-}
 
-/// One node, as a step left it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
-pub struct NodeLine {
-    /// Its id.
-    pub node_id: NodeId,
-    /// Its standing.
-    pub status: NodeStatus,
-    /// `old`, `new`, or `other` when it is neither or shows no attestation.
-    pub code: &'static str,
-    /// Whether it leads.
-    pub primary: bool,
-    /// Whether it is heard of and has everything that is committed.
-    pub caught_up: bool,
-    /// Whether it can be stopped and deleted.
-    pub removable: bool,
-}
+    /// Does what is this person's to do now, and whatever is theirs next, until they have to wait.
+    ///
+    /// `perform` shows, signs and sends one act; it returns `None` if somebody was faster (see [`super::was_outrun`]).
+    ///
+    /// # Errors
+    /// The service cannot be reached; what was accepted has no effect; whatever `perform` says.
+    pub async fn step<E: From<ServiceError> + From<UpgradeError>>(
+        &self,
+        mut perform: impl AsyncFnMut(&Observed, &Act) -> Result<Option<Did>, E>,
+    ) -> Result<Stepped, E> {
+        let mut did = Vec::new();
+        let mut tried: Vec<Act> = Vec::new();
+        let mut end = Instant::now() + PATIENCE;
+        loop {
+            let (seen, next) = self.look().await?;
+            match &next.doing {
+                Doing::Act(act) => {
+                    if tried.iter().filter(|known| *known == act).count() == ATTEMPTS {
+                        return Err(UpgradeError::NoEffect(act.title()).into());
+                    }
+                    tried.push(act.clone());
+                    if let Act::Propose(intended) = act
+                        && let Some(next) = self.refused_by_the_constitution(&seen, &next, intended)?
+                    {
+                        return Ok(Stepped { did, seen, next });
+                    }
+                    did.extend(perform(&seen, act).await?);
+                    self.service.refresh().await;
+                    end = Instant::now() + PATIENCE;
+                }
+                Doing::Wait(waiting) if waiting.iter().any(|w| w.whom == Whom::Service) && Instant::now() < end => {
+                    tokio::time::sleep(LOOK).await;
+                }
+                _ => return Ok(Stepped { did, seen, next }),
+            }
+        }
+    }
 
-/// One step of a walk: what was done, by whom, and how the service stands after it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
-pub struct Step {
-    /// Its phase.
-    pub phase: Phase,
-    /// What was done.
-    pub title: String,
-    /// The proposal that did it, if one did.
-    pub proposal: Option<Passed>,
-    /// Every node that the service knows, after it.
-    pub nodes: Vec<NodeLine>,
-    /// n, majority and f after it.
-    #[serde(flatten)]
-    pub quorum: Quorum,
-    /// The consensus view after it: it grows by an election.
-    pub view: Option<u64>,
+    /// The live constitution judges a proposal before it is signed.
+    fn refused_by_the_constitution(
+        &self,
+        seen: &Observed,
+        next: &Next,
+        intended: &Intended,
+    ) -> Result<Option<Next>, UpgradeError> {
+        let checks = check_constitution(self.plan, seen, &[intended.proposal(self.plan, seen.at)?]);
+        let failed = checks.iter().filter(|check| check.verdict == Verdict::Fail);
+        let reasons: Vec<String> = failed.map(|check| format!("{}: {}", check.name, check.detail)).collect();
+        Ok((!reasons.is_empty()).then(|| Next { doing: Doing::Blocked(reasons), ..next.clone() }))
+    }
 }

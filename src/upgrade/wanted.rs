@@ -138,7 +138,7 @@ impl<'a> Look<'a> {
         if !surplus.is_empty() {
             return Wanted { phase: Phase::Deregister, need: Need::Proposal(Intended::Deregister(surplus)), tasks };
         }
-        Wanted { phase: Phase::Check, need: Need::Nothing, tasks }
+        Wanted { phase: Phase::Done, need: Need::Nothing, tasks }
     }
 
     /// The phase by what is not done yet, where the network tells nothing.
@@ -151,7 +151,7 @@ impl<'a> Look<'a> {
             (true, true) if !self.deletions().is_empty() => Phase::Delete,
             (true, true) if !self.rules().is_empty() => Phase::Rules,
             (true, true) if !self.surplus().is_empty() => Phase::Deregister,
-            (true, true) => Phase::Check,
+            (true, true) => Phase::Done,
         }
     }
 

@@ -1,0 +1,83 @@
+//! What is signed and sent for what one person does.
+
+use super::{Act, Intended, Observed, Plan, UpgradeError};
+use crate::cose::MessageType;
+use crate::id::ProposalId;
+use crate::proposal::{Proposal, ballot};
+use crate::service::{Refusal, ServiceError};
+
+/// What a member signs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The kind of message.
+    pub kind: MessageType,
+    /// The proposal that it is about; none for a new one.
+    pub proposal: Option<ProposalId>,
+    /// Its content; empty for a withdrawal.
+    pub payload: Vec<u8>,
+}
+
+impl Act {
+    /// What a member signs for it; `None` for what an operator does unsigned.
+    ///
+    /// # Errors
+    /// The proposal cannot be written at this moment, or a ballot cannot hold it exactly.
+    pub fn request(&self, plan: &Plan, seen: &Observed) -> Result<Option<Request>, UpgradeError> {
+        let request = |kind, proposal, payload| Ok(Some(Request { kind, proposal, payload }));
+        match self {
+            Self::Propose(intended) => {
+                request(MessageType::Proposal, None, intended.proposal(plan, seen.at)?.bytes().to_vec())
+            }
+            Self::Vote(id, intended) => {
+                let known = seen.proposals.get(id).and_then(|known| known.proposal.as_ref());
+                let proposal = known.ok_or_else(|| UpgradeError::Claim(format!("proposal {id} cannot be read")))?;
+                request(MessageType::Ballot, Some(*id), yes(intended, proposal)?)
+            }
+            Self::Withdraw(id) => request(MessageType::Withdrawal, Some(*id), Vec::new()),
+            Self::Delete(_) => Ok(None),
+        }
+    }
+
+    /// The phase to which it belongs; `None` for a withdrawal.
+    pub fn phase(&self) -> Option<super::Phase> {
+        match self {
+            Self::Propose(intended) | Self::Vote(_, intended) => Some(intended.phase()),
+            Self::Withdraw(_) => None,
+            Self::Delete(_) => Some(super::Phase::Delete),
+        }
+    }
+
+    /// What it does, for a person.
+    pub fn title(&self) -> String {
+        match self {
+            Self::Propose(intended) => format!("propose to {}", intended.title()),
+            Self::Vote(id, intended) => format!("vote for proposal {}: {}", id.short(), intended.title()),
+            Self::Withdraw(id) => format!("withdraw proposal {}, which is not needed", id.short()),
+            Self::Delete(id) => format!("delete node {}", id.short()),
+        }
+    }
+}
+
+/// A yes to exactly this proposal.
+fn yes(_intended: &Intended, proposal: &Proposal) -> Result<Vec<u8>, UpgradeError> {
+    Ok(ballot::exact(proposal)?.payload())
+}
+
+/// Whether a request failed because somebody was faster: then the service is looked at again.
+pub fn was_outrun(error: &ServiceError) -> bool {
+    let code = |refusal: &Refusal| {
+        matches!(
+            refusal.code.as_str(),
+            "ProposalNotOpen"
+                | "ProposalNotFound"
+                | "VoteAlreadyExists"
+                | "NodeNotRetiredCommitted"
+                | "ResourceNotFound"
+        )
+    };
+    match error {
+        ServiceError::Refused(refusal) => code(refusal),
+        ServiceError::Purged(_) => true,
+        _ => false,
+    }
+}
