@@ -32,7 +32,7 @@ use ccf_gov::review::{NotDeletable, NotVotable};
 use ccf_gov::sandbox::SandboxError;
 use ccf_gov::service::{ReferenceError, Refusal, ResolveError, ServiceError};
 use ccf_gov::signer::{GenerateError, KeyError, KeyUriError, Pkcs11Error, SignerError};
-use ccf_gov::upgrade::{StopsTheService, UpgradeError};
+use ccf_gov::upgrade::{NotNow, StopsTheService, UpgradeError};
 
 /// What kind of failure it was; the exit code follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -362,6 +362,12 @@ impl Library for NotDeletable {
             }
         };
         Some(hint.into())
+    }
+}
+
+impl Library for NotNow {
+    fn kind(&self) -> Kind {
+        if matches!(self, Self::NotThere(_)) { Kind::Refused } else { Kind::No }
     }
 }
 

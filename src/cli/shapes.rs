@@ -60,6 +60,8 @@ fn shapes() -> Vec<(&'static str, String)> {
         ("node list", "Read & { value: Node[] }".into()),
         ("node show", "Read & Node".into()),
         ("node wait", format!("Read & Node | {}", shape::<node::wait::Gone>())),
+        ("node trust", format!("{} & (Proposal & Taken & Guarded | object)", shape::<node::trust::Outcome>())),
+        ("node can-stop", shape::<node::can_stop::Answer>()),
         ("node delete", shape::<node::delete::Deleted>()),
         ("service info", format!("object & {}", shape::<service::Info>())),
         ("service join-policy", "object & Read".into()),

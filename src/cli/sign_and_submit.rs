@@ -215,6 +215,12 @@ pub fn print(
     context.output.result(&json, || format!("{}{}\n", describe(proposal), committed(submission)))
 }
 
+/// A proposal that was made, and where it is committed, for people.
+pub fn became(submission: &Submission) -> String {
+    let proposal = submission.proposal.as_ref().map(describe).unwrap_or_default();
+    format!("{proposal}{}\n", committed(submission))
+}
+
 /// Prints a proposal for which nothing was signed, because the service holds already what would have been.
 pub fn print_held(context: &Context, proposal: &Answer<Proposal>, repeated: &str, why: &str) -> Result<(), CliError> {
     context.output.note(format!("Nothing was signed: {why}."));

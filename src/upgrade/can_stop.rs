@@ -7,8 +7,8 @@ use super::network::Network;
 use super::quorum::Change;
 use crate::check::Checks;
 use crate::id::NodeId;
-use crate::review::ObservedNode;
-use crate::service::{NodeStatus, Proposal, ProposalState, Replication};
+use crate::review::proposed;
+use crate::service::{Node, NodeStatus, Proposal, ProposalState, Replication, Service, ServiceError};
 
 /// Whether the node is part of the network, or still needed by it.
 const RETIREMENT: &str = "retirement";
@@ -17,41 +17,66 @@ const QUORUM: &str = "quorum";
 /// What the members have yet to decide.
 const PROPOSALS: &str = "open-proposals";
 
-/// Whether node `id` can be stopped: a pass if the network does not need it.
-///
-/// `node` is what the service lists, and `proposals` are those that it holds, each with its content.
-pub fn can_stop(id: NodeId, node: Option<&ObservedNode>, network: &Network, proposals: &[(Proposal, Value)]) -> Checks {
-    let mut found = Checks::new();
-    let Some(node) = node.map(|node| &node.node) else {
-        found.pass(
-            RETIREMENT,
-            "the service does not list it: it was deleted, or never joined, and nothing depends on it",
-        );
-        return found;
-    };
-    match (node.status, node.retired_committed) {
-        (NodeStatus::Retired, true) => {
-            found.pass(RETIREMENT, "its retirement is committed: no election can make it part of the network again");
+/// What the service says of a node, and of what depends on it.
+#[derive(Clone, Debug)]
+pub struct Dependence {
+    /// What the service lists; `None` if it does not list the node.
+    pub node: Option<Node>,
+    /// How the network stands, if the node is part of it.
+    pub network: Network,
+    /// The proposals that are open or were accepted, each with its content, if the node waits to be trusted.
+    pub proposals: Vec<(Proposal, Value)>,
+}
+
+impl Dependence {
+    /// Asks for the node, and for what matters of a node of that status.
+    ///
+    /// # Errors
+    /// Whatever is no answer.
+    pub async fn read(service: &Service, id: NodeId) -> Result<Self, ServiceError> {
+        let node = service.nodes().await?.value.into_iter().find(|node| node.node_id == id);
+        let (mut network, mut proposals) = (Network::Unknown, Vec::new());
+        match node.as_ref().map(|node| node.status) {
+            Some(NodeStatus::Trusted) => network = Network::look(service).await,
+            Some(NodeStatus::Pending) => proposals = proposed(service).await?,
+            _ => {}
         }
-        (NodeStatus::Retired, false) => {
-            found.fail(
-                RETIREMENT,
-                "its retirement is not committed yet, and until then it is needed: `ccf-gov node wait ID --removable` waits for that",
-            );
-        }
-        (NodeStatus::Pending, _) => {
+        Ok(Self { node, network, proposals })
+    }
+
+    /// Whether node `id` can be stopped: a pass if the network does not need it.
+    pub fn can_stop(&self, id: NodeId) -> Checks {
+        let mut found = Checks::new();
+        let Some(node) = &self.node else {
             found.pass(
                 RETIREMENT,
-                "it is Pending: the network does not need it; stopped, it has to join again as another node",
+                "the service does not list it: it was deleted, or never joined, and nothing depends on it",
             );
-            trusts(id, proposals, &mut found);
+            return found;
+        };
+        match (node.status, node.retired_committed) {
+            (NodeStatus::Retired, true) => {
+                found
+                    .pass(RETIREMENT, "its retirement is committed: no election can make it part of the network again");
+            }
+            (NodeStatus::Retired, false) => {
+                let detail = "its retirement is not committed yet, and until then it is needed";
+                found.fail(RETIREMENT, format!("{detail}: `ccf-gov node wait {id} --removable` waits for that"));
+            }
+            (NodeStatus::Pending, _) => {
+                found.pass(
+                    RETIREMENT,
+                    "it is Pending: the network does not need it, and once stopped it has to join again, as another node",
+                );
+                trusts(id, &self.proposals, &mut found);
+            }
+            (NodeStatus::Trusted, _) => {
+                found.fail(RETIREMENT, "it is Trusted: first the members remove it (remove_node)");
+                without(id, &self.network, &mut found);
+            }
         }
-        (NodeStatus::Trusted, _) => {
-            found.fail(RETIREMENT, "it is Trusted: the members remove it first, with remove_node");
-            without(id, network, &mut found);
-        }
+        found
     }
-    found
 }
 
 /// A node that is trusted after it was stopped counts as one that has failed.
@@ -103,14 +128,12 @@ mod tests {
     use super::*;
     use crate::check::Conclusion;
     use crate::id::{MemberId, ProposalId, TransactionId};
-    use crate::review::NodeDetails;
     use crate::service::LostQuorum;
 
     const ID: NodeId = NodeId::from_bytes([1; 32]);
 
-    fn node(status: &str, retired_committed: bool) -> ObservedNode {
-        let raw = json!({"nodeId": ID, "status": status, "retiredCommitted": retired_committed});
-        ObservedNode { node: serde_json::from_value(raw.clone()).unwrap(), raw, more: NodeDetails::default() }
+    fn node(status: &str, retired_committed: bool) -> Node {
+        serde_json::from_value(json!({"nodeId": ID, "status": status, "retiredCommitted": retired_committed})).unwrap()
     }
 
     fn network(configured: u8, caught_up: u8) -> Network {
@@ -126,18 +149,18 @@ mod tests {
         })
     }
 
-    fn answer(node: Option<&ObservedNode>, network: &Network) -> (Conclusion, String) {
-        let found = can_stop(ID, node, network, &[]);
+    fn answer(node: Option<Node>, network: Network) -> (Conclusion, String) {
+        let found = Dependence { node, network, proposals: Vec::new() }.can_stop(ID);
         (found.verdict(), found.iter().map(|check| check.detail.as_str()).collect::<Vec<_>>().join("; "))
     }
 
     #[test]
     fn only_what_the_network_does_not_need_can_be_stopped() {
-        let of = |status, committed| answer(Some(&node(status, committed)), &network(3, 3));
+        let of = |status, committed| answer(Some(node(status, committed)), network(3, 3));
         assert_eq!(of("Retired", true).0, Conclusion::Pass);
         assert_eq!(of("Retired", false).0, Conclusion::Fail);
         assert_eq!(of("Pending", false).0, Conclusion::Pass);
-        assert_eq!(answer(None, &Network::Unknown).0, Conclusion::Pass);
+        assert_eq!(answer(None, Network::Unknown).0, Conclusion::Pass);
         let (verdict, text) = of("Trusted", false);
         assert_eq!(verdict, Conclusion::Fail);
         assert!(text.contains("without it 2 of 3 nodes") && text.ends_with("no other node could fail"), "{text}");
@@ -145,8 +168,7 @@ mod tests {
 
     #[test]
     fn what_stopping_a_trusted_node_would_leave_is_said() {
-        let trusted = node("Trusted", false);
-        let text = |network: Network| answer(Some(&trusted), &network).1;
+        let text = |network: Network| answer(Some(node("Trusted", false)), network).1;
         assert!(
             text(network(3, 2)).ends_with(
                 "1 of 3 nodes would be live and caught up, and 2 are a majority: nothing could be committed"
@@ -173,7 +195,8 @@ mod tests {
         let content = json!({"actions": [{"name": "transition_node_to_trusted", "args": {"node_id": ID}}]});
         let found = |state| {
             let proposal = Proposal { proposal_state: state, ..proposal.clone() };
-            can_stop(ID, Some(&node("Pending", false)), &network(3, 3), &[(proposal, content.clone())])
+            let proposals = vec![(proposal, content.clone())];
+            Dependence { node: Some(node("Pending", false)), network: Network::Unknown, proposals }.can_stop(ID)
         };
         assert!(found(ProposalState::Open).get(PROPOSALS).is_some());
         assert_eq!(found(ProposalState::Open).verdict(), Conclusion::Pass);

@@ -83,15 +83,7 @@ impl Intended {
         let actions = match self {
             Self::Register(actions) | Self::Rules(actions) | Self::Deregister(actions) => actions.clone(),
             Self::Snapshot => vec![Action::new("trigger_snapshot", None)],
-            Self::Trust { nodes, most } => {
-                let valid_from = ccf_time::write(at)?;
-                let days = plan.validity_days;
-                let trust = |id: &NodeId| {
-                    let args = json!({"node_id": id, "valid_from": valid_from, "validity_period_days": days});
-                    Action::new(TRUST, Some(args))
-                };
-                nodes.iter().take(*most).map(trust).collect()
-            }
+            Self::Trust { nodes, most } => trust(nodes.get(..*most).unwrap_or(nodes), at, plan.validity_days)?,
             Self::Retire(nodes) => {
                 nodes.iter().take(1).map(|id| Action::new(REMOVE, Some(json!({ "node_id": id })))).collect()
             }
@@ -118,6 +110,16 @@ impl Intended {
             Self::Retire(nodes) => check_retire(nodes, actions),
         }
     }
+}
+
+/// The actions that trust these nodes, with certificates that are valid from `at` on for so many days.
+pub(super) fn trust(nodes: &[NodeId], at: OffsetDateTime, days: u32) -> Result<Vec<Action>, TimeError> {
+    let valid_from = ccf_time::write(at)?;
+    let action = |id: &NodeId| {
+        let args = json!({"node_id": id, "valid_from": valid_from, "validity_period_days": days});
+        Action::new(TRUST, Some(args))
+    };
+    Ok(nodes.iter().map(action).collect())
 }
 
 fn check_same(wanted: &[Action], actions: &[Action]) -> Result<(), Unlike> {

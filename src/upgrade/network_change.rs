@@ -135,6 +135,10 @@ fn judge(change: &Change, network: &Network, found: &mut Checks) -> Option<Asses
     if change.is_empty() {
         return Some(assessment);
     }
+    if network.is_second_node(change) {
+        found.warn(QUORUM, format!("{change} leaves two nodes that both have to live: until the new one has caught up, nothing is committed"));
+        return Some(assessment);
+    }
     let error = network.check(change, MINIMUM_F).err();
     match &error {
         Some(error) if error.stops_the_service() => found.fail(QUORUM, error.to_string()),

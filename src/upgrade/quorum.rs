@@ -209,6 +209,13 @@ impl Replication {
         Ok(found)
     }
 
+    /// Whether `change` is how a service of one node begins to grow. No guard can allow that, for the second node is needed for every
+    /// majority from then on: until it has caught up, nothing is committed.
+    pub fn is_second_node(&self, change: &Change) -> bool {
+        let alone = self.settled && self.configured.len() == 1 && self.caught_up == self.configured;
+        alone && change.removed.is_empty() && change.added.len() == 1
+    }
+
     /// How many nodes can be trusted in one proposal: those that are caught up now must stay a majority.
     pub fn most_added(&self) -> usize {
         let most = (2 * self.caught_up.len()).saturating_sub(1);

@@ -12,6 +12,7 @@ mod network;
 mod nodes;
 mod proposals;
 mod rehearse;
+mod scaling;
 mod state;
 
 use std::path::{Path, PathBuf};

@@ -2,6 +2,7 @@
 
 use super::{Attestation, SgxEvidence};
 use crate::digest::HostData;
+use crate::id::NodeId;
 use crate::platform::Platform;
 
 /// The code that an attestation says it is of. Nothing proves it: no root, no signature and no time was looked at.
@@ -28,6 +29,16 @@ impl Attestation {
                 Some(claim(Platform::Sgx, None, quote.report.mrenclave.to_string()))
             }
             (None, None, Some(virt)) => Some(claim(Platform::Virtual, Some(virt.host_data), virt.measurement.clone())),
+            _ => None,
+        }
+    }
+
+    /// The node whose key its report, quote or virtual attestation binds. Nothing proves it, as with [`Self::claim`].
+    pub fn bound_node(&self) -> Option<NodeId> {
+        match (&self.report, &self.quote, &self.claim) {
+            (Some(report), None, None) => Some(report.node_id()),
+            (None, Some(quote), None) => SgxEvidence::parse(quote).ok()?.node_id(),
+            (None, None, Some(virt)) => Some(virt.node_id),
             _ => None,
         }
     }

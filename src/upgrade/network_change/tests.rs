@@ -105,6 +105,13 @@ fn a_node_counts_by_what_it_is() {
 }
 
 #[test]
+fn a_service_of_one_node_can_grow() {
+    let found = judged(1, 1, &[(TRUST, 8)]);
+    assert_eq!(found.check(), Ok(()));
+    assert!(found.warnings().any(|warning| warning.contains("two nodes that both have to live")), "{found:?}");
+}
+
+#[test]
 fn what_changes_nothing_is_never_refused() {
     for actions in [&[(TRUST, 7)][..], &[(REMOVE, 9)], &[(REMOVE, 8)], &[(TRUST, 1)]] {
         let found = judged(3, 1, actions);

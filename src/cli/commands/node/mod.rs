@@ -1,8 +1,10 @@
 //! `node`: the nodes of the service.
 
+pub mod can_stop;
 pub mod delete;
 pub mod list;
 pub mod show;
+pub mod trust;
 pub mod wait;
 
 use clap::{Args, Subcommand};
@@ -12,7 +14,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::id::NodeId;
 
-/// List, show, await and delete the service's nodes
+/// List, show, trust, await and delete the service's nodes
 #[derive(Args)]
 pub struct Node {
     #[command(subcommand)]
@@ -28,6 +30,10 @@ enum Command {
     Show(show::Show),
     /// Wait until a node is caught up, retired, or can be stopped
     Wait(wait::Wait),
+    /// Verify nodes that wait, and propose to trust those that pass
+    Trust(trust::Trust),
+    /// Say whether a node's process can be stopped
+    CanStop(can_stop::CanStop),
     /// Delete a node whose retirement is committed
     Delete(delete::Delete),
 }
@@ -38,6 +44,8 @@ impl Node {
             Command::List(args) => args.run(context).await,
             Command::Show(args) => args.run(context).await,
             Command::Wait(args) => args.run(context).await,
+            Command::Trust(args) => args.run(context).await,
+            Command::CanStop(args) => args.run(context).await,
             Command::Delete(args) => args.run(context).await,
         }
     }
