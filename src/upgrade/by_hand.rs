@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::named_node::changes_network;
+use super::named_node::{changes_network, is_trusted_by};
 use super::network::Network;
 use super::network_change::NetworkChange;
 use crate::ccf_version::CcfVersion;
@@ -17,8 +17,8 @@ use crate::evidence::recognise::Evidence;
 use crate::id::NodeId;
 use crate::json;
 use crate::proposal::ballot::{Ballot, BallotKind};
-use crate::review::{ServiceView, node as review};
-use crate::service::{NodeStatus, Service, ServiceError};
+use crate::review::{ObservedNode, ServiceView, node as review};
+use crate::service::{JoinPolicy, NodeStatus, Service, ServiceError};
 
 /// How often a network is looked at that seems to lose its majority: a node that is a moment behind is no failed node.
 const LOOKS: usize = 3;
@@ -49,9 +49,12 @@ impl NetworkChange {
             return Ok(None);
         }
         let nodes = view.nodes.as_deref().unwrap_or_default();
-        let waits = nodes.iter().any(|node| node.node.status == NodeStatus::Pending);
-        let ccf = if waits { review::running_version(None, service).await? } else { None };
-        let verified = verified(view, ccf, basis);
+        let is_trusted = |node: &&ObservedNode| {
+            node.node.status == NodeStatus::Pending && is_trusted_by(proposal, node.node.node_id)
+        };
+        let trusted: Vec<_> = nodes.iter().filter(is_trusted).collect();
+        let ccf = if trusted.is_empty() { None } else { review::running_version(None, service).await? };
+        let verified = verified(&trusted, view.join_policy.as_ref(), ccf, basis);
         let mut found = Self::of(proposal, nodes, &Network::look(service).await, &verified);
         for _ in 1..LOOKS {
             if found.network.is_none() || found.check().is_ok() {
@@ -90,13 +93,16 @@ pub fn may_accept(payload: &[u8]) -> bool {
     Ballot::parse(payload).is_ok_and(|ballot| ballot.kind() != BallotKind::Reject)
 }
 
-/// What the attestations of the nodes that wait prove here, as far as the service shows them.
-fn verified(view: &ServiceView, ccf: Option<CcfVersion>, basis: Basis<'_>) -> BTreeMap<NodeId, Checks> {
-    let Some(policy) = &view.join_policy else { return BTreeMap::new() };
-    let pending = view.nodes.iter().flatten().filter(|node| node.node.status == NodeStatus::Pending);
-    let verify = |node: &crate::review::ObservedNode| {
+/// What the attestations of these nodes prove here, as far as the service shows them.
+fn verified(
+    nodes: &[&ObservedNode],
+    policy: Option<&JoinPolicy>,
+    ccf: Option<CcfVersion>,
+    basis: Basis<'_>,
+) -> BTreeMap<NodeId, Checks> {
+    let verify = |node: &&ObservedNode| {
         let id = node.node.node_id;
-        (id, review::verify(Attestation::of(Some(id)), node, policy, ccf, basis.trust, basis.evidence))
+        Some((id, review::verify(Attestation::of(Some(id)), node, policy?, ccf, basis.trust, basis.evidence)))
     };
-    pending.map(verify).collect()
+    nodes.iter().filter_map(verify).collect()
 }

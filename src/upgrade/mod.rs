@@ -49,5 +49,5 @@ pub use preconditions::{PRECONDITIONS, check_constitution, preconditions};
 pub use rehearsal::{Rehearsal, RehearsedStep, Signing, example_signers, rehearse};
 pub use step::{Did, Stepped, Walk};
 pub use topology::{NodeLine, Topology};
-pub use trusting::{Candidate, NotNow, Trusting, choose, pending};
+pub use trusting::{Candidate, NotNow, Trusting, choose, passing, pending};
 pub use wanted::{Need, Task, Wanted, wanted};

@@ -57,7 +57,7 @@ impl StopsTheService {
 }
 
 impl NetworkChange {
-    /// Judges `proposal`, which [`changes_network`]. `nodes` are those that the service lists, and `verified` is what was found of
+    /// Judges a `proposal` that trusts or removes nodes. `nodes` are those that the service lists, and `verified` is what was found of
     /// those that are to be trusted.
     pub fn of(
         proposal: &Value,

@@ -104,7 +104,7 @@ pub enum GuardError {
     NotSettled,
     /// Too few nodes would be live and caught up.
     #[error(
-        "{doing} would leave {live} live nodes that are caught up, but the new majority is {majority} of {n}: nothing could be committed"
+        "{doing} would leave too few live nodes that are caught up ({live}): the new majority is {majority} of {n}, and nothing could be committed"
     )]
     NoMajority {
         /// The change.

@@ -74,6 +74,9 @@ pub enum NotNow {
     /// A node that is named is not there.
     #[error("the service has no node {0}")]
     NotThere(NodeId),
+    /// A node did not pass its verification here.
+    #[error("node {0} does not pass verification here ({1})")]
+    NotVerified(NodeId, Conclusion),
     /// A proposal that is open trusts a node already: what it leaves is known when it is decided.
     #[error("proposal {0}, which is open, trusts node {1}: the members vote on that first")]
     Proposed(ProposalId, NodeId),
@@ -91,7 +94,7 @@ impl NotNow {
         match self {
             Self::Proposed(..) | Self::NoPrimary => true,
             Self::Guard(error) => !matches!(error, GuardError::Disaster { .. }),
-            Self::NotPending(..) | Self::NotThere(_) => false,
+            Self::NotPending(..) | Self::NotThere(_) | Self::NotVerified(..) => false,
         }
     }
 }
@@ -114,6 +117,18 @@ pub fn pending<'n>(nodes: &'n [ObservedNode], these: Option<&[NodeId]>) -> Resul
         }
     }
     Ok(found)
+}
+
+/// The nodes that pass. Where `all` have to, one that does not is an error.
+///
+/// # Errors
+/// [`NotNow::NotVerified`]: no node passes, or not all that have to.
+pub fn passing(candidates: &[Candidate], all: bool) -> Result<Vec<NodeId>, NotNow> {
+    let passed: Vec<_> = candidates.iter().filter(|c| c.passes()).map(|c| c.node_id).collect();
+    match candidates.iter().find(|candidate| !candidate.passes()) {
+        Some(first) if all || passed.is_empty() => Err(NotNow::NotVerified(first.node_id, first.verdict)),
+        _ => Ok(passed),
+    }
 }
 
 /// Of nodes that passed, as many as can be trusted at once. `proposals` are those that the service holds.

@@ -57,7 +57,7 @@ fn removing_a_second_node_when_one_has_failed_stops_the_service() {
     let found = judged(3, 2, &[(REMOVE, 2)]);
     assert_eq!(found.verdict, Conclusion::Fail);
     let why = found.check().unwrap_err().to_string();
-    assert!(why.contains("1 live node") && why.contains("2 of 2"), "{why}");
+    assert!(why.contains("caught up (1)") && why.contains("2 of 2"), "{why}");
     assert!(said(&found).starts_with(
         "network     now: n 3, majority 2, live 2, f 1\n            afterwards: n 2, majority 2, live 1, f 0\nguard       fail: "
     ));

@@ -55,6 +55,17 @@ fn only_nodes_that_wait_are_trusted() {
 }
 
 #[test]
+fn what_does_not_pass_is_left_out_or_refused() {
+    let candidate = |n, verdict| Candidate { node_id: id(n), address: None, verdict, checks: Checks::new() };
+    let (good, bad) = (candidate(1, Conclusion::Pass), candidate(2, Conclusion::Incomplete));
+    let both = [good.clone(), bad.clone()];
+    assert_eq!(passing(&both, false), Ok(vec![id(1)]));
+    let refused = Err(NotNow::NotVerified(id(2), Conclusion::Incomplete));
+    assert_eq!((passing(&both, true), passing(&[bad], false)), (refused.clone(), refused));
+    assert_eq!((passing(&[good], true), passing(&[], true)), (Ok(vec![id(1)]), Ok(Vec::new())));
+}
+
+#[test]
 fn as_many_as_a_majority_of_those_caught_up_allows() {
     let waiting: Vec<_> = (11..=17).map(id).collect();
     let now =

@@ -21,7 +21,7 @@ use ccf_gov::review::node::running_version;
 use ccf_gov::review::{ObservedNode, ServiceView, proposed, vain};
 use ccf_gov::service::{Reference, Service};
 use ccf_gov::text::visible;
-use ccf_gov::upgrade::{Basis, Candidate, Network, NetworkChange, choose, pending};
+use ccf_gov::upgrade::{Basis, Candidate, Network, NetworkChange, choose, passing, pending};
 
 /// Verify nodes that wait, and propose to trust those that pass
 ///
@@ -105,12 +105,16 @@ impl Trust {
                 .output
                 .warn(format!("the report of node {id} was not used: it is none of the nodes that are verified"));
         }
-        let passed: Vec<_> = candidates.iter().filter(|c| c.passes()).map(|c| c.node_id).collect();
         let nothing = |left, waiting| Outcome { candidates: &candidates, left, waiting };
-        if passed.len() < candidates.len() && (passed.is_empty() || !self.which.pending) {
-            context.output.result(&nothing(&[], None), String::new)?;
-            return Err(CliError::no("nothing was signed: not every node passes").hint("the checks say why"));
-        }
+        let passed = match passing(&candidates, !self.which.pending) {
+            Ok(passed) => passed,
+            Err(why) => {
+                if context.output.is_json() {
+                    context.output.result(&nothing(&[], None), String::new)?;
+                }
+                return Err(CliError::from(why).unsigned().hint("the checks say why"));
+            }
+        };
         if passed.is_empty() {
             context.output.result(&nothing(&[], None), || "No node waits to be trusted.\n".into())?;
             return Ok(Exit::Done);
