@@ -14,6 +14,8 @@ mod code;
 mod error;
 mod goal;
 mod intended;
+mod intent;
+mod load;
 mod named_node;
 mod network;
 mod network_change;
@@ -37,6 +39,10 @@ pub use code::{Code, CodeValue, Running, RunningUvm};
 pub use error::UpgradeError;
 pub use goal::{Distance, Goal};
 pub use intended::{Intended, Unlike};
+pub use intent::{
+    Intent, IntentError, NewIntent, OldIntent, OldUvm, OneOrMore, RulesIntent, ServiceIntent, UvmIntent, UvmValues,
+};
+pub use load::LoadError;
 pub use named_node::{Effect, NamedNode, changes_network};
 pub use network::Network;
 pub use network_change::{NetworkChange, StopsTheService};
