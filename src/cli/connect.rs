@@ -1,5 +1,6 @@
 //! From the common options to a service.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::common::Context;
@@ -26,6 +27,13 @@ impl Context {
         let addresses: Result<Vec<NodeAddress>, _> = self.service.iter().map(|s| s.parse()).collect();
         let addresses =
             addresses.map_err(|e| CliError::usage(e).hint("for example --service https://127.0.0.1:8000"))?;
+        let service = self.connect_to(&addresses, certificate).await?;
+        self.warn_of_addresses(&service, &addresses);
+        Ok(service)
+    }
+
+    /// The service with this certificate, some of whose nodes listen at these addresses.
+    pub async fn connect_to(&self, addresses: &[NodeAddress], certificate: &Path) -> Result<Service, CliError> {
         let pem = files::read(certificate, MAX_CERTIFICATE)?;
         files::check_encoding(certificate, &pem)?;
         let output = self.output;
@@ -33,9 +41,9 @@ impl Context {
         let options = Options {
             api_version: self.api_version.clone(),
             progress: Some(Arc::new(move |text| output.note(text))),
-            ..Options::new(addresses.clone(), pem)
+            ..Options::new(addresses.to_vec(), pem)
         };
-        let service = Service::connect(options).await.map_err(|error| {
+        Service::connect(options).await.map_err(|error| {
             let wrong_file = matches!(error, ServiceError::Certificate(_));
             let wrong_certificate = matches!(&error, ServiceError::Unreachable { nodes, .. }
                 if nodes.iter().any(|(_, failure)| failure.shown_certificate().is_some()));
@@ -51,9 +59,7 @@ impl Context {
                 ));
             }
             error
-        })?;
-        self.warn_of_addresses(&service, &addresses);
-        Ok(service)
+        })
     }
 
     /// Warns when given addresses go away, while one of them still tells where the other nodes are.

@@ -32,7 +32,7 @@ use ccf_gov::review::{NotDeletable, NotVotable};
 use ccf_gov::sandbox::SandboxError;
 use ccf_gov::service::{ReferenceError, Refusal, ResolveError, ServiceError};
 use ccf_gov::signer::{GenerateError, KeyError, KeyUriError, Pkcs11Error, SignerError};
-use ccf_gov::upgrade::{NotNow, StopsTheService, UpgradeError};
+use ccf_gov::upgrade::{IntentError, LoadError, NotNow, StopsTheService, UpgradeError};
 
 /// What kind of failure it was; the exit code follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -521,6 +521,17 @@ impl Library for UpgradeError {
 
     fn causes(&self) -> Vec<String> {
         if let Self::Service(error) = self { error.causes() } else { chain(self.source()) }
+    }
+}
+
+impl Library for LoadError {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Evidence(error) => error.hint(),
+            Self::Certificate { .. } => Some("it is PEM, and the service's operator provides it".into()),
+            Self::Intent(IntentError::Form { .. }) => Some("docs/upgrade.md explains every key".into()),
+            _ => None,
+        }
     }
 }
 

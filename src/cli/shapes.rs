@@ -77,6 +77,8 @@ fn shapes() -> Vec<(&'static str, String)> {
         ("policy show", shape::<policy::Shown>()),
         ("proposal templates", shape::<proposal::templates::Listed>()),
         ("sandbox serve", shape::<sandbox::Serving>()),
+        ("upgrade step", shape::<upgrade::step::Taken>()),
+        ("upgrade status", shape::<upgrade::status::Standing>()),
         ("upgrade rehearse", shape::<upgrade::rehearse::Rehearsed>()),
     ]
 }

@@ -31,20 +31,40 @@ pub async fn sign_and_submit(
     payload: Vec<u8>,
     beside: &Beside,
 ) -> Result<Submission, CliError> {
+    let envelope = sign(context, signer, kind, proposal, payload, beside).await?;
+    submit(context, service, &envelope).await
+}
+
+/// Shows `payload` and what is known beside it, and signs it when that is consented to.
+pub async fn sign(
+    context: &Context,
+    signer: &dyn Signer,
+    kind: MessageType,
+    proposal: Option<ProposalId>,
+    payload: Vec<u8>,
+    beside: &Beside,
+) -> Result<Envelope, CliError> {
     private_keys::refuse(format!("this {kind}"), kind, &payload)?;
     let created_at = CreatedAt::now().map_err(|e| CliError::failed("cannot read the clock", e))?;
     let message = Message::new(kind, created_at, proposal, payload)
         .map_err(|e| CliError::from(e).doing(format!("cannot sign this {kind}")))?;
     context.consent(&[show(&message, signer.certificate().member_id(), signer.algorithm(), beside)])?;
-    let envelope = signer::sign(signer, message)
+    signer::sign(signer, message)
         .await
-        .map_err(|e| CliError::from(e).doing(format!("cannot sign as member {}", signer.certificate().member_id())))?;
-    submit(context, service, &envelope).await
+        .map_err(|e| CliError::from(e).doing(format!("cannot sign as member {}", signer.certificate().member_id())))
 }
 
 /// Sends what was signed. If it is not known whether the service took it, or the command is interrupted, the envelope is kept in a file.
 pub async fn submit(context: &Context, service: &Service, envelope: &Envelope) -> Result<Submission, CliError> {
-    let result = unless_interrupted(service.submit(envelope)).await;
+    sent(context, envelope, unless_interrupted(service.submit(envelope)).await)
+}
+
+/// What became of a sending; `None` if it was interrupted.
+pub fn sent(
+    context: &Context,
+    envelope: &Envelope,
+    result: Option<Result<Submission, ServiceError>>,
+) -> Result<Submission, CliError> {
     // The digest is a new one each time, so these bytes are of no use later.
     let is_new_each_time = matches!(envelope.message().kind(), MessageType::StateDigest | MessageType::Ack);
     match result {

@@ -1,6 +1,10 @@
 //! `upgrade`: one file per command.
 
+mod planned;
 pub mod rehearse;
+pub mod status;
+pub mod step;
+mod waiting;
 
 use clap::{Args, Subcommand};
 
@@ -8,7 +12,7 @@ use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 
-/// Rehearse a code upgrade
+/// Upgrade a service's code: plan it, walk it step by step, rehearse it
 #[derive(Args)]
 pub struct Upgrade {
     #[command(subcommand)]
@@ -18,6 +22,10 @@ pub struct Upgrade {
 #[derive(Subcommand)]
 #[command(defer = true)]
 enum Command {
+    /// Do what is yours to do now, or say whom it waits for
+    Step(step::Step),
+    /// Show where the service stands
+    Status(status::Status),
     /// Rehearse a whole code upgrade on the embedded sandbox
     Rehearse(rehearse::Rehearse),
 }
@@ -25,6 +33,8 @@ enum Command {
 impl Upgrade {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         match self.command {
+            Command::Step(args) => args.run(context).await,
+            Command::Status(args) => args.run(context).await,
             Command::Rehearse(args) => args.run(context).await,
         }
     }

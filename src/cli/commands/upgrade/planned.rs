@@ -1,0 +1,97 @@
+//! `-f upgrade.toml`: the plan, and the service that it is for.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use time::OffsetDateTime;
+
+use crate::cli::common::Context;
+use crate::cli::error::CliError;
+use ccf_gov::evidence::node::Trust;
+use ccf_gov::files::{self, Readers};
+use ccf_gov::service::{NodeAddress, Service};
+use ccf_gov::upgrade::{Intent, Plan};
+
+/// How many bytes of addresses are read.
+const MAX_ADDRESSES: u64 = 64 << 10;
+
+/// Which upgrade.
+#[derive(Args)]
+pub struct File {
+    /// What is wanted: docs/upgrade.md explains every key
+    #[arg(short, long, value_name = "FILE", default_value = "upgrade.toml")]
+    file: PathBuf,
+}
+
+/// The plan that a file makes of its artefacts.
+pub struct Planned {
+    pub file: PathBuf,
+    pub intent: Intent,
+    pub plan: Plan,
+    pub trust: Trust,
+}
+
+impl File {
+    /// Reads the file and measures the artefacts that it names.
+    pub fn plan(self) -> Result<Planned, CliError> {
+        let now = OffsetDateTime::now_utc();
+        let trust = Trust::pinned(now);
+        let (intent, plan) = Plan::load(&self.file, &trust, now)?;
+        Ok(Planned { file: self.file, intent, plan, trust })
+    }
+}
+
+impl Planned {
+    /// The service: by the addresses that are given or that the file names, and by those of its nodes that were found before.
+    pub async fn connect(&self, context: &Context) -> Result<Service, CliError> {
+        let given = match context.service.is_empty() {
+            true => self.intent.service.url.all(),
+            false => &context.service,
+        };
+        let mut addresses = Vec::new();
+        for url in given {
+            let address: NodeAddress = url.parse().map_err(|error| {
+                CliError::usage(error)
+                    .doing("cannot use an address of the service")
+                    .hint("for example https://127.0.0.1:8000")
+            })?;
+            addresses.push(address);
+        }
+        let found = self.found();
+        // Those that were found last are the likeliest to be there.
+        let all: Vec<NodeAddress> =
+            found.iter().chain(addresses.iter().filter(|a| !found.contains(a))).cloned().collect();
+        let certificate = context.service_cert.as_ref().unwrap_or(&self.intent.service.cert);
+        let service = context.connect_to(&all, certificate).await?;
+        self.remember(context, &service);
+        Ok(service)
+    }
+
+    /// Remembers where the service's nodes listen: those that the file names may all be retired by it.
+    pub fn remember(&self, context: &Context, service: &Service) {
+        let published = service.published();
+        if published.is_empty() || published == self.found() {
+            return;
+        }
+        let text: String = published.iter().map(|address| format!("{address}\n")).collect();
+        let path = self.addresses();
+        if let Err(error) = files::write(&path, text.as_bytes(), Readers::Shared, true) {
+            let shown = files::shown(&path).into_owned();
+            context.output.warn(format!("the addresses of the service's nodes are not kept in {shown}: {error}"));
+        }
+    }
+
+    fn found(&self) -> Vec<NodeAddress> {
+        let text = files::read_text(&self.addresses(), MAX_ADDRESSES).unwrap_or_default();
+        text.lines().filter_map(|line| line.parse().ok()).collect()
+    }
+
+    fn addresses(&self) -> PathBuf {
+        self.file.with_extension("addresses")
+    }
+
+    /// The command by which everybody goes on, up to the options that differ.
+    pub fn command(&self) -> String {
+        format!("ccf-gov upgrade step -f {}", files::shown(Path::new(&self.file)))
+    }
+}

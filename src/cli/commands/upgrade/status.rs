@@ -1,0 +1,95 @@
+//! `upgrade status`: where the service stands in the plan, on one screen.
+
+use clap::Args;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::planned::File;
+use super::waiting::{Waited, waited};
+use crate::cli::common::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::topology;
+use ccf_gov::upgrade::{Doing, Phase, Progress, Stepped, Topology, Who, next, observe};
+
+/// Show where the service stands in an upgrade
+///
+/// Nothing is signed and nothing is changed.
+#[derive(Args)]
+#[command(
+    after_help = "Exit codes: 0 the upgrade is done; 3 nothing can be done before something is put right; 6 it waits for somebody.
+
+Example:
+  ccf-gov upgrade status -f upgrade.toml"
+)]
+pub struct Status {
+    #[command(flatten)]
+    file: File,
+}
+
+/// The result as it is printed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Standing {
+    /// The phase that the upgrade is in.
+    phase: Phase,
+    /// Every phase, and how far it is.
+    phases: Vec<Progress>,
+    #[serde(flatten)]
+    topology: Topology,
+    /// Whom it waits for, and for what.
+    waiting_for: Vec<Waited>,
+    /// Why nothing can be done before something is put right.
+    blocked: Vec<String>,
+    /// Whether the upgrade is done.
+    done: bool,
+    /// The plan's digest, which everybody must share.
+    plan: String,
+}
+
+impl Status {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let planned = self.file.plan()?;
+        let service = planned.connect(context).await?;
+        let plan = &planned.plan;
+        let seen = observe(&service, plan, &planned.trust, OffsetDateTime::now_utc(), None).await?;
+        let next = next(plan, &seen, Who::default());
+        let stepped = Stepped { did: Vec::new(), seen, next };
+        let standing = Standing {
+            phase: stepped.next.phase(),
+            phases: Progress::of(stepped.next.phase()),
+            topology: Topology::of(plan, &stepped.seen),
+            waiting_for: waited(&planned, &stepped),
+            blocked: match &stepped.next.doing {
+                Doing::Blocked(reasons) => reasons.clone(),
+                _ => Vec::new(),
+            },
+            done: matches!(stepped.next.doing, Doing::Done),
+            plan: plan.digest().to_string(),
+        };
+        context.output.result(&standing, || text(&standing))?;
+        Ok(match (standing.done, standing.blocked.is_empty()) {
+            (true, _) => Exit::Done,
+            (false, false) => Exit::No,
+            (false, true) => Exit::Waiting,
+        })
+    }
+}
+
+fn text(standing: &Standing) -> String {
+    let mut text = format!("Plan {}\n", standing.plan);
+    for phase in &standing.phases {
+        text += &format!("  {:22} {}\n", phase.name.to_string(), phase.state);
+    }
+    text += &topology::lines(&standing.topology);
+    for reason in &standing.blocked {
+        text += &format!("Stopped  {reason}\n");
+    }
+    for waited in &standing.waiting_for {
+        text += &format!("Waiting  for {waited}\n");
+    }
+    if standing.done {
+        text += "The upgrade is done: only the new code runs, and only the new code is let in.\n";
+    }
+    text
+}

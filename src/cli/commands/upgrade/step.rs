@@ -1,0 +1,218 @@
+//! `upgrade step`: the one command that everybody repeats.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::planned::{File, Planned};
+use super::waiting::{Waited, waited};
+use crate::cli::common::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::interrupt::unless_interrupted;
+use crate::cli::sign_and_submit::{sent, sign};
+use ccf_gov::cose::Beside;
+use ccf_gov::id::{ProposalId, TransactionId};
+use ccf_gov::service::Service;
+use ccf_gov::signer::Signer;
+use ccf_gov::upgrade::{Act, Did, Doing, Observed, Phase, Stepped, Walk, Who, was_outrun};
+
+/// How often a watch asks whether anything was committed.
+const ASK: Duration = Duration::from_secs(2);
+/// How often it looks at the whole service, whatever was committed: a node that died commits nothing.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// Do what is yours to do now in an upgrade, or say whom it waits for
+///
+/// Looks at the service, and does what the plan needs and you can do: proposes what is next if nobody has, votes for an open
+/// proposal if it is exactly what the plan needs, and withdraws a proposal of yours that is not needed. Nothing else is signed:
+/// other open proposals are named, and get no vote. Every member repeats this command, in any order and as often as they like;
+/// the service alone says how far the upgrade is.
+#[derive(Args)]
+#[command(
+    after_help = "Exit codes: 0 the upgrade is done; 3 nothing can be done before something is put right; 6 it waits for somebody else.
+
+Examples:
+  ccf-gov upgrade step -f upgrade.toml --key alice_privk.pem --cert alice_cert.pem
+  ccf-gov upgrade step -f upgrade.toml --operate
+  ccf-gov upgrade step -f upgrade.toml --key alice_privk.pem --cert alice_cert.pem --yes --watch"
+)]
+pub struct Step {
+    #[command(flatten)]
+    file: File,
+    /// Do the operator's part as well: delete nodes whose retirement is committed, say which to start and to stop
+    #[arg(long)]
+    operate: bool,
+    /// Go on until the upgrade is done
+    #[arg(long)]
+    watch: bool,
+}
+
+/// The result as it is printed.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Taken<'a> {
+    /// What was done, in this order.
+    did: &'a [Did],
+    /// Whom it waits for, and for what.
+    waiting_for: &'a [Waited],
+    /// Why nothing can be done before something is put right.
+    blocked: &'a [String],
+    /// Open proposals that are not part of the plan now, and get no vote.
+    refused: Vec<Refused<'a>>,
+    /// The phase that the upgrade is in.
+    phase: Phase,
+    /// Whether the upgrade is done.
+    done: bool,
+    /// The plan's digest, which everybody must share.
+    plan: String,
+}
+
+/// An open proposal that gets no vote.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Refused<'a> {
+    proposal_id: ProposalId,
+    why: &'a str,
+}
+
+impl Step {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let planned = self.file.plan()?;
+        let signer = match &context.key {
+            Some(_) => Some(context.signer().await?),
+            None => None,
+        };
+        if signer.is_none() && !self.operate {
+            context.output.note("Neither --key nor --operate is given: nothing can be done here, only looked at.");
+        }
+        let service = planned.connect(context).await?;
+        let who = Who { member: signer.as_ref().map(|s| s.certificate().member_id()), operator: self.operate };
+        let hands = Hands { context, planned: &planned, service: &service, signer: signer.as_deref(), who };
+        let mut did = Vec::new();
+        loop {
+            let mut stepped = hands.step().await?;
+            did.append(&mut stepped.did);
+            planned.remember(context, &service);
+            let waits = matches!(stepped.next.doing, Doing::Wait(_));
+            if !self.watch || !waits {
+                return hands.print(&did, &stepped);
+            }
+            hands.note(&stepped);
+            hands.wait().await?;
+        }
+    }
+}
+
+struct Hands<'a> {
+    context: &'a Context,
+    planned: &'a Planned,
+    service: &'a Service,
+    signer: Option<&'a dyn Signer>,
+    who: Who,
+}
+
+impl Hands<'_> {
+    async fn step(&self) -> Result<Stepped, CliError> {
+        let Planned { plan, trust, .. } = self.planned;
+        let walk = Walk { service: self.service, plan, trust, who: self.who };
+        walk.step(async |seen: &Observed, act: &Act| self.perform(seen, act).await).await
+    }
+
+    /// Shows, signs and sends one act; `None` if somebody was faster.
+    async fn perform(&self, seen: &Observed, act: &Act) -> Result<Option<Did>, CliError> {
+        self.context.output.note(format!("Next: {}.", act.title()));
+        let did = |proposal_id: Option<ProposalId>, transaction_id: Option<TransactionId>| {
+            Ok(Some(Did { what: act.title(), proposal_id, transaction_id }))
+        };
+        if let Act::Delete(id) = act {
+            return match self.service.delete_node(*id).await {
+                Ok(transaction) => did(None, transaction),
+                Err(error) if was_outrun(&error) => Ok(None),
+                Err(error) => Err(error.into()),
+            };
+        }
+        let (Some(request), Some(signer)) = (act.request(&self.planned.plan, seen)?, self.signer) else {
+            return Ok(None);
+        };
+        let beside = Beside { script: self.context.verbose, ..Beside::default() };
+        let envelope = sign(self.context, signer, request.kind, request.proposal, request.payload, &beside).await?;
+        let submission = match unless_interrupted(self.service.submit(&envelope)).await {
+            Some(Err(error)) if was_outrun(&error) => return Ok(None),
+            result => sent(self.context, &envelope, result)?,
+        };
+        did(submission.proposal.map(|proposal| proposal.proposal_id), Some(submission.transaction))
+    }
+
+    /// Waits until something was committed, or long enough that the service is looked at anyway.
+    async fn wait(&self) -> Result<(), CliError> {
+        let before = self.service.commit().await.ok();
+        let end = Instant::now() + LOOK;
+        while Instant::now() < end {
+            tokio::time::sleep(ASK).await;
+            if self.service.commit().await.ok() != before {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&self, stepped: &Stepped) {
+        for waited in waited(self.planned, stepped) {
+            self.context.output.note(format!("Waiting for {waited}."));
+        }
+    }
+
+    fn print(&self, did: &[Did], stepped: &Stepped) -> Result<Exit, CliError> {
+        let waiting = waited(self.planned, stepped);
+        let blocked = match &stepped.next.doing {
+            Doing::Blocked(reasons) => reasons.as_slice(),
+            _ => &[],
+        };
+        let done = matches!(stepped.next.doing, Doing::Done);
+        let result = Taken {
+            did,
+            waiting_for: &waiting,
+            blocked,
+            refused: stepped.next.refused.iter().map(|(id, why)| Refused { proposal_id: *id, why }).collect(),
+            phase: stepped.next.phase(),
+            done,
+            plan: self.planned.plan.digest().to_string(),
+        };
+        self.context.output.result(&result, || text(&result))?;
+        Ok(match (done, blocked.is_empty()) {
+            (true, _) => Exit::Done,
+            (false, false) => Exit::No,
+            (false, true) => Exit::Waiting,
+        })
+    }
+}
+
+fn text(result: &Taken<'_>) -> String {
+    let mut text = format!("Plan {}, phase: {}\n", result.plan, result.phase);
+    for did in result.did {
+        text += &format!("Did      {}\n", did.what);
+    }
+    for refused in &result.refused {
+        text += &format!(
+            "Not part of the plan, and not voted on: proposal {}: {}\n",
+            refused.proposal_id.short(),
+            refused.why
+        );
+    }
+    for reason in result.blocked {
+        text += &format!("Stopped  {reason}\n");
+    }
+    for waited in result.waiting_for {
+        text += &format!("Waiting  for {waited}\n");
+        if let Some(command) = &waited.command {
+            text += &format!("           {command}\n");
+        }
+    }
+    if result.done {
+        text += "The upgrade is done: only the new code runs, and only the new code is let in.\n";
+    }
+    text
+}
