@@ -5,9 +5,9 @@ use std::io::{self, IsTerminal};
 use super::common::Context;
 use super::error::CliError;
 use ccf_gov::id::{NodeId, ProposalId};
-use ccf_gov::proposal::new::Setting;
-use ccf_gov::proposal::parameter::Subject;
-use ccf_gov::proposal::value::Source;
+use ccf_gov::proposal::ParameterSubject;
+use ccf_gov::proposal::Setting;
+use ccf_gov::proposal::ValueSource;
 use ccf_gov::service::{Meant, Referable, Reference, Service};
 
 impl Context {
@@ -56,13 +56,13 @@ impl Context {
         let Some(template) = self.catalogue.find(template) else { return Ok(()) };
         let mut connection = None;
         for Setting { name, source } in settings {
-            let (Some(subject), Source::Text(text)) = (template.parameter(name).and_then(|p| p.subject()), source)
+            let (Some(subject), ValueSource::Text(text)) = (template.parameter(name).and_then(|p| p.subject()), source)
             else {
                 continue;
             };
             let invalid = |e| CliError::from(e).doing(format!("the value of {name} cannot be used"));
             let id = match subject {
-                Subject::Node => {
+                ParameterSubject::Node => {
                     let given: Reference<NodeId> = text.parse().map_err(invalid)?;
                     match given.whole() {
                         Some(id) => id.to_string(),
@@ -72,7 +72,7 @@ impl Context {
                         }
                     }
                 }
-                Subject::Member => {
+                ParameterSubject::Member => {
                     let given: Reference<ccf_gov::id::MemberId> = text.parse().map_err(invalid)?;
                     match given.whole() {
                         Some(id) => id.to_string(),

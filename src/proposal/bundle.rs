@@ -70,16 +70,16 @@ pub enum BundleError {
 /// # Errors
 /// Unreadable files, text that is not UTF-8, links and anything else that is no regular file, and what
 /// [`application::problems`] finds.
-pub fn read(path: &Path) -> Result<Value, BundleError> {
+pub fn read_bundle(path: &Path) -> Result<Value, BundleError> {
     let bundle = if path.is_dir() { read_folder(path)? } else { read_json(path)? };
-    check(&bundle).map(|()| bundle)
+    check_bundle(&bundle).map(|()| bundle)
 }
 
 /// Checks that the parts of a bundle fit together.
 ///
 /// # Errors
 /// The first thing that [`application::problems`] finds.
-pub fn check(bundle: &Value) -> Result<(), BundleError> {
+pub fn check_bundle(bundle: &Value) -> Result<(), BundleError> {
     match application::problems(bundle).into_iter().next() {
         Some(problem) => Err(BundleError::Problem(problem)),
         None => Ok(()),
@@ -166,7 +166,7 @@ mod tests {
         for name in ["src/main.js", "src/lib/a.js", "src/.hidden", "src/main.js~"] {
             fs::write(at(name), name).unwrap();
         }
-        let bundle = read(folder.path()).unwrap();
+        let bundle = read_bundle(folder.path()).unwrap();
         assert_eq!(
             bundle["modules"],
             json!([
@@ -174,13 +174,13 @@ mod tests {
             ])
         );
         fs::write(at("src/bad.js"), b"\xff").unwrap();
-        assert!(matches!(read(folder.path()), Err(BundleError::File(FileError::NotText { .. }))));
+        assert!(matches!(read_bundle(folder.path()), Err(BundleError::File(FileError::NotText { .. }))));
         fs::remove_file(at("src/bad.js")).unwrap();
         fs::write(at("app.json"), app("/main.js").to_string()).unwrap();
-        assert!(read(folder.path()).unwrap_err().to_string().contains("did you mean \"main.js\""));
+        assert!(read_bundle(folder.path()).unwrap_err().to_string().contains("did you mean \"main.js\""));
         fs::write(at("app.json"), "{").unwrap();
-        assert!(matches!(read(folder.path()), Err(BundleError::Json { .. })));
-        assert!(read(&at("nowhere")).is_err());
+        assert!(matches!(read_bundle(folder.path()), Err(BundleError::Json { .. })));
+        assert!(read_bundle(&at("nowhere")).is_err());
     }
 
     #[cfg(unix)]
@@ -189,7 +189,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
         let refused = |name: &str, is: &str| {
-            let error = read(&at("app")).unwrap_err();
+            let error = read_bundle(&at("app")).unwrap_err();
             assert!(
                 matches!(&error, BundleError::Foreign { path, what } if path.ends_with(name) && *what == is),
                 "{error}"
@@ -214,10 +214,10 @@ mod tests {
         refused("src/pipe.js", "a named pipe");
         drop(std::os::unix::net::UnixListener::bind(at("app/src/socket.js")).unwrap());
         refused("src/socket.js", "a socket");
-        assert!(read(&at("app")).is_ok());
+        assert!(read_bundle(&at("app")).is_ok());
         // The folder itself is the caller's own word.
         link(at("app"), at("named")).unwrap();
-        assert!(read(&at("named")).is_ok());
+        assert!(read_bundle(&at("named")).is_ok());
         fs::rename(at("app/src"), at("moved")).unwrap();
         link(at("moved"), at("app/src")).unwrap();
         refused("src", "a symbolic link");

@@ -5,10 +5,10 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use super::catalogue::{Catalogue, Template, UnknownTemplate, nearest};
-use super::parameter::{Default, Parameter, ParameterKind};
+use super::parameter::{Parameter, ParameterDefault, ParameterKind};
 use super::private_key::{self, PrivateKey};
 use super::time::{TimeError, write};
-use super::value::{self, Source, ValueError};
+use super::value::{ValueError, ValueSource, read_value};
 use super::{Proposal, Script, ScriptCheck};
 use crate::digest::HostData;
 use crate::host_data;
@@ -19,7 +19,7 @@ pub struct Setting {
     /// The parameter's name.
     pub name: String,
     /// Where its value stands.
-    pub source: Source,
+    pub source: ValueSource,
 }
 
 /// A text that is no setting.
@@ -86,8 +86,8 @@ impl Setting {
         let (name, value) = text.split_once('=').ok_or_else(|| SettingError(clip(text, 80)))?;
         let setting = |source| Self { name: name.into(), source };
         Ok(match value.strip_prefix('@') {
-            Some(files) => files.split(",@").map(|file| setting(Source::File(file.into()))).collect(),
-            None => vec![setting(Source::Text(value.into()))],
+            Some(files) => files.split(",@").map(|file| setting(ValueSource::File(file.into()))).collect(),
+            None => vec![setting(ValueSource::Text(value.into()))],
         })
     }
 }
@@ -99,7 +99,7 @@ impl Setting {
 ///
 /// # Errors
 /// An unknown template or parameter, a missing one, and a value that is not what the parameter takes.
-pub fn proposal(
+pub fn from_template(
     catalogue: &Catalogue,
     template: &str,
     settings: &[Setting],
@@ -147,7 +147,7 @@ pub fn proposal(
 fn read(
     template: &Template,
     parameter: &Parameter,
-    sources: &[Source],
+    sources: &[ValueSource],
     now: OffsetDateTime,
     check: ScriptCheck,
 ) -> Result<Value, ValueError> {
@@ -158,18 +158,18 @@ fn read(
             Ok(script.text.into())
         }
         // What is removed is named as it was written, even where it should not have been written so.
-        ParameterKind::Hex { .. } if template.removes_by_exact_text => value::read(&ParameterKind::Text, sources, now),
-        _ => value::read(&parameter.kind, sources, now),
+        ParameterKind::Hex { .. } if template.removes_by_exact_text => read_value(&ParameterKind::Text, sources, now),
+        _ => read_value(&parameter.kind, sources, now),
     }
 }
 
 /// Gives a parameter its default, or checks what was given against it.
 fn fill(parameter: &Parameter, values: &mut Map<String, Value>, now: OffsetDateTime) -> Result<(), NewError> {
     match &parameter.default {
-        Some(Default::Now) if !values.contains_key(&parameter.name) => {
+        Some(ParameterDefault::Now) if !values.contains_key(&parameter.name) => {
             values.insert(parameter.name.clone(), write(now)?.into());
         }
-        Some(Default::Sha256(of)) => {
+        Some(ParameterDefault::Sha256(of)) => {
             let Some(text) = values.get(of).and_then(Value::as_str).filter(|text| !text.is_empty()) else {
                 return Ok(());
             };
@@ -191,7 +191,7 @@ fn fill(parameter: &Parameter, values: &mut Map<String, Value>, now: OffsetDateT
 /// Whether `name` would follow from another one that is missing.
 fn derived(template: &Template, name: &str, missing: &[String]) -> bool {
     let default = template.parameter(name).and_then(|p| p.default.as_ref());
-    matches!(default, Some(Default::Sha256(of)) if missing.contains(of))
+    matches!(default, Some(ParameterDefault::Sha256(of)) if missing.contains(of))
 }
 
 fn known(template: &Template) -> Vec<String> {
@@ -220,7 +220,7 @@ mod tests {
     fn new(template: &str, settings: &[&str]) -> Result<Value, NewError> {
         let settings: Vec<_> = settings.iter().flat_map(|s| Setting::parse(s).unwrap()).collect();
         let now = datetime!(2026-11-22 13:25:27 UTC);
-        proposal(Catalogue::builtin(), template, &settings, now, crate::review::check_script)
+        from_template(Catalogue::builtin(), template, &settings, now, crate::review::check_script)
             .map(|p| p.value()["actions"][0].clone())
     }
 

@@ -17,7 +17,7 @@ pub struct Parameter {
     pub required: bool,
     /// What it is when it is not given to `proposal new`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub default: Option<Default>,
+    pub default: Option<ParameterDefault>,
     /// What of CCF it came and went with, if not with the action.
     #[serde(skip)]
     pub feature: Option<Feature>,
@@ -33,7 +33,7 @@ pub struct Parameter {
 
 /// What an id that an action takes is the id of, if a service lists those.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
+pub enum ParameterSubject {
     /// A node.
     Node,
     /// A member.
@@ -42,10 +42,10 @@ pub enum Subject {
 
 impl Parameter {
     /// What its value is the id of.
-    pub fn subject(&self) -> Option<Subject> {
+    pub fn subject(&self) -> Option<ParameterSubject> {
         match (&self.kind, self.name.as_str()) {
-            (ParameterKind::Hex { bytes: 32 }, "node_id") => Some(Subject::Node),
-            (ParameterKind::Hex { bytes: 32 }, "member_id") => Some(Subject::Member),
+            (ParameterKind::Hex { bytes: 32 }, "node_id") => Some(ParameterSubject::Node),
+            (ParameterKind::Hex { bytes: 32 }, "member_id") => Some(ParameterSubject::Member),
             _ => None,
         }
     }
@@ -137,7 +137,7 @@ impl ParameterKind {
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq)]
 #[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
-pub enum Default {
+pub enum ParameterDefault {
     /// This moment.
     Now,
     /// The SHA-256 of another parameter's text.

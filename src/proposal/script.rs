@@ -1,6 +1,6 @@
 //! A script in a proposal, made of one source or several.
 
-use super::value::{Source, ValueError, text};
+use super::value::{ValueError, ValueSource, text};
 use crate::files;
 
 /// A script, and which of its lines came from where.
@@ -30,13 +30,13 @@ impl Script {
     ///
     /// # Errors
     /// Files that cannot be read, and a script of nothing.
-    pub fn read(sources: &[Source]) -> Result<Self, ValueError> {
+    pub fn read(sources: &[ValueSource]) -> Result<Self, ValueError> {
         let mut script = Self { text: String::new(), parts: Vec::new() };
         for (at, source) in sources.iter().enumerate() {
             if at > 0 {
                 script.text.push('\n');
             }
-            if let Source::File(path) = source {
+            if let ValueSource::File(path) = source {
                 script.parts.push((files::shown(path).into_owned(), script.text.matches('\n').count() + 1));
             }
             script.text += &text(source)?;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::bundle::{self, BundleError};
+use super::bundle::{BundleError, check_bundle, read_bundle};
 use super::parameter::ParameterKind;
 use super::pem_text::{self, PemError};
 use super::script::{Script, ScriptRefusal};
@@ -20,7 +20,7 @@ pub use crate::json::MAX_SAFE_INTEGER;
 
 /// Where a value stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum ValueSource {
     /// In the text itself.
     Text(String),
     /// In a file (or a folder, for a bundle).
@@ -90,7 +90,7 @@ pub enum ValueError {
 /// Reads a value of this kind; `now` is the moment that `now` stands for.
 ///
 /// Several sources are joined for scripts, a newline between them, as CCF's own tools do.
-pub fn read(kind: &ParameterKind, sources: &[Source], now: OffsetDateTime) -> Result<Value, ValueError> {
+pub fn read_value(kind: &ParameterKind, sources: &[ValueSource], now: OffsetDateTime) -> Result<Value, ValueError> {
     if *kind == ParameterKind::Script {
         return Ok(Script::read(sources)?.text.into());
     }
@@ -100,12 +100,12 @@ pub fn read(kind: &ParameterKind, sources: &[Source], now: OffsetDateTime) -> Re
     }
 }
 
-fn read_one(kind: &ParameterKind, source: &Source, now: OffsetDateTime) -> Result<Value, ValueError> {
+fn read_one(kind: &ParameterKind, source: &ValueSource, now: OffsetDateTime) -> Result<Value, ValueError> {
     match kind {
         ParameterKind::Bundle => {
-            return Ok(bundle::read(Path::new(match source {
-                Source::File(path) => path,
-                Source::Text(text) => return checked_bundle(json::parse(text.as_bytes())?),
+            return Ok(read_bundle(Path::new(match source {
+                ValueSource::File(path) => path,
+                ValueSource::Text(text) => return checked_bundle(json::parse(text.as_bytes())?),
             }))?);
         }
         ParameterKind::Policy => return policy(source),
@@ -174,31 +174,31 @@ pub(crate) fn shaped(kind: &ParameterKind, value: Value) -> Result<Value, ValueE
 }
 
 fn checked_bundle(bundle: Value) -> Result<Value, ValueError> {
-    bundle::check(&bundle)?;
+    check_bundle(&bundle)?;
     Ok(bundle)
 }
 
-fn policy(source: &Source) -> Result<Value, ValueError> {
+fn policy(source: &ValueSource) -> Result<Value, ValueError> {
     let bytes = match source {
-        Source::Text(text) => text.clone().into_bytes(),
-        Source::File(path) => files::read(path, super::MAX_PROPOSAL)?,
+        ValueSource::Text(text) => text.clone().into_bytes(),
+        ValueSource::File(path) => files::read(path, super::MAX_PROPOSAL)?,
     };
     let policy = host_data::from_file(&bytes);
     String::from_utf8(policy.bytes).map(Into::into).map_err(|_| ValueError::PolicyNotText)
 }
 
 /// The whole text.
-pub(super) fn text(source: &Source) -> Result<String, ValueError> {
+pub(super) fn text(source: &ValueSource) -> Result<String, ValueError> {
     Ok(match source {
-        Source::Text(text) => text.clone(),
-        Source::File(path) => files::read_text(path, super::MAX_PROPOSAL)?,
+        ValueSource::Text(text) => text.clone(),
+        ValueSource::File(path) => files::read_text(path, super::MAX_PROPOSAL)?,
     })
 }
 
 /// The text without the newline that ends a file.
-fn line(source: &Source) -> Result<String, ValueError> {
+fn line(source: &ValueSource) -> Result<String, ValueError> {
     let mut text = text(source)?;
-    if matches!(source, Source::File(_)) {
+    if matches!(source, ValueSource::File(_)) {
         let end = text.strip_suffix("\r\n").or_else(|| text.strip_suffix('\n')).unwrap_or(&text).len();
         text.truncate(end);
     }
@@ -211,7 +211,7 @@ mod tests {
     use serde_json::json;
 
     fn one(kind: &ParameterKind, text: &str) -> Result<Value, ValueError> {
-        read(kind, &[Source::Text(text.into())], OffsetDateTime::UNIX_EPOCH)
+        read_value(kind, &[ValueSource::Text(text.into())], OffsetDateTime::UNIX_EPOCH)
     }
 
     #[test]
@@ -241,9 +241,12 @@ mod tests {
 
     #[test]
     fn scripts_are_joined_in_order_and_other_values_are_not() {
-        let two = [Source::Text("a".into()), Source::Text("b".into())];
-        assert_eq!(read(&ParameterKind::Script, &two, OffsetDateTime::UNIX_EPOCH).unwrap(), json!("a\nb"));
-        assert!(matches!(read(&ParameterKind::Text, &two, OffsetDateTime::UNIX_EPOCH), Err(ValueError::Several(2))));
+        let two = [ValueSource::Text("a".into()), ValueSource::Text("b".into())];
+        assert_eq!(read_value(&ParameterKind::Script, &two, OffsetDateTime::UNIX_EPOCH).unwrap(), json!("a\nb"));
+        assert!(matches!(
+            read_value(&ParameterKind::Text, &two, OffsetDateTime::UNIX_EPOCH),
+            Err(ValueError::Several(2))
+        ));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! - [`Subject`]: a proposal that the service holds, with the votes on it; [`votable()`]: whether a ballot can be cast on it.
 //! - [`ServiceView`] and [`notes()`]: what the actions of a proposal mean to a service.
 //! - [`ObservedNode`]: a node as its operator needs to see it.
-//! - [`node`], [`service`] and [`registered`]: a node, a whole service, and a proposal beside what is registered now.
+//! - [`node`], [`review_service`] and [`against_registered`]: a node, a whole service, and a proposal beside what is registered now.
 //! - [`Diff`] and [`Application`]: what changes in its rules and in its application.
 
 mod application;
@@ -13,10 +13,10 @@ mod diff;
 pub mod node;
 mod notes;
 mod observed_node;
-pub mod registered;
+mod registered;
 pub mod rules;
 mod script;
-pub mod service;
+mod service;
 mod service_view;
 mod subject;
 pub mod vain;
@@ -26,7 +26,9 @@ pub use application::Application;
 pub use diff::Diff;
 pub use notes::notes;
 pub use observed_node::{NodeDetails, NotDeletable, ObservedNode, RunningCode};
+pub use registered::against_registered;
 pub use script::check_script;
+pub use service::{RegisteredValue, ReviewedNode, ServiceReview, ShownNode, ShownService, ValueState, review_service};
 pub use service_view::ServiceView;
 pub use subject::{Subject, proposed, waits_for};
 pub use votable::{NotVotable, still_votable, votable};

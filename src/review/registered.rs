@@ -11,7 +11,7 @@ use crate::tcb::MinimumTcb;
 use crate::tcb::TcbVersion;
 
 /// Compares every action with what is registered now.
-pub fn check(proposal: &Proposal, policy: &JoinPolicy, ccf: Option<CcfVersion>) -> Checks {
+pub fn against_registered(proposal: &Proposal, policy: &JoinPolicy, ccf: Option<CcfVersion>) -> Checks {
     let mut found = Checks::new();
     for action in proposal.actions() {
         match action.name.as_str() {
@@ -108,7 +108,7 @@ mod tests {
         });
         let policy: JoinPolicy = serde_json::from_value(policy).unwrap();
         let proposal = Proposal::of(vec![Action::new(name, Some(args))]);
-        check(&proposal, &policy, ccf.map(|v| v.parse().unwrap())).iter().map(|c| c.name).collect()
+        against_registered(&proposal, &policy, ccf.map(|v| v.parse().unwrap())).iter().map(|c| c.name).collect()
     }
 
     #[test]

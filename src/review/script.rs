@@ -26,7 +26,7 @@ pub fn check_script(action: &str, script: &Script) -> Result<(), ScriptRefusal> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proposal::value::Source;
+    use crate::proposal::ValueSource;
 
     #[test]
     fn a_fault_is_placed_in_its_file() {
@@ -34,7 +34,7 @@ mod tests {
         let write = |name: &str, text: &str| {
             let path = folder.path().join(name);
             std::fs::write(&path, text).unwrap();
-            Source::File(path)
+            ValueSource::File(path)
         };
         let good = write("a.js", "export function validate(i) {}\nexport function resolve(p, i, v) {}\n");
         let bad = write("b.js", "\nexport function apply(p) {}\n");
@@ -42,9 +42,9 @@ mod tests {
         let refusal = check_script("set_constitution", &script).unwrap_err();
         assert!(refusal.place.unwrap().ends_with("b.js, line 2") && refusal.reason.contains("apply with 1 arg"));
         assert_eq!(check_script("set_node_join_policy", &script), Ok(()));
-        let text = Script::read(&[Source::Text("export function apply( {".into())]).unwrap();
+        let text = Script::read(&[ValueSource::Text("export function apply( {".into())]).unwrap();
         assert_eq!(check_script("set_node_join_policy", &text).unwrap_err().place.as_deref(), Some("line 1"));
-        let apply = Source::Text("export function apply(p, i) {}".into());
+        let apply = ValueSource::Text("export function apply(p, i) {}".into());
         assert_eq!(check_script("set_constitution", &Script::read(&[good, apply]).unwrap()), Ok(()));
     }
 }

@@ -101,7 +101,12 @@ pub struct ReviewedNode {
 }
 
 /// Reviews what a service shows against `evidence`, by the rules of `ccf`, as far as `trust` goes.
-pub fn review(shown: &ShownService, evidence: &[Evidence], ccf: Option<CcfVersion>, trust: &Trust) -> ServiceReview {
+pub fn review_service(
+    shown: &ShownService,
+    evidence: &[Evidence],
+    ccf: Option<CcfVersion>,
+    trust: &Trust,
+) -> ServiceReview {
     let mut checks = rules::judge(evidence);
     node::check_committed(shown.committed, &mut checks);
     let mut nodes = Vec::new();

@@ -19,8 +19,7 @@ use crate::evidence::virt::MEASUREMENT;
 use crate::files::{self, FileError};
 use crate::platform::Platform;
 use crate::proposal::catalogue::Catalogue;
-use crate::proposal::new::{self, NewError, Setting};
-use crate::proposal::value::Source;
+use crate::proposal::{NewError, Setting, ValueSource, from_template};
 use crate::proposal::{Proposal, Registration};
 use crate::review::{Application, check_script};
 
@@ -331,9 +330,9 @@ fn propose(
     files: &[PathBuf],
     now: OffsetDateTime,
 ) -> Result<Proposal, LoadError> {
-    let setting = |path: &PathBuf| Setting { name: parameter.into(), source: Source::File(path.clone()) };
+    let setting = |path: &PathBuf| Setting { name: parameter.into(), source: ValueSource::File(path.clone()) };
     let settings: Vec<Setting> = files.iter().map(setting).collect();
-    new::proposal(Catalogue::builtin(), template, &settings, now, check_script)
+    from_template(Catalogue::builtin(), template, &settings, now, check_script)
         .map_err(|source| LoadError::Rules { key, source })
 }
 

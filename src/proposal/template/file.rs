@@ -9,7 +9,7 @@ use toml::Spanned;
 use super::{Decides, Source, Stage, Template};
 use crate::ccf_version::Feature;
 use crate::platform::Platform;
-use crate::proposal::parameter::{Default, Parameter, ParameterKind};
+use crate::proposal::{Parameter, ParameterDefault, ParameterKind};
 use crate::text::visible;
 
 /// What is wrong with a template's file.
@@ -57,7 +57,7 @@ struct Entry {
     max: Option<i64>,
     values: Option<Vec<String>>,
     required: bool,
-    default: Option<Default>,
+    default: Option<ParameterDefault>,
     feature: Option<Feature>,
     description: String,
 }
@@ -131,13 +131,13 @@ impl Template {
     /// What a parameter that is not given is made of.
     fn check_default(&self, parameter: &Parameter) -> Result<(), String> {
         match (&parameter.default, &parameter.kind) {
-            (Some(Default::Now), kind) if *kind != ParameterKind::Time => {
+            (Some(ParameterDefault::Now), kind) if *kind != ParameterKind::Time => {
                 Err(format!("only a parameter of type \"time\" is `now` by default, and this is \"{}\"", kind.word()))
             }
-            (Some(Default::Sha256(_)), kind) if *kind != ParameterKind::Hex { bytes: 32 } => {
+            (Some(ParameterDefault::Sha256(_)), kind) if *kind != ParameterKind::Hex { bytes: 32 } => {
                 Err("only a parameter of type \"hex\" with 32 bytes is a SHA-256 by default".into())
             }
-            (Some(Default::Sha256(of)), _) if self.parameter(of).is_none() => {
+            (Some(ParameterDefault::Sha256(of)), _) if self.parameter(of).is_none() => {
                 Err(format!("it is by default the SHA-256 of {of:?}, which is not one of the parameters"))
             }
             _ => Ok(()),

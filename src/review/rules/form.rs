@@ -6,10 +6,10 @@ use super::{Finding, Subject, type_of};
 use crate::check::Verdict::{Fail, Warn};
 use crate::json;
 use crate::proposal::catalogue::{Source, Template, nearest};
-use crate::proposal::parameter::{Parameter, ParameterKind};
 use crate::proposal::time::{TimeError, misread_by_ccf, read};
-use crate::proposal::value::{MAX_SAFE_INTEGER, hex as check_hex, shaped};
-use crate::proposal::{Action, pem_text, private_key};
+use crate::proposal::{
+    Action, MAX_SAFE_INTEGER, Parameter, ParameterKind, hex as check_hex, pem_text, private_key, shaped,
+};
 use crate::text::clip;
 
 /// Nothing beside the actions: no constitution reads it, and who signs may not see it.

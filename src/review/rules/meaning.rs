@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{Finding, Subject};
 use crate::check::Verdict::{Fail, Warn};
-use crate::proposal::merge::conflicts;
+use crate::proposal::conflicts;
 
 /// Actions that contradict or repeat each other.
 pub(super) fn contradictions(subject: &Subject<'_>) -> Option<Vec<Finding>> {

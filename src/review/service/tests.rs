@@ -43,14 +43,14 @@ fn snp_service(policy: Value) -> ShownService {
 #[test]
 fn a_service_passes_under_the_roots_that_signed_its_nodes_reports_and_under_no_others() {
     let ccf = Some(CcfVersion::new(7, 0, 0));
-    let reviewed = review(&snp_service(policy()), &artefacts(), ccf, &made_up());
+    let reviewed = review_service(&snp_service(policy()), &artefacts(), ccf, &made_up());
     assert_eq!(reviewed.checks.verdict().as_str(), "pass", "{:#?}", reviewed.checks);
     let kinds: Vec<_> = reviewed.values.iter().map(|v| (v.kind, v.state, v.nodes.len())).collect();
     let backed = |kind| (kind, ValueState::Backed, 1);
     assert_eq!(kinds, ["snp host data", "snp measurement", "snp minimum tcb"].map(backed));
 
     // A report that is not proved up to AMD's root is no reason for a minimum either.
-    let reviewed = review(&snp_service(policy()), &artefacts(), ccf, &pinned());
+    let reviewed = review_service(&snp_service(policy()), &artefacts(), ccf, &pinned());
     let failed: Vec<_> = reviewed.checks.iter().filter(|c| c.verdict == Verdict::Fail).map(|c| c.name).collect();
     assert_eq!((failed, reviewed.values[2].state), (vec!["unbacked", "node"], ValueState::Unbacked));
 }
@@ -60,12 +60,12 @@ fn what_no_node_runs_is_stale_and_what_runs_unregistered_is_named() {
     let ccf = Some(CcfVersion::new(7, 0, 0));
     let mut without_nodes = snp_service(policy());
     without_nodes.nodes.clear();
-    let reviewed = review(&without_nodes, &artefacts(), ccf, &made_up());
+    let reviewed = review_service(&without_nodes, &artefacts(), ccf, &made_up());
     assert!(reviewed.values.iter().all(|v| v.state == ValueState::Stale), "{:?}", reviewed.values);
     let mut other = policy();
     other["snp"]["hostData"] = json!({});
-    let reviewed = review(&snp_service(other), &artefacts(), ccf, &made_up());
+    let reviewed = review_service(&snp_service(other), &artefacts(), ccf, &made_up());
     assert_eq!(reviewed.checks.get("not-registered").map(|c| c.verdict), Some(Verdict::Fail));
     let lost = ShownService { committed: false, ..snp_service(policy()) };
-    assert_eq!(review(&lost, &artefacts(), ccf, &made_up()).checks.verdict().as_str(), "incomplete");
+    assert_eq!(review_service(&lost, &artefacts(), ccf, &made_up()).checks.verdict().as_str(), "incomplete");
 }

@@ -9,7 +9,7 @@ use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::files::Readers;
-use ccf_gov::proposal::merge::{MergeError, merge};
+use ccf_gov::proposal::{MergeError, merge};
 
 /// Make one proposal of several.
 ///

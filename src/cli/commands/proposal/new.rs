@@ -9,7 +9,7 @@ use crate::cli::common::Context;
 use crate::cli::error::{CliError, parameters};
 use crate::cli::exit::Exit;
 use ccf_gov::files::Readers;
-use ccf_gov::proposal::new::{self, NewError, Setting};
+use ccf_gov::proposal::{NewError, Setting, from_template};
 use ccf_gov::review::check_script;
 
 /// Write a proposal from a template.
@@ -48,7 +48,7 @@ impl New {
         }
         context.resolve_settings(&self.template, &mut settings).await?;
         let now = OffsetDateTime::now_utc();
-        let proposal = new::proposal(&context.catalogue, &self.template, &settings, now, check_script)
+        let proposal = from_template(&context.catalogue, &self.template, &settings, now, check_script)
             .map_err(|e| refused(&self.template, &self.settings, e))?;
         context.output.file(&self.out, proposal.bytes(), Readers::Shared, self.force)?;
         Ok(Exit::Done)

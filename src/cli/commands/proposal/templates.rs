@@ -7,7 +7,7 @@ use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::proposal::catalogue::{Catalogue, Source, Template};
-use ccf_gov::proposal::parameter::{Default, ParameterKind};
+use ccf_gov::proposal::{ParameterDefault, ParameterKind};
 use ccf_gov::text::visible;
 
 /// List what can be proposed, with parameters.
@@ -82,8 +82,8 @@ fn details(template: &Template) -> String {
     }
     for parameter in &template.parameters {
         let need = match (&parameter.default, parameter.required) {
-            (Some(Default::Now), _) => "default: now".into(),
-            (Some(Default::Sha256(of)), _) => format!("default: SHA-256 of {of}"),
+            (Some(ParameterDefault::Now), _) => "default: now".into(),
+            (Some(ParameterDefault::Sha256(of)), _) => format!("default: SHA-256 of {of}"),
             (None, true) => "required".into(),
             (None, false) => "optional".into(),
         };

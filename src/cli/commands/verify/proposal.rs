@@ -16,7 +16,7 @@ use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::check::{Checks, Conclusion};
 use ccf_gov::evidence::recognise::Evidence;
 use ccf_gov::files;
-use ccf_gov::review::registered;
+use ccf_gov::review::against_registered;
 use ccf_gov::review::rules::{self, Registered, Terms};
 use ccf_gov::service::JoinPolicy;
 
@@ -90,7 +90,7 @@ impl Verified {
     ) -> Self {
         let rules::Verified { mut checks, values } = rules::verify(proposal, evidence, terms);
         if let Some(policy) = policy {
-            checks.append(registered::check(proposal, policy, terms.ccf));
+            checks.append(against_registered(proposal, policy, terms.ccf));
         }
         Self { verdict: checks.verdict(), checks, values }
     }

@@ -16,8 +16,7 @@ use ccf_gov::check::{Checks, Conclusion};
 use ccf_gov::digest::HostData;
 use ccf_gov::evidence::node::Trust;
 use ccf_gov::id::NodeId;
-use ccf_gov::review;
-use ccf_gov::review::service::{RegisteredValue, ShownNode, ShownService};
+use ccf_gov::review::{self, RegisteredValue, ShownNode, ShownService};
 use ccf_gov::service::NodeStatus;
 use ccf_gov::text::visible;
 
@@ -82,7 +81,7 @@ impl Service {
             shown.nodes.push(ShownNode { node, raw, itself });
         }
         let trust = Trust::pinned(OffsetDateTime::now_utc());
-        let reviewed = review::service::review(&shown, &evidence, ccf, &trust);
+        let reviewed = review::review_service(&shown, &evidence, ccf, &trust);
         let nodes = reviewed.nodes.iter().map(|n| VerifiedNode {
             node_id: n.id,
             status: n.status,

@@ -233,7 +233,7 @@ mod tests {
 
     use super::*;
 
-    const PKCS8: &str = include_str!("../../keys-example/member0_privk.pem");
+    const PKCS8: &str = include_str!("../../../keys-example/member0_privk.pem");
 
     fn of(value: Value) -> Vec<(String, String)> {
         find(&value).into_iter().map(|key| (key.at, key.form)).collect()
@@ -319,8 +319,8 @@ mod tests {
     #[test]
     fn public_keys_certificates_and_programs_are_none() {
         let public = [
-            include_str!("../../keys-example/member0_cert.pem"),
-            include_str!("../../keys-example/member0_enc_pubk.pem"),
+            include_str!("../../../keys-example/member0_cert.pem"),
+            include_str!("../../../keys-example/member0_enc_pubk.pem"),
         ];
         for text in public {
             assert!(!is_found(text) && !is_found(&BASE64_STANDARD.encode(pem::parse(text).unwrap().contents())));
