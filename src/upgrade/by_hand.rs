@@ -21,9 +21,9 @@ use crate::review::{ObservedNode, ServiceView, node as review};
 use crate::service::{JoinPolicy, NodeStatus, Service, ServiceError};
 
 /// How often a network is looked at that seems to lose its majority: a node that is a moment behind is no failed node.
-const LOOKS: usize = 3;
+const LOOKS: usize = 2;
 /// How long between two looks.
-const PAUSE: Duration = Duration::from_millis(700);
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// By what nodes are verified that are to be trusted.
 #[derive(Clone, Copy, Debug)]

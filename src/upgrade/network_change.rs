@@ -194,17 +194,18 @@ fn check_node(node: &NamedNode, verified: &BTreeMap<NodeId, Checks>, found: &mut
 }
 
 fn check_verified(id: &str, verified: Option<&Checks>, found: &mut Checks) {
-    let Some(checks) = verified else {
-        found.warn(ATTESTATION, format!("node {id} was not verified here: `ccf-gov verify node` does that"));
-        return;
-    };
-    let worst = |verdict| checks.iter().find(|check| check.verdict == verdict);
-    match worst(Verdict::Fail).or_else(|| worst(Verdict::Incomplete)) {
-        Some(check) => found.warn(
+    let worst = |verdict| verified.and_then(|checks| checks.iter().find(|check| check.verdict == verdict));
+    if let Some(check) = worst(Verdict::Fail) {
+        let why = format!("{}: {}", check.name, visible(&check.detail));
+        found.warn(ATTESTATION, format!("node {id} did not pass verification here: {why}"));
+    } else if verified.is_some_and(|checks| checks.verdict() == Conclusion::Pass) {
+        found.pass(ATTESTATION, format!("node {id} was verified here, and runs what the evidence is"));
+    } else {
+        let open = worst(Verdict::Incomplete).map_or_else(String::new, |check| format!(" ({})", check.name));
+        found.warn(
             ATTESTATION,
-            format!("node {id} did not pass verification here: {}: {}", check.name, visible(&check.detail)),
-        ),
-        None => found.pass(ATTESTATION, format!("node {id} was verified here, and runs what the evidence is")),
+            format!("node {id} was not verified here{open}: `ccf-gov verify node {id} --evidence FILE` does that"),
+        );
     }
 }
 

@@ -150,7 +150,9 @@ fn a_node_that_is_trusted_was_verified_or_that_is_said() {
     assert_eq!(of(Some(passed.clone())).0, Some(Conclusion::Pass));
     let mut open = passed.clone();
     open.incomplete("artefacts", "none");
-    assert!(of(Some(open)).1.contains("did not pass verification here: artefacts: none"));
+    assert!(
+        of(Some(open)).1.contains("was not verified here (artefacts): `ccf-gov verify node 08080808 --evidence FILE`")
+    );
     passed.fail("join-policy", "\u{1b}");
     let (verdict, text) = of(Some(passed));
     assert_eq!(verdict, Some(Conclusion::Fail));
