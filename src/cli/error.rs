@@ -32,7 +32,7 @@ use ccf_gov::review::{NotDeletable, NotVotable};
 use ccf_gov::sandbox::SandboxError;
 use ccf_gov::service::{ReferenceError, Refusal, ResolveError, ServiceError};
 use ccf_gov::signer::{GenerateError, KeyError, KeyUriError, Pkcs11Error, SignerError};
-use ccf_gov::upgrade::{IntentError, LoadError, NotNow, StopsTheService, UpgradeError};
+use ccf_gov::upgrade::{IntentError, LoadError, NoWayBack, NotNow, StopsTheService, UpgradeError};
 
 /// What kind of failure it was; the exit code follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -521,6 +521,16 @@ impl Library for UpgradeError {
 
     fn causes(&self) -> Vec<String> {
         if let Self::Service(error) = self { error.causes() } else { chain(self.source()) }
+    }
+}
+
+impl Library for NoWayBack {
+    fn kind(&self) -> Kind {
+        Kind::No
+    }
+
+    fn hint(&self) -> Option<String> {
+        Some("write an upgrade.toml whose [new] is the old code, and upgrade to that".into())
     }
 }
 

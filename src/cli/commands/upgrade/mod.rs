@@ -24,6 +24,8 @@ pub struct Upgrade {
 enum Command {
     /// Do what is yours to do now, or say whom it waits for
     Step(step::Step),
+    /// Walk back, while old nodes live
+    Rollback(step::Rollback),
     /// Show where the service stands
     Status(status::Status),
     /// Rehearse a whole code upgrade on the embedded sandbox
@@ -34,6 +36,7 @@ impl Upgrade {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         match self.command {
             Command::Step(args) => args.run(context).await,
+            Command::Rollback(args) => args.run(context).await,
             Command::Status(args) => args.run(context).await,
             Command::Rehearse(args) => args.run(context).await,
         }

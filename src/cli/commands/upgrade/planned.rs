@@ -10,7 +10,7 @@ use crate::cli::error::CliError;
 use ccf_gov::evidence::node::Trust;
 use ccf_gov::files::{self, Readers};
 use ccf_gov::service::{NodeAddress, Service};
-use ccf_gov::upgrade::{Intent, Plan};
+use ccf_gov::upgrade::{Intent, Plan, observe};
 
 /// How many bytes of addresses are read.
 const MAX_ADDRESSES: u64 = 64 << 10;
@@ -29,6 +29,8 @@ pub struct Planned {
     pub intent: Intent,
     pub plan: Plan,
     pub trust: Trust,
+    /// The command by which everybody goes on.
+    verb: &'static str,
 }
 
 impl File {
@@ -37,7 +39,7 @@ impl File {
         let now = OffsetDateTime::now_utc();
         let trust = Trust::pinned(now);
         let (intent, plan) = Plan::load(&self.file, &trust, now)?;
-        Ok(Planned { file: self.file, intent, plan, trust })
+        Ok(Planned { file: self.file, intent, plan, trust, verb: "step" })
     }
 }
 
@@ -67,6 +69,14 @@ impl Planned {
         Ok(service)
     }
 
+    /// Turns the plan round: what the service runs besides the new code is to run.
+    pub async fn turn(&mut self, service: &Service) -> Result<(), CliError> {
+        let seen = observe(service, &self.plan, &self.trust, OffsetDateTime::now_utc(), None).await?;
+        self.plan = self.plan.back(&seen)?;
+        self.verb = "rollback";
+        Ok(())
+    }
+
     /// Remembers where the service's nodes listen: those that the file names may all be retired by it.
     pub fn remember(&self, context: &Context, service: &Service) {
         let published = service.published();
@@ -92,6 +102,6 @@ impl Planned {
 
     /// The command by which everybody goes on, up to the options that differ.
     pub fn command(&self) -> String {
-        format!("ccf-gov upgrade step -f {}", files::shown(Path::new(&self.file)))
+        format!("ccf-gov upgrade {} -f {}", self.verb, files::shown(Path::new(&self.file)))
     }
 }

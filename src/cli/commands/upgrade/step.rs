@@ -50,6 +50,24 @@ pub struct Step {
     watch: bool,
 }
 
+/// Walk back, while old nodes live: do what is yours to do now, or say whom it waits for
+///
+/// Works as `upgrade step` does, on the way back: nodes with the old code are to run, those with the new code are retired under
+/// the same guard and deleted, and the new code is deregistered. Constitution and application stay as they are. Members vote for
+/// nothing else, so all of them have to want it: whoever goes on with `upgrade step` votes for the way forward.
+#[derive(Args)]
+#[command(
+    after_help = "Exit codes: 0 the service runs the old code alone; 3 nothing can be done before something is put right, or no old node
+lives; 6 it waits for somebody else.
+
+Example:
+  ccf-gov upgrade rollback -f upgrade.toml --key alice_privk.pem --cert alice_cert.pem"
+)]
+pub struct Rollback {
+    #[command(flatten)]
+    step: Step,
+}
+
 /// The result as it is printed.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -78,9 +96,26 @@ struct Refused<'a> {
     why: &'a str,
 }
 
+impl Rollback {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        self.step.walk(context, Way::Back).await
+    }
+}
+
+/// Which way the walk goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Forward,
+    Back,
+}
+
 impl Step {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let planned = self.file.plan()?;
+        self.walk(context, Way::Forward).await
+    }
+
+    async fn walk(self, context: &Context, way: Way) -> Result<Exit, CliError> {
+        let mut planned = self.file.plan()?;
         let signer = match &context.key {
             Some(_) => Some(context.signer().await?),
             None => None,
@@ -89,6 +124,9 @@ impl Step {
             context.output.note("Neither --key nor --operate is given: nothing can be done here, only looked at.");
         }
         let service = planned.connect(context).await?;
+        if way == Way::Back {
+            planned.turn(&service).await?;
+        }
         let who = Who { member: signer.as_ref().map(|s| s.certificate().member_id()), operator: self.operate };
         let hands = Hands { context, planned: &planned, service: &service, signer: signer.as_deref(), who };
         let mut did = Vec::new();
