@@ -165,7 +165,7 @@ impl Stage<'_> {
                 let Act::Delete(id) = act else { return Ok(None) };
                 self.sandbox.stop(*id).map_err(UpgradeError::Sandbox)?;
                 let transaction_id = self.service.delete_node(*id).await?;
-                Ok(Some(Did { what: act.title(), proposal_id: None, transaction_id }))
+                Ok(Some(Did::unsigned(act.title(), transaction_id)))
             })
             .await?;
         for task in &stepped.next.wanted.tasks {
@@ -173,7 +173,7 @@ impl Stage<'_> {
             for _ in 0..*count {
                 let id = self.sandbox.join(NodeCode::virtual_node(self.new)).await.map_err(UpgradeError::Sandbox)?;
                 let what = format!("start node {}, which runs the new code, and let it join", id.short());
-                stepped.did.push(Did { what, proposal_id: None, transaction_id: None });
+                stepped.did.push(Did::unsigned(what, None));
             }
         }
         if !stepped.did.is_empty() {
@@ -216,11 +216,7 @@ impl Stage<'_> {
             Signing::PrepareAndFinish => prepare_and_finish(signer, message).await?,
         };
         match self.service.submit(&envelope).await {
-            Ok(done) => Ok(Some(Did {
-                what: act.title(),
-                proposal_id: done.proposal.map(|proposal| proposal.proposal_id),
-                transaction_id: Some(done.transaction),
-            })),
+            Ok(done) => Ok(Some(Did::signed(act.title(), &done))),
             Err(error) if was_outrun(&error) => Ok(None),
             Err(error) => Err(error.into()),
         }

@@ -1,16 +1,17 @@
 //! One step: look, decide, act, and again, until somebody else has to do something.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::{Act, Doing, Intended, Next, Observed, Plan, UpgradeError, Who, Whom, check_constitution, next, observe};
 use crate::check::Verdict;
 use crate::evidence::node::Trust;
-use crate::id::TransactionId;
-use crate::service::{Service, ServiceError};
+use crate::id::{MemberId, TransactionId};
+use crate::service::{Service, ServiceError, Submission};
 
 /// How long a step waits for what the service does by itself.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -44,7 +45,7 @@ pub struct Stepped {
 }
 
 /// Something that was done.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct Did {
     /// What, in words.
@@ -53,6 +54,26 @@ pub struct Did {
     pub proposal_id: Option<crate::id::ProposalId>,
     /// The committed transaction; null where an earlier sending did it.
     pub transaction_id: Option<TransactionId>,
+    /// How each member voted, where this decided the proposal.
+    pub votes: BTreeMap<MemberId, bool>,
+}
+
+impl Did {
+    /// What was done unsigned.
+    pub fn unsigned(what: String, transaction_id: Option<TransactionId>) -> Self {
+        Self { what, proposal_id: None, transaction_id, votes: BTreeMap::new() }
+    }
+
+    /// What was signed, sent and taken.
+    pub fn signed(what: String, submission: &Submission) -> Self {
+        let proposal = submission.proposal.as_ref();
+        Self {
+            what,
+            proposal_id: proposal.map(|proposal| proposal.proposal_id),
+            transaction_id: Some(submission.transaction),
+            votes: proposal.and_then(|proposal| proposal.final_votes.clone()).unwrap_or_default(),
+        }
+    }
 }
 
 impl Walk<'_> {

@@ -1,6 +1,6 @@
 //! The nodes of a service as they stand, for people and for programs.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::quorum::Quorum;
 use super::{CodeKind, Observed, Plan};
@@ -8,7 +8,7 @@ use crate::id::NodeId;
 use crate::service::NodeStatus;
 
 /// The nodes, and how many may fail.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct Topology {
     /// Every node that the service lists: trusted ones first, then pending and retired ones.
@@ -21,7 +21,7 @@ pub struct Topology {
 }
 
 /// One node.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct NodeLine {
     /// Its id.

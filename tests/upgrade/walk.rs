@@ -41,7 +41,7 @@ impl Stage {
             let request = act.request(&self.plan, seen)?.unwrap();
             let message = Message::new(request.kind, CreatedAt::now()?, request.proposal, request.payload)?;
             match self.service.submit(&sign(signer, message).await?).await {
-                Ok(_) => Ok(Some(Did { what: act.title(), proposal_id: None, transaction_id: None })),
+                Ok(done) => Ok(Some(Did::signed(act.title(), &done))),
                 Err(error) if was_outrun(&error) => Ok(None),
                 Err(error) => Err(error.into()),
             }

@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use ccf_gov::evidence::node::Trust;
 use ccf_gov::files::{self, Readers};
+use ccf_gov::id::MemberId;
 use ccf_gov::service::{NodeAddress, Service};
-use ccf_gov::upgrade::{Intent, Plan, observe};
+use ccf_gov::upgrade::record::{self, Entry};
+use ccf_gov::upgrade::{Act, Did, Intent, Observed, Plan, Topology, observe, wanted};
 
 /// How many bytes of addresses are read.
 const MAX_ADDRESSES: u64 = 64 << 10;
@@ -94,6 +97,28 @@ impl Planned {
     fn found(&self) -> Vec<NodeAddress> {
         let text = files::read_text(&self.addresses(), MAX_ADDRESSES).unwrap_or_default();
         text.lines().filter_map(|line| line.parse().ok()).collect()
+    }
+
+    /// Keeps a record of what was done: the service forgets its proposals.
+    pub fn record(&self, context: &Context, seen: &Observed, act: &Act, member: Option<MemberId>, did: &Did) {
+        let entry = Entry {
+            at: OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default(),
+            plan: self.plan.digest().to_string(),
+            phase: act.phase().unwrap_or_else(|| wanted(&self.plan, seen).phase),
+            member,
+            did: did.clone(),
+            before: Topology::of(&self.plan, seen),
+        };
+        let path = self.record_file();
+        if let Err(error) = record::append(&path, &entry) {
+            let shown = files::shown(&path).into_owned();
+            context.output.warn(format!("what was done is not kept in {shown} for the report: {error}"));
+        }
+    }
+
+    /// Where what was done is kept.
+    pub fn record_file(&self) -> PathBuf {
+        self.file.with_extension("record")
     }
 
     fn addresses(&self) -> PathBuf {

@@ -14,7 +14,7 @@ use crate::cli::exit::Exit;
 use crate::cli::interrupt::unless_interrupted;
 use crate::cli::sign_and_submit::{sent, sign};
 use ccf_gov::cose::Beside;
-use ccf_gov::id::{ProposalId, TransactionId};
+use ccf_gov::id::ProposalId;
 use ccf_gov::service::Service;
 use ccf_gov::signer::Signer;
 use ccf_gov::upgrade::{Act, Did, Doing, Observed, Phase, Stepped, Walk, Who, was_outrun};
@@ -159,15 +159,21 @@ impl Hands<'_> {
         walk.step(async |seen: &Observed, act: &Act| self.perform(seen, act).await).await
     }
 
-    /// Shows, signs and sends one act; `None` if somebody was faster.
+    /// Shows, signs and sends one act, and keeps a record of it; `None` if somebody was faster.
     async fn perform(&self, seen: &Observed, act: &Act) -> Result<Option<Did>, CliError> {
+        let did = self.send(seen, act).await?;
+        if let Some(did) = &did {
+            let member = act.request(&self.planned.plan, seen)?.and(self.who.member);
+            self.planned.record(self.context, seen, act, member, did);
+        }
+        Ok(did)
+    }
+
+    async fn send(&self, seen: &Observed, act: &Act) -> Result<Option<Did>, CliError> {
         self.context.output.note(format!("Next: {}.", act.title()));
-        let did = |proposal_id: Option<ProposalId>, transaction_id: Option<TransactionId>| {
-            Ok(Some(Did { what: act.title(), proposal_id, transaction_id }))
-        };
         if let Act::Delete(id) = act {
             return match self.service.delete_node(*id).await {
-                Ok(transaction) => did(None, transaction),
+                Ok(transaction) => Ok(Some(Did::unsigned(act.title(), transaction))),
                 Err(error) if was_outrun(&error) => Ok(None),
                 Err(error) => Err(error.into()),
             };
@@ -181,7 +187,7 @@ impl Hands<'_> {
             Some(Err(error)) if was_outrun(&error) => return Ok(None),
             result => sent(self.context, &envelope, result)?,
         };
-        did(submission.proposal.map(|proposal| proposal.proposal_id), Some(submission.transaction))
+        Ok(Some(Did::signed(act.title(), &submission)))
     }
 
     /// Waits until something was committed, or long enough that the service is looked at anyway.

@@ -1,0 +1,178 @@
+//! The report of an upgrade: what was planned, what was done, and the proof of what came of it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+use time::format_description::well_known::Rfc3339;
+
+use super::record::Entry;
+use super::{CodeKind, Observed, Phase, Plan, Progress, Topology, preconditions, wanted};
+use crate::check::{Checks, Conclusion};
+use crate::id::{MemberId, NodeId, ProposalId};
+use crate::service::NodeStatus;
+
+/// A report. Everything in it that came from the service or from a file is foreign text.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// When it was made, RFC 3339.
+    pub at: String,
+    /// Whether attestations were verified under made-up roots.
+    pub rehearsal: bool,
+    /// The plan's digest, which everybody shares.
+    pub digest: String,
+    /// The plan.
+    pub plan: Value,
+    /// How far each phase is.
+    pub phases: Vec<Progress>,
+    /// Every precondition, those that were waived with their reasons.
+    pub preconditions: Checks,
+    /// Which preconditions were waived, and why.
+    pub waived: BTreeMap<String, String>,
+    /// What the records say was done, in order.
+    pub done: Vec<Line>,
+    /// Lines of the records that could not be read.
+    pub unreadable: usize,
+    /// The nodes now, with what each runs.
+    pub topology: Topology,
+    /// What each node's attestation proves.
+    pub evidence: Vec<Proven>,
+    /// Whether the end is reached, each part of it a check.
+    pub proof: Checks,
+    /// All checks of the proof together.
+    pub verdict: Conclusion,
+}
+
+/// One thing that was done.
+#[derive(Clone, Debug, Serialize)]
+pub struct Line {
+    /// When, RFC 3339.
+    pub at: String,
+    /// The phase.
+    pub phase: Phase,
+    /// Who did it.
+    pub who: String,
+    /// What.
+    pub what: String,
+    /// The proposal that it was about.
+    pub proposal_id: Option<ProposalId>,
+    /// The committed transaction.
+    pub transaction: Option<String>,
+    /// How each member voted, of a proposal that was decided by it.
+    pub votes: Vec<(String, bool)>,
+    /// The nodes before it.
+    pub before: Topology,
+}
+
+/// What a node's attestation proves.
+#[derive(Clone, Debug, Serialize)]
+pub struct Proven {
+    /// The node.
+    pub node_id: NodeId,
+    /// What its code is to the plan.
+    pub code: CodeKind,
+    /// Host data, or with SGX nothing.
+    pub host_data: Option<String>,
+    /// The measurement.
+    pub measurement: Option<String>,
+    /// Why the attestation does not hold; `None` if it does.
+    pub fault: Option<String>,
+}
+
+impl Report {
+    /// Makes a report from a whole look at the service and from the entries of one or more records.
+    pub fn of(plan: &Plan, seen: &Observed, mut entries: Vec<Entry>, unreadable: usize, rehearsal: bool) -> Self {
+        entries.sort_by(|a, b| a.at.cmp(&b.at));
+        entries.dedup_by(|a, b| a.did.transaction_id.is_some() && a.did.transaction_id == b.did.transaction_id);
+        let name = |member: Option<MemberId>| member.map_or_else(|| "the operator".into(), |id| seen.name(id));
+        let line = |entry: Entry| Line {
+            at: entry.at,
+            phase: entry.phase,
+            who: name(entry.member),
+            what: entry.did.what,
+            proposal_id: entry.did.proposal_id,
+            transaction: entry.did.transaction_id.map(|id| id.to_string()),
+            votes: entry.did.votes.into_iter().map(|(id, yes)| (seen.name(id), yes)).collect(),
+            before: entry.before,
+        };
+        let old = plan.old_code(seen);
+        let proven = |node: &super::ObservedNode| Proven {
+            node_id: node.id,
+            code: old.kind_of(plan, node),
+            host_data: node.running.as_ref().and_then(|running| running.host_data.clone()),
+            measurement: node.running.as_ref().map(|running| running.measurement.clone()),
+            fault: node.verified.as_ref().err().cloned(),
+        };
+        let wanted = wanted(plan, seen);
+        let proof = proof(plan, seen);
+        Self {
+            at: seen.at.format(&Rfc3339).unwrap_or_default(),
+            rehearsal,
+            digest: plan.digest().to_string(),
+            plan: plan.to_json(),
+            phases: Progress::of(wanted.phase),
+            preconditions: preconditions(plan, seen, &wanted),
+            waived: plan.waived.clone(),
+            done: entries.into_iter().map(line).collect(),
+            unreadable,
+            topology: Topology::of(plan, seen),
+            evidence: seen.nodes.iter().map(proven).collect(),
+            verdict: proof.verdict(),
+            proof,
+        }
+    }
+}
+
+/// Only the new code is admitted, only the new code runs, and all of that is committed.
+fn proof(plan: &Plan, seen: &Observed) -> Checks {
+    let mut found = Checks::new();
+    let old = plan.old_code(seen);
+    let others = plan.new.others(&seen.join_policy);
+    let names: Vec<String> = others.iter().map(|(kind, key)| format!("{} {key}", kind.name())).collect();
+    found.require("new-code-admitted", plan.new.is_admitted(&seen.join_policy), "the join policy admits the new code");
+    found.require(
+        "only-new-code-admitted",
+        names.is_empty(),
+        match names.is_empty() {
+            true => "the join policy admits nothing else".to_owned(),
+            false => format!("the join policy still admits {}", names.join(", ")),
+        },
+    );
+    let trusted: Vec<_> = seen.nodes_that_are(NodeStatus::Trusted).collect();
+    let foreign: Vec<String> =
+        trusted.iter().filter(|node| old.kind_of(plan, node) != CodeKind::New).map(|node| node.title()).collect();
+    found.require(
+        "only-new-code-runs",
+        foreign.is_empty(),
+        match foreign.is_empty() {
+            true => "every trusted node runs the new code, by its attestation, which was verified here".to_owned(),
+            false => format!("these trusted nodes are not proven to run the new code: {}", foreign.join(", ")),
+        },
+    );
+    let live = trusted.iter().filter(|node| seen.is_caught_up(node.id)).count();
+    found.require(
+        "nodes",
+        live == plan.nodes && trusted.len() == plan.nodes,
+        format!("{live} of {} trusted nodes are caught up, and {} are wanted", trusted.len(), plan.nodes),
+    );
+    let left: Vec<String> = seen.nodes_that_are(NodeStatus::Retired).map(|node| node.title()).collect();
+    found.require(
+        "old-nodes-deleted",
+        left.is_empty(),
+        if left.is_empty() { "no retired node is left".into() } else { format!("not deleted: {}", left.join(", ")) },
+    );
+    if let Some(constitution) = &plan.constitution {
+        let same = seen.constitution.as_ref() == Some(constitution);
+        found.require("constitution", same, if same { "as planned" } else { "another one is in force" });
+    }
+    if let Some(bundle) = &plan.application {
+        let wanted = crate::review::Application::of_bundle(bundle);
+        let same = wanted.zip(seen.application.as_ref()).is_some_and(|(wanted, running)| running.is_as(&wanted));
+        found.require("application", same, if same { "as planned" } else { "another one runs" });
+    }
+    match seen.committed {
+        true => found.pass("committed", "everything that this was read from is committed"),
+        false => found.incomplete("committed", "what the service shows is not committed yet"),
+    }
+    found
+}
