@@ -79,6 +79,7 @@ fn shapes() -> Vec<(&'static str, String)> {
         ("sandbox serve", shape::<sandbox::Serving>()),
         ("upgrade step", shape::<upgrade::step::Taken>()),
         ("upgrade status", shape::<upgrade::status::Standing>()),
+        ("upgrade report", shape::<upgrade::report::Reported>()),
         ("upgrade rehearse", shape::<upgrade::rehearse::Rehearsed>()),
     ]
 }

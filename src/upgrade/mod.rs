@@ -22,6 +22,7 @@ mod network_change;
 mod next;
 mod observe;
 mod observed;
+mod page;
 mod phase;
 mod plan;
 mod preconditions;

@@ -2,6 +2,7 @@
 
 mod planned;
 pub mod rehearse;
+pub mod report;
 pub mod status;
 pub mod step;
 mod waiting;
@@ -28,6 +29,8 @@ enum Command {
     Rollback(step::Rollback),
     /// Show where the service stands
     Status(status::Status),
+    /// Write the report: one page of HTML
+    Report(report::Report),
     /// Rehearse a whole code upgrade on the embedded sandbox
     Rehearse(rehearse::Rehearse),
 }
@@ -38,6 +41,7 @@ impl Upgrade {
             Command::Step(args) => args.run(context).await,
             Command::Rollback(args) => args.run(context).await,
             Command::Status(args) => args.run(context).await,
+            Command::Report(args) => args.run(context).await,
             Command::Rehearse(args) => args.run(context).await,
         }
     }
