@@ -120,7 +120,7 @@ impl Report {
 fn checks(html: &mut String, checks: &Checks) -> std::fmt::Result {
     write!(html, "<table><tbody>")?;
     for check in checks {
-        let verdict = check.verdict.as_str();
+        let verdict = check.verdict.to_string();
         write!(
             html,
             "<tr><td class=\"{verdict}\">{verdict}</td><td>{}</td><td>{}</td></tr>",
