@@ -6,6 +6,9 @@ use serde::Serialize;
 
 use crate::ccf_version::CcfVersion;
 
+/// The name of the check that says that made-up roots were trusted, in a rehearsal.
+pub const REHEARSAL: &str = "rehearsal";
+
 /// How one check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
@@ -144,6 +147,19 @@ impl Checks {
             check.verdict = Verdict::Warn;
         }
         self
+    }
+
+    /// These checks, an open one of this name being a warning.
+    pub fn settling(mut self, name: &str) -> Self {
+        for check in self.0.iter_mut().filter(|check| check.name == name && check.verdict == Verdict::Incomplete) {
+            check.verdict = Verdict::Warn;
+        }
+        self
+    }
+
+    /// Whether this is about a rehearsal: made-up roots were trusted, and nothing is proved.
+    pub fn is_rehearsal(&self) -> bool {
+        self.get(REHEARSAL).is_some()
     }
 
     /// The checks, in order.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::digest::{HexError, parse_hex};
 
@@ -54,7 +54,8 @@ impl fmt::Display for Product {
 }
 
 /// A processor's family, model and stepping: EAX of CPUID leaf 1, the key under which CCF stores a minimum TCB.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Cpuid(pub u32);
 
 impl Cpuid {
@@ -103,6 +104,20 @@ impl std::str::FromStr for Cpuid {
     /// Eight lowercase hexadecimal digits, big-endian, for example `00a00f11`.
     fn from_str(text: &str) -> Result<Self, HexError> {
         parse_hex("CPUID", text).map(|bytes| Self(u32::from_be_bytes(bytes)))
+    }
+}
+
+impl TryFrom<String> for Cpuid {
+    type Error = HexError;
+
+    fn try_from(text: String) -> Result<Self, HexError> {
+        text.parse()
+    }
+}
+
+impl From<Cpuid> for String {
+    fn from(cpuid: Cpuid) -> Self {
+        cpuid.to_string()
     }
 }
 

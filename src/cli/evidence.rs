@@ -13,7 +13,12 @@ use ccf_gov::evidence::recognise::{self, Evidence, EvidenceKind};
 
 /// Reads the evidence at `paths`, judged by the pinned roots at this moment.
 pub fn read(paths: &[PathBuf], ccf: Option<CcfVersion>) -> Result<Vec<Evidence>, CliError> {
-    Ok(recognise::read(paths, ccf, &Trust::pinned(OffsetDateTime::now_utc()))?)
+    read_trusting(paths, ccf, &Trust::pinned(OffsetDateTime::now_utc()))
+}
+
+/// Reads the evidence at `paths`, judged by `trust`.
+pub fn read_trusting(paths: &[PathBuf], ccf: Option<CcfVersion>, trust: &Trust) -> Result<Vec<Evidence>, CliError> {
+    Ok(recognise::read(paths, ccf, trust)?)
 }
 
 /// The guest's launch that options describe, as evidence; none if they describe none.

@@ -26,6 +26,7 @@ mod shapes;
 mod sign_and_submit;
 mod table;
 mod topology;
+mod trust;
 mod usage;
 
 use clap::Parser;

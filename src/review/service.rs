@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{node, rules};
 use crate::ccf_version::CcfVersion;
-use crate::check::{Checks, Conclusion, Verdict};
+use crate::check::{Checks, Conclusion, REHEARSAL, Verdict};
 use crate::evidence::node::{Attestation, Outcome, Trust};
 use crate::evidence::recognise::Evidence;
 use crate::id::NodeId;
@@ -107,7 +107,8 @@ pub fn review_service(
     ccf: Option<CcfVersion>,
     trust: &Trust,
 ) -> ServiceReview {
-    let mut checks = rules::judge(evidence);
+    let mut checks = trust.preface();
+    checks.append(node::judge(evidence, checks.is_rehearsal()));
     node::check_committed(shown.committed, &mut checks);
     let mut nodes = Vec::new();
     for ShownNode { node, raw, itself } in shown.nodes.iter().filter(|n| n.node.status != NodeStatus::Retired) {
@@ -237,7 +238,7 @@ fn warnings(running: &[ReviewedNode], found: &mut Checks) {
     let mut told: Vec<(&'static str, &str, Vec<String>)> = Vec::new();
     for node in running {
         let checks = node.outcome.iter().flat_map(|o| o.checks.iter());
-        for check in checks.filter(|c| c.verdict == Verdict::Warn) {
+        for check in checks.filter(|c| c.verdict == Verdict::Warn && c.name != REHEARSAL) {
             match told.iter_mut().find(|(name, detail, _)| *name == check.name && *detail == check.detail) {
                 Some((.., nodes)) => nodes.push(node.id.to_string()),
                 None => told.push((check.name, &check.detail, vec![node.id.to_string()])),

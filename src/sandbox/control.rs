@@ -70,7 +70,15 @@ fn is_own(host: &str, address: Option<IpAddr>) -> bool {
 
 fn list(network: &Network) -> Value {
     let state = network.state();
-    let node = |n: &super::node::Node| json!({"nodeId": n.id, "url": format!("https://{}", n.address), "state": n.state.name(), "code": n.code});
+    let node = |n: &super::node::Node| {
+        json!({
+            "nodeId": n.id,
+            "url": format!("https://{}", n.address),
+            "state": n.state.name(),
+            "code": n.code,
+            "quote_info": n.quote_info,
+        })
+    };
     json!({"value": state.nodes.values().map(node).collect::<Vec<_>>()})
 }
 
@@ -82,8 +90,10 @@ async fn start(network: &Arc<Network>, body: &[u8]) -> Result<Value, Fault> {
         super::SandboxError::Refused(refused) => refused.into(),
         other => Fault::internal(other.to_string()),
     })?;
-    let address = network.state().nodes.get(&id).map(|n| n.address.to_string());
-    Ok(json!({"nodeId": id, "url": address.map(|a| format!("https://{a}"))}))
+    let state = network.state();
+    let node = state.nodes.get(&id);
+    let url = node.map(|n| format!("https://{}", n.address));
+    Ok(json!({"nodeId": id, "url": url, "quote_info": node.map(|n| &n.quote_info)}))
 }
 
 fn act(network: &Network, path: &str) -> Result<Value, Fault> {

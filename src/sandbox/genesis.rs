@@ -15,6 +15,7 @@ use super::identity::Key;
 use super::ledger::Ledger;
 use super::node::{Node, NodeState};
 use super::options::{Member, Options};
+use super::snp::Hardware;
 use super::tables::{write, write_one};
 use crate::constitution::{Tables, table};
 use crate::digest::sha256;
@@ -26,7 +27,12 @@ const FIRST_VIEW: u64 = 2;
 const FIRST_DAYS: u64 = 30;
 
 /// The state of a new service whose nodes listen at `addresses`, the first of them the primary.
-pub(super) fn create(options: &Options, key: &Key, addresses: &[SocketAddr]) -> Result<State, SandboxError> {
+pub(super) fn create(
+    options: &Options,
+    key: &Key,
+    hardware: Option<&Hardware>,
+    addresses: &[SocketAddr],
+) -> Result<State, SandboxError> {
     let now = Instant::now();
     let from = OffsetDateTime::now_utc();
     let first = TransactionId { view: FIRST_VIEW, seqno: 1 };
@@ -65,12 +71,12 @@ pub(super) fn create(options: &Options, key: &Key, addresses: &[SocketAddr]) -> 
     let mut nodes = BTreeMap::new();
     let mut ledger: Option<Ledger> = None;
     for (code, address) in options.nodes.iter().zip(addresses) {
-        let node = new_node(code.clone(), *address, now)?;
+        let node = new_node(code.clone(), hardware, *address, now)?;
         let seqno = ledger.as_ref().map_or(first.seqno, |l| l.head().id.seqno + 1);
         let mut tables = ledger.as_ref().map_or_else(|| tables.clone(), |l| l.head().tables.clone());
         tables.begin(seqno);
         let id = node.id.to_string();
-        allow(&mut tables, code);
+        allow(&mut tables, code, hardware);
         write(&mut tables, table::NODE_INFO, &id, &node.info("Trusted"));
         let certificate = key.endorse(&node.csr, from, FIRST_DAYS)?;
         tables.put(table::NODE_ENDORSED_CERTS, id.as_bytes(), certificate);
@@ -101,17 +107,31 @@ pub(super) fn create(options: &Options, key: &Key, addresses: &[SocketAddr]) -> 
 }
 
 /// A node with a fresh key that has not joined anything.
-pub(super) fn new_node(code: NodeCode, address: SocketAddr, now: Instant) -> Result<Node, SandboxError> {
-    node_with_key(Key::generate()?, code, address, now)
+pub(super) fn new_node(
+    code: NodeCode,
+    hardware: Option<&Hardware>,
+    address: SocketAddr,
+    now: Instant,
+) -> Result<Node, SandboxError> {
+    let key = Key::generate()?;
+    let quote_info = code.quote_info(key.node_id(), hardware)?;
+    node_with_key(key, code, quote_info, address, now)
 }
 
-/// A node with this key.
-pub(super) fn node_with_key(key: Key, code: NodeCode, address: SocketAddr, now: Instant) -> Result<Node, SandboxError> {
+/// A node with this key and evidence.
+pub(super) fn node_with_key(
+    key: Key,
+    code: NodeCode,
+    quote_info: Value,
+    address: SocketAddr,
+    now: Instant,
+) -> Result<Node, SandboxError> {
     Ok(Node {
         id: key.node_id(),
         csr: key.csr(address.ip())?,
         key,
         code,
+        quote_info,
         address,
         state: NodeState::Running,
         redirects: false,
@@ -139,21 +159,35 @@ fn put_member(tables: &mut Tables, member: &Member, active: bool) {
 }
 
 /// Lets code join, as a first node lets its own.
-fn allow(tables: &mut Tables, code: &NodeCode) {
+fn allow(tables: &mut Tables, code: &NodeCode, hardware: Option<&Hardware>) {
     let allowed = r#""AllowedToJoin""#;
     match code {
         NodeCode::Virtual { host_data, measurement } => {
             tables.put(table::VIRTUAL_HOST_DATA, host_data.to_string().as_bytes(), r#""""#);
             tables.put(table::VIRTUAL_MEASUREMENTS, measurement.as_bytes(), allowed);
         }
-        NodeCode::Snp { host_data, measurement, uvm } => {
-            tables.put(table::SNP_HOST_DATA, host_data.to_string().as_bytes(), r#""""#);
-            match uvm {
-                Some(uvm) => {
+        NodeCode::Snp(code) => {
+            tables.put(table::SNP_HOST_DATA, code.host_data.to_string().as_bytes(), r#""""#);
+            match (&code.uvm, hardware) {
+                (Some(uvm), Some(hardware)) => {
                     let feeds = json!({&uvm.feed: {"svn": uvm.svn}});
-                    write(tables, table::SNP_UVM_ENDORSEMENTS, &uvm.did, &feeds);
+                    write(tables, table::SNP_UVM_ENDORSEMENTS, &hardware.did(), &feeds);
                 }
-                None => tables.put(table::SNP_MEASUREMENTS, measurement.to_string().as_bytes(), allowed),
+                _ => tables.put(table::SNP_MEASUREMENTS, code.measurement.to_string().as_bytes(), allowed),
+            }
+            if let Some(product) = code.cpuid.product() {
+                let tcb = code.tcb.components(product);
+                let mut least = json!({
+                    "boot_loader": tcb.boot_loader,
+                    "hexstring": code.tcb.to_string(),
+                    "microcode": tcb.microcode,
+                    "snp": tcb.snp,
+                    "tee": tcb.tee,
+                });
+                if let Some(fmc) = tcb.fmc {
+                    least["fmc"] = fmc.into();
+                }
+                write(tables, table::SNP_TCB_VERSIONS, &code.cpuid.to_string(), &least);
             }
         }
         NodeCode::Sgx { mrenclave } => tables.put(table::NODE_CODE_IDS, mrenclave.to_string().as_bytes(), allowed),

@@ -1,14 +1,21 @@
-//! Whether a node may join: the checks that a primary makes on a joiner's evidence, in CCF's order.
+//! Whether a node may join: the checks that a primary makes on a joiner's evidence, in CCF's order and words.
 
-use super::code::{NodeCode, UvmEndorsement};
+mod snp;
+
+use serde_json::Value;
+
+use super::code::NodeCode;
 use super::reply::Fault;
-use super::tables::read;
 use crate::constitution::{Tables, table};
+use crate::evidence::snp::roots::Roots;
+use crate::id::NodeId;
 
-/// Why a node was not let in, as the service puts it: 401 `InvalidQuote`. A real node's process ends then.
+/// Why a node was not let in, as the service puts it. A real node's process ends then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the service refused the node: {code}: {message}")]
 pub struct JoinRefused {
+    /// The HTTP status: 401, or 500 where CCF has no words for it.
+    pub status: u16,
     /// The error's code.
     pub code: &'static str,
     /// What is wrong.
@@ -17,55 +24,59 @@ pub struct JoinRefused {
 
 impl From<JoinRefused> for Fault {
     fn from(refused: JoinRefused) -> Self {
-        Fault::new(401, refused.code, refused.message)
+        Fault::new(refused.status, refused.code, refused.message)
     }
 }
 
-/// Refuses code that the join policy in `tables` does not admit.
-pub(super) fn check(tables: &Tables, code: &NodeCode) -> Result<(), JoinRefused> {
-    let refuse = |message: &str| Err(JoinRefused { code: "InvalidQuote", message: message.into() });
-    let host_data = |name: &str, digest: String| tables.has(name, digest.as_bytes());
-    let unknown_host_data = "The quote's host data is not authorised.";
-    let unknown_measurement = "The quote's measurement is not known.";
+/// What is wrong with a joiner's evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    Quote,
+    HostData,
+    Measurement,
+    Uvm,
+    Tcb,
+    Key,
+}
+
+impl From<Refusal> for JoinRefused {
+    fn from(refusal: Refusal) -> Self {
+        let (status, message) = match refusal {
+            Refusal::Quote => (401, "Quote could not be verified"),
+            Refusal::HostData => (401, "Quote host data is not authorised"),
+            Refusal::Measurement => (401, "Quote does not contain known enclave measurement"),
+            Refusal::Uvm => (401, "UVM endorsements are not authorised"),
+            Refusal::Tcb => (500, "Unknown quote verification error"),
+            Refusal::Key => (401, "Quote report data does not match the hash of the public key for this node"),
+        };
+        Self { status, code: "InvalidQuote", message: message.into() }
+    }
+}
+
+/// Refuses node `id` if `quote_info`, its evidence of `code`, does not hold, or the join policy in `tables` does not admit it.
+/// SNP reports must end in `roots`.
+pub(super) fn check(
+    tables: &Tables,
+    code: &NodeCode,
+    quote_info: &Value,
+    id: NodeId,
+    roots: &Roots,
+) -> Result<(), JoinRefused> {
     match code {
-        NodeCode::Virtual { host_data: digest, measurement } => {
-            if !host_data(table::VIRTUAL_HOST_DATA, digest.to_string()) {
-                return refuse(unknown_host_data);
-            }
-            if !tables.has(table::VIRTUAL_MEASUREMENTS, measurement.as_bytes()) {
-                return refuse(unknown_measurement);
-            }
+        NodeCode::Virtual { host_data, measurement } => {
+            require(tables.has(table::VIRTUAL_HOST_DATA, host_data.to_string().as_bytes()), Refusal::HostData)?;
+            require(tables.has(table::VIRTUAL_MEASUREMENTS, measurement.as_bytes()), Refusal::Measurement)?;
         }
-        NodeCode::Snp { host_data: digest, measurement, uvm } => {
-            if !host_data(table::SNP_HOST_DATA, digest.to_string()) {
-                return refuse(unknown_host_data);
-            }
-            match uvm {
-                Some(uvm) if !endorsed(tables, uvm) => return refuse("The UVM endorsements are not authorised."),
-                None if !tables.has(table::SNP_MEASUREMENTS, measurement.to_string().as_bytes()) => {
-                    return refuse(unknown_measurement);
-                }
-                _ => {}
-            }
-        }
+        NodeCode::Snp(_) => snp::check(tables, quote_info, id, roots)?,
         NodeCode::Sgx { mrenclave } => {
-            if !tables.has(table::NODE_CODE_IDS, mrenclave.to_string().as_bytes()) {
-                return refuse(unknown_measurement);
-            }
+            require(tables.has(table::NODE_CODE_IDS, mrenclave.to_string().as_bytes()), Refusal::Measurement)?;
         }
     }
     Ok(())
 }
 
-/// Whether the endorsement's feed is registered with at most its security version.
-fn endorsed(tables: &Tables, uvm: &UvmEndorsement) -> bool {
-    let feeds = read(tables, table::SNP_UVM_ENDORSEMENTS, &uvm.did);
-    let least =
-        feeds.as_ref().and_then(|feeds| feeds[&uvm.feed]["svn"].as_str()).and_then(|svn| svn.parse::<u64>().ok());
-    match (least, uvm.svn.parse::<u64>()) {
-        (Some(least), Ok(svn)) => svn >= least,
-        _ => false,
-    }
+fn require(holds: bool, refusal: Refusal) -> Result<(), Refusal> {
+    if holds { Ok(()) } else { Err(refusal) }
 }
 
 #[cfg(test)]
@@ -75,26 +86,17 @@ mod tests {
     #[test]
     fn only_registered_code_may_join() {
         let mut tables = Tables::new();
+        let id = NodeId::from_bytes([7; 32]);
+        let joins = |tables: &Tables, name: &str| {
+            check(tables, &NodeCode::named(name), &Value::Null, id, &Roots::new(Vec::new()))
+        };
         let NodeCode::Virtual { host_data, measurement } = NodeCode::named("new") else { panic!() };
-        assert_eq!(check(&tables, &NodeCode::named("new")).unwrap_err().code, "InvalidQuote");
+        let refused = joins(&tables, "new").unwrap_err();
+        assert_eq!((refused.status, refused.code), (401, "InvalidQuote"));
         tables.put(table::VIRTUAL_HOST_DATA, host_data.to_string().as_bytes(), r#""""#);
-        let refused = check(&tables, &NodeCode::named("new")).unwrap_err();
-        assert!(refused.message.contains("measurement"));
+        assert!(joins(&tables, "new").unwrap_err().message.contains("measurement"));
         tables.put(table::VIRTUAL_MEASUREMENTS, measurement.as_bytes(), r#""AllowedToJoin""#);
-        check(&tables, &NodeCode::named("new")).unwrap();
-        assert!(check(&tables, &NodeCode::named("other")).is_err());
-    }
-
-    #[test]
-    fn an_endorsement_needs_at_least_the_registered_version() {
-        let mut tables = Tables::new();
-        tables.put(table::SNP_UVM_ENDORSEMENTS, b"did:x509:a", r#"{"ContainerPlat-AMD-UVM":{"svn":"100"}}"#);
-        let uvm =
-            |svn: &str, feed: &str| UvmEndorsement { did: "did:x509:a".into(), feed: feed.into(), svn: svn.into() };
-        assert!(endorsed(&tables, &uvm("100", "ContainerPlat-AMD-UVM")));
-        assert!(endorsed(&tables, &uvm("101", "ContainerPlat-AMD-UVM")));
-        assert!(!endorsed(&tables, &uvm("99", "ContainerPlat-AMD-UVM")));
-        assert!(!endorsed(&tables, &uvm("100", "other")));
-        assert!(!endorsed(&tables, &uvm("x", "ContainerPlat-AMD-UVM")));
+        joins(&tables, "new").unwrap();
+        assert!(joins(&tables, "other").is_err());
     }
 }

@@ -4,8 +4,9 @@
 //! commits and the refusals. What it cannot do is in `docs/sandbox.md`. It is for rehearsals and tests: its
 //! nodes attest to whatever they are told to.
 //!
-//! It reads its own tables and nothing of `proposal`, `service` or `evidence`: what those stations believe of a service is tested
-//! against it, so it must not share their mistakes.
+//! It reads its own tables, and nothing of `proposal` or `service`; of `evidence` it takes whether an SNP report's signatures hold, and
+//! nothing of what a join policy admits. What those stations believe of a service is tested against it, so it must not share their
+//! mistakes.
 
 mod app;
 mod code;
@@ -26,6 +27,7 @@ mod options;
 mod reply;
 mod router;
 mod server;
+mod snp;
 mod start;
 mod state;
 mod tables;
@@ -33,16 +35,18 @@ mod tables;
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use code::{NodeCode, UvmEndorsement, VIRTUAL_MEASUREMENT};
+pub use code::{NodeCode, SnpCode, UvmEndorsement, VIRTUAL_MEASUREMENT};
 pub use example::example_members;
 pub use join::JoinRefused;
 pub use node::NodeState;
 pub use options::{Member, Options};
+pub use snp::{Artefacts, security_policy};
 
 use crate::constitution::table;
+use crate::evidence::snp::roots::Roots;
 use crate::files::FileError;
 use crate::id::NodeId;
 use network::Network;
@@ -142,6 +146,41 @@ impl Sandbox {
             code: n.code.clone(),
         };
         nodes.into_iter().map(node).collect()
+    }
+
+    /// The roots that its SNP nodes' attestations end in. They are made up, and no other sandbox has them.
+    pub fn roots(&self) -> Result<Roots, SandboxError> {
+        self.network.hardware()?.roots()
+    }
+
+    /// The same as certificates, PEM: what `--rehearsal-roots` takes.
+    pub fn roots_pem(&self) -> Result<String, SandboxError> {
+        self.network.hardware()?.roots_pem()
+    }
+
+    /// The did:x509 of the issuer that endorses its utility VMs.
+    pub fn uvm_issuer(&self) -> Result<String, SandboxError> {
+        Ok(self.network.hardware()?.did())
+    }
+
+    /// The UVM endorsement that a node with this code shows, COSE; `None` for code without one.
+    pub fn uvm_endorsement(&self, code: &SnpCode) -> Result<Option<Vec<u8>>, SandboxError> {
+        self.network.hardware()?.uvm_endorsement(code)
+    }
+
+    /// Writes what a person needs to rehearse with SNP nodes into `folder`, which is made if it is not there; `None` if no node is one.
+    pub fn write_artefacts(&self, folder: &Path) -> Result<Option<Artefacts>, SandboxError> {
+        let first = self.nodes().into_iter().find_map(|node| match node.code {
+            NodeCode::Snp(code) => Some(code),
+            _ => None,
+        });
+        first.map(|code| snp::write_artefacts(self.network.hardware()?, folder, code)).transpose()
+    }
+
+    /// What a node shows as evidence of its code, as `quote_info` in the table of nodes has it; what an operator can read off the
+    /// machine, and for a pending SNP node the service does not tell.
+    pub fn attestation(&self, id: NodeId) -> Option<serde_json::Value> {
+        self.network.state().nodes.get(&id).map(|node| node.quote_info.clone())
     }
 
     /// The primary, while there is one.

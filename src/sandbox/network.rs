@@ -1,16 +1,18 @@
 //! The service that all nodes share: reads on one node, writes through the primary.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
+use super::SandboxError;
 use super::consensus::State;
 use super::identity::{Key, valid_from};
 use super::ledger::Status;
 use super::options::Options;
 use super::reply::Fault;
+use super::snp::Hardware;
 use super::tables::read_one;
 use crate::constitution::{Constitution, Host, Tables, table};
 use crate::id::{NodeId, TransactionId};
@@ -19,6 +21,8 @@ use crate::id::{NodeId, TransactionId};
 pub(super) struct Network {
     pub(super) options: Options,
     pub(super) key: Key,
+    /// Made when the first SNP node needs it.
+    hardware: OnceLock<Hardware>,
     state: Mutex<State>,
     /// Held while a transaction is executed; always taken before `state`.
     writer: Mutex<()>,
@@ -45,8 +49,31 @@ pub(super) struct Base {
 }
 
 impl Network {
-    pub(super) fn new(options: Options, key: Key, state: State) -> Self {
-        Self { options, key, state: Mutex::new(state), writer: Mutex::new(()), constitution: Mutex::new(None) }
+    pub(super) fn new(options: Options, key: Key, hardware: Option<Hardware>, state: State) -> Self {
+        Self {
+            options,
+            key,
+            hardware: hardware.map(OnceLock::from).unwrap_or_default(),
+            state: Mutex::new(state),
+            writer: Mutex::new(()),
+            constitution: Mutex::new(None),
+        }
+    }
+
+    /// What signs for SNP nodes, if there has been one.
+    pub(super) fn known_hardware(&self) -> Option<&Hardware> {
+        self.hardware.get()
+    }
+
+    /// What signs for SNP nodes.
+    pub(super) fn hardware(&self) -> Result<&Hardware, SandboxError> {
+        match self.hardware.get() {
+            Some(hardware) => Ok(hardware),
+            None => {
+                let made = Hardware::generate()?;
+                Ok(self.hardware.get_or_init(|| made))
+            }
+        }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -173,7 +200,7 @@ impl Host for Endorser<'_> {
     }
 }
 
-fn describe(error: &super::SandboxError) -> String {
+fn describe(error: &SandboxError) -> String {
     match std::error::Error::source(error) {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),

@@ -47,6 +47,8 @@ pub(super) struct Node {
     pub(super) id: NodeId,
     pub(super) key: Key,
     pub(super) code: NodeCode,
+    /// What it shows as evidence of the code: CCF's `quote_info`.
+    pub(super) quote_info: serde_json::Value,
     pub(super) address: SocketAddr,
     pub(super) csr: String,
     pub(super) state: NodeState,
@@ -89,7 +91,7 @@ impl Node {
         json!({
             "rpc_interfaces": {"main": {"bind_address": address, "published_address": address}},
             "node_to_node_interface": {"bind_address": peer, "published_address": peer},
-            "quote_info": self.code.quote_info(self.id),
+            "quote_info": self.quote_info,
             "encryption_pub_key": self.key.public_pem(),
             "status": status,
             "code_digest": self.code.code_digest(),

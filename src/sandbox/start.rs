@@ -13,10 +13,12 @@ use super::identity::Key;
 use super::network::Network;
 use super::node::Node;
 use super::options::Options;
+use super::snp::Hardware;
 use super::state::Saved;
 use super::tables::write;
 use super::{JoinRefused, SandboxError, join, server};
 use crate::constitution::{Constitution, table};
+use crate::evidence::snp::roots::Roots;
 use crate::id::NodeId;
 
 /// How often time passes.
@@ -26,7 +28,7 @@ const TICK: Duration = Duration::from_millis(5);
 pub(super) async fn start(options: Options) -> Result<(Arc<Network>, tokio::task::JoinHandle<()>), SandboxError> {
     let saved = options.state.as_deref().map(Saved::load).transpose()?.flatten();
     let mut listeners = Vec::new();
-    let (key, state) = match (saved, &options.state) {
+    let (key, hardware, state) = match (saved, &options.state) {
         (Some(saved), Some(folder)) => {
             for address in saved.addresses() {
                 listeners.push(listen(address).await?);
@@ -40,11 +42,13 @@ pub(super) async fn start(options: Options) -> Result<(Arc<Network>, tokio::task
             Constitution::new(&options.constitution)?;
             let key = Key::generate()?;
             let addresses: Vec<SocketAddr> = listeners.iter().map(|(address, _)| *address).collect();
-            let state = genesis::create(&options, &key, &addresses)?;
-            (key, state)
+            let needed = options.nodes.iter().any(|code| matches!(code, NodeCode::Snp(_)));
+            let hardware = needed.then(Hardware::generate).transpose()?;
+            let state = genesis::create(&options, &key, hardware.as_ref(), &addresses)?;
+            (key, hardware, state)
         }
     };
-    let network = Arc::new(Network::new(options, key, state));
+    let network = Arc::new(Network::new(options, key, hardware, state));
     for (address, listener) in listeners {
         let id = network.state().nodes.values().find(|n| n.address == address).map(|n| n.id);
         if let Some(id) = id {
@@ -78,7 +82,7 @@ async fn keep_time(network: Arc<Network>) {
 /// Writes what is committed into the state folder, if there is one.
 pub(super) fn store(network: &Network) -> Result<(), SandboxError> {
     let Some(folder) = &network.options.state else { return Ok(()) };
-    let saved = Saved::take(&network.key, &network.state());
+    let saved = Saved::take(&network.key, network.known_hardware(), &network.state())?;
     saved.store(folder)
 }
 
@@ -86,7 +90,8 @@ pub(super) fn store(network: &Network) -> Result<(), SandboxError> {
 pub(super) async fn start_node(network: &Arc<Network>, code: NodeCode) -> Result<NodeId, SandboxError> {
     let index = network.state().nodes.len();
     let (address, listener) = listen(address(&network.options, index)).await?;
-    let node = new_node(code, address, Instant::now())?;
+    let hardware = matches!(code, NodeCode::Snp(_)).then(|| network.hardware()).transpose()?;
+    let node = new_node(code, hardware, address, Instant::now())?;
     let id = node.id;
     let waiting_until = Instant::now() + network.options.election_timeout * 4 + Duration::from_secs(1);
     let primary = loop {
@@ -107,8 +112,10 @@ pub(super) async fn start_node(network: &Arc<Network>, code: NodeCode) -> Result
 fn admit(network: &Network, primary: NodeId, mut node: Node) -> Result<(), SandboxError> {
     let mut refused: Option<JoinRefused> = None;
     let row = node.info("Pending");
+    let roots = network.known_hardware().map(Hardware::roots).transpose()?.unwrap_or_else(|| Roots::new(Vec::new()));
     let written = network.write(primary, |tables, _| {
-        join::check(tables, &node.code).map_err(|e| super::reply::Fault::from(refused.insert(e).clone()))?;
+        join::check(tables, &node.code, &node.quote_info, node.id, &roots)
+            .map_err(|e| super::reply::Fault::from(refused.insert(e).clone()))?;
         write(tables, table::NODE_INFO, &node.id.to_string(), &row);
         Ok(())
     });

@@ -16,8 +16,9 @@ use super::genesis::node_with_key;
 use super::identity::Key;
 use super::ledger::Ledger;
 use super::node::Node;
-use super::tables::{NodeRow, nodes};
-use crate::constitution::Tables;
+use super::snp::{Hardware, SavedHardware};
+use super::tables::{NodeRow, nodes, read};
+use crate::constitution::{Tables, table};
 use crate::digest::parse_hex;
 use crate::files::{self, Readers};
 use crate::id::TransactionId;
@@ -30,6 +31,9 @@ const MAX_STATE: u64 = 1 << 30;
 #[serde(deny_unknown_fields)]
 pub(super) struct Saved {
     service_key: String,
+    /// The keys of its SNP hardware, if it has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hardware: Option<SavedHardware>,
     commit: TransactionId,
     root: String,
     views: Vec<TransactionId>,
@@ -49,7 +53,7 @@ struct SavedNode {
 
 impl Saved {
     /// What is committed now.
-    pub(super) fn take(key: &Key, state: &State) -> Self {
+    pub(super) fn take(key: &Key, hardware: Option<&Hardware>, state: &State) -> Result<Self, SandboxError> {
         let durable = state.ledger.at(state.ledger.commit());
         let known = |n: &&Node| NodeRow::of(&durable.tables, n.id).is_some();
         let node = |n: &Node| SavedNode {
@@ -59,14 +63,15 @@ impl Saved {
             startup_seqno: n.startup_seqno,
         };
         let names = durable.tables.names();
-        Self {
+        Ok(Self {
             service_key: key.to_pem(),
+            hardware: hardware.map(Hardware::save).transpose()?,
             commit: durable.id,
             root: hex::encode(durable.root),
             views: state.ledger.views().iter().filter(|v| v.seqno <= durable.id.seqno).copied().collect(),
             nodes: state.nodes.values().filter(known).map(node).collect(),
             tables: names.map(|name| (name.to_owned(), rows(&durable.tables, name))).collect(),
-        }
+        })
     }
 
     /// Reads the file in `folder`; `None` if there is none. Others must not be able to write there.
@@ -97,10 +102,11 @@ impl Saved {
     }
 
     /// The service as it was, in a new view: its nodes start again and elect a primary.
-    pub(super) fn restore(self, folder: &Path) -> Result<(Key, State), SandboxError> {
+    pub(super) fn restore(self, folder: &Path) -> Result<(Key, Option<Hardware>, State), SandboxError> {
         let broken = |what: &str| SandboxError::State { path: path(folder), source: what.into() };
         let now = Instant::now();
         let key = Key::from_pem(&self.service_key)?;
+        let hardware = self.hardware.as_ref().map(Hardware::restore).transpose()?;
         let mut tables = Tables::new();
         for (name, rows) in &self.tables {
             for (key, (value, seqno)) in rows {
@@ -113,9 +119,12 @@ impl Saved {
         let root = parse_hex("root", &self.root).map_err(|_| broken("the root is not a digest"))?;
         let mut kept = BTreeMap::new();
         for saved in self.nodes {
-            let mut node = node_with_key(Key::from_pem(&saved.key)?, saved.code, saved.address, now)?;
-            let row = NodeRow::of(&tables, node.id);
-            let row = row.ok_or_else(|| broken("a node is not in the tables"))?;
+            let key = Key::from_pem(&saved.key)?;
+            let unknown = || broken("a node is not in the tables");
+            let row = NodeRow::of(&tables, key.node_id()).ok_or_else(unknown)?;
+            let quote_info =
+                read(&tables, table::NODE_INFO, &key.node_id().to_string()).ok_or_else(unknown)?["quote_info"].take();
+            let mut node = node_with_key(key, saved.code, quote_info, saved.address, now)?;
             node.startup_seqno = saved.startup_seqno;
             (node.matched, node.commit) = (self.commit.seqno, self.commit.seqno);
             node.ready_at = (row.status != "Pending").then_some(now);
@@ -134,7 +143,7 @@ impl Saved {
             unsigned_since: None,
             examined: (0, 0),
         };
-        Ok((key, state))
+        Ok((key, hardware, state))
     }
 }
 

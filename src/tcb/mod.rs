@@ -4,14 +4,15 @@ mod minimum;
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::processor::Product;
 
 pub use minimum::{MinimumTcb, TcbError};
 
 /// A TCB version: eight bytes whose meaning depends on the product.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct TcbVersion(pub u64);
 
 impl TcbVersion {
@@ -55,6 +56,20 @@ impl TcbVersion {
     /// The same bytes the other way round: the mistake that a mis-read TCB usually is.
     pub fn reversed(self) -> Self {
         Self(self.0.swap_bytes())
+    }
+}
+
+impl TryFrom<String> for TcbVersion {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::from_hex(&text).ok_or("a TCB is 16 hexadecimal digits, the highest byte first")
+    }
+}
+
+impl From<TcbVersion> for String {
+    fn from(tcb: TcbVersion) -> Self {
+        tcb.to_string()
     }
 }
 

@@ -1,7 +1,7 @@
 //! `verify node` and `verify service`: what the service tells of its nodes, against artefacts.
 
-use ccf_gov::digest::{HostData, MrEnclave, SnpMeasurement};
-use ccf_gov::sandbox::NodeCode;
+use ccf_gov::digest::{HostData, MrEnclave};
+use ccf_gov::sandbox::{NodeCode, SnpCode};
 
 use super::*;
 
@@ -23,7 +23,7 @@ impl Field {
         field
     }
 
-    fn first(&self) -> String {
+    pub(super) fn first(&self) -> String {
         self.sandbox.nodes()[0].id.to_string()
     }
 
@@ -147,7 +147,7 @@ async fn registered_values_are_backed_stale_or_unbacked() {
 
 #[tokio::test]
 async fn an_snp_node_without_its_operators_report_is_never_a_yes() {
-    let code = NodeCode::Snp { host_data: HostData([1; 32]), measurement: SnpMeasurement([2; 48]), uvm: None };
+    let code = NodeCode::Snp(SnpCode { uvm: None, ..SnpCode::named("old") });
     let mut options = options(1);
     options.nodes = vec![code.clone()];
     let field = Field::with(options).await;
@@ -159,17 +159,20 @@ async fn an_snp_node_without_its_operators_report_is_never_a_yes() {
     let missing = json["checks"][0]["detail"].as_str().unwrap();
     assert!(missing.contains("AMD_SEV_SNP_v1") && missing.contains("--report"), "{missing}");
 
-    // Of a trusted node the service gives the report. The sandbox's is signed by nobody, and of an old version.
+    // Of a trusted node the service gives the report. The sandbox's is signed, and not by AMD.
     let trusted = field.run(&["verify", "node", &field.first()]).await;
     let json = trusted.json();
-    assert_eq!((trusted.code, verdict(&json, "report-signature")), (3, "incomplete"));
+    assert_eq!((trusted.code, verdict(&json, "ark-pinned")), (3, "fail"));
     assert_eq!((verdict(&json, "policy-host-data"), verdict(&json, "policy-measurement")), ("pass", "pass"));
 
     let service = field.run(&["verify", "service", "--evidence", "old"]).await;
     let json = service.json();
     let node = json["nodes"].as_array().unwrap().iter().find(|n| n["node_id"] == pending).unwrap();
     assert_eq!((service.code, &node["verdict"]), (3, &"incomplete".into()));
-    assert_eq!(states(&json), [("snp host data", "unbacked"), ("snp measurement", "unbacked")]);
+    assert_eq!(
+        states(&json),
+        [("snp host data", "unbacked"), ("snp measurement", "unbacked"), ("snp minimum tcb", "unbacked")]
+    );
 }
 
 #[tokio::test]
@@ -225,19 +228,19 @@ async fn evidence_that_is_no_artefact_is_called_by_its_name() {
 
 #[tokio::test]
 async fn a_minimum_tcb_that_no_node_is_held_against_is_stale() {
-    let code = NodeCode::Snp { host_data: HostData([1; 32]), measurement: SnpMeasurement([2; 48]), uvm: None };
+    let code = NodeCode::Snp(SnpCode { uvm: None, ..SnpCode::named("old") });
     let mut options = options(1);
     options.nodes = vec![code];
     let field = Field::with(options).await;
     field.file("old", OLD);
     let tcb = serde_json::json!({"boot_loader": 4, "tee": 0, "snp": 24, "microcode": 219});
-    field.accept("set_snp_minimum_tcb_version", serde_json::json!({"cpuid": "00a00f11", "tcb_version": tcb})).await;
+    field.accept("set_snp_minimum_tcb_version", serde_json::json!({"cpuid": "00a10f11", "tcb_version": tcb})).await;
     let service = field.run(&["verify", "service", "--evidence", "old"]).await;
     let json = service.json();
     assert!(states(&json).contains(&("snp minimum tcb", "stale")), "{json}");
     let node = json["checks"].as_array().unwrap().iter().find(|c| c["name"] == "node" || c["name"] == "not-registered");
     let told = node.unwrap()["detail"].as_str().unwrap();
-    assert!(told.contains("report-version"), "{told}");
+    assert!(told.contains("ark-pinned"), "{told}");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod guard;
 mod hostile;
 mod ids;
 mod lists;
+mod made_up_roots;
 mod measure;
 mod network;
 mod nodes;

@@ -3,6 +3,7 @@
 mod control;
 mod faults;
 mod pipeline;
+mod snp;
 
 use std::time::Duration;
 

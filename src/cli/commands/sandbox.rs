@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use crate::cli::common::Context;
@@ -15,7 +15,7 @@ use ccf_gov::cose::MemberCertificate;
 use ccf_gov::digest::HostData;
 use ccf_gov::files::{self, Readers};
 use ccf_gov::id::NodeId;
-use ccf_gov::sandbox::{self, Member, NodeCode, Options, Sandbox, SandboxError};
+use ccf_gov::sandbox::{self, Member, NodeCode, Options, Sandbox, SandboxError, SnpCode};
 
 /// Run a CCF service in this process, for tests and rehearsals
 #[derive(Args)]
@@ -48,6 +48,7 @@ impl SandboxCommand {
 #[command(after_help = "Examples:
   ccf-gov sandbox serve
   ccf-gov sandbox serve --nodes 1 --listen 127.0.0.1:9000 --state sandbox/
+  ccf-gov sandbox serve --platform snp --state sandbox/
   ccf-gov sandbox serve --members keys/ --constitution actions.js validate.js resolve.js apply.js
 
   # start a node that runs other code, once the service admits it
@@ -75,7 +76,10 @@ struct Serve {
     /// Replace the certificate's file if it exists
     #[arg(long)]
     force: bool,
-    /// The host data of the first nodes, which are virtual [default: SHA-256 of "ccf-gov sandbox"]
+    /// What the first nodes run on. SNP nodes attest under made-up roots: give rehearsal_roots.pem with --rehearsal-roots
+    #[arg(long, value_enum, default_value_t = Platform::Virtual, value_name = "PLATFORM")]
+    platform: Platform,
+    /// The host data of the first nodes [default: SHA-256 of "ccf-gov sandbox", or of a security policy]
     #[arg(long, value_name = "HEX")]
     host_data: Option<HostData>,
     /// Start like a new network: the members must activate themselves and open the service
@@ -86,6 +90,15 @@ struct Serve {
     redirect: bool,
 }
 
+/// What simulated nodes are started on.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Platform {
+    /// No hardware
+    Virtual,
+    /// Made-up AMD SEV-SNP
+    Snp,
+}
+
 /// The result as it is printed.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -93,6 +106,10 @@ pub struct Serving<'a> {
     nodes: Vec<ServingNode<'a>>,
     /// The file with it.
     service_certificate: &'a Path,
+    /// The file with the made-up roots of SNP nodes, for --rehearsal-roots; null if there is none.
+    rehearsal_roots: Option<&'a Path>,
+    /// A folder each for old and new code of SNP nodes: security policy, UVM endorsement, node.json.
+    artefacts: &'a [PathBuf],
 }
 
 #[derive(Serialize)]
@@ -116,10 +133,16 @@ impl Serve {
         }
         let sandbox = Sandbox::start(self.options()?).await.map_err(|e| self.failed(e))?;
         self.write_certificate(&certificate, sandbox.service_certificate().as_bytes())?;
+        let artefacts = sandbox.write_artefacts(self.state.as_deref().unwrap_or(folder.path()))?;
         let nodes = sandbox.nodes();
         let primary = sandbox.primary();
         let list = nodes.iter().map(|n| ServingNode { node_id: n.id, url: &n.url, primary: Some(n.id) == primary });
-        let result = Serving { nodes: list.collect(), service_certificate: &certificate };
+        let result = Serving {
+            nodes: list.collect(),
+            service_certificate: &certificate,
+            rehearsal_roots: artefacts.as_ref().map(|a| a.roots.as_path()),
+            artefacts: artefacts.as_ref().map_or(&[], |a| &a.code),
+        };
         context.output.result(&result, || {
             let mut text = String::new();
             for node in &nodes {
@@ -127,6 +150,12 @@ impl Serve {
                 let _ = writeln!(text, "{}  node {}{role}", node.url, node.id);
             }
             let _ = write!(text, "service certificate: {}", certificate.display());
+            if let Some(artefacts) = &artefacts {
+                let _ = write!(text, "\nrehearsal roots: {}", artefacts.roots.display());
+                for folder in &artefacts.code {
+                    let _ = write!(text, "\nartefacts: {}", folder.display());
+                }
+            }
             text
         })?;
         context.output.note("Serving until interrupted (Ctrl-C).");
@@ -170,7 +199,12 @@ impl Serve {
             return Err(CliError::usage(format!("{} is not a folder", folder.display()))
                 .hint("give a folder with --state; it is created if it does not exist"));
         }
-        let code = self.host_data.map_or_else(|| NodeCode::named("ccf-gov sandbox"), NodeCode::virtual_node);
+        let code = match self.platform {
+            Platform::Virtual => {
+                self.host_data.map_or_else(|| NodeCode::named("ccf-gov sandbox"), NodeCode::virtual_node)
+            }
+            Platform::Snp => NodeCode::Snp(self.host_data.map_or_else(|| SnpCode::named("old"), SnpCode::new)),
+        };
         let mut options = Options::new(members, constitution, vec![code; usize::from(self.nodes)]);
         options.address = self.listen.ip();
         options.port = self.listen.port();

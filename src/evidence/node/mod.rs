@@ -8,9 +8,8 @@ mod foreign;
 mod ghcb;
 mod part;
 mod pieces;
+mod trust;
 mod values;
-
-use time::OffsetDateTime;
 
 pub use self::claim::Claim;
 pub use self::error::NodeError;
@@ -18,6 +17,7 @@ pub use self::expected::{Expected, NotCompared};
 pub use self::files::PathError;
 pub use self::part::{Part, parts};
 use self::pieces::{Piece, pieces};
+pub use self::trust::Trust;
 pub use self::values::{SgxValues, SnpValues, Uvm, Values};
 use super::revocation::RevocationList;
 use super::sgx::attestation as sgx;
@@ -25,7 +25,6 @@ use super::sgx::quote::Evidence as SgxEvidence;
 use super::snp::attestation as snp;
 use super::snp::endorsements::Endorsements;
 use super::snp::report::Report;
-use super::snp::roots::Roots;
 use super::snp::uvm::UvmEndorsement;
 use super::virt;
 use crate::ccf_version::Feature;
@@ -54,22 +53,6 @@ pub struct Attestation {
     revocations: Vec<RevocationList>,
     node: Option<NodeId>,
     format: Option<String>,
-}
-
-/// Whose roots count, and when.
-#[derive(Clone, Debug)]
-pub struct Trust {
-    /// AMD's.
-    pub amd: Roots,
-    /// Intel's, and the moment for which everything is judged.
-    pub intel: sgx::Trust,
-}
-
-impl Trust {
-    /// The pinned roots of AMD and Intel, at this moment.
-    pub fn pinned(at: OffsetDateTime) -> Self {
-        Self { amd: Roots::amd(), intel: sgx::Trust::intel(at) }
-    }
 }
 
 /// What was found.
@@ -199,6 +182,9 @@ impl Attestation {
             }
             _ => Err(NodeError::Incomplete("the files are of several platforms; give those of one node only")),
         }?;
+        let mut checks = trust.preface();
+        checks.append(std::mem::take(&mut outcome.checks));
+        outcome.checks = checks;
         outcome.checks.known_version(expected.ccf);
         // By its format a service chooses the rules that a quote must keep.
         let format = match outcome.platform {

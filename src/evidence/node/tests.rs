@@ -1,13 +1,14 @@
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::json;
+use time::OffsetDateTime;
 use time::macros::datetime;
 
 use super::*;
 use crate::check::Verdict;
 use crate::digest::MrSigner;
 use crate::digest::sha256;
-use crate::evidence::snp::roots::Root;
+use crate::evidence::snp::roots::{Root, Roots};
 use crate::evidence::snp::testing::{IN_DATE, lab, revocation_list};
 use crate::processor::Product;
 use crate::skip::fixtures;

@@ -168,19 +168,22 @@ impl Endorsements {
             format!("{}; CCF wants VCEK, ASK, ARK", names.join(", ")),
         );
 
-        let root = roots.iter().find(|root| root.spki_sha256 == sha256(ark.public_key().raw));
+        let digest = sha256(ark.public_key().raw);
+        let known = || roots.iter().filter(|root| root.spki_sha256 == digest);
+        let root = known().find(|root| reported == Some(root.product)).or_else(|| known().next());
         match root {
             Some(root) if reported.is_none_or(|product| product == root.product) => {
-                checks.pass("ark-pinned", format!("the root is AMD's for {}", root.product));
+                checks.pass("ark-pinned", format!("the root is {} for {}", roots.whose(), root.product));
             }
-            Some(root) => checks.fail(
-                "ark-pinned",
-                format!(
-                    "the root is AMD's for {}, and the report is of a {}",
-                    root.product,
-                    reported.map_or("unknown product", Product::name)
-                ),
-            ),
+            Some(root) => {
+                let reported = reported.map_or("unknown product", Product::name);
+                let detail =
+                    format!("the root is {} for {}, and the report is of a {reported}", roots.whose(), root.product);
+                checks.fail("ark-pinned", detail);
+            }
+            None if roots.is_rehearsal() => {
+                checks.fail("ark-pinned", "the root's public key is not one of the rehearsal's");
+            }
             None => checks.fail("ark-pinned", "the root's public key is not one of AMD's (Milan, Genoa, Turin)"),
         }
         check_signature("ark-self-signed", &ark, &ark, checks);

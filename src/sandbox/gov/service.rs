@@ -97,6 +97,17 @@ fn quote_info(info: &Value) -> Value {
         Some("OE_SGX_v1") => {
             json!({"endorsements": info["endorsements"], "format": format, "quote": info["quote"]})
         }
-        _ => json!({"format": format}),
+        // The report itself is not shown here.
+        _ => {
+            let mut shown = json!({"format": format});
+            let tcb = info["endorsed_tcb"].as_str().and_then(|tcb| hex::decode(tcb).ok());
+            if let Some(tcb) = tcb {
+                shown["endorsedTcb"] = STANDARD.encode(tcb).into();
+            }
+            if let Some(uvm) = info.get("uvm_endorsements") {
+                shown["uvmEndorsements"] = uvm.clone();
+            }
+            shown
+        }
     }
 }

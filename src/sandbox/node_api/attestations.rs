@@ -33,11 +33,15 @@ fn trusted(call: &Call<'_>) -> Vec<Value> {
 
 fn attestation(id: &str, row: &Value) -> Value {
     let quote = &row["quote_info"];
-    json!({
+    let mut attestation = json!({
         "endorsements": quote["endorsements"],
         "format": quote["format"],
         "measurement": row["code_digest"],
         "node_id": id,
         "raw": quote["quote"],
-    })
+    });
+    if let Some(uvm) = quote.get("uvm_endorsements") {
+        attestation["uvm_endorsements"] = uvm.clone();
+    }
+    attestation
 }

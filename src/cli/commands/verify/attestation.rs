@@ -4,17 +4,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use time::OffsetDateTime;
 
 use crate::cli::checks;
 use crate::cli::commands::measure::table;
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::trust::TrustArgs;
 use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::check::{Checks, Conclusion};
 use ccf_gov::digest::{HostData, MrSigner};
-use ccf_gov::evidence::node::{self, Expected, NotCompared, Trust};
+use ccf_gov::evidence::node::{self, Expected, NotCompared};
 use ccf_gov::id::NodeId;
 use ccf_gov::platform::Platform;
 use ccf_gov::tcb::TcbVersion;
@@ -56,6 +56,8 @@ pub struct Attestation {
     /// The version of CCF that the service runs
     #[arg(long, value_name = "VERSION")]
     ccf_version: Option<CcfVersion>,
+    #[command(flatten)]
+    trust: TrustArgs,
 }
 
 pub fn parse_tcb(text: &str) -> Result<TcbVersion, String> {
@@ -78,7 +80,7 @@ impl Attestation {
             policy: None,
         };
         let mut outcome = attestation
-            .verify(&expected, &Trust::pinned(OffsetDateTime::now_utc()))
+            .verify(&expected, &self.trust.trust()?)
             .map_err(|e| CliError::from(e).doing("cannot verify this attestation"))?;
         if let Some(open) = not_compared(&expected.not_compared(&outcome)) {
             outcome.checks.warn("not-compared", open);
@@ -119,6 +121,8 @@ fn not_compared(open: &[NotCompared]) -> Option<String> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Verified<'a> {
     verdict: Conclusion,
+    /// Whether made-up roots were trusted, with --rehearsal-roots.
+    rehearsal: bool,
     platform: Platform,
     node_id: Option<NodeId>,
     measurement: &'a str,
@@ -133,6 +137,7 @@ pub struct Verified<'a> {
 pub fn show(context: &Context, outcome: &node::Outcome) -> Result<(), CliError> {
     let result = Verified {
         verdict: outcome.checks.verdict(),
+        rehearsal: outcome.checks.is_rehearsal(),
         platform: outcome.platform,
         node_id: outcome.node_id,
         measurement: &outcome.measurement,
@@ -145,6 +150,6 @@ pub fn show(context: &Context, outcome: &node::Outcome) -> Result<(), CliError> 
         rows.extend(outcome.node_id.map(|id| ("node", id.to_string())));
         rows.push(("measurement", outcome.measurement.clone()));
         rows.extend(outcome.host_data.map(|h| ("host data", h.to_string())));
-        format!("{}\n{}", table(&rows), checks::lines(&outcome.checks))
+        checks::report(&table(&rows), &outcome.checks)
     })
 }

@@ -4,16 +4,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use time::OffsetDateTime;
 
 use crate::cli::checks;
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::evidence;
 use crate::cli::exit::Exit;
+use crate::cli::trust::TrustArgs;
 use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::check::{Checks, Conclusion};
-use ccf_gov::evidence::node::{Attestation, Trust};
+use ccf_gov::evidence::node::Attestation;
 use ccf_gov::id::NodeId;
 use ccf_gov::review::node as review;
 use ccf_gov::service::{Node as ServiceNode, NodeStatus, Reference};
@@ -43,11 +43,14 @@ pub struct Node {
     /// The version of CCF whose rules count; by default the one that the service runs
     #[arg(long, value_name = "VERSION")]
     ccf_version: Option<CcfVersion>,
+    #[command(flatten)]
+    trust: TrustArgs,
 }
 
 impl Node {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let evidence = evidence::read(&self.evidence, self.ccf_version)?;
+        let trust = self.trust.trust()?;
+        let evidence = evidence::read_trusting(&self.evidence, self.ccf_version, &trust)?;
         let service = context.connect().await?;
         let id = context.node(&service, &self.id).await?;
         let mut given = Attestation::of(Some(id));
@@ -63,11 +66,14 @@ impl Node {
         let (attestation, mut problems) = review::gather(given, id, &answer.raw, &attested);
         review::check_committed(committed, &mut problems);
         review::ask_itself(&service, &answer.value, &attested, &mut problems).await;
-        let trust = Trust::pinned(OffsetDateTime::now_utc());
         let outcome = review::check(id, &answer.value, &attestation, &policy, ccf, &trust);
         let mut outcome = match outcome {
             Some(outcome) => outcome,
-            None => return without_attestation(context, id, &answer.value, problems),
+            None => {
+                let mut found = trust.preface();
+                found.append(problems);
+                return without_attestation(context, id, &answer.value, found);
+            }
         };
         outcome.checks.append(problems);
         outcome.checks.append(passed_over);
@@ -82,6 +88,8 @@ impl Node {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Unverified<'a> {
     verdict: Conclusion,
+    /// Whether made-up roots were trusted, with --rehearsal-roots.
+    rehearsal: bool,
     node_id: NodeId,
     status: NodeStatus,
     checks: &'a Checks,
@@ -90,7 +98,13 @@ pub struct Unverified<'a> {
 /// Nothing could be verified, and that is said.
 fn without_attestation(context: &Context, id: NodeId, node: &ServiceNode, mut found: Checks) -> Result<Exit, CliError> {
     found.append(review::without_attestation(id, node));
-    let result = Unverified { verdict: found.verdict(), node_id: id, status: node.status, checks: &found };
+    let result = Unverified {
+        verdict: found.verdict(),
+        rehearsal: found.is_rehearsal(),
+        node_id: id,
+        status: node.status,
+        checks: &found,
+    };
     context.output.result(&result, || checks::lines(&found))?;
     Ok(checks::exit(&found))
 }

@@ -4,17 +4,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use time::OffsetDateTime;
 
 use crate::cli::checks;
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::evidence;
 use crate::cli::exit::Exit;
+use crate::cli::trust::TrustArgs;
 use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::check::{Checks, Conclusion};
 use ccf_gov::digest::HostData;
-use ccf_gov::evidence::node::Trust;
 use ccf_gov::id::NodeId;
 use ccf_gov::review::{self, RegisteredValue, ShownNode, ShownService};
 use ccf_gov::service::NodeStatus;
@@ -35,6 +34,8 @@ pub struct Service {
     /// The version of CCF whose rules count; by default the one that the service runs
     #[arg(long, value_name = "VERSION")]
     ccf_version: Option<CcfVersion>,
+    #[command(flatten)]
+    trust: TrustArgs,
 }
 
 /// The result as it is printed.
@@ -42,6 +43,8 @@ pub struct Service {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Verified<'a> {
     verdict: Conclusion,
+    /// Whether made-up roots were trusted, with --rehearsal-roots.
+    rehearsal: bool,
     checks: &'a Checks,
     /// Every value of the join policy.
     values: &'a [RegisteredValue],
@@ -64,7 +67,8 @@ struct VerifiedNode<'a> {
 
 impl Service {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let evidence = evidence::read(&self.evidence, self.ccf_version)?;
+        let trust = self.trust.trust()?;
+        let evidence = evidence::read_trusting(&self.evidence, self.ccf_version, &trust)?;
         let service = context.connect().await?;
         let ccf = review::node::running_version(self.ccf_version, &service).await?;
         let read = async || {
@@ -80,7 +84,6 @@ impl Service {
             review::node::ask_itself(&service, &node, &shown.attested, &mut itself).await;
             shown.nodes.push(ShownNode { node, raw, itself });
         }
-        let trust = Trust::pinned(OffsetDateTime::now_utc());
         let reviewed = review::review_service(&shown, &evidence, ccf, &trust);
         let nodes = reviewed.nodes.iter().map(|n| VerifiedNode {
             node_id: n.id,
@@ -92,6 +95,7 @@ impl Service {
         });
         let result = Verified {
             verdict: reviewed.checks.verdict(),
+            rehearsal: reviewed.checks.is_rehearsal(),
             checks: &reviewed.checks,
             values: &reviewed.values,
             nodes: nodes.collect(),
@@ -103,7 +107,7 @@ impl Service {
                 let nodes = if row.nodes.len() == 1 { "1 node".into() } else { format!("{} nodes", row.nodes.len()) };
                 text += &format!("{:8}  {:width$}  {}  {nodes}\n", row.state, row.kind, visible(&row.value));
             }
-            format!("{text}\n{}", checks::lines(&reviewed.checks))
+            checks::report(&text, &reviewed.checks)
         })?;
         Ok(checks::exit(&reviewed.checks))
     }

@@ -1,0 +1,103 @@
+//! Attestations under a sandbox's made-up roots: believed with --rehearsal-roots alone, and then everything says REHEARSAL.
+
+use ccf_gov::sandbox::{NodeCode, SnpCode};
+use serde_json::Value;
+
+use super::{Field, Ran};
+use crate::support::consortium::options;
+
+/// A sandbox of two SNP nodes, with `roots.pem`, `old/` and `new/` in the folder from which commands run.
+async fn field() -> Field {
+    let mut options = options(2);
+    options.nodes = vec![NodeCode::Snp(SnpCode::named("old")); 2];
+    let field = Field::with(options).await;
+    let artefacts = field.sandbox.write_artefacts(&field.path("made")).unwrap().unwrap();
+    assert_eq!(artefacts.code.len(), 2);
+    field
+}
+
+const ROOTS: [&str; 2] = ["--rehearsal-roots", "made/rehearsal_roots.pem"];
+
+fn check<'a>(json: &'a Value, name: &str) -> &'a Value {
+    json["checks"].as_array().unwrap().iter().find(|c| c["name"] == name).unwrap()
+}
+
+/// Every line that was printed says what it is.
+fn assert_marked(ran: &Ran) {
+    let lines: Vec<_> = ran.stdout.lines().filter(|line| !line.is_empty()).collect();
+    assert!(lines.len() > 3 && lines.iter().all(|line| line.starts_with("REHEARSAL  ")), "{}", ran.stdout);
+    assert!(lines.last().unwrap().starts_with("REHEARSAL  Verdict: "), "{}", ran.stdout);
+}
+
+#[tokio::test]
+async fn a_node_passes_with_the_roots_and_fails_without() {
+    let field = field().await;
+    let node = field.first();
+    let arguments = ["verify", "node", &node, "--evidence", "made/old"];
+    let ran = field.run(&[&arguments[..], &ROOTS].concat()).await;
+    let json = ran.done();
+    assert_eq!((&json["verdict"], &json["rehearsal"]), (&"pass".into(), &true.into()), "{json}");
+    assert_eq!(
+        (&json["checks"][0]["name"], check(&json, "rehearsal")["verdict"].as_str()),
+        (&"rehearsal".into(), Some("warn"))
+    );
+    assert!(
+        check(&json, "ark-pinned")["detail"]
+            .as_str()
+            .unwrap()
+            .starts_with("the root is a sandbox's, and not AMD's, for Milan")
+    );
+    assert_marked(&field.run_human(&[&arguments[..], &ROOTS].concat()).await);
+
+    let ran = field.run(&arguments).await;
+    let json = ran.json();
+    assert_eq!((ran.code, &json["verdict"], &json["rehearsal"]), (3, &"fail".into(), &false.into()));
+    assert_eq!(check(&json, "ark-pinned")["verdict"], "fail");
+    // Other code than the node's.
+    let ran = field.run(&["verify", "node", &node, "--evidence", "made/new", ROOTS[0], ROOTS[1]]).await;
+    assert_eq!((ran.code, &ran.json()["verdict"]), (3, &"fail".into()));
+}
+
+#[tokio::test]
+async fn a_service_passes_with_the_roots_and_fails_without() {
+    let field = field().await;
+    let arguments = ["verify", "service", "--evidence", "made/old"];
+    let ran = field.run(&[&arguments[..], &ROOTS].concat()).await;
+    let json = ran.done();
+    assert_eq!((&json["verdict"], &json["rehearsal"]), (&"pass".into(), &true.into()), "{json}");
+    assert_marked(&field.run_human(&[&arguments[..], &ROOTS].concat()).await);
+    let ran = field.run(&arguments).await;
+    assert_eq!((ran.code, &ran.json()["verdict"], &ran.json()["rehearsal"]), (3, &"fail".into(), &false.into()));
+}
+
+#[tokio::test]
+async fn a_pending_node_passes_with_what_its_operator_read_off_the_machine() {
+    let field = field().await;
+    let pending = field.sandbox.join(NodeCode::Snp(SnpCode::named("old"))).await.unwrap();
+    let shown = serde_json::json!({"nodeId": pending, "quote_info": field.sandbox.attestation(pending)});
+    field.file("node.json", &shown.to_string());
+    let pending = pending.to_string();
+    let arguments = ["verify", "node", &pending, "--evidence", "made/old", ROOTS[0], ROOTS[1]];
+    let ran = field.run(&arguments).await;
+    assert_eq!((ran.code, &ran.json()["rehearsal"]), (3, &true.into()), "the service shows no report of it");
+    field.run(&[&arguments[..], &["--report", "node.json"]].concat()).await.done();
+    let alone = ["verify", "attestation", "node.json", "--node-id", &pending];
+    let json = field.run(&[&alone[..], &ROOTS].concat()).await.done();
+    assert_eq!((&json["verdict"], &json["rehearsal"]), (&"pass".into(), &true.into()));
+    assert_eq!(field.run(&alone).await.code, 3);
+}
+
+#[tokio::test]
+async fn no_variable_and_no_file_makes_a_rehearsal_and_what_is_no_root_is_refused() {
+    let field = field().await;
+    let node = field.first();
+    let file = std::fs::read_to_string(field.path("ccf-gov.toml")).unwrap_or_default();
+    field.file("ccf-gov.toml", &format!("{file}\nrehearsal_roots = \"made/rehearsal_roots.pem\"\n"));
+    assert_eq!(field.run(&["verify", "node", &node]).await.code, 2, "it is no key of the file");
+    field.file("ccf-gov.toml", &file);
+    for (name, contents) in [("empty.pem", ""), ("key.pem", &*field.sandbox.service_certificate())] {
+        field.file(name, contents);
+        let ran = field.run(&["verify", "node", &node, "--rehearsal-roots", name]).await;
+        assert!(ran.error(2).contains("cannot be used for a rehearsal"), "{ran:?}");
+    }
+}
