@@ -64,7 +64,15 @@ impl Running {
 impl CodeValue {
     /// Which one of its kind it is, as a join policy names it.
     pub fn key(&self) -> String {
-        self.kind.key(&self.addition()).unwrap_or_default()
+        self.kind.identity().iter().map(|argument| self.text(argument)).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Whether a join policy names it so.
+    fn is_called(&self, key: &str) -> bool {
+        match self.kind.identity() {
+            [argument] => self.text(argument) == key,
+            _ => self.key() == key,
+        }
     }
 
     /// The action that registers it.
@@ -150,7 +158,7 @@ impl Code {
                 kinds.push(value.kind);
             }
         }
-        let own = |kind, key: &str| self.values.iter().any(|value| value.kind == kind && value.key() == key);
+        let own = |kind, key: &str| self.values.iter().any(|value| value.kind == kind && value.is_called(key));
         let of = |kind: Registration| policy.keys(kind).into_iter().map(move |key| (kind, key));
         kinds.into_iter().flat_map(of).filter(|(kind, key)| !own(*kind, key)).collect()
     }
@@ -168,12 +176,12 @@ impl Code {
         };
         let host_data = running.host_data.as_deref().unwrap_or_default();
         running.platform == self.platform
-            && any(&[Registration::VirtualHostData, Registration::SnpHostData], &|value| value.key() == host_data)
+            && any(&[Registration::VirtualHostData, Registration::SnpHostData], &|value| value.is_called(host_data))
             && any(&[Registration::VirtualMeasurement, Registration::SgxCode], &|value| {
-                value.key() == running.measurement
+                value.is_called(&running.measurement)
             })
             && any(&[Registration::SnpMeasurement, Registration::SnpUvmEndorsement], &|value| match value.kind {
-                Registration::SnpMeasurement => value.key() == running.measurement,
+                Registration::SnpMeasurement => value.is_called(&running.measurement),
                 _ => running.uvm.as_ref().is_some_and(|uvm| {
                     let svn = uvm.svn.parse::<u64>().ok();
                     uvm.did == value.text("did") && uvm.feed == value.text("feed") && svn >= Some(value.svn())

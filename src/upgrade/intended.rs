@@ -124,7 +124,8 @@ pub(super) fn trust(nodes: &[NodeId], at: OffsetDateTime, days: u32) -> Result<V
 
 fn check_same(wanted: &[Action], actions: &[Action]) -> Result<(), Unlike> {
     for (at, (wanted, action)) in wanted.iter().zip(actions).enumerate() {
-        if !wanted.is_same(action) {
+        // To the letter: numbers in another form are the same to JavaScript, and no tool writes them so.
+        if wanted != action {
             return Err(unlike(format!("its action {} ({}) is not the one that is needed", at + 1, action.title(at))));
         }
     }

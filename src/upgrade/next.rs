@@ -1,12 +1,15 @@
 //! What one person does next: pure, from a plan and one look at the service.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use super::{Intended, Need, Observed, ObservedProposal, Phase, Plan, Task, Wanted, preconditions, wanted};
+use super::superseded::{is_of_a_walk, is_superseded, is_twin};
+use super::{
+    Intended, Need, Observed, ObservedNode, ObservedProposal, Phase, Plan, Task, Wanted, preconditions, wanted,
+};
 use crate::check::Verdict;
 use crate::id::{MemberId, NodeId, ProposalId};
-use crate::proposal::{Action, Proposal};
-use crate::service::{NodeStatus, ProposalState};
+use crate::service::ProposalState;
 
 /// Who takes the step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -108,16 +111,24 @@ impl Step<'_> {
         }
     }
 
-    /// An own proposal that is in the way: a duplicate, one that can no longer pass, or one whose work is done.
+    /// An own proposal that is in the way: one that can no longer pass, one that another one does as well, or one that is
+    /// superseded.
     fn withdrawal(&self) -> Option<Act> {
         let member = self.who.member?;
-        let mine = self.open().filter(|(_, known)| known.proposer == member);
-        let chosen = self.chosen().map(|(id, _)| id);
-        let needless = |(id, known): &(ProposalId, &ObservedProposal)| {
-            let duplicate = self.is_needed(known) && (self.is_spent(known) || chosen.is_some_and(|other| other != *id));
-            duplicate || self.is_done(known)
+        let mut mine = self.open().filter(|(_, known)| known.proposer == member);
+        mine.find(|(id, known)| self.is_needless(*id, known)).map(|(id, _)| Act::Withdraw(id))
+    }
+
+    fn is_needless(&self, id: ProposalId, known: &ObservedProposal) -> bool {
+        let Some(proposal) = &known.proposal else { return false };
+        if self.is_needed(known) {
+            return self.is_spent(known) || self.chosen().is_some_and(|(chosen, _)| chosen != id);
+        }
+        let twin = |(other, twin): (ProposalId, &ObservedProposal)| {
+            rank(other, twin) > rank(id, known) && twin.proposal.as_ref().is_some_and(|twin| is_twin(proposal, twin))
         };
-        mine.filter(needless).map(|(id, _)| Act::Withdraw(id)).next()
+        is_superseded(self.plan, self.seen, proposal)
+            || (is_of_a_walk(self.plan, self.seen, proposal) && self.open().any(twin))
     }
 
     /// What a member can do.
@@ -142,6 +153,7 @@ impl Step<'_> {
     }
 
     fn waiting(&self) -> Vec<Waiting> {
+        let title = |id: &NodeId| self.seen.node(*id).map_or_else(|| id.short(), ObservedNode::title);
         let mut waiting = Vec::new();
         match &self.wanted.need {
             Need::Time(what) => waiting.push(Waiting { whom: Whom::Service, what: format!("until {what}") }),
@@ -152,9 +164,14 @@ impl Step<'_> {
             let what = match task {
                 Task::Start(1) => "start a node that runs the new code, and let it join".into(),
                 Task::Start(count) => format!("start {count} nodes that run the new code, and let them join"),
-                Task::Delete(id) => {
-                    let title = self.seen.node(*id).map_or_else(|| id.short(), |node| node.title());
-                    format!("stop node {title}, whose retirement is committed, and delete it")
+                Task::Delete(id) => format!("stop node {}, whose retirement is committed, and delete it", title(id)),
+                Task::Restore(id) => format!(
+                    "see to node {}, which is not heard of: {}",
+                    title(id),
+                    "the walk goes on when it is heard of again or, if it is not to come back, is named under [old] nodes"
+                ),
+                Task::Replace(id) => {
+                    format!("see to new node {}, which is not heard of: unless it is heard of again, it is replaced", title(id))
                 }
             };
             Waiting { whom: Whom::Operator, what }
@@ -173,7 +190,7 @@ impl Step<'_> {
         if let Some((id, known)) = self.failed() {
             let why = known.outcome.as_deref().unwrap_or("no reason is given");
             let what = format!(
-                "agree: proposal {} ({title}) is {}: {}; it is proposed again when a member does that by hand, or withdraws it",
+                "agree: proposal {} ({title}) is {}: {}; one of them proposes it again by hand, and it goes on",
                 id.short(),
                 known.state,
                 crate::text::visible(why)
@@ -187,7 +204,7 @@ impl Step<'_> {
     /// The open proposal that everybody votes on: exactly what is needed, with most ballots, and the lowest id of those.
     fn chosen(&self) -> Option<(ProposalId, &ObservedProposal)> {
         let candidates = self.open().filter(|(_, known)| self.is_needed(known) && !self.is_spent(known));
-        candidates.max_by_key(|(id, known)| (known.ballots.len(), std::cmp::Reverse(*id)))
+        candidates.max_by_key(|(id, known)| rank(*id, known))
     }
 
     /// One like it that the members rejected, or that could not be applied: to propose it again is for a person to decide.
@@ -228,24 +245,14 @@ impl Step<'_> {
         voted || known.ballots.values().any(|ballot| !ballot.holds)
     }
 
-    /// Whether a proposal only trusts and removes nodes, and all that is so already.
-    fn is_done(&self, known: &ObservedProposal) -> bool {
-        let actions = known.proposal.as_ref().map(Proposal::actions).unwrap_or_default();
-        !actions.is_empty() && actions.iter().all(|action| self.is_so(action))
-    }
-
-    fn is_so(&self, action: &Action) -> bool {
-        let node = || action.text("node_id").and_then(|id| id.parse().ok()).map(|id: NodeId| self.seen.node(id));
-        match action.name.as_str() {
-            "transition_node_to_trusted" => node().is_some_and(|n| n.is_some_and(|n| n.status != NodeStatus::Pending)),
-            "remove_node" => node().is_some_and(|n| n.is_none_or(|n| n.status == NodeStatus::Retired)),
-            _ => false,
-        }
-    }
-
     fn refused(&self) -> Vec<(ProposalId, String)> {
         self.open().filter_map(|(id, known)| Some((id, self.difference(known)?))).collect()
     }
+}
+
+/// Of two that do the same, the one with more ballots stays, and the one with the lower id of those.
+fn rank(id: ProposalId, known: &ObservedProposal) -> (u64, Reverse<ProposalId>) {
+    (known.ballot_count, Reverse(id))
 }
 
 impl Next {

@@ -1,6 +1,8 @@
 //! What a service needs next on the way to a plan's end, whoever does it.
 
-use super::quorum::{Change, GuardError};
+use std::collections::BTreeSet;
+
+use super::quorum::{Change, GuardError, Quorum};
 use super::{CodeKind, Intended, Observed, ObservedNode, OldCode, Phase, Plan};
 use crate::id::NodeId;
 use crate::proposal::Action;
@@ -41,23 +43,26 @@ pub enum Task {
     Start(usize),
     /// Stop the process of a node whose retirement is committed, and delete it.
     Delete(NodeId),
+    /// See to a node that is not heard of, for the walk cannot go on without it.
+    Restore(NodeId),
+    /// See to a new node that is not heard of, for it is replaced unless it is heard of again.
+    Replace(NodeId),
 }
 
 /// What the service needs next.
 pub fn wanted(plan: &Plan, seen: &Observed) -> Wanted {
     let old = plan.old_code(seen);
     let look = Look { plan, seen, old: &old };
-    let tasks = look.deletions();
     match look.network() {
-        Ok(network) => look.walk(network, tasks),
+        Ok(network) => look.walk(network),
         Err(need) => Wanted { phase: look.phase(), need, tasks: Vec::new() },
     }
 }
 
-struct Look<'a> {
-    plan: &'a Plan,
-    seen: &'a Observed,
-    old: &'a OldCode,
+pub(super) struct Look<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) seen: &'a Observed,
+    pub(super) old: &'a OldCode,
 }
 
 impl<'a> Look<'a> {
@@ -69,7 +74,10 @@ impl<'a> Look<'a> {
                 Some(lost) => Need::Blocked(format!(
                     "{lost}: more nodes have failed than the service tolerates; this is no upgrade any more but disaster recovery"
                 )),
-                None => Need::Time("the nodes elect a primary".into()),
+                None => Need::Time(
+                    "the nodes elect a primary; should that take longer than a minute, the operator sees to those that do not answer"
+                        .into(),
+                ),
             });
         };
         if let Err(disaster @ GuardError::Disaster { .. }) = network.check(&Change::default(), 0) {
@@ -92,6 +100,11 @@ impl<'a> Look<'a> {
         if !seen.committed {
             return Err(Need::Time("what the service shows is not committed yet".into()));
         }
+        // The network was asked for after the nodes: both are to be of one moment.
+        let trusted: BTreeSet<NodeId> = seen.nodes_that_are(NodeStatus::Trusted).map(|node| node.id).collect();
+        if trusted != network.configured {
+            return Err(Need::Time("the network is the nodes that are trusted".into()));
+        }
         Ok(network)
     }
 
@@ -113,18 +126,18 @@ impl<'a> Look<'a> {
         }
     }
 
-    fn walk(&self, network: &Replication, mut tasks: Vec<Task>) -> Wanted {
+    fn walk(&self, network: &Replication) -> Wanted {
+        let mut tasks = self.deletions();
         let missing = self.plan.new.registration(&self.seen.join_policy);
         if !missing.is_empty() {
             return Wanted { phase: Phase::Register, need: Need::Proposal(Intended::Register(missing)), tasks };
         }
-        if let Some((need, count)) = self.trust(network) {
-            if count > 0 {
-                tasks.push(Task::Start(count));
-            }
+        if let Some((need, more)) = self.trust(network) {
+            tasks.extend(more);
             return Wanted { phase: Phase::JoinAndTrust, need, tasks };
         }
-        if let Some(need) = self.retire(network) {
+        if let Some((need, more)) = self.retire(network) {
+            tasks.extend(more);
             return Wanted { phase: Phase::Retire, need, tasks };
         }
         if !tasks.is_empty() {
@@ -155,35 +168,38 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// What is needed until enough new nodes are trusted and caught up, and how many are to be started for that.
-    fn trust(&self, network: &Replication) -> Option<(Need, usize)> {
-        let trusted: Vec<_> = self.of(NodeStatus::Trusted, CodeKind::New).collect();
-        let live = trusted.iter().filter(|node| self.seen.is_live(node.id)).count();
-        let behind = trusted.iter().find(|node| self.seen.is_live(node.id) && !self.seen.is_caught_up(node.id));
-        let short = self.plan.nodes.saturating_sub(live);
-        if let Some(node) = behind {
-            return Some((Need::Time(format!("new node {} catches up", node.title())), 0));
+    /// What is needed until enough new nodes are trusted and caught up, and what the operator can do for that.
+    fn trust(&self, network: &Replication) -> Option<(Need, Vec<Task>)> {
+        let (live, lost): (Vec<_>, Vec<_>) =
+            self.of(NodeStatus::Trusted, CodeKind::New).partition(|node| self.seen.is_live(node.id));
+        if let Some(node) = live.iter().find(|node| !self.seen.is_caught_up(node.id)) {
+            return Some((Need::Time(format!("new node {} catches up", node.title())), Vec::new()));
         }
+        let short = self.plan.nodes.saturating_sub(live.len());
         if short == 0 {
             return None;
         }
         if self.needs_snapshot() {
-            return Some((Need::Proposal(Intended::Snapshot), 0));
+            return Some((Need::Proposal(Intended::Snapshot), Vec::new()));
         }
         let mut waiting: Vec<_> = self.of(NodeStatus::Pending, CodeKind::New).map(|node| node.id).collect();
         waiting.sort();
-        let count = short.saturating_sub(waiting.len());
-        let Some(first) = waiting.first() else { return Some((Need::Operator, count)) };
+        let mut tasks: Vec<_> = lost.iter().map(|node| Task::Replace(node.id)).collect();
+        if short > waiting.len() {
+            tasks.push(Task::Start(short - waiting.len()));
+        }
+        let Some(first) = waiting.first() else { return Some((Need::Operator, tasks)) };
         let most = network.most_added().min(short);
-        let need = match network.check(&Change::adding([*first]), self.plan.minimum_f) {
-            Ok(_) => Need::Proposal(Intended::Trust { nodes: waiting, most }),
+        match network.check(&Change::adding([*first]), self.minimum_f()) {
+            Ok(_) => Some((Need::Proposal(Intended::Trust { nodes: waiting, most }), tasks)),
             // A node that is dead stands in the way: without it, those that live are a majority again.
-            Err(refused @ GuardError::NoMajority { .. }) => {
-                self.retire_one_of(network, self.dead()).unwrap_or(Need::Time(refused.to_string()))
+            Err(refused) => {
+                let (need, more) =
+                    self.retire_one_of(network, self.dead()).unwrap_or_else(|| self.stuck(network, refused));
+                tasks.extend(more);
+                Some((need, tasks))
             }
-            Err(refused) => Need::Time(refused.to_string()),
-        };
-        Some((need, count))
+        }
     }
 
     /// Nodes of CCF 7 join a service of CCF 6 from a snapshot that was made for them.
@@ -197,60 +213,6 @@ impl<'a> Look<'a> {
             known.state == ProposalState::Accepted && matches!(actions, [one] if one.name == "trigger_snapshot")
         });
         older && !joined && !made
-    }
-
-    /// What is needed until only the wanted nodes are left.
-    fn retire(&self, network: &Replication) -> Option<Need> {
-        if let Some(node) = self.seen.nodes_that_are(NodeStatus::Retired).find(|node| !node.retired_committed) {
-            return Some(Need::Time(format!("the retirement of node {} is committed", node.title())));
-        }
-        let dead = self.dead();
-        if !dead.is_empty() {
-            return self.retire_one_of(network, dead);
-        }
-        let mut old: Vec<_> = self.of(NodeStatus::Trusted, CodeKind::Old).map(|node| node.id).collect();
-        if old.is_empty() {
-            let mut new: Vec<_> = self.of(NodeStatus::Trusted, CodeKind::New).map(|node| node.id).collect();
-            let surplus = new.len().saturating_sub(self.plan.nodes);
-            new.retain(|id| *id != network.primary);
-            new.sort_by(|a, b| b.cmp(a));
-            new.truncate(surplus);
-            old = new;
-        } else if old.len() > 1 {
-            // The primary last: its removal is an election.
-            old.retain(|id| *id != network.primary);
-        }
-        old.sort();
-        (!old.is_empty()).then(|| self.retire_one_of(network, old)).flatten()
-    }
-
-    /// Old and new nodes of the network that are not heard of.
-    fn dead(&self) -> Vec<NodeId> {
-        let ours = self.of(NodeStatus::Trusted, CodeKind::Old).chain(self.of(NodeStatus::Trusted, CodeKind::New));
-        let mut dead: Vec<_> = ours.map(|node| node.id).filter(|id| !self.seen.is_live(*id)).collect();
-        dead.sort();
-        dead
-    }
-
-    fn retire_one_of(&self, network: &Replication, nodes: Vec<NodeId>) -> Option<Need> {
-        let (mut allowed, mut refused) = (Vec::new(), None);
-        for id in nodes {
-            match network.check(&Change::removing([id]), self.plan.minimum_f) {
-                Ok(_) => allowed.push(id),
-                Err(error) => refused = refused.or(Some(error)),
-            }
-        }
-        match (allowed.is_empty(), refused) {
-            (false, _) => Some(Need::Proposal(Intended::Retire(allowed))),
-            (true, Some(error)) => Some(Need::Time(error.to_string())),
-            (true, None) => None,
-        }
-    }
-
-    /// Retired nodes that the plan knows, and that the service lets go.
-    fn deletions(&self) -> Vec<Task> {
-        let gone = self.seen.nodes_that_are(NodeStatus::Retired).filter(|node| node.retired_committed);
-        gone.filter(|node| self.kind(node) != CodeKind::Other).map(|node| Task::Delete(node.id)).collect()
     }
 
     fn rules(&self) -> Vec<Action> {
@@ -276,11 +238,16 @@ impl<'a> Look<'a> {
         self.plan.new.raises(&self.seen.join_policy).into_iter().chain(removals).collect()
     }
 
-    fn kind(&self, node: &ObservedNode) -> CodeKind {
+    /// How many nodes are to be able to fail: no more than in the end can.
+    pub(super) fn minimum_f(&self) -> usize {
+        self.plan.minimum_f.min(Quorum::of(self.plan.nodes).f)
+    }
+
+    pub(super) fn kind(&self, node: &ObservedNode) -> CodeKind {
         self.old.kind_of(self.plan, node)
     }
 
-    fn of(&self, status: NodeStatus, kind: CodeKind) -> impl Iterator<Item = &'a ObservedNode> {
+    pub(super) fn of(&self, status: NodeStatus, kind: CodeKind) -> impl Iterator<Item = &'a ObservedNode> {
         self.seen.nodes_that_are(status).filter(move |node| self.kind(node) == kind)
     }
 }
