@@ -195,16 +195,19 @@ fn check_node(node: &NamedNode, verified: &BTreeMap<NodeId, Checks>, found: &mut
 
 fn check_verified(id: &str, verified: Option<&Checks>, found: &mut Checks) {
     let worst = |verdict| verified.and_then(|checks| checks.iter().find(|check| check.verdict == verdict));
+    let mark = if verified.is_some_and(Checks::is_rehearsal) { "REHEARSAL: " } else { "" };
     if let Some(check) = worst(Verdict::Fail) {
         let why = format!("{}: {}", check.name, visible(&check.detail));
-        found.warn(ATTESTATION, format!("node {id} did not pass verification here: {why}"));
+        found.warn(ATTESTATION, format!("{mark}node {id} did not pass verification here: {why}"));
     } else if verified.is_some_and(|checks| checks.verdict() == Conclusion::Pass) {
-        found.pass(ATTESTATION, format!("node {id} was verified here, and runs what the evidence is"));
+        found.pass(ATTESTATION, format!("{mark}node {id} was verified here, and runs what the evidence is"));
     } else {
         let open = worst(Verdict::Incomplete).map_or_else(String::new, |check| format!(" ({})", check.name));
         found.warn(
             ATTESTATION,
-            format!("node {id} was not verified here{open}: `ccf-gov verify node {id} --evidence FILE` does that"),
+            format!(
+                "{mark}node {id} was not verified here{open}: `ccf-gov verify node {id} --evidence FILE` does that"
+            ),
         );
     }
 }

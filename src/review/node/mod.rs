@@ -82,7 +82,11 @@ pub fn verify(
     let id = node.node.node_id;
     let (attestation, problems) = gather(given, id, &node.raw, &[]);
     let mut found = match check(id, &node.node, &attestation, policy, ccf, trust) {
-        None => without_attestation(id, &node.node),
+        None => {
+            let mut found = trust.preface();
+            found.append(without_attestation(id, &node.node));
+            found
+        }
         Some(outcome) => {
             let artefacts = against_artefacts(&outcome, evidence);
             let mut found = outcome.checks;

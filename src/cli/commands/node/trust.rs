@@ -12,10 +12,11 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::guard::Guarded;
 use crate::cli::object::beside;
+use crate::cli::trust::TrustArgs;
 use crate::cli::{checks, evidence, sign_and_submit};
 use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::cose::MessageType;
-use ccf_gov::evidence::node::{Attestation, Trust as Roots};
+use ccf_gov::evidence::node::Attestation;
 use ccf_gov::id::NodeId;
 use ccf_gov::review::node::running_version;
 use ccf_gov::review::{ObservedNode, ServiceView, proposed, vain};
@@ -52,6 +53,8 @@ pub struct Trust {
     /// The version of CCF whose rules count; by default the one that the service runs
     #[arg(long, value_name = "VERSION")]
     ccf_version: Option<CcfVersion>,
+    #[command(flatten)]
+    trust: TrustArgs,
 }
 
 #[derive(Args)]
@@ -69,6 +72,8 @@ struct Which {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Outcome<'a> {
+    /// Whether made-up roots were trusted, with --rehearsal-roots.
+    rehearsal: bool,
     /// The nodes that wait, or those that were named.
     candidates: &'a [Candidate],
     /// Those that pass, and are for a later proposal.
@@ -80,7 +85,8 @@ pub struct Outcome<'a> {
 
 impl Trust {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let evidence = evidence::read(&self.evidence, self.ccf_version)?;
+        let roots = self.trust.trust()?;
+        let evidence = evidence::read_trusting(&self.evidence, self.ccf_version, &roots)?;
         let mut reports = self.reports()?;
         let signer = context.signer().await?;
         let service = context.connect().await?;
@@ -92,7 +98,6 @@ impl Trust {
             Ok((nodes, service.join_policy().await?.value, proposed(&service).await?))
         };
         let ((nodes, policy, proposals), committed) = context.read(&service, read).await?;
-        let roots = Roots::pinned(OffsetDateTime::now_utc());
         let basis = Basis { evidence: &evidence, trust: &roots };
         let verify = |node: &ObservedNode| {
             let given = reports.remove(&node.node.node_id).unwrap_or_else(|| Attestation::of(Some(node.node.node_id)));
@@ -105,7 +110,8 @@ impl Trust {
                 .output
                 .warn(format!("the report of node {id} was not used: it is none of the nodes that are verified"));
         }
-        let nothing = |left, waiting| Outcome { candidates: &candidates, left, waiting };
+        let rehearsal = roots.preface().is_rehearsal();
+        let nothing = |left, waiting| Outcome { rehearsal, candidates: &candidates, left, waiting };
         let passed = match passing(&candidates, !self.which.pending) {
             Ok(passed) => passed,
             Err(why) => {
