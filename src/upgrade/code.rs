@@ -145,6 +145,24 @@ impl Code {
         self.registration(policy).is_empty()
     }
 
+    /// What a node shows that runs it.
+    pub fn running(&self) -> Running {
+        let of = |kinds: &[Registration]| self.values.iter().find(|value| kinds.contains(&value.kind));
+        let host_data = of(&[Registration::VirtualHostData, Registration::SnpHostData]);
+        let measurement = of(&[Registration::VirtualMeasurement, Registration::SnpMeasurement, Registration::SgxCode]);
+        let uvm = of(&[Registration::SnpUvmEndorsement]).map(|value| RunningUvm {
+            did: value.text("did").to_owned(),
+            feed: value.text("feed").to_owned(),
+            svn: value.text("svn").to_owned(),
+        });
+        Running {
+            platform: self.platform,
+            host_data: host_data.map(CodeValue::key),
+            measurement: measurement.map(CodeValue::key).unwrap_or_default(),
+            uvm,
+        }
+    }
+
     /// What is missing in `policy` to admit it.
     pub fn registration(&self, policy: &JoinPolicy) -> Vec<Action> {
         self.values.iter().filter(|value| !value.is_admitted(policy)).map(CodeValue::addition).collect()

@@ -12,6 +12,7 @@ mod by_hand;
 mod can_stop;
 mod code;
 mod error;
+mod forecast;
 mod goal;
 mod intended;
 mod intent;
@@ -44,6 +45,7 @@ pub use by_hand::{Basis, may_accept};
 pub use can_stop::Dependence;
 pub use code::{Code, CodeValue, Running, RunningUvm};
 pub use error::UpgradeError;
+pub use forecast::{DrawnNode, Forecast, ForecastPhase, ForecastStep, Role, drawing, forecast, mermaid};
 pub use goal::{Distance, Goal};
 pub use intended::{Intended, Unlike};
 pub use intent::{

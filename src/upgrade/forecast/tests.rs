@@ -1,0 +1,196 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use super::*;
+use crate::digest::HostData;
+use crate::id::MemberId;
+use crate::platform::Platform;
+use crate::proposal::Registration;
+use crate::service::{Follower, JoinPolicy, Member, NodeStatus, Replication};
+use crate::upgrade::{Code, CodeValue, ObservedNode};
+
+fn id(n: u8) -> NodeId {
+    NodeId::from_bytes([n; 32])
+}
+
+fn virtual_code(n: u8) -> Code {
+    Code::virtual_node(HostData([n; 32]))
+}
+
+/// A service of so many nodes that run this code, the first of which leads.
+fn service(code: &Code, nodes: u8) -> Observed {
+    let ids: BTreeSet<NodeId> = (1..=nodes).map(id).collect();
+    let mut join_policy = JoinPolicy::default();
+    code.values.iter().for_each(|value| policy::apply(&mut join_policy, &value.addition()));
+    let node = |id: &NodeId| ObservedNode {
+        id: *id,
+        status: NodeStatus::Trusted,
+        retired_committed: false,
+        address: None,
+        running: Some(code.running()),
+        verified: Ok(()),
+        version: None,
+        validity: None,
+    };
+    let member: Member = serde_json::from_value(json!({
+        "memberId": MemberId::from_bytes([9; 32]), "status": "Active", "certificate": "", "memberData": null,
+    }))
+    .unwrap();
+    let heard = ids.iter().map(|id| (*id, Follower { silent_ms: 0, has_everything: true })).collect();
+    Observed {
+        at: time::OffsetDateTime::UNIX_EPOCH + time::Duration::days(20_000),
+        committed: true,
+        info: None,
+        members: vec![member],
+        nodes: ids.iter().map(node).collect(),
+        replication: Some(Replication {
+            primary: id(1),
+            view: Some(2),
+            commit: "2.10".parse().unwrap(),
+            configured: ids.clone(),
+            caught_up: ids,
+            heard,
+            settled: true,
+        }),
+        lost_quorum: None,
+        join_policy,
+        constitution: Some("old".into()),
+        application: Some(Application::default()),
+        proposals: BTreeMap::new(),
+    }
+}
+
+fn whats(forecast: &Forecast) -> Vec<&str> {
+    forecast.steps.iter().map(|step| step.what.as_str()).collect()
+}
+
+#[test]
+fn three_nodes_are_replaced_by_three_with_the_primary_last() {
+    let seen = service(&virtual_code(1), 3);
+    let found = forecast(&Plan::of(virtual_code(2), 3), &seen);
+    assert_eq!(found.stops, None);
+    assert_eq!(
+        whats(&found),
+        [
+            "register the new code",
+            "start 3 nodes that run the new code, and let them join",
+            "trust new nodes new-1, new-2",
+            "trust new node new-3",
+            "retire node 02020202",
+            "retire node 03030303",
+            "retire node 01010101",
+            "stop and delete nodes 01010101, 02020202, 03030303",
+            "deregister the old code",
+        ]
+    );
+    let f: Vec<_> = found.steps.iter().map(|step| (step.before.f, step.after.f)).collect();
+    assert_eq!(f, [(1, 1), (1, 1), (1, 2), (2, 2), (2, 2), (2, 1), (1, 1), (1, 1), (1, 1)]);
+    let pauses: Vec<usize> = found.steps.iter().filter(|s| s.pause.is_some()).map(|s| s.number).collect();
+    assert_eq!(pauses, [3, 7], "a trust of as many nodes as can be, and the removal of the primary");
+    let last = found.steps.last().unwrap();
+    assert!(last.nodes.iter().all(|node| node.node.starts_with("new-")) && last.nodes.len() == 3);
+    assert!(found.phases().iter().all(|phase| phase.progress.state != State::Done || phase.steps.is_empty()));
+}
+
+#[test]
+fn a_proposal_says_what_is_not_known_yet() {
+    let seen = service(&virtual_code(1), 3);
+    let found = forecast(&Plan::of(virtual_code(2), 3), &seen);
+    let trust = found.steps[3].proposal.as_ref().unwrap();
+    assert_eq!(
+        trust["actions"][0]["args"],
+        json!({"node_id": "<id of new-3>", "valid_from": "<when it is proposed>", "validity_period_days": 90})
+    );
+    let names: Vec<_> = found.proposals().iter().map(|p| p.actions()[0].name.clone()).collect();
+    assert_eq!(
+        names,
+        ["add_virtual_host_data", "transition_node_to_trusted", "remove_node", "remove_virtual_host_data"],
+        "each kind once"
+    );
+}
+
+#[test]
+fn nodes_of_the_same_code_are_added_and_retired() {
+    let code = virtual_code(1);
+    let more = forecast(&Plan::of(code.clone(), 5), &service(&code, 3));
+    assert_eq!(whats(&more).len(), 2, "{:?}", whats(&more));
+    assert_eq!(more.steps[1].after, Quorum::of(5));
+    let fewer = forecast(&Plan::of(code.clone(), 3), &service(&code, 5));
+    assert_eq!(
+        whats(&fewer),
+        ["retire node 04040404", "retire node 05050505", "stop and delete nodes 04040404, 05050505"]
+    );
+    assert_eq!(fewer.phases()[0].progress.state, State::Done);
+    let none = forecast(&Plan::of(code.clone(), 3), &service(&code, 3));
+    assert!(none.steps.is_empty() && none.stops.is_none());
+}
+
+#[test]
+fn five_nodes_become_three() {
+    let found = forecast(&Plan::of(virtual_code(2), 3), &service(&virtual_code(1), 5));
+    assert_eq!(found.stops, None);
+    assert_eq!(found.steps.last().unwrap().after, Quorum::of(3));
+    assert!(found.steps.iter().all(|step| step.after.f >= 1));
+}
+
+#[test]
+fn other_platforms_walk_the_same_way() {
+    let value = |kind, args| CodeValue { kind, args };
+    let snp = |n: u8, svn: &str| Code {
+        platform: Platform::Snp,
+        values: vec![
+            value(Registration::SnpHostData, json!({"host_data": HostData([n; 32]), "security_policy": "p"})),
+            value(Registration::SnpUvmEndorsement, json!({"did": "did:x509:a", "feed": "f", "svn": svn})),
+            value(
+                Registration::SnpMinimumTcb,
+                json!({"cpuid": "00a00f11", "tcb_version": {"boot_loader": 4, "tee": 0, "snp": 24, "microcode": 219}}),
+            ),
+        ],
+    };
+    let found = forecast(&Plan::of(snp(2, "101"), 3), &service(&snp(1, "100"), 3));
+    assert_eq!(found.stops, None);
+    let last = found.steps.last().unwrap().proposal.as_ref().unwrap();
+    let names: Vec<_> = last["actions"].as_array().unwrap().iter().map(|action| &action["name"]).collect();
+    assert_eq!(names, ["add_snp_uvm_endorsement", "remove_snp_host_data"], "the endorsement is raised in the end");
+    let sgx = |n: u8| Code {
+        platform: Platform::Sgx,
+        values: vec![value(Registration::SgxCode, json!({"code_id": HostData([n; 32])}))],
+    };
+    let found = forecast(&Plan::of(sgx(2), 3), &service(&sgx(1), 3));
+    assert_eq!((found.stops.as_ref(), found.steps.last().unwrap().after), (None, Quorum::of(3)));
+}
+
+#[test]
+fn rules_are_changed_when_they_differ() {
+    let code = virtual_code(1);
+    let bundle = json!({"metadata": {"endpoints": {}}, "modules": []});
+    let plan = Plan { constitution: Some("new".into()), application: Some(bundle), ..Plan::of(code.clone(), 3) };
+    let found = forecast(&plan, &service(&code, 3));
+    assert_eq!(whats(&found), ["change the rules (set_constitution)"]);
+    assert_eq!(found.phases()[4].progress.state, State::Current);
+}
+
+#[test]
+fn what_stops_a_walk_is_said() {
+    let mut seen = service(&virtual_code(1), 3);
+    seen.replication.as_mut().unwrap().heard.clear();
+    let found = forecast(&Plan::of(virtual_code(2), 3), &seen);
+    assert!(found.stops.as_ref().unwrap().contains("disaster recovery"), "{:?}", found.stops);
+    assert!(found.steps.is_empty());
+    assert!(found.phases().iter().all(|phase| phase.progress.state != State::Done));
+}
+
+#[test]
+fn the_nodes_are_drawn() {
+    let found = forecast(&Plan::of(virtual_code(2), 3), &service(&virtual_code(1), 3));
+    assert_eq!(drawing(&found.nodes), "[old 01010101*] [old 02020202] [old 03030303]");
+    assert_eq!(
+        drawing(&found.steps[4].nodes),
+        "[old 01010101*] [old 03030303] [new new-1] [new new-2] [new new-3] ~old 02020202~"
+    );
+    let chart = mermaid(&found);
+    assert!(chart.starts_with("flowchart TB\n  subgraph stage0[\"now (n 3, majority 2, f 1)\"]"), "{chart}");
+    assert!(chart.contains("stage2[\"after: join and trust (n 6, majority 4, f 2)\"]"), "{chart}");
+    assert!(chart.contains("[\"old 01010101<br/>primary\"]:::old"), "{chart}");
+}
