@@ -29,6 +29,9 @@ pub enum Format {
     Human,
     /// One JSON object, of the shape that docs/json.md gives
     Json,
+    /// A Mermaid flowchart, of `upgrade plan` alone
+    #[value(hide = true)]
+    Mermaid,
 }
 
 /// Where a command's results and remarks go. Whatever is printed goes through [`text`], so that nothing that others wrote steers
@@ -71,13 +74,18 @@ impl Output {
         self.format == Format::Json
     }
 
+    /// Whether a flowchart is wanted.
+    pub fn is_mermaid(&self) -> bool {
+        self.format == Format::Mermaid
+    }
+
     /// Prints a result: `json` as one object with the warnings so far, or the text that `human` makes of it.
     pub fn result(&self, json: &impl Serialize, human: impl FnOnce() -> String) -> Result<(), CliError> {
         let text = match self.format {
             Format::Json => serde_json::to_string_pretty(&Warned { result: json, warnings: warnings() })
                 .map(|text| text::json(&text))
                 .map_err(|e| CliError::failed("cannot write the result as JSON", e))?,
-            Format::Human => text::harmless(&human()),
+            Format::Human | Format::Mermaid => text::harmless(&human()),
         };
         self.bytes(format!("{}\n", text.trim_end_matches('\n')).as_bytes())
     }
@@ -125,7 +133,7 @@ impl Output {
     pub fn warn(&self, text: impl std::fmt::Display) {
         match self.format {
             Format::Json => WARNINGS.lock().unwrap_or_else(PoisonError::into_inner).push(text.to_string()),
-            Format::Human => {
+            Format::Human | Format::Mermaid => {
                 let _ = write!(io::stderr().lock(), "{}", line("Warning", &text.to_string()));
             }
         }

@@ -77,6 +77,7 @@ fn shapes() -> Vec<(&'static str, String)> {
         ("policy show", shape::<policy::Shown>()),
         ("proposal templates", shape::<proposal::templates::Listed>()),
         ("sandbox serve", shape::<sandbox::Serving>()),
+        ("upgrade plan", shape::<upgrade::plan::Foretold>()),
         ("upgrade step", shape::<upgrade::step::Taken>()),
         ("upgrade status", shape::<upgrade::status::Standing>()),
         ("upgrade report", shape::<upgrade::report::Reported>()),

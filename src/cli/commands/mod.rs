@@ -68,6 +68,10 @@ pub enum Command {
 
 impl Command {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        if context.output.is_mermaid() && !matches!(&self, Self::Upgrade(upgrade) if upgrade.draws()) {
+            return Err(CliError::usage("only `upgrade plan` prints a Mermaid flowchart")
+                .hint("give --output human or --output json"));
+        }
         match self {
             Self::Measure(args) => args.run(context).await,
             Self::Policy(args) => args.run(context),

@@ -4,13 +4,18 @@ mod draw;
 mod network;
 mod policy;
 #[cfg(test)]
+pub(super) mod testing;
+#[cfg(test)]
 mod tests;
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::quorum::{Change, Quorum};
-use super::{Intended, Need, Observed, Phase, Plan, Progress, State, Task, Wanted, wanted};
+use super::{
+    Intended, Need, Observed, Phase, Plan, Progress, State, Task, Wanted, check_constitution, preconditions, wanted,
+};
+use crate::check::Checks;
 use crate::id::NodeId;
 use crate::proposal::Proposal;
 use crate::review::Application;
@@ -100,7 +105,19 @@ pub fn forecast(plan: &Plan, seen: &Observed) -> Forecast {
     Forecast { nodes, quorum, steps: play.steps, stops, proposals: play.proposals, current }
 }
 
+/// What the plan rests on, with every proposal of the forecast judged by the constitution in force.
+pub fn plan_checks(plan: &Plan, seen: &Observed, forecast: &Forecast) -> Checks {
+    let mut checks = preconditions(plan, seen, &wanted(plan, seen));
+    checks.append(check_constitution(plan, seen, &forecast.proposals()));
+    checks
+}
+
 impl Forecast {
+    /// The phase that the walk is in.
+    pub fn current(&self) -> Phase {
+        self.current
+    }
+
     /// Every phase with what it still needs. One that needs nothing any more is done.
     pub fn phases(&self) -> Vec<ForecastPhase> {
         let phase = |name: Phase| {

@@ -1,5 +1,6 @@
 //! `upgrade`: one file per command.
 
+pub mod plan;
 mod planned;
 pub mod rehearse;
 pub mod report;
@@ -23,6 +24,8 @@ pub struct Upgrade {
 #[derive(Subcommand)]
 #[command(defer = true)]
 enum Command {
+    /// Show what the upgrade will be, before anybody takes a step
+    Plan(plan::PlanCommand),
     /// Do what is yours to do now, or say whom it waits for
     Step(step::Step),
     /// Walk back, while old nodes live
@@ -36,8 +39,14 @@ enum Command {
 }
 
 impl Upgrade {
+    /// Whether the command can print a flowchart.
+    pub fn draws(&self) -> bool {
+        matches!(self.command, Command::Plan(_))
+    }
+
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         match self.command {
+            Command::Plan(args) => args.run(context).await,
             Command::Step(args) => args.run(context).await,
             Command::Rollback(args) => args.run(context).await,
             Command::Status(args) => args.run(context).await,
