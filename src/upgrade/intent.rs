@@ -57,13 +57,12 @@ pub struct NewIntent {
     pub policy: Option<PathBuf>,
     /// snp: the endorsement of the utility VM, a file or its values.
     pub uvm: Option<UvmIntent>,
-    /// snp: an IGVM file from which the guest is launched.
-    pub igvm: Option<PathBuf>,
-    /// snp: the launch measurement; virtual: another measurement than CCF's constant.
-    pub measurement: Option<String>,
-    /// snp: the least TCB by CPUID, 16 hexadecimal digits each.
+    /// snp: what the guest is launched with, or the launch measurement.
+    #[serde(alias = "launch")]
+    pub measurement: Option<MeasurementIntent>,
+    /// snp: the least TCB by CPUID, 16 hexadecimal digits each or components.
     #[serde(default)]
-    pub minimum_tcb: BTreeMap<String, String>,
+    pub minimum_tcb: BTreeMap<String, TcbIntent>,
     /// sgx: the signed enclave.
     pub enclave: Option<PathBuf>,
     /// virtual, snp: the host data, where no artefact is at hand.
@@ -76,7 +75,7 @@ pub struct NewIntent {
 
 /// The endorsement of a utility VM.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a file, or a table of the texts did, feed and svn")]
 pub enum UvmIntent {
     /// The file.
     File(PathBuf),
@@ -94,6 +93,50 @@ pub struct UvmValues {
     pub feed: String,
     /// The security version, decimal digits.
     pub svn: String,
+}
+
+/// A launch measurement.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, expecting = "expected a text, or a table of what `measure snp` takes")]
+pub enum MeasurementIntent {
+    /// Its value, 96 hexadecimal digits.
+    Value(String),
+    /// What a guest is launched with.
+    Launch(Box<LaunchIntent>),
+}
+
+/// What a guest is launched with: the options of `measure snp`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LaunchIntent {
+    /// An IGVM file, which says everything.
+    pub igvm: Option<PathBuf>,
+    /// The OVMF firmware.
+    pub ovmf: Option<PathBuf>,
+    /// The kernel, if it is loaded directly.
+    pub kernel: Option<PathBuf>,
+    /// The initial RAM disk.
+    pub initrd: Option<PathBuf>,
+    /// The kernel's command line.
+    pub append: Option<String>,
+    /// How many virtual processors.
+    pub vcpus: Option<u32>,
+    /// Their type, as QEMU names it, or the signature as 0x….
+    pub vcpu_type: Option<String>,
+    /// The hypervisor: QEMU, ec2 or gce; QEMU if absent.
+    pub vmm_type: Option<String>,
+    /// The SEV features of the guest.
+    pub guest_features: Option<u64>,
+}
+
+/// The least TCB of a processor.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, expecting = "expected 16 hexadecimal digits, or a table of components")]
+pub enum TcbIntent {
+    /// As the processor reports it: 16 hexadecimal digits, highest byte (microcode) first.
+    Hex(String),
+    /// By components, each 0 to 255.
+    Components(BTreeMap<String, u8>),
 }
 
 /// `[old]`: what is named is old, and nothing else is.
@@ -152,12 +195,28 @@ impl Default for RulesIntent {
 
 /// One value, or a list of them.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected one value or a list of them")]
 pub enum OneOrMore<T> {
     /// One.
     One(T),
     /// Several.
     More(Vec<T>),
+}
+
+impl LaunchIntent {
+    fn files_mut(&mut self) -> [&mut Option<PathBuf>; 4] {
+        [&mut self.igvm, &mut self.ovmf, &mut self.kernel, &mut self.initrd]
+    }
+
+    /// The files, by their keys.
+    pub fn files(&self) -> [(&'static str, Option<&PathBuf>); 4] {
+        [
+            ("igvm", self.igvm.as_ref()),
+            ("ovmf", self.ovmf.as_ref()),
+            ("kernel", self.kernel.as_ref()),
+            ("initrd", self.initrd.as_ref()),
+        ]
+    }
 }
 
 impl<T> OneOrMore<T> {
@@ -226,7 +285,10 @@ impl Intent {
         let place = |path: &mut PathBuf| *path = folder.join(&path);
         place(&mut self.service.cert);
         let new = &mut self.new;
-        [&mut new.package, &mut new.policy, &mut new.igvm, &mut new.enclave].into_iter().flatten().for_each(place);
+        [&mut new.package, &mut new.policy, &mut new.enclave].into_iter().flatten().for_each(place);
+        if let Some(MeasurementIntent::Launch(launch)) = &mut new.measurement {
+            launch.files_mut().into_iter().flatten().for_each(place);
+        }
         if let Some(UvmIntent::File(path)) = &mut new.uvm {
             place(path);
         }

@@ -20,6 +20,8 @@ mod load;
 mod named_node;
 mod network;
 mod network_change;
+mod new_code;
+mod new_launch;
 mod next;
 mod observe;
 mod observed;
@@ -50,7 +52,8 @@ pub use forecast::{DrawnNode, Forecast, ForecastPhase, ForecastStep, Role, drawi
 pub use goal::{Distance, Goal};
 pub use intended::{Intended, Unlike};
 pub use intent::{
-    Intent, IntentError, NewIntent, OldIntent, OldUvm, OneOrMore, RulesIntent, ServiceIntent, UvmIntent, UvmValues,
+    Intent, IntentError, LaunchIntent, MeasurementIntent, NewIntent, OldIntent, OldUvm, OneOrMore, RulesIntent,
+    ServiceIntent, TcbIntent, UvmIntent, UvmValues,
 };
 pub use load::LoadError;
 pub use named_node::{Effect, NamedNode, changes_network};

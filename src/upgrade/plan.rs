@@ -37,6 +37,8 @@ pub struct Plan {
     pub proposer: Option<MemberId>,
     /// Preconditions that are passed over: their names, and why.
     pub waived: BTreeMap<String, String>,
+    /// Why the new code, or a part of it, is given by values that nobody can measure again; `None` if all of it was measured.
+    pub without_artefact: Option<String>,
     /// SHA-256 of each artefact, by the name that `upgrade.toml` gives it.
     pub artefacts: BTreeMap<String, [u8; 32]>,
 }
@@ -106,6 +108,7 @@ impl Plan {
             application: None,
             proposer: None,
             waived: BTreeMap::new(),
+            without_artefact: None,
             artefacts: BTreeMap::new(),
         }
     }
@@ -134,6 +137,7 @@ impl Plan {
             "application": self.application,
             "proposer": self.proposer,
             "waive": self.waived,
+            "without_artefact": self.without_artefact,
             "artefacts": self.artefacts.iter().map(|(name, digest)| (name.clone(), hex(digest))).collect::<BTreeMap<_, _>>(),
         })
     }

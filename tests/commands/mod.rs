@@ -15,6 +15,7 @@ mod proposals;
 mod rehearse;
 mod scaling;
 mod state;
+mod upgrade_plan;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

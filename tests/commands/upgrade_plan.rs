@@ -1,0 +1,100 @@
+//! `upgrade plan`: what an upgrade will be.
+
+use ccf_gov::sandbox::NodeCode;
+use serde_json::json;
+
+use super::*;
+
+const UPGRADE: &str = "\
+[service]
+url = \"URL\"
+cert = \"service_cert.pem\"
+
+[new]
+platform = \"virtual\"
+package = \"program\"
+nodes = 3
+
+[waive]
+version-path = \"both ends are test builds\"
+";
+
+impl Field {
+    /// A service of so many nodes with other code than the one in upgrade.toml.
+    async fn to_upgrade(nodes: usize) -> Self {
+        let mut options = options(1);
+        options.nodes = vec![NodeCode::named("\u{7f}ELF old"); nodes];
+        let field = Self::with(options).await;
+        field.file("program", "\u{7f}ELF new");
+        field.file("upgrade.toml", &UPGRADE.replace("URL", &field.urls[0]));
+        field
+    }
+
+    async fn plan(&self, arguments: &[&str]) -> Ran {
+        let all = ["upgrade", "plan"].iter().chain(arguments).map(ToString::to_string);
+        self.run_plain(all.collect()).await
+    }
+}
+
+#[tokio::test]
+async fn a_plan_shows_every_phase_with_its_proposals_and_how_many_nodes_may_fail() {
+    let field = Field::to_upgrade(3).await;
+    let plan = field.plan(&["--output", "json"]).await.done();
+    assert_eq!(
+        (&plan["phase"], &plan["n"], &plan["majority"], &plan["f"]),
+        (&json!("register"), &json!(3), &json!(2), &json!(1))
+    );
+    let phases = plan["phases"].as_array().unwrap();
+    let names: Vec<_> = phases.iter().map(|phase| (&phase["name"], &phase["state"])).collect();
+    assert_eq!(json!(names[0]), json!(["register", "current"]));
+    assert_eq!(json!(names[4]), json!(["rules", "done"]), "nothing in upgrade.toml changes them");
+    let steps: Vec<&Value> = phases.iter().flat_map(|phase| phase["steps"].as_array().unwrap()).collect();
+    assert!(steps.iter().all(|step| step["after"]["f"].as_u64() >= Some(1)), "{plan}");
+    assert_eq!(steps[0]["proposal"]["actions"][0]["name"], "add_virtual_host_data");
+    let trusted = steps.iter().map(|step| step["after"]["n"].as_u64().unwrap()).max();
+    assert_eq!((trusted, plan["stops"].is_null(), &plan["verdict"]), (Some(6), true, &json!("pass")), "{plan}");
+    assert!(plan["nodes"].as_array().unwrap().iter().all(|node| node["code"] == "old"));
+    // Another person has other addresses, and the same plan.
+    field.file("upgrade.toml", &UPGRADE.replace("URL", &field.urls[1]));
+    assert_eq!(field.plan(&["--output", "json"]).await.done()["plan"], plan["plan"]);
+}
+
+#[tokio::test]
+async fn a_plan_is_written_to_a_file_and_drawn() {
+    let field = Field::to_upgrade(3).await;
+    let shown = field.plan(&["-o", "PLAN.json"]).await;
+    assert_eq!(shown.code, 0, "{}{}", shown.stdout, shown.stderr);
+    for says in [
+        "from n 3, majority 2, f 1 to n 5",
+        "the others elect another one",
+        "waived: both ends",
+        "Then the upgrade is done",
+    ] {
+        assert!(shown.stdout.contains(says), "{says}: {}", shown.stdout);
+    }
+    let file: Value = serde_json::from_str(&std::fs::read_to_string(field.path("PLAN.json")).unwrap()).unwrap();
+    assert_eq!(file["decided_from"]["nodes"].as_array().unwrap().len(), 3);
+    assert!(shown.stdout.contains(file["short"].as_str().unwrap()));
+    let again = field.plan(&["-o", "PLAN.json", "--output", "json"]).await;
+    assert!(again.error(2).contains("PLAN.json already exists"));
+    let chart = field.plan(&["--output", "mermaid"]).await;
+    assert!(chart.code == 0 && chart.stdout.starts_with("flowchart TB\n"), "{chart:?}");
+    let other = field.run_plain(["upgrade", "status", "--output", "mermaid"].map(String::from).to_vec()).await;
+    assert!(other.code == 2 && other.stderr.contains("only `upgrade plan` prints a Mermaid flowchart"), "{other:?}");
+}
+
+#[tokio::test]
+async fn a_precondition_that_fails_is_a_no() {
+    let field = Field::to_upgrade(3).await;
+    let toml = UPGRADE.replace("URL", &field.urls[0]).replace("nodes = 3", "nodes = 2");
+    field.file("upgrade.toml", &toml);
+    let plan = field.plan(&["--output", "json"]).await;
+    assert_eq!(plan.code, 3, "{plan:?}");
+    let plan = plan.json();
+    let failed = plan["checks"].as_array().unwrap().iter().find(|check| check["verdict"] == "fail").unwrap();
+    assert_eq!(failed["name"], "node-count", "{plan}");
+    field.file("upgrade.toml", &(toml + "node-count = \"a test network\"\n"));
+    let waived = field.plan(&["--output", "json"]).await.json();
+    assert_eq!(waived["verdict"], "pass", "{waived}");
+    assert!(waived["checks"].to_string().contains("waived: a test network"));
+}
