@@ -67,7 +67,7 @@ async fn a_plan_is_written_to_a_file_and_drawn() {
     for says in [
         "from n 3, majority 2, f 1 to n 5",
         "the others elect another one",
-        "waived: both ends",
+        "trust node new-1…, new-2…: valid",
         "Then the upgrade is done",
     ] {
         assert!(shown.stdout.contains(says), "{says}: {}", shown.stdout);
@@ -81,6 +81,26 @@ async fn a_plan_is_written_to_a_file_and_drawn() {
     assert!(chart.code == 0 && chart.stdout.starts_with("flowchart TB\n"), "{chart:?}");
     let other = field.run_plain(["upgrade", "status", "--output", "mermaid"].map(String::from).to_vec()).await;
     assert!(other.code == 2 && other.stderr.contains("only `upgrade plan` prints a Mermaid flowchart"), "{other:?}");
+}
+
+#[tokio::test]
+async fn a_walk_that_is_held_to_a_plan_file_stops_when_something_else_has_changed() {
+    let field = Field::to_upgrade(3).await;
+    field.plan(&["-o", "PLAN.json", "--output", "json"]).await.done();
+    let held = ["upgrade", "step", "-f", "upgrade.toml", "--plan", "PLAN.json"];
+    let step = field.run_as(0, &held).await;
+    assert_eq!(step.code, 6, "{step:?}");
+    let toml = UPGRADE.replace("URL", &field.urls[0]).replace("nodes = 3", "nodes = 4");
+    field.file("upgrade.toml", &toml);
+    let refused = field.run_as(1, &held).await.error(3);
+    assert!(refused.contains("upgrade.toml or a file that it names has changed"), "{refused}");
+    let status = field.run(&["upgrade", "status", "-f", "upgrade.toml", "--plan", "PLAN.json"]).await;
+    assert!(
+        status.code == 3 && status.json()["blocked"][0].as_str().unwrap().starts_with("upgrade.toml or"),
+        "{status:?}"
+    );
+    field.file("PLAN.json", "{}");
+    assert!(field.run_as(1, &held).await.error(2).contains("cannot use the plan file PLAN.json"));
 }
 
 #[tokio::test]

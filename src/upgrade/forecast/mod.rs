@@ -8,6 +8,8 @@ pub(super) mod testing;
 #[cfg(test)]
 mod tests;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -37,6 +39,8 @@ pub struct Forecast {
     pub stops: Option<String>,
     /// The proposals, with made-up ids where a node is not started yet.
     proposals: Vec<Proposal>,
+    /// What nodes with made-up ids are called.
+    names: BTreeMap<NodeId, String>,
     current: Phase,
 }
 
@@ -102,13 +106,16 @@ pub fn forecast(plan: &Plan, seen: &Observed) -> Forecast {
             break;
         }
     }
-    Forecast { nodes, quorum, steps: play.steps, stops, proposals: play.proposals, current }
+    let Play { cast, steps, proposals } = play;
+    Forecast { nodes, quorum, steps, stops, proposals, names: cast.names, current }
 }
 
 /// What the plan rests on, with every proposal of the forecast judged by the constitution in force.
 pub fn plan_checks(plan: &Plan, seen: &Observed, forecast: &Forecast) -> Checks {
     let mut checks = preconditions(plan, seen, &wanted(plan, seen));
-    checks.append(check_constitution(plan, seen, &forecast.proposals()));
+    for check in &check_constitution(plan, seen, &forecast.proposals()) {
+        checks.push(check.name, check.verdict, network::named(&forecast.names, &check.detail));
+    }
     checks
 }
 
@@ -135,10 +142,9 @@ impl Forecast {
 
     /// One proposal of each kind that the walk needs, for the constitution to judge.
     pub fn proposals(&self) -> Vec<Proposal> {
-        let mut kinds = std::collections::BTreeSet::new();
-        let kind = |proposal: &Proposal| {
-            proposal.actions().iter().map(|action| action.name.clone()).collect::<std::collections::BTreeSet<_>>()
-        };
+        let mut kinds = BTreeSet::new();
+        let kind =
+            |proposal: &Proposal| proposal.actions().iter().map(|action| action.name.clone()).collect::<BTreeSet<_>>();
         self.proposals.iter().filter(|proposal| kinds.insert(kind(proposal))).cloned().collect()
     }
 }

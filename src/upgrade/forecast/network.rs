@@ -17,7 +17,7 @@ pub(super) struct Cast<'a> {
     pub(super) plan: &'a Plan,
     pub(super) seen: Observed,
     /// Names of the nodes that are not started yet.
-    names: BTreeMap<NodeId, String>,
+    pub(super) names: BTreeMap<NodeId, String>,
 }
 
 impl<'a> Cast<'a> {
@@ -47,7 +47,7 @@ impl<'a> Cast<'a> {
 
     /// A text that names nodes by the first digits of their ids.
     pub(super) fn named(&self, text: &str) -> String {
-        self.names.iter().fold(text.to_owned(), |text, (id, name)| text.replace(&id.short(), name))
+        named(&self.names, text)
     }
 
     /// A proposal as it is shown: what is not known yet is called so.
@@ -146,4 +146,9 @@ impl<'a> Cast<'a> {
     fn set(&mut self, nodes: &[NodeId], status: NodeStatus) {
         self.seen.nodes.iter_mut().filter(|node| nodes.contains(&node.id)).for_each(|node| node.status = status);
     }
+}
+
+/// A text that names nodes by the first digits of their ids, with the names of those that are made up.
+pub(super) fn named(names: &BTreeMap<NodeId, String>, text: &str) -> String {
+    names.iter().fold(text.to_owned(), |text, (id, name)| text.replace(&id.short(), name))
 }

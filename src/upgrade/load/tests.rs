@@ -6,6 +6,12 @@ use crate::upgrade::CodeValue;
 
 const SERVICE: &str = "[service]\nurl = \"https://127.0.0.1:8000\"\ncert = \"service_cert.pem\"\n";
 const VIRTUAL: &str = "[new]\nplatform = \"virtual\"\npackage = \"js_generic\"\nnodes = 3\n";
+const RULES: [(&str, &str); 4] = [
+    ("actions.js", include_str!("../../../templates/constitution/actions.js")),
+    ("validate.js", include_str!("../../../templates/constitution/validate.js")),
+    ("resolve.js", include_str!("../../../templates/constitution/resolve.js")),
+    ("apply.js", include_str!("../../../templates/constitution/apply.js")),
+];
 const DIGEST: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
 /// The plan of a file in a folder with artefacts.
@@ -16,8 +22,9 @@ fn load(text: &str) -> Result<Plan, String> {
     write("js_generic", "\u{7f}ELF new");
     write("empty", "");
     write("policy.rego", "package policy\n\napi_version := \"0.10.0\"\n");
-    write("a.js", "export function validate(i) { return { valid: true }; }\nexport function resolve(p, i, v) {}\n");
-    write("b.js", "export function apply(p) {}\n");
+    for (name, text) in RULES {
+        write(name, text);
+    }
     write("app.json", r#"{"metadata": {"endpoints": {}}, "modules": []}"#);
     write("upgrade.toml", text);
     let now = OffsetDateTime::UNIX_EPOCH + time::Duration::days(20_000);
@@ -55,10 +62,7 @@ fn the_template_is_a_plan() {
     assert_eq!((plan.nodes, plan.minimum_f, plan.validity_days), (3, 1, 90));
     // What is commented out is understood too, apart from what goes with another platform.
     let text = include_str!("../../../templates/upgrade.toml");
-    let rules = text.replace(
-        "# constitution = [\"actions.js\", \"validate.js\", \"resolve.js\", \"apply.js\"]",
-        "constitution = [\"a.js\", \"b.js\"]",
-    );
+    let rules = text.replace("# constitution", "constitution");
     let waived = rules
         .replace("# version-path", "version-path")
         .replace("# [old] ", "[old] ")
@@ -69,13 +73,11 @@ fn the_template_is_a_plan() {
 
 #[test]
 fn rules_and_waivers_are_part_of_it() {
-    let rules = "[rules]\nconstitution = [\"a.js\", \"b.js\"]\napplication = \"app.json\"\nminimum_fault_tolerance = 0\n\
+    let rules = "[rules]\nconstitution = [\"actions.js\", \"validate.js\", \"resolve.js\", \"apply.js\"]\napplication = \"app.json\"\nminimum_fault_tolerance = 0\n\
                  validity_days = 30\n[waive]\nversion-path = \"both are test builds\"\n";
     let plan = load(&format!("{SERVICE}{VIRTUAL}{rules}")).unwrap();
-    assert!(
-        plan.constitution.unwrap().ends_with("v) {}\n\nexport function apply(p) {}\n"),
-        "joined as proposal new does"
-    );
+    let joined = RULES.map(|(_, text)| text).join("\n");
+    assert_eq!(plan.constitution, Some(joined), "joined as `proposal new set_constitution` does");
     assert!(plan.application.is_some());
     assert_eq!((plan.minimum_f, plan.validity_days), (0, 30));
     assert_eq!(plan.waived["version-path"], "both are test builds");
@@ -139,14 +141,14 @@ fn what_is_wrong_is_told_with_its_key_or_line() {
             format!("{SERVICE}{snp}uvm = \"policy.rego\"\n"),
             "[new] uvm in upgrade.toml: policy.rego is not the endorsement",
         ),
-        (format!("{SERVICE}{snp}measurement = {{ kernel = \"a.js\" }}\n"), "either igvm or ovmf"),
-        (format!("{SERVICE}{snp}measurement = {{ igvm = \"a.js\", vcpus = 2 }}\n"), "remove the keys beside igvm"),
+        (format!("{SERVICE}{snp}measurement = {{ kernel = \"app.json\" }}\n"), "either igvm or ovmf"),
+        (format!("{SERVICE}{snp}measurement = {{ igvm = \"app.json\", vcpus = 2 }}\n"), "remove the keys beside igvm"),
         (format!("{SERVICE}{snp}{uvm}minimum_tcb = {{ 00a00f11 = \"04000000000018db\" }}\n"), "write db18000000000004"),
         (format!("{SERVICE}{snp}{uvm}minimum_tcb = {{ 00a00f11 = {{ fmc = 1 }} }}\n"), "it locks every node out"),
         (format!("{SERVICE}{VIRTUAL}[old]\ncode_id = [\"{DIGEST}\"]\n"), "[old] code_id in upgrade.toml"),
         (format!("{SERVICE}{VIRTUAL}[old]\nnodes = [\"abc\"]\n"), "[old] nodes in upgrade.toml"),
         (
-            format!("{SERVICE}{VIRTUAL}[rules]\nconstitution = [\"a.js\"]\n"),
+            format!("{SERVICE}{VIRTUAL}[rules]\nconstitution = [\"actions.js\"]\n"),
             "[rules] constitution in upgrade.toml cannot be proposed",
         ),
         (format!("{SERVICE}{VIRTUAL}[rules]\nproposer = \"alice\"\n"), "[rules] proposer in upgrade.toml"),

@@ -13,7 +13,7 @@ use ccf_gov::files::{self, Readers};
 use ccf_gov::id::MemberId;
 use ccf_gov::service::{NodeAddress, Service};
 use ccf_gov::upgrade::record::{self, Entry};
-use ccf_gov::upgrade::{Act, Did, Intent, Observed, Plan, Topology, observe, wanted};
+use ccf_gov::upgrade::{Act, Did, Intent, MAX_PLAN_FILE, Observed, Plan, PlanFile, Topology, observe, wanted};
 
 /// How many bytes of addresses are read.
 const MAX_ADDRESSES: u64 = 64 << 10;
@@ -34,6 +34,26 @@ pub struct Planned {
     pub trust: Trust,
     /// The command by which everybody goes on.
     verb: &'static str,
+    /// The plan file that was made before, if the walk is held to one.
+    pub held_to: Option<PlanFile>,
+}
+
+/// What a walk is held to.
+#[derive(Args)]
+pub struct HeldTo {
+    /// Stop if upgrade.toml or the service has changed in a way that matters since `upgrade plan -o` wrote this file
+    #[arg(long, value_name = "PLAN.json")]
+    plan: Option<PathBuf>,
+}
+
+impl HeldTo {
+    /// Reads the plan file, if one is given.
+    pub fn read(&self) -> Result<Option<PlanFile>, CliError> {
+        let Some(path) = &self.plan else { return Ok(None) };
+        let file = PlanFile::parse(&files::read(path, MAX_PLAN_FILE)?);
+        let failed = |error| CliError::usage(format!("cannot use the plan file {}", files::shown(path))).because(error);
+        file.map(Some).map_err(failed)
+    }
 }
 
 impl File {
@@ -42,11 +62,16 @@ impl File {
         let now = OffsetDateTime::now_utc();
         let trust = Trust::pinned(now);
         let (intent, plan) = Plan::load(&self.file, &trust, now)?;
-        Ok(Planned { file: self.file, intent, plan, trust, verb: "step" })
+        Ok(Planned { file: self.file, intent, plan, trust, verb: "step", held_to: None })
     }
 }
 
 impl Planned {
+    /// What has changed in a way that matters since the plan file was made, if the walk is held to one.
+    pub fn changes(&self, seen: &Observed) -> Vec<String> {
+        self.held_to.as_ref().map(|file| file.changes(&self.plan, seen)).unwrap_or_default()
+    }
+
     /// The service: by the addresses that are given or that the file names, and by those of its nodes that were found before.
     pub async fn connect(&self, context: &Context) -> Result<Service, CliError> {
         let given = match context.service.is_empty() {

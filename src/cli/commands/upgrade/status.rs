@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::planned::File;
+use super::planned::{File, HeldTo};
 use super::waiting::{Waited, waited};
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
@@ -25,6 +25,8 @@ Example:
 pub struct Status {
     #[command(flatten)]
     file: File,
+    #[command(flatten)]
+    held_to: HeldTo,
 }
 
 /// The result as it is printed.
@@ -49,7 +51,8 @@ pub struct Standing {
 
 impl Status {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let planned = self.file.plan()?;
+        let mut planned = self.file.plan()?;
+        planned.held_to = self.held_to.read()?;
         let service = planned.connect(context).await?;
         let plan = &planned.plan;
         let seen = observe(&service, plan, &planned.trust, OffsetDateTime::now_utc(), None).await?;
@@ -62,7 +65,7 @@ impl Status {
             waiting_for: waited(&planned, &stepped),
             blocked: match &stepped.next.doing {
                 Doing::Blocked(reasons) => reasons.clone(),
-                _ => Vec::new(),
+                _ => planned.changes(&stepped.seen),
             },
             done: matches!(stepped.next.doing, Doing::Done),
             plan: plan.digest().to_string(),

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::planned::{File, Planned};
+use super::planned::{File, HeldTo, Planned};
 use super::waiting::{Waited, waited};
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
@@ -42,6 +42,8 @@ Examples:
 pub struct Step {
     #[command(flatten)]
     file: File,
+    #[command(flatten)]
+    held_to: HeldTo,
     /// Do the operator's part as well: delete nodes whose retirement is committed, say which to start and to stop
     #[arg(long)]
     operate: bool,
@@ -116,6 +118,12 @@ impl Step {
 
     async fn walk(self, context: &Context, way: Way) -> Result<Exit, CliError> {
         let mut planned = self.file.plan()?;
+        planned.held_to = self.held_to.read()?;
+        if way == Way::Back && planned.held_to.is_some() {
+            return Err(
+                CliError::usage("the way back is another plan than the one in the plan file").hint("leave --plan out")
+            );
+        }
         let signer = match &context.key {
             Some(_) => Some(context.signer().await?),
             None => None,
@@ -161,6 +169,15 @@ impl Hands<'_> {
 
     /// Shows, signs and sends one act, and keeps a record of it; `None` if somebody was faster.
     async fn perform(&self, seen: &Observed, act: &Act) -> Result<Option<Did>, CliError> {
+        let changes = self.planned.changes(seen);
+        if !changes.is_empty() {
+            return Err(CliError::no(format!(
+                "cannot {}: this has changed since the plan file was made: {}",
+                act.title(),
+                changes.join("; ")
+            ))
+            .hint("look at `ccf-gov upgrade plan`, agree on it anew, and write a new plan file"));
+        }
         let did = self.send(seen, act).await?;
         if let Some(did) = &did {
             let member = act.request(&self.planned.plan, seen)?.and(self.who.member);
