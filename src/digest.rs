@@ -144,6 +144,11 @@ macro_rules! hex_bytes {
 pub(crate) use hex_bytes;
 
 hex_bytes! {
+    /// SHA-256 of anything: a certificate's DER, a text.
+    Sha256Digest, 32, "SHA-256 digest"
+}
+
+hex_bytes! {
     /// What an SNP or virtual node says that it was started with: 32 bytes, for SNP the SHA-256 of the security policy.
     HostData, 32, "host data"
 }

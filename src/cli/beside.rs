@@ -157,7 +157,7 @@ impl Context {
             (MessageType::Ballot, Some(id)) => {
                 let subject = Subject::read(service, id).await?.ok_or_else(|| not_held(id))?;
                 let script = content.get("ballot").and_then(Value::as_str).unwrap_or_default();
-                let expected = ballot::exact_proposal(script);
+                let expected = ballot::one_proposal(script);
                 votable(id, expected.as_ref(), &subject.content.raw).map_err(|why| CliError::from(why).unsigned())?;
                 if subject.ballot(member, script)? == Effect::Held {
                     self.output.warn("the service holds this ballot already: signing it again changes nothing");
@@ -204,7 +204,7 @@ fn guarded(found: Option<&NetworkChange>) -> impl Iterator<Item = String> {
 /// The proposal that an exact ballot is for.
 fn exact(message: &Message) -> Option<Proposal> {
     let content = json::parse(message.payload()).ok().filter(|_| message.kind() == MessageType::Ballot)?;
-    ballot::exact_proposal(content.get("ballot")?.as_str()?)
+    ballot::one_proposal(content.get("ballot")?.as_str()?)
 }
 
 /// Whether a service knows anything of what a request is about.

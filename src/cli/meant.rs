@@ -38,6 +38,11 @@ impl Context {
         Ok(self.show_meant(Some(given.text()), service.meant_node(given).await?))
     }
 
+    /// The member that `given` refers to.
+    pub async fn member_meant(&self, service: &Service, given: &Reference<MemberId>) -> Result<MemberId, CliError> {
+        Ok(self.show_meant(Some(given.text()), service.meant_member(given).await?))
+    }
+
     /// The id of a proposal for a command that works without a service too: then it has to be given whole.
     pub async fn proposal_anywhere(&self, given: &str) -> Result<ProposalId, CliError> {
         let given: Reference<ProposalId> =
@@ -73,7 +78,7 @@ impl Context {
                     }
                 }
                 ParameterSubject::Member => {
-                    let given: Reference<ccf_gov::id::MemberId> = text.parse().map_err(invalid)?;
+                    let given: Reference<MemberId> = text.parse().map_err(invalid)?;
                     match given.whole() {
                         Some(id) => id.to_string(),
                         None => {

@@ -13,7 +13,7 @@ use ccf_gov::review::NodeDetails;
 use ccf_gov::service::Proposal;
 
 use super::commands::{
-    inspect, keys, measure, member, node, policy, proposal, sandbox, service, submit, upgrade, verify,
+    ballot, inspect, keys, measure, member, node, policy, proposal, sandbox, service, submit, upgrade, verify,
 };
 use super::object::Read;
 use super::{envelopes, guard, sign_and_submit};
@@ -44,6 +44,7 @@ fn shapes() -> Vec<(&'static str, String)> {
         ("Proposal", format!("type Proposal = {}", shape::<Proposal>())),
         ("Read", format!("type Read = {}", shape::<Read>())),
         ("Vote", format!("type Vote = {}", shape::<proposal::votes::Line>())),
+        ("ballot show", shape::<ballot::show::Shown>()),
         ("Node", format!("type Node = object & {}", shape::<NodeDetails>())),
         ("proposal show", format!("Proposal & {{ actions: object[] }} & {}", shape::<proposal::show::More>())),
         (

@@ -78,7 +78,7 @@ pub fn essence(message: &Message) -> Vec<String> {
         }
         MessageType::Ballot => {
             let script = value.get("ballot").and_then(Value::as_str).unwrap_or_default();
-            let exact = ballot::exact_proposal(script);
+            let exact = ballot::one_proposal(script);
             lines.push(format!("vote        {}", Vote::of(script, exact.as_ref())));
         }
         _ => {}
@@ -109,11 +109,13 @@ fn content(kind: MessageType, value: &Value, beside: &Beside) -> String {
 
 /// What a ballot says, and then of what.
 fn on_proposal(script: &str, beside: &Beside) -> String {
-    let exact = ballot::exact_proposal(script);
+    let exact = ballot::one_proposal(script);
     let vote = Vote::of(script, exact.as_ref());
     let shown = || format!("{}\n", shortened(script, LONG_SCRIPT).trim_end());
     let mut text = match vote {
         Vote::Script => format!("vote: {vote}\n{}", shown()),
+        Vote::Guarded(_) if !beside.script => format!("vote: {vote}\n{}", while_(script)),
+        Vote::Guarded(_) => format!("{}vote: {vote}\n{}", shown(), while_(script)),
         _ if beside.script => format!("{}vote: {vote}\n", shown()),
         _ => format!("vote: {vote}\n"),
     };
@@ -126,6 +128,11 @@ fn on_proposal(script: &str, beside: &Beside) -> String {
     text
 }
 
+/// What a guarded ballot rests on, a line each.
+fn while_(script: &str) -> String {
+    ballot::guards(script).into_iter().flatten().map(|guard| format!("  while {guard}\n")).collect()
+}
+
 /// How a script votes.
 #[derive(Clone, Copy, Debug)]
 enum Vote {
@@ -133,12 +140,15 @@ enum Vote {
     Reject,
     /// Yes on this many actions.
     Exact(usize),
+    /// Yes on this many actions, while its guards hold.
+    Guarded(usize),
     Script,
 }
 
 impl Vote {
     fn of(script: &str, exact: Option<&Proposal>) -> Self {
         match (exact, ballot::kind(script)) {
+            (Some(exact), ballot::BallotKind::Guarded) => Self::Guarded(exact.actions().len()),
             (Some(exact), _) => Self::Exact(exact.actions().len()),
             (None, ballot::BallotKind::Accept) => Self::Accept,
             (None, ballot::BallotKind::Reject) => Self::Reject,
@@ -154,6 +164,10 @@ impl fmt::Display for Vote {
             Self::Reject => f.write_str("no, whatever the proposal is"),
             Self::Exact(1) => f.write_str("yes on exactly this action, no on any others"),
             Self::Exact(actions) => write!(f, "yes on exactly these {actions} actions, no on any others"),
+            Self::Guarded(1) => f.write_str("yes on exactly this action while the service is as it was seen, else no"),
+            Self::Guarded(actions) => {
+                write!(f, "yes on exactly these {actions} actions while the service is as it was seen, else no")
+            }
             Self::Script => f.write_str("decided by this script"),
         }
     }

@@ -97,12 +97,17 @@ impl Subject {
         match ballot::kind(script) {
             ballot::BallotKind::Accept => "yes",
             ballot::BallotKind::Reject => "no",
-            ballot::BallotKind::Exact => match ballot::exact_proposal(script) {
-                Some(expected) if json::same(expected.value(), &self.content.raw) => "yes, on exactly these actions",
-                _ => "no: yes on other actions only",
-            },
+            ballot::BallotKind::Exact if self.is_for_these(script) => "yes, on exactly these actions",
+            ballot::BallotKind::Guarded if self.is_for_these(script) => {
+                "yes, on exactly these actions while the service is as it was seen"
+            }
+            ballot::BallotKind::Exact | ballot::BallotKind::Guarded => "no: yes on other actions only",
             ballot::BallotKind::Other => "by its own script",
         }
+    }
+
+    fn is_for_these(&self, script: &str) -> bool {
+        ballot::one_proposal(script).is_some_and(|expected| json::same(expected.value(), &self.content.raw))
     }
 }
 

@@ -51,7 +51,7 @@ pub async fn still_votable(service: &Service, message: &Message) -> Result<Resul
     let (MessageType::Ballot, Some(id)) = (message.kind(), message.proposal_id()) else { return Ok(Ok(())) };
     let Some(actions) = service.actions(id).await? else { return Ok(Ok(())) };
     let script = Ballot::parse(message.payload()).ok();
-    let expected = script.and_then(|ballot| ballot::exact_proposal(ballot.script()));
+    let expected = script.and_then(|ballot| ballot::one_proposal(ballot.script()));
     Ok(votable(id, expected.as_ref(), &actions.raw))
 }
 

@@ -23,6 +23,7 @@ mod reference;
 mod replication;
 mod resolve;
 mod retry;
+mod seen;
 mod settled;
 mod submit;
 mod survey;

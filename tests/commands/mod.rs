@@ -4,6 +4,7 @@ mod consent;
 mod evidence;
 mod exact;
 mod guard;
+mod guarded;
 mod hostile;
 mod ids;
 mod lists;

@@ -162,10 +162,10 @@ pub fn may_repeat(proposal: &Proposal) -> bool {
 /// Whether two ballots vote alike, whatever the proposal is.
 fn same_vote(a: &str, b: &str) -> bool {
     let constant = |kind| matches!(kind, ballot::BallotKind::Accept | ballot::BallotKind::Reject);
-    let (kind, exact) = (ballot::kind(a), ballot::exact_proposal(a));
-    a == b
-        || kind == ballot::kind(b) && constant(kind)
-        || matches!((exact, ballot::exact_proposal(b)), (Some(a), Some(b)) if json::same(a.value(), b.value()))
+    let (kind, only) = (ballot::kind(a), ballot::one_proposal(a));
+    let same_proposal =
+        || matches!((only, ballot::one_proposal(b)), (Some(a), Some(b)) if json::same(a.value(), b.value()));
+    a == b || kind == ballot::kind(b) && constant(kind) || same_proposal() && ballot::guards(a) == ballot::guards(b)
 }
 
 #[cfg(test)]

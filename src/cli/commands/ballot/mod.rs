@@ -1,6 +1,8 @@
 //! `ballot`: one file per command.
 
+mod guards;
 mod new;
+pub mod show;
 mod submit;
 mod verified;
 
@@ -23,6 +25,8 @@ pub struct Ballot {
 enum Command {
     /// Write a ballot
     New(new::New),
+    /// Say in words what ballots do
+    Show(show::Show),
     /// Sign a ballot on a proposal and send it
     Submit(submit::Submit),
 }
@@ -31,17 +35,19 @@ impl Ballot {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         match self.command {
             Command::New(args) => args.run(context).await,
+            Command::Show(args) => args.run(context).await,
             Command::Submit(args) => args.run(context).await,
         }
     }
 }
 
-/// What a ballot's script does, in a word: `accept`, `reject`, `exact` or `other`.
+/// What a ballot's script does, in a word: `accept`, `reject`, `exact`, `guarded` or `other`.
 pub fn kind(script: &str) -> &'static str {
     match ballot::kind(script) {
         ballot::BallotKind::Accept => "accept",
         ballot::BallotKind::Reject => "reject",
         ballot::BallotKind::Exact => "exact",
+        ballot::BallotKind::Guarded => "guarded",
         ballot::BallotKind::Other => "other",
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::cli::commands::ballot::guards::Guards;
 use crate::cli::commands::ballot::verified::Basis;
 use crate::cli::commands::proposal::{ProposalSource, not_held};
 use crate::cli::common::Context;
@@ -26,6 +27,7 @@ use ccf_gov::upgrade::may_accept;
 #[command(after_help = "Examples:
   ccf-gov ballot submit 71af4505250701568dae25e5f7b47ae51810ade7248446c2c18d4ed31cbff965 --accept
   ccf-gov ballot submit 71af4505250701568dae25e5f7b47ae51810ade7248446c2c18d4ed31cbff965 --exact register.json
+  ccf-gov ballot submit 71af4505 --guarded register.json
   ccf-gov ballot submit 71af4505 --verified --evidence js_generic --also remove_node")]
 pub struct Submit {
     /// The proposal: its id, or the first digits of it; without it, the only open one
@@ -33,6 +35,8 @@ pub struct Submit {
     id: Option<Reference<ProposalId>>,
     #[command(flatten)]
     vote: Vote,
+    #[command(flatten)]
+    guards: Guards,
     #[command(flatten)]
     basis: Basis,
     #[command(flatten)]
@@ -55,6 +59,10 @@ struct Vote {
     /// another one. A file, or what `proposal show --output json` printed
     #[arg(long, value_name = "PROPOSAL-FILE")]
     exact: Option<ProposalSource>,
+    /// As --exact, and only while the service is as it is now: by a ballot that votes no if the certificate, the constitution, or
+    /// what the actions touch changes before the proposal is resolved (`ballot new --help`)
+    #[arg(long, value_name = "PROPOSAL-FILE")]
+    guarded: Option<ProposalSource>,
     /// Vote yes, exactly, if the evidence backs what the service holds, as `verify proposal` finds it; else sign nothing
     #[arg(long, requires = "evidence")]
     verified: bool,
@@ -62,14 +70,21 @@ struct Vote {
 
 impl Submit {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        if self.vote.guarded.is_none() && !self.guards.is_empty() {
+            return Err(CliError::usage("only a guarded ballot has guards").hint("use --guarded, or omit --guard"));
+        }
         let given = self.vote.read(context).await?;
         let service = context.connect().await?;
         let id = context.proposal_to_sign(&service, self.id.as_ref()).await?;
         let read = async || Subject::read(&service, id).await?.ok_or_else(|| not_held(id));
         let (subject, committed) = context.read(&service, read).await?;
-        let (ballot, expected) = match given {
-            Some(given) => given,
-            None => exactly(self.basis.backed(context, &service, &subject).await?)?,
+        let (ballot, expected) = match (given, &self.vote.guarded) {
+            (Some(given), _) => given,
+            (None, Some(source)) => {
+                let proposal = source.read(context).await?;
+                (self.guards.ballot(context, &service, &proposal).await?, Some(proposal))
+            }
+            (None, None) => exactly(self.basis.backed(context, &service, &subject).await?)?,
         };
         votable(id, expected.as_ref(), &subject.content.raw).map_err(|why| {
             context.output.note(format!("Proposal {id}:\n{}", context.subject_actions(&subject)));
@@ -97,9 +112,9 @@ impl Submit {
 }
 
 impl Vote {
-    /// The ballot, and the proposal that it is for if it is for one; `None` if that is yet to be verified.
+    /// The ballot, and the proposal that it is for if it is for one; `None` if the service is to be asked for it.
     async fn read(&self, context: &Context) -> Result<Option<(Ballot, Option<Proposal>)>, CliError> {
-        if self.verified {
+        if self.verified || self.guarded.is_some() {
             return Ok(None);
         }
         if let Some(source) = &self.exact {
@@ -110,7 +125,7 @@ impl Vote {
         };
         let ballot = Ballot::parse(&files::read(path, MAX_BALLOT)?)
             .map_err(|e| CliError::from(e).doing(format!("{} is not a ballot", path.display())))?;
-        let expected = ballot::exact_proposal(ballot.script());
+        let expected = ballot::one_proposal(ballot.script());
         Ok(Some((ballot, expected)))
     }
 }

@@ -16,7 +16,7 @@ use ccf_gov::review::{Subject, votable};
 use ccf_gov::service::Service;
 
 /// The other ways to vote, to which no evidence belongs.
-const OTHERS: [&str; 4] = ["accept", "reject", "ballot", "exact"];
+const OTHERS: [&str; 5] = ["accept", "reject", "ballot", "exact", "guarded"];
 
 /// What `--verified` goes by.
 #[derive(Args)]

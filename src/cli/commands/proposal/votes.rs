@@ -19,7 +19,7 @@ pub struct Line<'a> {
     you: Option<bool>,
     active: bool,
     voted: bool,
-    /// What the ballot does: `accept`, `reject`, `exact` or `other`.
+    /// What the ballot does: `accept`, `reject`, `exact`, `guarded` or `other`.
     kind: Option<&'static str>,
     /// What the service counted, once the proposal is resolved.
     vote: Option<bool>,

@@ -4,6 +4,8 @@ use proptest::prelude::*;
 use rquickjs::{Context, Function, Module, Runtime};
 use serde_json::{Map, Value, json};
 
+use super::exact::{EXACT, PLACE};
+use super::literal::literal;
 use super::*;
 use crate::json::MAX_SAFE_INTEGER;
 use crate::proposal::Action;
@@ -39,7 +41,7 @@ fn an_exact_ballot_holds_its_proposal() {
     assert!(ballot.script().is_ascii());
     assert!(vote(&ballot, &String::from_utf8_lossy(proposal.bytes())));
     assert_eq!(ballot.kind(), BallotKind::Exact);
-    assert_eq!(exact_proposal(ballot.script()).unwrap().value(), proposal.value());
+    assert_eq!(one_proposal(ballot.script()).unwrap().value(), proposal.value());
 }
 
 #[test]
@@ -84,7 +86,7 @@ fn numbers_that_javascript_rounds_are_refused_and_never_called_exact() {
         let proposal = with_number(number);
         assert!(matches!(exact(&proposal), Err(BallotError::Number { .. })), "{number}");
         let script = EXACT.replacen(PLACE, &literal(&proposal.value().to_string()), 1);
-        assert_eq!((kind(&script), exact_proposal(&script)), (BallotKind::Other, None), "{number}");
+        assert_eq!((kind(&script), one_proposal(&script)), (BallotKind::Other, None), "{number}");
     }
     for number in ["9007199254740991", "0.5", "1.0", "1e2", "-0"] {
         assert!(exact(&with_number(number)).is_ok(), "{number}");
@@ -133,7 +135,7 @@ fn the_usual_ballots_are_known_and_others_are_not_mistaken_for_them() {
     assert_eq!(kind(&EXACT.replace(PLACE, "\"{}\"")), BallotKind::Other);
 }
 
-fn any_json() -> impl Strategy<Value = Value> {
+pub(super) fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
@@ -150,7 +152,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 }
 
 /// Every value that differs from `value` in one place.
-fn mutations(value: &Value) -> Vec<Value> {
+pub(super) fn mutations(value: &Value) -> Vec<Value> {
     let mut all = match value {
         Value::Null => vec![json!(false), json!(0), json!("")],
         Value::Bool(b) => vec![json!(!b), Value::Null],
