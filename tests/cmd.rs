@@ -21,7 +21,7 @@ macro_rules! transcripts {
 
 transcripts! {
     air_gap: refused walk;
-    ballot: new;
+    ballot: new show;
     encodings: encodings;
     help: help;
     inspect: ballot envelopes refused;
