@@ -3,15 +3,12 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
-use ccf_gov::evidence::sgx::artefact::Artefact;
-use ccf_gov::evidence::sgx::attestation::{Expected as ExpectedQuote, Trust, verify as verify_quote};
-use ccf_gov::evidence::sgx::quote::Evidence as Quote;
-use ccf_gov::evidence::snp::attestation::{Evidence, Expected, verify};
-use ccf_gov::evidence::snp::endorsements::Endorsements;
+use ccf_gov::evidence::sgx::Artefact;
+use ccf_gov::evidence::sgx::Evidence as Quote;
+use ccf_gov::evidence::sgx::{Expected as ExpectedQuote, Trust, verify as verify_quote};
 use ccf_gov::evidence::snp::launch::{KernelHashes, Launch, Vmm, measure};
-use ccf_gov::evidence::snp::report::Report;
-use ccf_gov::evidence::snp::roots::{Root, Roots};
 use ccf_gov::evidence::snp::uvm::UvmEndorsement;
+use ccf_gov::evidence::snp::{Endorsements, Evidence, Expected, Report, Root, Roots, verify};
 use ccf_gov::processor::Product;
 use criterion::{Criterion, criterion_group, criterion_main};
 use time::macros::datetime;

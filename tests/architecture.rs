@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 const DOCS: &str = "docs/architecture.md";
 
+/// The public modules that are still files.
+const FILES: [&str; 2] = ["src/proposal/ballot", "src/upgrade/quorum"];
+
 #[test]
 fn a_station_imports_only_what_stands_above_it() {
     let order = order();
@@ -51,6 +54,23 @@ fn the_table_says_what_each_station_imports() {
         fs::write(DOCS, &written).unwrap();
     }
     assert_eq!(docs(), written, "CCF_GOV_UPDATE_DOCS=1 writes it anew");
+}
+
+#[test]
+fn a_public_module_is_a_folder() {
+    let mut files = Vec::new();
+    collect(Path::new("src"), &mut files);
+    let mut public = Vec::new();
+    for file in files.iter().filter(|file| !file.starts_with("src/cli")) {
+        let inside = if file.ends_with("mod.rs") { file.with_file_name("") } else { file.with_extension("") };
+        let source = fs::read_to_string(file).unwrap();
+        let modules = source.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+        public.extend(modules.map(|name| inside.join(name)));
+    }
+    assert!(public.len() > 10, "only {public:?}");
+    let is_file = |module: &PathBuf| !module.join("mod.rs").is_file() && !FILES.contains(&&*module.to_string_lossy());
+    public.retain(is_file);
+    assert!(public.is_empty(), "a file is private, and its folder's mod.rs exports what it offers: {public:?}");
 }
 
 #[test]

@@ -2,8 +2,7 @@
 #![no_main]
 
 use ccf_gov::check::Checks;
-use ccf_gov::evidence::snp::endorsements::Endorsements;
-use ccf_gov::evidence::snp::roots::Roots;
+use ccf_gov::evidence::snp::{Endorsements, Roots};
 use time::macros::datetime;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {

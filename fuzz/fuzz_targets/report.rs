@@ -1,9 +1,7 @@
 //! An SNP report: parsed, every rule checked, and its signature against a key that does not fit.
 #![no_main]
 
-use ccf_gov::evidence::snp::attestation::{Evidence, Expected, verify};
-use ccf_gov::evidence::snp::report::Report;
-use ccf_gov::evidence::snp::roots::Roots;
+use ccf_gov::evidence::snp::{Evidence, Expected, Report, Roots, verify};
 use time::macros::datetime;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {

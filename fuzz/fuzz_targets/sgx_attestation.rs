@@ -1,8 +1,7 @@
 //! SGX evidence with its endorsements: the evidence's length (16 bits), the evidence, the endorsements.
 #![no_main]
 
-use ccf_gov::evidence::sgx::attestation::{Expected, Trust, verify};
-use ccf_gov::evidence::sgx::quote::Evidence;
+use ccf_gov::evidence::sgx::{Evidence, Expected, Trust, verify};
 use time::macros::datetime;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {

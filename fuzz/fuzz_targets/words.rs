@@ -7,7 +7,7 @@ use std::str::FromStr;
 use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::cose::{CreatedAt, MessageType};
 use ccf_gov::digest::MrEnclave;
-use ccf_gov::evidence::policy::version::Version;
+use ccf_gov::evidence::policy::Version;
 use ccf_gov::id::{MemberId, TransactionId};
 use ccf_gov::processor::Cpuid;
 use ccf_gov::proposal::time;

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::error::CliError;
 use ccf_gov::evidence::hash;
 use ccf_gov::evidence::layers::image::{self, Image, Images, PassedOver};
-use ccf_gov::evidence::policy::contents::command_line;
+use ccf_gov::evidence::policy::command_line;
 use ccf_gov::text::visible;
 
 /// The images in an archive; nothing if the file is none, but perhaps a layer.

@@ -5,9 +5,7 @@ use std::io::{self, IsTerminal};
 use super::common::Context;
 use super::error::CliError;
 use ccf_gov::id::{MemberId, NodeId, ProposalId};
-use ccf_gov::proposal::ParameterSubject;
-use ccf_gov::proposal::Setting;
-use ccf_gov::proposal::ValueSource;
+use ccf_gov::proposal::{ParameterSubject, Setting, ValueSource};
 use ccf_gov::service::{Meant, Referable, Reference, Service};
 
 impl Context {

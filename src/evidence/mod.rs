@@ -5,8 +5,10 @@ pub mod layers;
 pub mod node;
 pub mod policy;
 pub mod recognise;
-pub mod revocation;
+mod revocation;
 pub mod sgx;
 pub mod virt;
 
 pub mod snp;
+
+pub use revocation::{RevocationError, RevocationList};

@@ -8,9 +8,9 @@ use std::sync::OnceLock;
 
 use ccf_gov::check::Verdict;
 use ccf_gov::digest::MrEnclave;
-use ccf_gov::evidence::sgx::artefact::Artefact;
-use ccf_gov::evidence::sgx::enclave::{Enclave as Measured, EnclaveError};
-use ccf_gov::evidence::sgx::sigstruct::{SigStruct, SigStructError};
+use ccf_gov::evidence::sgx::Artefact;
+use ccf_gov::evidence::sgx::{Enclave as Measured, EnclaveError};
+use ccf_gov::evidence::sgx::{SigStruct, SigStructError};
 use proptest::prelude::*;
 
 use super::enclave_lab::{Enclave, Loader};

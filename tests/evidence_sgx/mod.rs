@@ -8,9 +8,7 @@ mod sigstruct_lab;
 
 use ccf_gov::check::{Checks, Verdict};
 use ccf_gov::digest::MrEnclave;
-use ccf_gov::evidence::sgx::artefact::Artefact;
-use ccf_gov::evidence::sgx::attestation::{Expected, Trust, verify};
-use ccf_gov::evidence::sgx::quote::Evidence;
+use ccf_gov::evidence::sgx::{Artefact, Evidence, Expected, Trust, verify};
 use ccf_gov::evidence::virt;
 use time::macros::datetime;
 

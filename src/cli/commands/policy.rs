@@ -12,11 +12,10 @@ use crate::cli::{checks, images};
 use ccf_gov::check::{Checks, Conclusion, Verdict};
 use ccf_gov::digest::HostData;
 use ccf_gov::evidence::layers::image::{Image, PassedOver};
-use ccf_gov::evidence::policy::contents::{Container, Mount, USUAL_CAPABILITIES, command_line};
 use ccf_gov::evidence::policy::deployment::{self, FoundPolicy};
-use ccf_gov::evidence::policy::environment::EnvironmentRule;
-use ccf_gov::evidence::policy::images as comparison;
-use ccf_gov::evidence::policy::review::Review;
+use ccf_gov::evidence::policy::{
+    Container, EnvironmentRule, Mount, Review, USUAL_CAPABILITIES, command_line, compare_all_images,
+};
 use ccf_gov::files;
 use ccf_gov::text::visible;
 
@@ -133,7 +132,7 @@ fn compare(reviewed: &[(FoundPolicy, Review)], archives: &[PathBuf]) -> Result<(
         }
     }
     let policies: Vec<_> = reviewed.iter().map(|(found, review)| (found.name.as_deref(), review)).collect();
-    comparison::compare_all(&policies, &images, &mut checks);
+    compare_all_images(&policies, &images, &mut checks);
     Ok((images, checks))
 }
 

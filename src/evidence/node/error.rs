@@ -1,7 +1,7 @@
 //! Why files make no attestation.
 
 use crate::digest::HexError;
-use crate::evidence::sgx::quote::QuoteError;
+use crate::evidence::sgx::QuoteError;
 use crate::id::NodeId;
 
 /// Why files make no attestation.

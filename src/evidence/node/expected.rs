@@ -4,7 +4,7 @@ use super::Outcome;
 use crate::ccf_version::CcfVersion;
 use crate::check::{Checks, Verdict};
 use crate::digest::{HostData, MrSigner};
-use crate::evidence::snp::admission::Admission;
+use crate::evidence::snp::Admission;
 use crate::id::NodeId;
 use crate::tcb::TcbVersion;
 

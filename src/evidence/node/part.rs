@@ -2,7 +2,7 @@
 
 use super::NodeError;
 use super::pieces::{Piece, pieces};
-use crate::evidence::snp::report::Report;
+use crate::evidence::snp::Report;
 use crate::evidence::snp::uvm::UvmEndorsement;
 
 /// A part of an attestation, as evidence for a proposal.

@@ -8,10 +8,9 @@ use serde_json::Value;
 
 use super::{NodeError, foreign, ghcb};
 use crate::certificate;
-use crate::evidence::revocation::RevocationList;
-use crate::evidence::snp::endorsements::Endorsements;
-use crate::evidence::snp::report::{REPORT_LENGTH, Report};
+use crate::evidence::RevocationList;
 use crate::evidence::snp::uvm::UvmEndorsement;
+use crate::evidence::snp::{Endorsements, REPORT_LENGTH, Report};
 use crate::evidence::virt;
 use crate::id::NodeId;
 use crate::json;

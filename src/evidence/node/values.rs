@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::snp;
 use crate::digest::{MrEnclave, MrSigner, SnpMeasurement};
-use crate::evidence::sgx::quote::Report;
+use crate::evidence::sgx::Report;
 use crate::evidence::snp::uvm::UvmEndorsement;
 use crate::processor::Product;
 use crate::tcb::Tcb;

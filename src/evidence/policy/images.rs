@@ -12,11 +12,11 @@ use crate::evidence::layers::image::Image;
 
 /// Compares every policy with every image, as [`compare`] does; an image that no container admits is a warning. Policies have
 /// the name of their container group.
-pub fn compare_all(policies: &[(Option<&str>, &Review)], images: &[Image], checks: &mut Checks) {
+pub fn compare_all_images(policies: &[(Option<&str>, &Review)], images: &[Image], checks: &mut Checks) {
     let mut admitted = BTreeSet::new();
     for (group, review) in policies {
         let group = group.filter(|_| policies.len() > 1);
-        admitted.extend(compare(group, review, images, checks));
+        admitted.extend(compare_images(group, review, images, checks));
     }
     for (_, image) in images.iter().enumerate().filter(|(at, _)| !admitted.contains(at)) {
         checks.warn("image-not-admitted", format!("{}: no container of the policy has its layers", image.title()));
@@ -27,7 +27,7 @@ pub fn compare_all(policies: &[(Option<&str>, &Review)], images: &[Image], check
 /// its layers, in their order. Differences in command, environment and folder are warnings, for a deployment may change them.
 ///
 /// `group` is the container group's name, if there are several. Returns the images that a container admits, by their places.
-pub fn compare(group: Option<&str>, review: &Review, images: &[Image], checks: &mut Checks) -> BTreeSet<usize> {
+pub fn compare_images(group: Option<&str>, review: &Review, images: &[Image], checks: &mut Checks) -> BTreeSet<usize> {
     let mut admitted = BTreeSet::new();
     if review.admits_any_container() {
         checks.fail("container-layers", "rules of this policy admit containers of any layers");

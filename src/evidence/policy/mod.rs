@@ -1,16 +1,23 @@
 //! Security policies of Azure confidential containers: found in deployments, read, and looked at.
 //!
 //! - [`deployment`]: the policies in an ARM template, a container group's YAML or a Kubernetes manifest.
-//! - [`rego`]: the part of Rego that such policies are written in. [`contents`]: what they list, with the
-//!   rules of a container's [`environment`], and each [`fragment`].
-//! - [`version`]: for which version of the platform one is written.
-//! - [`review`]: what one admits, with warnings. [`images`]: whether its containers are images that were built.
+//! - [`rego`]: the part of Rego that such policies are written in. [`Container`]: what they list, with each
+//!   [`EnvironmentRule`] of a container, and each [`Fragment`].
+//! - [`Version`]: for which version of the platform one is written.
+//! - [`Review`]: what one admits, with each [`Warning`]. [`compare_images`]: whether its containers are images that were built.
 
-pub mod contents;
+mod contents;
 pub mod deployment;
-pub mod environment;
-pub mod fragment;
-pub mod images;
+mod environment;
+mod fragment;
+mod images;
 pub mod rego;
-pub mod review;
-pub mod version;
+mod review;
+mod version;
+
+pub use contents::{Container, Mount, PAUSE_LAYER, PlatformRules, USUAL_CAPABILITIES, command_line};
+pub use environment::EnvironmentRule;
+pub use fragment::Fragment;
+pub use images::{compare_all_images, compare_images};
+pub use review::{MAX_POLICY, Remark, Review, Warning};
+pub use version::{Version, VersionError};

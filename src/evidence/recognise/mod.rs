@@ -4,9 +4,9 @@ mod read;
 
 pub use self::read::{EvidenceError, read};
 use super::policy::deployment::FoundPolicy;
-use super::sgx::artefact::Artefact;
+use super::sgx::Artefact;
+use super::snp::Report;
 use super::snp::launch::igvm::IgvmMeasurement;
-use super::snp::report::Report;
 use super::snp::uvm::UvmEndorsement;
 use crate::digest::{HostData, SnpMeasurement};
 use crate::host_data::{Digests, Mistake};

@@ -10,11 +10,9 @@ use crate::digest::{HostData, sha256};
 use crate::evidence::hash;
 use crate::evidence::node::{self, Attestation, Expected, Part, Trust};
 use crate::evidence::policy::deployment::{self, DeploymentError};
-use crate::evidence::sgx::artefact::{self, Artefact};
-use crate::evidence::sgx::enclave::Enclave;
-use crate::evidence::sgx::sigstruct;
+use crate::evidence::sgx::{Artefact, Enclave, MAX_ARTEFACT, SIGSTRUCT_SIZE};
+use crate::evidence::snp::Report;
 use crate::evidence::snp::launch::igvm::{self, IgvmError};
-use crate::evidence::snp::report::Report;
 use crate::files::{self, FileError};
 use crate::proposal::Proposal;
 
@@ -100,8 +98,8 @@ impl<'a> Gathered<'a> {
         let is_elf = started == 4 && &start == b"\x7fELF";
         let executable =
             || hash::sha256_file(path).map(|digest| EvidenceKind::Executable(HostData(digest))).map_err(unreadable);
-        if is_elf && length <= artefact::MAX_FILE {
-            let bytes = files::read(path, artefact::MAX_FILE)?;
+        if is_elf && length <= MAX_ARTEFACT {
+            let bytes = files::read(path, MAX_ARTEFACT)?;
             let digest = sha256(&bytes);
             let kind = match Artefact::read(&bytes) {
                 _ if !Enclave::is_one(&bytes) => EvidenceKind::Executable(HostData(digest)),
@@ -128,7 +126,7 @@ impl<'a> Gathered<'a> {
 
     fn add_small(&mut self, name: String, bytes: Vec<u8>) {
         let digest = Some(sha256(&bytes));
-        let looks_like_sgx = bytes.len() == sigstruct::SIZE || bytes.starts_with(b"ECREATE\0");
+        let looks_like_sgx = bytes.len() == SIGSTRUCT_SIZE || bytes.starts_with(b"ECREATE\0");
         if let Some(artefact) = looks_like_sgx.then(|| Artefact::read(&bytes).ok()).flatten() {
             self.found.push(Evidence { name, kind: EvidenceKind::Enclave(Box::new(artefact)), digest });
             return;

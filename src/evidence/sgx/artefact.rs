@@ -1,13 +1,13 @@
 //! What a file is to SGX: an enclave, a stream of one, or a signature on one; and the values that follow from it.
 
 use super::enclave::{Enclave, EnclaveError};
-use super::sgxs::{self, SgxsError};
-use super::sigstruct::{self, SigStruct, SigStructError};
+use super::sgxs::{SgxsError, is_sgxs, measure_sgxs};
+use super::sigstruct::{SIGSTRUCT_SIZE, SigStruct, SigStructError};
 use crate::check::Checks;
 use crate::digest::MrEnclave;
 
 /// The largest enclave file that is read: 256 MiB, several times what any CCF release has.
-pub const MAX_FILE: u64 = 256 << 20;
+pub const MAX_ARTEFACT: u64 = 256 << 20;
 
 /// What was found in a file.
 #[derive(Clone, Debug)]
@@ -83,13 +83,13 @@ impl Artefact {
             let kind = "Open Enclave ELF";
             return Ok(Self { kind, mrenclave: enclave.mrenclave, sigstruct: enclave.sigstruct.ok(), debug, checks });
         }
-        if sgxs::is_sgxs(bytes) {
-            let mrenclave = sgxs::measure(bytes)?;
+        if is_sgxs(bytes) {
+            let mrenclave = measure_sgxs(bytes)?;
             checks.pass("mrenclave", format!("computed from the stream {mrenclave}"));
             checks.warn("sigstruct-signature", "an SGXS stream carries no signature: signer and debug are not known");
             return Ok(Self { kind: "SGXS stream", mrenclave, sigstruct: None, debug: None, checks });
         }
-        if bytes.len() != sigstruct::SIZE {
+        if bytes.len() != SIGSTRUCT_SIZE {
             return Err(ArtefactError::Unknown);
         }
         let signed = SigStruct::verify(bytes)?;

@@ -16,37 +16,32 @@ pub struct Short {
 
 /// Bytes with a name, read at offsets.
 #[derive(Clone, Copy, Debug)]
-pub struct Bytes<'a> {
+pub(super) struct Bytes<'a> {
     what: &'static str,
     bytes: &'a [u8],
 }
 
 impl<'a> Bytes<'a> {
     /// `bytes`, called `what` in errors.
-    pub fn new(what: &'static str, bytes: &'a [u8]) -> Self {
+    pub(super) fn new(what: &'static str, bytes: &'a [u8]) -> Self {
         Self { what, bytes }
     }
 
     /// All of them.
-    pub fn all(&self) -> &'a [u8] {
+    pub(super) fn all(&self) -> &'a [u8] {
         self.bytes
     }
 
     /// How many there are.
-    pub fn len(&self) -> u64 {
+    pub(super) fn len(&self) -> u64 {
         self.bytes.len() as u64
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
     }
 
     /// `length` bytes at `offset`.
     ///
     /// # Errors
     /// [`Short`]: there are not so many.
-    pub fn slice(&self, offset: u64, length: u64) -> Result<&'a [u8], Short> {
+    pub(super) fn slice(&self, offset: u64, length: u64) -> Result<&'a [u8], Short> {
         let end = offset.checked_add(length).filter(|end| *end <= self.len());
         let short = Short { what: self.what, offset, length, available: self.len() };
         let end = end.ok_or(short)?;
@@ -57,7 +52,7 @@ impl<'a> Bytes<'a> {
     ///
     /// # Errors
     /// [`Short`]: `offset` lies beyond the end.
-    pub fn from(&self, offset: u64) -> Result<&'a [u8], Short> {
+    pub(super) fn from(&self, offset: u64) -> Result<&'a [u8], Short> {
         self.slice(offset, self.len().saturating_sub(offset))
     }
 
@@ -65,7 +60,7 @@ impl<'a> Bytes<'a> {
     ///
     /// # Errors
     /// [`Short`]: there are not so many.
-    pub fn array<const N: usize>(&self, offset: u64) -> Result<[u8; N], Short> {
+    pub(super) fn array<const N: usize>(&self, offset: u64) -> Result<[u8; N], Short> {
         let slice = self.slice(offset, N as u64)?;
         slice.try_into().map_err(|_| Short { what: self.what, offset, length: N as u64, available: self.len() })
     }
@@ -74,7 +69,7 @@ impl<'a> Bytes<'a> {
     ///
     /// # Errors
     /// [`Short`]
-    pub fn u16(&self, offset: u64) -> Result<u16, Short> {
+    pub(super) fn u16(&self, offset: u64) -> Result<u16, Short> {
         Ok(u16::from_le_bytes(self.array(offset)?))
     }
 
@@ -82,7 +77,7 @@ impl<'a> Bytes<'a> {
     ///
     /// # Errors
     /// [`Short`]
-    pub fn u32(&self, offset: u64) -> Result<u32, Short> {
+    pub(super) fn u32(&self, offset: u64) -> Result<u32, Short> {
         Ok(u32::from_le_bytes(self.array(offset)?))
     }
 
@@ -90,7 +85,7 @@ impl<'a> Bytes<'a> {
     ///
     /// # Errors
     /// [`Short`]
-    pub fn u64(&self, offset: u64) -> Result<u64, Short> {
+    pub(super) fn u64(&self, offset: u64) -> Result<u64, Short> {
         Ok(u64::from_le_bytes(self.array(offset)?))
     }
 }

@@ -4,7 +4,7 @@ use super::image::{Image, ImageError, Tls};
 use super::loader::{Loader, ThreadData};
 use super::measure::{ADDED, MEASURED, Measurement, PAGE, SECINFO_R, SECINFO_REG, SECINFO_TCS, SECINFO_W, SECINFO_X};
 use super::properties::{ATTRIBUTE_DEBUG, Properties, PropertiesError};
-use super::sigstruct::{SigStruct, SigStructError};
+use super::sigstruct::{SIGSTRUCT_SIZE, SigStruct, SigStructError};
 use crate::digest::MrEnclave;
 
 /// How many bytes are hashed for one file at most, by all loaders together: some twenty seconds' work. That is the load of
@@ -179,7 +179,7 @@ impl Plan {
                 image.patch(address, value.unwrap_or(address).to_le_bytes().to_vec());
             }
         }
-        image.patch(image.oeinfo_address.saturating_add(properties.sigstruct), vec![0; super::sigstruct::SIZE]);
+        image.patch(image.oeinfo_address.saturating_add(properties.sigstruct), vec![0; SIGSTRUCT_SIZE]);
     }
 
     fn load(&self, image: &Image, properties: &Properties) -> MrEnclave {

@@ -6,36 +6,36 @@ use aws_lc_rs::digest::{Context, SHA256};
 use crate::digest::MrEnclave;
 
 /// The size of a page.
-pub const PAGE: u64 = 4096;
+pub(super) const PAGE: u64 = 4096;
 
 /// SECINFO flags of a thread control structure's page.
-pub const SECINFO_TCS: u64 = 0x100;
+pub(super) const SECINFO_TCS: u64 = 0x100;
 /// SECINFO flag of a regular page.
-pub const SECINFO_REG: u64 = 0x200;
+pub(super) const SECINFO_REG: u64 = 0x200;
 /// SECINFO flag: readable.
-pub const SECINFO_R: u64 = 1;
+pub(super) const SECINFO_R: u64 = 1;
 /// SECINFO flag: writable.
-pub const SECINFO_W: u64 = 2;
+pub(super) const SECINFO_W: u64 = 2;
 /// SECINFO flag: executable.
-pub const SECINFO_X: u64 = 4;
+pub(super) const SECINFO_X: u64 = 4;
 
 /// The bytes that one EEXTEND measures.
 const CHUNK: usize = 256;
 
 /// The bytes that are hashed of a page which is added without its contents.
-pub const ADDED: u64 = RECORD as u64;
+pub(super) const ADDED: u64 = RECORD as u64;
 /// The bytes that are hashed of a page which is added and measured.
-pub const MEASURED: u64 = ADDED + PAGE / CHUNK as u64 * (RECORD + CHUNK) as u64;
+pub(super) const MEASURED: u64 = ADDED + PAGE / CHUNK as u64 * (RECORD + CHUNK) as u64;
 
 /// The length of a record.
 const RECORD: usize = 64;
 
 /// The measurement of an enclave that is being loaded.
-pub struct Measurement(Context);
+pub(super) struct Measurement(Context);
 
 impl Measurement {
     /// ECREATE of an enclave whose address range is `size` bytes, with `ssa_frame_size` pages a frame.
-    pub fn create(size: u64, ssa_frame_size: u32) -> Self {
+    pub(super) fn create(size: u64, ssa_frame_size: u32) -> Self {
         let mut record = [0; RECORD];
         record[..8].copy_from_slice(b"ECREATE\0");
         record[8..12].copy_from_slice(&ssa_frame_size.to_le_bytes());
@@ -46,12 +46,12 @@ impl Measurement {
     }
 
     /// EADD of the page at `offset`, without its contents.
-    pub fn add(&mut self, offset: u64, flags: u64) {
+    pub(super) fn add(&mut self, offset: u64, flags: u64) {
         self.add_run(offset, flags, 1);
     }
 
     /// EADD of `count` pages from `offset` on, one after the other, without their contents.
-    pub fn add_run(&mut self, offset: u64, flags: u64, count: u64) {
+    pub(super) fn add_run(&mut self, offset: u64, flags: u64, count: u64) {
         const AT_ONCE: usize = 512;
         let mut records = [[0; RECORD]; AT_ONCE];
         let used = usize::try_from(count).map_or(AT_ONCE, |count| count.min(AT_ONCE));
@@ -72,7 +72,7 @@ impl Measurement {
     }
 
     /// EADD of the page at `offset`, and EEXTEND of all its contents.
-    pub fn add_measured(&mut self, offset: u64, flags: u64, page: &[u8; PAGE as usize]) {
+    pub(super) fn add_measured(&mut self, offset: u64, flags: u64, page: &[u8; PAGE as usize]) {
         self.add(offset, flags);
         let mut record = [0; RECORD];
         record[..8].copy_from_slice(b"EEXTEND\0");
@@ -84,7 +84,7 @@ impl Measurement {
     }
 
     /// EINIT: the measurement is final.
-    pub fn finish(self) -> MrEnclave {
+    pub(super) fn finish(self) -> MrEnclave {
         let mut digest = [0; 32];
         digest.copy_from_slice(self.0.finish().as_ref());
         MrEnclave(digest)

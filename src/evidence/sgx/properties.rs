@@ -1,7 +1,7 @@
 //! `.oeinfo`: what an Open Enclave image says of itself, in the three layouts that its releases have written.
 
 use super::bytes::{Bytes, Short};
-use super::sigstruct;
+use super::sigstruct::SIGSTRUCT_SIZE;
 
 /// The DEBUG bit of an enclave's attributes.
 pub(super) const ATTRIBUTE_DEBUG: u64 = 2;
@@ -76,7 +76,7 @@ impl Properties {
     ///
     /// # Errors
     /// [`PropertiesError`]
-    pub fn parse(section: &[u8]) -> Result<(Self, [u8; sigstruct::SIZE]), PropertiesError> {
+    pub fn parse(section: &[u8]) -> Result<(Self, [u8; SIGSTRUCT_SIZE]), PropertiesError> {
         let bytes = Bytes::new("section .oeinfo", section);
         let size = bytes.u32(0)?;
         let layout = LAYOUTS.iter().find(|l| l.size == size).ok_or(PropertiesError::Layout(size))?;

@@ -21,7 +21,7 @@ pub enum SgxsError {
 }
 
 /// Whether these bytes look like an SGXS stream.
-pub fn is_sgxs(bytes: &[u8]) -> bool {
+pub(super) fn is_sgxs(bytes: &[u8]) -> bool {
     bytes.starts_with(b"ECREATE\0")
 }
 
@@ -29,7 +29,7 @@ pub fn is_sgxs(bytes: &[u8]) -> bool {
 ///
 /// # Errors
 /// [`SgxsError`]
-pub fn measure(stream: &[u8]) -> Result<MrEnclave, SgxsError> {
+pub fn measure_sgxs(stream: &[u8]) -> Result<MrEnclave, SgxsError> {
     let bytes = Bytes::new("SGXS stream", stream);
     let (mut at, mut page) = (0, None);
     let mut size = 0;

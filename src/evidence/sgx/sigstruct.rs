@@ -7,7 +7,7 @@ use super::properties::ATTRIBUTE_DEBUG;
 use crate::digest::{MrEnclave, MrSigner, sha256};
 
 /// The size of a SIGSTRUCT.
-pub const SIZE: usize = 1808;
+pub const SIGSTRUCT_SIZE: usize = 1808;
 
 const HEADER: [u8; 12] = [6, 0, 0, 0, 0xe1, 0, 0, 0, 0, 0, 1, 0];
 const HEADER2: [u8; 16] = [1, 1, 0, 0, 0x60, 0, 0, 0, 0x60, 0, 0, 0, 1, 0, 0, 0];
@@ -40,7 +40,7 @@ pub struct SigStruct {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SigStructError {
     /// Not 1808 bytes.
-    #[error("a SIGSTRUCT has {SIZE} bytes, and this has {0}")]
+    #[error("a SIGSTRUCT has {SIGSTRUCT_SIZE} bytes, and this has {0}")]
     Size(usize),
     /// All zero: the enclave was built, and never signed.
     #[error("the enclave is not signed: its SIGSTRUCT is empty")]
@@ -68,7 +68,7 @@ impl SigStruct {
     /// # Errors
     /// [`SigStructError`], the first rule that is broken.
     pub fn verify(raw: &[u8]) -> Result<Self, SigStructError> {
-        if raw.len() != SIZE {
+        if raw.len() != SIGSTRUCT_SIZE {
             return Err(SigStructError::Size(raw.len()));
         }
         if raw.iter().all(|b| *b == 0) {

@@ -7,7 +7,7 @@ use super::collateral::is_der;
 use crate::certificate::{self, CertificateError};
 use crate::check::Checks;
 use crate::digest::sha256;
-use crate::evidence::revocation::RevocationList;
+use crate::evidence::RevocationList;
 
 /// SHA-256 of the DER of Intel's root certificate, `Intel SGX Root CA`.
 pub const INTEL_ROOT: [u8; 32] = [
@@ -61,7 +61,7 @@ impl Chain {
 }
 
 /// Checks that a chain ends in the trusted root and that each certificate issued the one before it.
-pub fn check_chain(
+pub(super) fn check_chain(
     name: &'static str,
     chain: Result<Chain, ChainError>,
     trust: &Trust,
@@ -111,7 +111,7 @@ pub fn check_chain(
 }
 
 /// Checks a revocation list, signed by `authority`, and that it names nothing of `chains`.
-pub fn check_crl(
+pub(super) fn check_crl(
     name: &'static str,
     text: &[u8],
     authority: Option<&X509Certificate<'_>>,

@@ -12,7 +12,7 @@ use super::vcek::Vcek;
 use crate::ccf_version::{CcfVersion, Feature, Support};
 use crate::check::Checks;
 use crate::digest::{HostData, SnpMeasurement};
-use crate::evidence::revocation::RevocationList;
+use crate::evidence::RevocationList;
 use crate::id::NodeId;
 use crate::processor::{Cpuid, Product};
 use crate::tcb::MinimumTcb;

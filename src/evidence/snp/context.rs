@@ -156,7 +156,7 @@ mod tests {
 
     use super::*;
     use crate::digest::sha256;
-    use crate::evidence::snp::roots::Root;
+    use crate::evidence::snp::Root;
     use crate::evidence::snp::testing::{IN_DATE, lab};
     use crate::processor::Product;
     use crate::skip::fixtures;

@@ -9,7 +9,7 @@ use super::vcek::{Vcek, is_vlek, leaf_name};
 use crate::certificate::{self, CertificateError, Hash, Scheme};
 use crate::check::Checks;
 use crate::digest::sha256;
-use crate::evidence::revocation::RevocationList;
+use crate::evidence::RevocationList;
 use crate::host_data;
 use crate::json;
 use crate::processor::Product;

@@ -1,15 +1,23 @@
 //! SEV-SNP: reports, their endorsements, and the values that a consortium registers.
 
-pub mod admission;
-pub mod attestation;
-pub mod context;
+mod admission;
+mod attestation;
+mod context;
 pub mod did_x509;
-pub mod endorsements;
+mod endorsements;
 pub mod launch;
-pub mod report;
-pub mod roots;
+mod report;
+mod roots;
 pub mod uvm;
-pub mod vcek;
+mod vcek;
+
+pub use admission::Admission;
+pub use attestation::{Evidence, Expected, Values, verify};
+pub use context::{AMD_FILE, ContextError, HASH_ENVELOPE_FILE, POLICY_FILE, SecurityContext, UVM_FILE};
+pub use endorsements::{Endorsements, EndorsementsError, MAX_ENDORSEMENTS};
+pub use report::{GuestPolicy, REPORT_LENGTH, Report, ReportError, ReportSignatureError};
+pub use roots::{Root, Roots};
+pub use vcek::Vcek;
 
 #[cfg(test)]
 #[path = "../../../tests/support/snp_lab.rs"]

@@ -11,7 +11,7 @@ use crate::tcb::TcbVersion;
 pub const REPORT_LENGTH: usize = 1184;
 
 /// The newest version whose fields are all known.
-pub const NEWEST_VERSION: u32 = 5;
+pub(super) const NEWEST_VERSION: u32 = 5;
 
 /// The signed part: everything before the signature.
 const SIGNED_LENGTH: usize = 0x2a0;
@@ -81,8 +81,8 @@ impl Report {
     }
 
     /// The guest policy that the launcher chose.
-    pub fn policy(&self) -> Policy {
-        Policy(self.u64(8))
+    pub fn policy(&self) -> GuestPolicy {
+        GuestPolicy(self.u64(8))
     }
 
     /// Family id, as the image's ID block states it.
@@ -257,9 +257,9 @@ impl std::fmt::Debug for Report {
 
 /// The guest policy in a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy(pub u64);
+pub struct GuestPolicy(pub u64);
 
-impl Policy {
+impl GuestPolicy {
     /// Least firmware ABI version, as major and minor.
     pub fn abi(self) -> (u8, u8) {
         ((self.0 >> 8) as u8, self.0 as u8)

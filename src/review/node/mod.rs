@@ -8,7 +8,7 @@ use crate::check::{Checks, Conclusion};
 use crate::digest::sha256;
 use crate::evidence::node::{Attestation, Expected, Outcome, Trust};
 use crate::evidence::recognise::{Evidence, EvidenceKind};
-use crate::evidence::snp::admission::Admission;
+use crate::evidence::snp::Admission;
 use crate::id::NodeId;
 use crate::platform::Platform;
 use crate::proposal::Registration;

@@ -7,8 +7,8 @@ use super::*;
 use crate::check::Verdict;
 use crate::digest::SnpMeasurement;
 use crate::evidence::policy::deployment;
-use crate::evidence::snp::roots::{Root, Roots};
 use crate::evidence::snp::testing::lab;
+use crate::evidence::snp::{Root, Roots};
 use crate::processor::Product;
 
 const NOW: OffsetDateTime = datetime!(2026-11-22 12:00 UTC);

@@ -26,7 +26,7 @@ use time::OffsetDateTime;
 pub use self::evidence::{Registered, Terms, Verified, compare, judge, registers, verify};
 use crate::ccf_version::{CcfVersion, Feature};
 use crate::check::{Checks, Verdict};
-use crate::evidence::policy::review::Review;
+use crate::evidence::policy::Review;
 use crate::evidence::recognise::Evidence;
 use crate::proposal::catalogue::{Catalogue, Template};
 use crate::proposal::{Action, Proposal, ProposalError};

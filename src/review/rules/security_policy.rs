@@ -6,7 +6,7 @@ use super::host_data::{ADD, shown};
 use super::{Finding, Subject};
 use crate::check::Verdict::{Fail, Incomplete};
 use crate::digest::sha256;
-use crate::evidence::policy::review::Review;
+use crate::evidence::policy::Review;
 use crate::host_data::decode;
 
 /// A policy that proves nothing.

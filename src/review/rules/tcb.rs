@@ -7,7 +7,7 @@ use super::{Finding, Subject};
 use crate::ccf_version::{CcfVersion, Feature, Support};
 use crate::check::Verdict::{self, Fail, Incomplete, Warn};
 use crate::evidence::recognise::{Evidence, EvidenceKind};
-use crate::evidence::snp::report::Report;
+use crate::evidence::snp::Report;
 use crate::processor::{Cpuid, Product};
 use crate::proposal::Action;
 use crate::tcb::MinimumTcb;

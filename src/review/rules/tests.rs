@@ -3,7 +3,7 @@ mod vectors;
 use time::macros::datetime;
 
 use super::*;
-use crate::evidence::policy::review::Review;
+use crate::evidence::policy::Review;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde_json::json;
 

@@ -13,7 +13,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::check::{Checks, Conclusion};
 use ccf_gov::digest::{MrEnclave, MrSigner};
-use ccf_gov::evidence::sgx::artefact::{Artefact, MAX_FILE};
+use ccf_gov::evidence::sgx::{Artefact, MAX_ARTEFACT};
 use ccf_gov::files;
 use ccf_gov::platform::Platform;
 use ccf_gov::proposal::{MeasuredValue, MeasuredValues};
@@ -58,7 +58,7 @@ pub struct Measured<'a> {
 
 impl Sgx {
     pub fn run(self, context: &Context) -> Result<Exit, CliError> {
-        let bytes = files::read(&self.file, MAX_FILE)?;
+        let bytes = files::read(&self.file, MAX_ARTEFACT)?;
         let found = Artefact::read(&bytes)
             .map_err(|e| CliError::from(e).doing(format!("cannot measure {}", self.file.display())))?;
         // An enclave that its host may debug is one to deregister.

@@ -18,11 +18,10 @@ use crate::cli::exit::Exit;
 use ccf_gov::certificate;
 use ccf_gov::check::{Checks, Conclusion, Verdict};
 use ccf_gov::digest::{HostData, SnpMeasurement};
+use ccf_gov::evidence::policy::Review;
 use ccf_gov::evidence::policy::deployment::{self, FoundPolicy};
-use ccf_gov::evidence::policy::review::Review;
-use ccf_gov::evidence::snp::context::{self, SecurityContext};
-use ccf_gov::evidence::snp::roots::Roots;
 use ccf_gov::evidence::snp::uvm::{Form, UvmEndorsement};
+use ccf_gov::evidence::snp::{HASH_ENVELOPE_FILE, POLICY_FILE, Roots, SecurityContext};
 use ccf_gov::files;
 use ccf_gov::platform::Platform;
 use ccf_gov::proposal::{MeasuredValue, MeasuredValues};
@@ -229,11 +228,11 @@ impl Results {
             .map_err(|e| CliError::from(e).doing(format!("cannot read the security context {}", folder.display())))?;
         let mut checks = context.check(&Roots::amd(), OffsetDateTime::now_utc());
         if let Some(policy) = &context.policy {
-            self.policy_bytes(&folder.join(context::POLICY_FILE), BASE64_STANDARD.encode(&policy.bytes).as_bytes())?;
+            self.policy_bytes(&folder.join(POLICY_FILE), BASE64_STANDARD.encode(&policy.bytes).as_bytes())?;
         }
         for (name, uvm) in context.uvm {
             let values = Some(self.uvm_values(uvm));
-            match name == context::HASH_ENVELOPE_FILE {
+            match name == HASH_ENVELOPE_FILE {
                 true => self.uvm_hash_envelope = values,
                 false => self.uvm = values,
             }

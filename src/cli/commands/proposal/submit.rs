@@ -13,8 +13,7 @@ use crate::cli::sign_and_submit;
 use ccf_gov::check::{Checks, Conclusion, Verdict};
 use ccf_gov::cose::MessageType;
 use ccf_gov::review::node::running_version;
-use ccf_gov::review::rules;
-use ccf_gov::review::{ServiceView, proposed, vain};
+use ccf_gov::review::{ServiceView, proposed, rules, vain};
 use ccf_gov::text::visible;
 
 /// Sign and send a proposal; prints the proposal that the service created

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::digest::{HostData, SnpMeasurement};
 use crate::evidence::policy::deployment::{self, FoundPolicy};
-use crate::evidence::snp::report::Report;
+use crate::evidence::snp::Report;
 use crate::evidence::snp::testing::{IN_DATE, lab};
 use crate::evidence::snp::uvm::{ContentType, Form, SvnType, UvmEndorsement};
 

@@ -11,7 +11,7 @@ use self::headers::{Header, Headers, snp_mask, variable_headers};
 use super::digest::{LaunchDigest, PAGE, PageType, padded_sha384};
 use crate::check::{Checks, Verdict};
 use crate::digest::SnpMeasurement;
-use crate::evidence::snp::report::Policy;
+use crate::evidence::snp::GuestPolicy;
 
 /// The most pages that a file may load (4 GiB).
 const MAX_PAGES: u64 = 1 << 20;
@@ -53,7 +53,7 @@ pub struct IgvmMeasurement {
     /// The launch digest.
     pub measurement: SnpMeasurement,
     /// The guest policy that the file asks for.
-    pub policy: Policy,
+    pub policy: GuestPolicy,
     /// How many virtual processors have a first state in it.
     pub vcpus: u32,
     /// The launch digest that the file's own ID block states, if it has one.
@@ -94,7 +94,7 @@ pub fn measure(file: &[u8]) -> Result<IgvmMeasurement, IgvmError> {
         let header = header?;
         match header.kind {
             GUEST_POLICY if header.is_for(mask, 8)? => {
-                once(&mut policy, Policy(header.u64(0)?), "it has two guest policies for SEV-SNP")?;
+                once(&mut policy, GuestPolicy(header.u64(0)?), "it has two guest policies for SEV-SNP")?;
             }
             SNP_ID_BLOCK if header.is_for(mask, 0)? => {
                 once(&mut stated, SnpMeasurement(header.array(8)?), "it has two ID blocks for SEV-SNP")?;
