@@ -10,7 +10,7 @@ use super::review::Review;
 use crate::check::{Checks, Verdict};
 use crate::evidence::layers::image::Image;
 
-/// Compares every policy with every image, as [`compare`] does; an image that no container admits is a warning. Policies have
+/// Compares every policy with every image, as [`compare_images`] does; an image that no container admits is a warning. Policies have
 /// the name of their container group.
 pub fn compare_all_images(policies: &[(Option<&str>, &Review)], images: &[Image], checks: &mut Checks) {
     let mut admitted = BTreeSet::new();

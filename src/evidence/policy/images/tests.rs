@@ -38,7 +38,7 @@ fn container(layers: &[u8], rest: &str) -> String {
 
 fn outcome(containers: &str, images: &[Image]) -> (String, Vec<(&'static str, Verdict, String)>) {
     let mut checks = Checks::new();
-    compare(None, &review(containers), images, &mut checks);
+    compare_images(None, &review(containers), images, &mut checks);
     let list = checks.iter().map(|c| (c.name, c.verdict, c.detail.clone())).collect();
     (checks.verdict().as_str().to_owned(), list)
 }
@@ -68,8 +68,8 @@ fn layers_are_backed_by_an_image_or_not_at_all() {
     }
     let pause = format!(r#"{{"command": ["/pause"], "layers": ["{}"]}}"#, super::super::contents::PAUSE_LAYER);
     let mut checks = Checks::new();
-    assert!(compare(None, &review(&pause), &images, &mut checks).is_empty() && checks.iter().len() == 0);
-    assert_eq!(compare(None, &review(&container(&[1, 4], "")), &images, &mut checks), BTreeSet::from([1]));
+    assert!(compare_images(None, &review(&pause), &images, &mut checks).is_empty() && checks.iter().len() == 0);
+    assert_eq!(compare_images(None, &review(&container(&[1, 4], "")), &images, &mut checks), BTreeSet::from([1]));
     // Whatever else has its layer may run what the host brings along.
     for changed in [
         r#"["/d/x"]"#,
@@ -87,7 +87,7 @@ fn fragments_that_may_add_containers_are_told() {
         let fragments = format!(r#"fragments := [{{"feed": "f", "includes": [{includes}]}}]"#);
         let policy = format!("package policy\n{fragments}\ncontainers := [{}]\n", container(&[1], ""));
         let mut checks = Checks::new();
-        compare(None, &Review::of(policy.as_bytes()), &images, &mut checks);
+        compare_images(None, &Review::of(policy.as_bytes()), &images, &mut checks);
         assert_eq!(checks.get("fragment").is_some(), told, "{includes}");
     }
 }
@@ -143,7 +143,7 @@ fn what_may_admit_more_is_no_pass() {
     let images = [image("example:1", &[1], &["/node"])];
     let verdict = |policy: &str| {
         let mut checks = Checks::new();
-        compare(None, &Review::of(policy.as_bytes()), &images, &mut checks);
+        compare_images(None, &Review::of(policy.as_bytes()), &images, &mut checks);
         checks.verdict().as_str()
     };
     let good = format!("package policy\ncontainers := [{}]\n", container(&[1], ""));
