@@ -1,6 +1,6 @@
 //! How a proposal ended.
 
-use super::{Answer, Proposal};
+use super::{Answer, Proposal, ProposalState};
 
 /// What is known of a proposal that somebody waited for.
 #[derive(Clone, Debug)]
@@ -14,4 +14,26 @@ pub enum Outcome {
     },
     /// It is still open, or resolved and not committed so, and the time is over.
     StillOpen(Answer<Proposal>),
+}
+
+impl Outcome {
+    /// Whether the members' answer is yes: `Some(true)` only for a proposal that is Accepted and committed so,
+    /// `Some(false)` for every other end, also one that only the ledger can tell, and `None` while it may still change.
+    pub fn accepted(&self) -> Option<bool> {
+        match self {
+            Self::Resolved(proposal) => Some(proposal.proposal_state == ProposalState::Accepted),
+            Self::Purged { .. } => Some(false),
+            Self::StillOpen(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_purged_proposal_is_not_taken_for_an_accepted_one() {
+        assert_eq!(Outcome::Purged { last_seen: None }.accepted(), Some(false));
+    }
 }

@@ -13,7 +13,7 @@ use crate::cli::exit::Exit;
 use crate::cli::object::beside;
 use crate::cli::sign_and_submit;
 use ccf_gov::id::ProposalId;
-use ccf_gov::service::{Outcome, ProposalState, Reference};
+use ccf_gov::service::{Outcome, Reference};
 
 /// Wait until a proposal is resolved
 ///
@@ -78,15 +78,16 @@ impl Wait {
         }
         let outcome = service.wait_proposal(id, Duration::from_secs(self.timeout)).await?;
         let Some(outcome) = outcome else { return Err(super::not_held(id)) };
-        let (json, human, exit) = match outcome {
-            Outcome::Resolved(proposal) => {
-                let exit = if proposal.proposal_state == ProposalState::Accepted { Exit::Done } else { Exit::No };
-                (
-                    sign_and_submit::with_transaction(&proposal.raw, proposal.transaction),
-                    sign_and_submit::describe(&proposal),
-                    exit,
-                )
-            }
+        let exit = match outcome.accepted() {
+            Some(true) => Exit::Done,
+            Some(false) => Exit::No,
+            None => Exit::Waiting,
+        };
+        let (json, human) = match outcome {
+            Outcome::Resolved(proposal) => (
+                sign_and_submit::with_transaction(&proposal.raw, proposal.transaction),
+                sign_and_submit::describe(&proposal),
+            ),
             Outcome::StillOpen(proposal) => {
                 let state = proposal.proposal_state;
                 let mut open = StillOpen { committed: None, missing: None };
@@ -101,7 +102,7 @@ impl Wait {
                     open.missing = Some(votes.missing().map(|v| votes::Line::of(v, you)).collect());
                 }
                 let json = beside(&sign_and_submit::with_transaction(&proposal.raw, proposal.transaction), &open)?;
-                (json, sign_and_submit::describe(&proposal), Exit::Waiting)
+                (json, sign_and_submit::describe(&proposal))
             }
             Outcome::Purged { last_seen } => {
                 let seen = last_seen
@@ -113,7 +114,7 @@ impl Wait {
                     "Proposal  {}\nState     purged: it was resolved or withdrawn, and then removed when another proposal was resolved.\n          The ledger alone says how it ended.\n",
                     id
                 );
-                (json, human, Exit::No)
+                (json, human)
             }
         };
         context.output.result(&json, || human)?;
