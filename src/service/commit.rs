@@ -27,6 +27,18 @@ pub enum TransactionStatus {
     Invalid,
 }
 
+impl TransactionStatus {
+    /// What a transaction came to that was waited for ([`Service::wait_transaction`]): `Some(true)` if it is durable,
+    /// `Some(false)` if it was lost or never was, and `None` while it may still become durable.
+    pub const fn is_durable(self) -> Option<bool> {
+        match self {
+            Self::Committed => Some(true),
+            Self::Invalid | Self::Unknown => Some(false),
+            Self::Pending => None,
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct Status {
     status: TransactionStatus,
@@ -177,4 +189,16 @@ fn status(reply: &Reply) -> Result<TransactionStatus, ServiceError> {
 fn contradicted(id: TransactionId, node: NodeAddress, other: NodeAddress, status: TransactionStatus) -> ServiceError {
     let sides = vec![(node, "that it is Committed".into()), (other, format!("that it is {status:?}"))];
     ServiceError::Contradiction { about: format!("transaction {id}"), sides }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TransactionStatus::{Committed, Invalid, Pending, Unknown};
+
+    #[test]
+    fn only_a_committed_transaction_is_durable() {
+        assert_eq!(Committed.is_durable(), Some(true));
+        assert_eq!([Invalid, Unknown].map(|status| status.is_durable()), [Some(false); 2]);
+        assert_eq!(Pending.is_durable(), None);
+    }
 }

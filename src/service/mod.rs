@@ -6,6 +6,7 @@
 //!
 //! The service's certificate is the only root: whoever cannot show a certificate under it is not asked.
 
+mod activation;
 mod address;
 mod answer;
 mod client;
@@ -13,6 +14,7 @@ mod commit;
 mod error;
 mod governance;
 mod http;
+mod leadership;
 mod model;
 mod names;
 mod node_api;
@@ -30,11 +32,13 @@ mod survey;
 mod tls;
 mod votes;
 
+pub use activation::Activation;
 pub use address::{AddressError, NodeAddress};
 pub use answer::Answer;
 pub use client::{Options, Progress, Service};
 pub use commit::TransactionStatus;
 pub use error::{NodeFailure, Refusal, ServiceError};
+pub use leadership::Leadership;
 pub use model::{
     Ack, Configuration, Configured, Consensus, JoinPolicy, JoinPolicyError, Member, MemberStatus, MinimumTcbEntry,
     Network, NetworkNode, Node, NodeStatus, Proposal, ProposalState, QuoteInfo, RpcInterface, ServiceInfo,

@@ -30,7 +30,30 @@ impl Outcome {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    fn proposal(state: &str) -> Answer<Proposal> {
+        let raw = json!({"proposalId": "ab".repeat(32), "proposerId": "cd".repeat(32), "proposalState": state, "ballotCount": 1});
+        let value = serde_json::from_value(raw.clone()).unwrap();
+        Answer { value, raw, transaction: None, length: 0, sha256: [0; 32] }
+    }
+
+    #[test]
+    fn only_an_accepted_proposal_is_a_yes() {
+        assert_eq!(Outcome::Resolved(proposal("Accepted")).accepted(), Some(true));
+        for state in ["Rejected", "Dropped", "Withdrawn", "Failed"] {
+            assert_eq!(Outcome::Resolved(proposal(state)).accepted(), Some(false), "{state}");
+        }
+    }
+
+    #[test]
+    fn what_may_still_change_is_neither_yes_nor_no() {
+        assert_eq!(Outcome::StillOpen(proposal("Open")).accepted(), None);
+        // Accepted, but not committed so: an election may still undo it.
+        assert_eq!(Outcome::StillOpen(proposal("Accepted")).accepted(), None);
+    }
 
     #[test]
     fn a_purged_proposal_is_not_taken_for_an_accepted_one() {

@@ -2,16 +2,16 @@
 
 use clap::Args;
 use serde::Serialize;
-use serde_json::json;
 
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::interrupt::unless_interrupted;
 use crate::cli::sign_and_submit;
 use ccf_gov::cose::{Beside, MessageType};
 use ccf_gov::id::{MemberId, TransactionId};
 use ccf_gov::review::vain;
-use ccf_gov::service::MemberStatus;
+use ccf_gov::service::{Activation, MemberStatus};
 
 /// Acknowledge the service's state, which makes an accepted member active
 ///
@@ -39,21 +39,18 @@ impl Activate {
         let member = signer.certificate().member_id();
         vain::listed(&service.members().await?, member)?;
         let beside = Beside::default();
-        let mut tries = 0;
+        let mut activation = Activation::default();
         let transaction = loop {
             let kind = MessageType::StateDigest;
             let asked =
                 sign_and_submit::sign_and_submit(context, &service, &*signer, kind, None, Vec::new(), &beside).await?;
-            let Some(digest) = asked.raw.get("stateDigest").and_then(|d| d.as_str()) else {
+            let Some(payload) = Activation::acknowledgement(&asked) else {
                 return Err(CliError::failed("the service gave no state digest", "its answer has none"));
             };
-            let payload = json!({ "stateDigest": digest }).to_string().into_bytes();
-            let kind = MessageType::Ack;
-            match sign_and_submit::sign_and_submit(context, &service, &*signer, kind, None, payload, &beside).await {
-                Ok(done) => break done.transaction,
-                // Somebody asked for a newer digest in between.
-                Err(e) if tries < 2 && e.message.contains("StateDigestMismatch") => tries += 1,
-                Err(e) => return Err(e),
+            let ack = sign_and_submit::sign(context, &*signer, MessageType::Ack, None, payload, &beside).await?;
+            match unless_interrupted(service.submit(&ack)).await {
+                Some(Err(error)) if activation.begins_again(&error) => {}
+                result => break sign_and_submit::sent(context, &ack, result)?.transaction,
             }
         };
         let members = service.members().await?;

@@ -13,7 +13,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::object::{Read, beside};
 use ccf_gov::id::NodeId;
-use ccf_gov::service::{UvmEntry, Validity};
+use ccf_gov::service::{Leadership, UvmEntry, Validity};
 use ccf_gov::text::visible;
 
 /// Show the service: its state, its rules, its application
@@ -61,30 +61,23 @@ async fn info(context: &Context) -> Result<Exit, CliError> {
     let network = service.network().await.ok();
     let validity = Validity::of_pem(&info.certificate);
     let addresses = service.published();
-    let standing_still = match &network {
-        Some(network) if network.primary_id.is_none() => {
-            service.refresh().await;
-            service.lost_quorum()
-        }
-        _ => None,
+    let leadership = match &network {
+        Some(network) => Some(service.leadership(network).await),
+        None => None,
     };
+    let lost = leadership.and_then(Leadership::lost_quorum);
     let more = Info {
         certificate_validity: validity,
         primary_id: network.as_ref().and_then(|n| n.primary_id),
         current_view: network.as_ref().and_then(|n| n.current_view),
         addresses: addresses.iter().map(ToString::to_string).collect(),
-        lost_quorum: standing_still.map(|q| Quorum { trusted: q.trusted, answering: q.answering, needed: q.needed() }),
+        lost_quorum: lost.map(|q| Quorum { trusted: q.trusted, answering: q.answering, needed: q.needed() }),
         read: Read { committed, transaction_id: info.transaction },
     };
     context.output.result(&beside(&info.raw, &more)?, || {
         let mut text = format!("Status         {}\n", visible(&info.status.to_string()));
-        if let Some(network) = &network {
-            let none = || match standing_still {
-                Some(quorum) => format!("none: {quorum}"),
-                None => "none (an election is under way)".into(),
-            };
-            let primary = network.primary_id.map_or_else(none, |p| p.to_string());
-            text += &format!("Primary        {primary}\n");
+        if let Some(leadership) = leadership {
+            text += &format!("Primary        {leadership}\n");
         }
         for (at, address) in addresses.iter().enumerate() {
             text += &format!("{:14} {address}\n", if at == 0 { "Nodes" } else { "" });

@@ -37,10 +37,10 @@ impl Wait {
         let status = context.connect().await?.wait_transaction(self.id).await?;
         let json = Waited { transaction_id: self.id, status };
         context.output.result(&json, || format!("{} {status:?}\n", self.id))?;
-        Ok(match status {
-            TransactionStatus::Committed => Exit::Done,
-            TransactionStatus::Invalid | TransactionStatus::Unknown => Exit::No,
-            TransactionStatus::Pending => Exit::Waiting,
+        Ok(match status.is_durable() {
+            Some(true) => Exit::Done,
+            Some(false) => Exit::No,
+            None => Exit::Waiting,
         })
     }
 }
