@@ -30,6 +30,13 @@ pub struct RunningCode {
     pub measurement: String,
 }
 
+impl RunningCode {
+    /// What tells a platform's code apart: the host data, or where there is none, the measurement.
+    pub fn label(&self) -> &str {
+        self.host_data.as_deref().unwrap_or(&self.measurement)
+    }
+}
+
 /// A node, and how it stands.
 #[derive(Clone, Debug)]
 pub struct ObservedNode {
@@ -79,6 +86,12 @@ pub struct NodeDetails {
 }
 
 impl ObservedNode {
+    /// Whose certificate ends first, of the nodes that are part of the service.
+    pub fn first_to_expire(nodes: &[Self]) -> Option<(Validity, &Self)> {
+        let alive = nodes.iter().filter(|n| n.node.status != NodeStatus::Retired);
+        alive.filter_map(|n| Some((n.more.certificate_validity?, n))).min_by_key(|(v, _)| v.not_after)
+    }
+
     /// Every node: Trusted ones first, the primary before the others, then by address.
     pub async fn all(service: &Service) -> Result<(Answer<Vec<Node>>, Vec<Self>), ServiceError> {
         let answer = service.nodes().await?;

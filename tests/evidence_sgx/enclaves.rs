@@ -74,7 +74,11 @@ fn a_signed_enclave_passes_and_each_way_to_be_wrong_fails_for_its_own_reason() {
     let evidence = [Evidence { name: "debug".into(), kind: EvidenceKind::Enclave(Box::new(found)), digest: None }];
     for (name, verdict) in [("add_node_code", "fail"), ("remove_node_code", "pass")] {
         let proposal = Proposal::of(vec![Action::new(name, Some(code.clone()))]);
-        assert_eq!(rules::verify(&proposal, &evidence, &Terms::default()).checks.verdict().as_str(), verdict, "{name}");
+        assert_eq!(
+            rules::verify(&proposal, &evidence, &Terms::default(), None).checks.verdict().as_str(),
+            verdict,
+            "{name}"
+        );
     }
 }
 

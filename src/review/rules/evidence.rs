@@ -7,11 +7,13 @@ use time::OffsetDateTime;
 
 use super::{Subject, code, host_data, measurement, tcb, uvm};
 use crate::ccf_version::CcfVersion;
-use crate::check::{Checks, Verdict};
+use crate::check::{Checks, Conclusion, Verdict};
 use crate::digest::{HexError, sha256};
 use crate::evidence::recognise::{Evidence, EvidenceKind};
 use crate::proposal::catalogue::Catalogue;
 use crate::proposal::{Action, Proposal, Registration};
+use crate::review::against_registered;
+use crate::service::JoinPolicy;
 
 /// A value that the proposal registers or removes.
 #[derive(Clone, Debug, Serialize)]
@@ -46,10 +48,18 @@ pub struct Verified {
     pub values: Vec<Registered>,
 }
 
+impl Verified {
+    /// Whether the answer is yes: what could not be checked is none.
+    pub fn passes(&self) -> bool {
+        self.checks.verdict() == Conclusion::Pass
+    }
+}
+
 /// Compares every action of `proposal` with `evidence`, and holds what it registers against the rules.
 ///
-/// It passes only if every value is backed, none is dangerous, and every other action is one that `terms` name.
-pub fn verify(proposal: &Proposal, evidence: &[Evidence], terms: &Terms) -> Verified {
+/// It passes only if every value is backed, none is dangerous, and every other action is one that `terms` name. What it would
+/// lower or leave empty of the join `policy` is reported, if that is known.
+pub fn verify(proposal: &Proposal, evidence: &[Evidence], terms: &Terms, policy: Option<&JoinPolicy>) -> Verified {
     let mut checks = Checks::new();
     checks.known_version(terms.ccf);
     let judged = judge(evidence);
@@ -61,6 +71,9 @@ pub fn verify(proposal: &Proposal, evidence: &[Evidence], terms: &Terms) -> Veri
     checks.append(subject.checks());
     if values.is_empty() {
         checks.incomplete("values", "the proposal registers and removes no code, so there is nothing to back");
+    }
+    if let Some(policy) = policy {
+        checks.append(against_registered(proposal, policy, terms.ccf));
     }
     Verified { checks, values }
 }

@@ -159,6 +159,11 @@ pub fn lint_proposal(
     Subject::new(proposal, catalogue, version, now).checks()
 }
 
+/// Why a proposal with these findings is kept back: the first rule that fails. Warnings and open questions keep none back.
+pub fn keeps_back(found: &Checks) -> Option<&crate::check::Check> {
+    found.iter().find(|check| check.verdict == Verdict::Fail)
+}
+
 impl<'a> Subject<'a> {
     /// A proposal without evidence.
     fn new(proposal: &'a Proposal, catalogue: &'a Catalogue, version: Option<CcfVersion>, now: OffsetDateTime) -> Self {

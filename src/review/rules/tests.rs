@@ -334,3 +334,15 @@ fn what_a_proposal_would_do_is_looked_at() {
     assert_eq!(says(&twice, "contradictions").0, Verdict::Warn);
     assert_eq!(says(&twice, "drops").0, Verdict::Warn);
 }
+
+#[test]
+fn only_a_rule_that_fails_keeps_a_proposal_back() {
+    let mut found = Checks::new();
+    found.pass("a", "");
+    found.warn("b", "");
+    found.incomplete("c", "");
+    assert_eq!(keeps_back(&found), None);
+    found.fail("d", "");
+    found.fail("e", "");
+    assert_eq!(keeps_back(&found).map(|check| check.name), Some("d"));
+}

@@ -11,7 +11,7 @@ use crate::cli::{checks, evidence};
 use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::proposal::Proposal;
 use ccf_gov::review::node::running_version;
-use ccf_gov::review::rules::Terms;
+use ccf_gov::review::rules::{self, Terms};
 use ccf_gov::review::{Subject, votable};
 use ccf_gov::service::Service;
 
@@ -43,8 +43,10 @@ impl Basis {
         let evidence = evidence::read(&self.evidence, ccf)?;
         let policy = service.join_policy().await?;
         let terms = Terms { ccf, also: self.also.iter().cloned().collect(), catalogue: context.catalogue.clone() };
-        let outcome = Verified::of(&proposal, &evidence, &terms, Some(&policy));
-        if outcome.passes() {
+        let verified = rules::verify(&proposal, &evidence, &terms, Some(&policy));
+        let passes = verified.passes();
+        let outcome = Verified::from(verified);
+        if passes {
             context.output.note(format!("Proposal {id}, against the evidence:\n{}", checks::lines(&outcome.checks)));
             return Ok(proposal);
         }

@@ -12,7 +12,7 @@ use crate::cli::object::{Read, beside};
 use crate::cli::table::{Table, abridged};
 use ccf_gov::platform::Platform;
 use ccf_gov::review::{ObservedNode, RunningCode};
-use ccf_gov::service::{NodeStatus, Validity};
+use ccf_gov::service::Validity;
 use ccf_gov::text::visible;
 
 /// List the nodes: the state of each, what it runs, and which one is the primary
@@ -40,12 +40,12 @@ impl List {
 fn table(nodes: &[ObservedNode], whole: bool) -> String {
     let of_node = abridged(nodes.iter().map(|n| n.node.node_id.to_string()), whole);
     let codes = nodes.iter().filter_map(|n| n.more.code.as_ref());
-    let of_code = abridged(codes.clone().flat_map(|c| [label(c).to_owned(), c.measurement.clone()]), whole);
+    let of_code = abridged(codes.clone().flat_map(|c| [c.label().to_owned(), c.measurement.clone()]), whole);
     let name = |code: &RunningCode| {
-        let same = |other: &&RunningCode| label(other) == label(code) && *other != code;
+        let same = |other: &&RunningCode| other.label() == code.label() && *other != code;
         let more =
             if codes.clone().any(|c| same(&c)) { format!("/{}", of_code(&code.measurement)) } else { String::new() };
-        visible(&format!("{}{more}", of_code(label(code))))
+        visible(&format!("{}{more}", of_code(code.label())))
     };
     let mut table = Table::new(["Node", "Address", "Status", "Code", ""]);
     let mut groups: BTreeMap<&RunningCode, Vec<&ObservedNode>> = BTreeMap::new();
@@ -87,18 +87,11 @@ fn table(nodes: &[ObservedNode], whole: bool) -> String {
 
 /// Until when all certificates are valid, by the one that ends first, of the nodes that are part of the service.
 fn first_to_end(nodes: &[ObservedNode], id: impl Fn(&str) -> String) -> String {
-    let alive = nodes.iter().filter(|n| n.node.status != NodeStatus::Retired);
-    let first = alive.filter_map(|n| Some((n.more.certificate_validity?, n))).min_by_key(|(v, _)| v.not_after);
     let line = |(validity, node): (Validity, &ObservedNode)| {
         let id = id(&node.node.node_id.to_string());
         format!("Certificates: {} ({id})\n", validity.describe(OffsetDateTime::now_utc()))
     };
-    first.map(line).unwrap_or_default()
-}
-
-/// What tells a platform's code apart.
-fn label(code: &RunningCode) -> &str {
-    code.host_data.as_deref().unwrap_or(&code.measurement)
+    ObservedNode::first_to_expire(nodes).map(line).unwrap_or_default()
 }
 
 /// The versions that nodes say they run.

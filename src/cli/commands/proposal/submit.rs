@@ -10,7 +10,7 @@ use crate::cli::exit::Exit;
 use crate::cli::guard::Guard;
 use crate::cli::private_keys;
 use crate::cli::sign_and_submit;
-use ccf_gov::check::{Checks, Conclusion, Verdict};
+use ccf_gov::check::{Check, Checks, Verdict};
 use ccf_gov::cose::MessageType;
 use ccf_gov::review::node::running_version;
 use ccf_gov::review::{ServiceView, proposed, rules, vain};
@@ -44,22 +44,23 @@ impl Submit {
         let proposal = self.file.read(context).await?;
         private_keys::refuse(&self.file, MessageType::Proposal, proposal.bytes())?;
         let found = rules::lint_proposal(&proposal, &context.catalogue, None, OffsetDateTime::now_utc());
-        let fails_anywhere = found.verdict() == Conclusion::Fail;
-        if fails_anywhere {
+        let failing = rules::keeps_back(&found);
+        if let Some(check) = failing {
             show(context, &found);
             if !self.although_lint_fails {
-                return Err(refused(&self.file, &found));
+                return Err(refused(&self.file, check));
             }
         }
+        let shown = failing.is_some();
         let signer = context.signer().await?;
         let service = context.connect().await?;
         let ccf = running_version(None, &service).await?;
         let found = rules::lint_proposal(&proposal, &context.catalogue, ccf, OffsetDateTime::now_utc());
-        if !fails_anywhere {
+        if !shown {
             show(context, &found);
         }
-        if found.verdict() == Conclusion::Fail && !self.although_lint_fails {
-            return Err(refused(&self.file, &found));
+        if let (Some(check), false) = (rules::keeps_back(&found), self.although_lint_fails) {
+            return Err(refused(&self.file, check));
         }
         vain::active(&service.members().await?, signer.certificate().member_id())?;
         if !self.again {
@@ -84,9 +85,8 @@ fn show(context: &Context, found: &Checks) {
 }
 
 /// The error for a proposal that fails.
-fn refused(file: &ProposalSource, found: &Checks) -> CliError {
-    let first = found.iter().find(|check| check.verdict == Verdict::Fail);
-    let first = first.map(|check| format!("{}: {}", check.name, visible(&check.detail))).unwrap_or_default();
+fn refused(file: &ProposalSource, check: &Check) -> CliError {
+    let first = format!("{}: {}", check.name, visible(&check.detail));
     let doing = format!("{file} is neither signed nor sent: `ccf-gov proposal lint` fails");
     CliError::no(doing)
         .because(first)

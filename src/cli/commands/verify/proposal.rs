@@ -14,9 +14,7 @@ use crate::cli::evidence;
 use crate::cli::exit::Exit;
 use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::check::{Checks, Conclusion};
-use ccf_gov::evidence::recognise::Evidence;
 use ccf_gov::files;
-use ccf_gov::review::against_registered;
 use ccf_gov::review::rules::{self, Registered, Terms};
 use ccf_gov::service::JoinPolicy;
 
@@ -64,7 +62,7 @@ impl Proposal {
             also: self.also.into_iter().collect(),
             catalogue: context.catalogue.clone(),
         };
-        let outcome = Verified::of(&proposal, &evidence, &terms, registered.as_ref());
+        let outcome = Verified::from(rules::verify(&proposal, &evidence, &terms, registered.as_ref()));
         context.output.result(&outcome, || checks::lines(&outcome.checks))?;
         Ok(checks::exit(&outcome.checks))
     }
@@ -80,24 +78,9 @@ pub struct Verified {
     values: Vec<Registered>,
 }
 
-impl Verified {
-    /// Compares the proposal with the evidence, and with what is registered now if that is known.
-    pub fn of(
-        proposal: &ccf_gov::proposal::Proposal,
-        evidence: &[Evidence],
-        terms: &Terms,
-        policy: Option<&JoinPolicy>,
-    ) -> Self {
-        let rules::Verified { mut checks, values } = rules::verify(proposal, evidence, terms);
-        if let Some(policy) = policy {
-            checks.append(against_registered(proposal, policy, terms.ccf));
-        }
+impl From<rules::Verified> for Verified {
+    fn from(rules::Verified { checks, values }: rules::Verified) -> Self {
         Self { verdict: checks.verdict(), checks, values }
-    }
-
-    /// Whether the answer is yes.
-    pub fn passes(&self) -> bool {
-        checks::exit(&self.checks) == Exit::Done
     }
 }
 

@@ -81,7 +81,7 @@ fn a_version_newer_than_the_table_is_reported() {
     let proposal = Proposal::of(Vec::new());
     let checks = |version: &str| {
         let ccf = Some(version.parse().unwrap());
-        verify(&proposal, &[], &Terms { ccf, ..Terms::default() }).checks
+        verify(&proposal, &[], &Terms { ccf, ..Terms::default() }, None).checks
     };
     assert!(checks("7.0.25").get("ccf-version").is_none());
     assert_eq!(checks("7.0.26").get("ccf-version").unwrap().verdict, Verdict::Warn);
@@ -106,7 +106,7 @@ fn policy(policy: &str) -> Evidence {
 fn verify_one(name: &str, args: Value, evidence: &[Evidence], ccf: Option<&str>) -> Checks {
     let proposal = Proposal::of(vec![Action::new(name, Some(args))]);
     let ccf = ccf.map(|version| version.parse().unwrap());
-    verify(&proposal, evidence, &Terms { ccf, ..Terms::default() }).checks
+    verify(&proposal, evidence, &Terms { ccf, ..Terms::default() }, None).checks
 }
 
 #[track_caller]
@@ -357,7 +357,7 @@ fn what_no_artefact_is_behind_is_never_a_yes() {
 fn what_stands_beside_the_values_and_what_is_taken_back_are_reported() {
     let of = |text: &str| {
         let proposal = Proposal::parse(text.as_bytes()).unwrap();
-        let checks = verify(&proposal, &[], &Terms::default()).checks;
+        let checks = verify(&proposal, &[], &Terms::default(), None).checks;
         let names: Vec<_> = checks.iter().map(|c| c.name).filter(|n| matches!(*n, "surplus" | "deregisters")).collect();
         names
     };
@@ -376,7 +376,7 @@ fn what_stands_beside_the_values_and_what_is_taken_back_are_reported() {
 fn riders_are_named_once_with_what_they_do() {
     let names = ["set_constitution", "set_member", "remove_member", "set_js_app", "set_recovery_threshold"];
     let twice = names.iter().chain(&names).map(|name| Action::new(*name, Some(json!({}))));
-    let checks = verify(&Proposal::of(twice.collect()), &[], &Terms::default()).checks;
+    let checks = verify(&Proposal::of(twice.collect()), &[], &Terms::default(), None).checks;
     let riders: Vec<&str> = checks.iter().filter(|c| c.name == "other-action").map(|c| c.detail.as_str()).collect();
     assert_eq!(riders.len(), 5, "{riders:#?}");
     for (rider, name) in riders.iter().zip(names) {
@@ -397,7 +397,7 @@ fn a_backed_value_does_not_carry_other_actions() {
     let verdict = |actions: &[&Action], also: &[&str]| {
         let also = also.iter().map(|name| (*name).to_owned()).collect();
         let proposal = Proposal::of(actions.iter().map(|action| (*action).clone()).collect());
-        let checks = verify(&proposal, &program, &Terms { also, ..Terms::default() }).checks;
+        let checks = verify(&proposal, &program, &Terms { also, ..Terms::default() }, None).checks;
         let named = checks.iter().filter(|c| c.name == "named-action" && c.verdict == Verdict::Warn).count();
         (checks.verdict().as_str(), named)
     };
@@ -419,7 +419,7 @@ fn an_action_that_nobody_knows_is_never_a_yes() {
     let actions =
         ["add_snp_host_dat", "Add_snp_host_data", "own_action", "own_action"].map(|n| Action::new(n, Some(json!({}))));
     let proposal = Proposal::of([vec![register], actions.to_vec()].concat());
-    let checks = verify(&proposal, &[], &Terms::default()).checks;
+    let checks = verify(&proposal, &[], &Terms::default(), None).checks;
     let unknown: Vec<_> = checks.iter().filter(|c| c.name == "unknown-action").collect();
     assert_eq!(unknown.len(), 3, "{unknown:#?}");
     assert!(
@@ -450,7 +450,7 @@ fn groups_of_one_name_are_each_looked_at() {
     };
     let actions = found.iter().map(register).collect();
     let given = Evidence { name: "t.json".into(), kind: EvidenceKind::policies(found), digest: None };
-    let checks = verify(&Proposal::of(actions), &[given], &Terms::default()).checks;
+    let checks = verify(&Proposal::of(actions), &[given], &Terms::default(), None).checks;
     assert_eq!((checks.verdict().as_str(), checks.get("policy-allow-all").is_some()), ("fail", true), "{checks:#?}");
 }
 
@@ -461,7 +461,7 @@ fn values_that_are_undone_are_no_pass() {
     let remove = Action::new("remove_virtual_measurement", Some(json!({"measurement": measurement})));
     let outcome = |actions: &[&Action]| {
         let proposal = Proposal::of(actions.iter().map(|a| (*a).clone()).collect());
-        let checks = verify(&proposal, &[], &Terms::default()).checks;
+        let checks = verify(&proposal, &[], &Terms::default(), None).checks;
         (checks.verdict().as_str(), checks.get("contradictions").map(|c| c.detail.clone()))
     };
     assert_eq!(outcome(&[&add]).0, "pass");
