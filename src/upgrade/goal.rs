@@ -25,6 +25,33 @@ pub enum Distance {
     Never(String),
 }
 
+/// Looks at one node, again and again, until it stands as the goal says.
+#[derive(Clone, Copy, Debug)]
+pub struct Watch {
+    goal: Goal,
+    was_listed: bool,
+}
+
+impl Watch {
+    /// Nothing was seen yet.
+    pub const fn new(goal: Goal) -> Self {
+        Self { goal, was_listed: false }
+    }
+
+    /// How far `node` is from the goal, as the service lists it now; `committed` says whether that can no longer be undone.
+    ///
+    /// `None` if the service does not list the node and never did since the first look: that is no node that has gone.
+    pub fn look(&mut self, node: Option<&ObservedNode>, committed: bool) -> Option<Distance> {
+        self.was_listed |= node.is_some();
+        self.was_listed.then(|| match self.goal.distance(node) {
+            Distance::Reached if !committed => {
+                Distance::Missing("that is not committed yet: an election may still undo it".into())
+            }
+            distance => distance,
+        })
+    }
+}
+
 impl Goal {
     /// How far `node` is from it; without one, the service does not list it any more.
     pub fn distance(self, node: Option<&ObservedNode>) -> Distance {
@@ -67,6 +94,23 @@ mod tests {
         let raw = json!({"nodeId": "ab".repeat(32), "status": status, "retiredCommitted": retired_committed});
         let more = NodeDetails { caught_up, ..NodeDetails::default() };
         ObservedNode { node: serde_json::from_value(raw.clone()).unwrap(), raw, more }
+    }
+
+    #[test]
+    fn what_is_reached_counts_once_it_is_committed() {
+        let mut watch = Watch::new(Goal::Removable);
+        let retired = node("Retired", true, None);
+        assert!(matches!(watch.look(Some(&retired), false), Some(Distance::Missing(_))));
+        assert_eq!(watch.look(Some(&retired), true), Some(Distance::Reached));
+    }
+
+    #[test]
+    fn a_node_that_was_never_listed_has_not_gone() {
+        let mut watch = Watch::new(Goal::Removable);
+        assert_eq!(watch.look(None, true), None);
+        watch.look(Some(&node("Retired", false, None)), true);
+        assert_eq!(watch.look(None, true), Some(Distance::Reached));
+        assert!(matches!(watch.look(None, false), Some(Distance::Missing(_))));
     }
 
     #[test]

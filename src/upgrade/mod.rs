@@ -49,7 +49,7 @@ pub use can_stop::Dependence;
 pub use code::{Code, CodeValue, Running, RunningUvm};
 pub use error::UpgradeError;
 pub use forecast::{DrawnNode, Forecast, ForecastPhase, ForecastStep, Role, drawing, forecast, mermaid, plan_checks};
-pub use goal::{Distance, Goal};
+pub use goal::{Distance, Goal, Watch};
 pub use intended::{Intended, Unlike};
 pub use intent::{
     Intent, IntentError, LaunchIntent, MeasurementIntent, NewIntent, OldIntent, OldUvm, OneOrMore, RulesIntent,

@@ -14,7 +14,7 @@ use crate::cli::object::{Read, beside};
 use ccf_gov::id::NodeId;
 use ccf_gov::review::ObservedNode;
 use ccf_gov::service::Reference;
-use ccf_gov::upgrade::{Distance, Goal};
+use ccf_gov::upgrade::{Distance, Goal, Watch};
 
 /// How often the service is asked.
 const LOOK: Duration = Duration::from_millis(500);
@@ -74,19 +74,15 @@ impl Wait {
         let id = context.node(&service, &self.id).await?;
         let end = Instant::now() + Duration::from_secs(self.timeout.min(365 * 24 * 3600));
         let mut said = None;
-        let mut seen = false;
+        let mut watch = Watch::new(goal);
         loop {
             let settled = context.settled_quietly(&service, async || Ok(ObservedNode::of(&service, id).await?)).await?;
-            if settled.value.is_none() && !seen {
-                return Err(super::not_there(id));
-            }
-            seen = true;
             let standing = settled.value.as_ref().map(|(_, standing)| standing);
-            let missing = match goal.distance(standing) {
-                Distance::Reached if settled.committed => None,
-                Distance::Reached => Some("that is not committed yet: an election may still undo it".to_owned()),
-                Distance::Missing(what) => Some(what),
-                Distance::Never(why) => {
+            let missing = match watch.look(standing, settled.committed) {
+                None => return Err(super::not_there(id)),
+                Some(Distance::Reached) => None,
+                Some(Distance::Missing(what)) => Some(what),
+                Some(Distance::Never(why)) => {
                     let message = format!("node {id} will not be {what}: {why}");
                     return Err(CliError::no(message));
                 }
