@@ -3,7 +3,7 @@
 use super::enclave::{Enclave, EnclaveError};
 use super::sgxs::{SgxsError, is_sgxs, measure_sgxs};
 use super::sigstruct::{SIGSTRUCT_SIZE, SigStruct, SigStructError};
-use crate::check::Checks;
+use crate::check::{Checks, Conclusion};
 use crate::digest::MrEnclave;
 
 /// The largest enclave file that is read: 256 MiB, several times what any CCF release has.
@@ -101,11 +101,55 @@ impl Artefact {
     }
 }
 
+impl Artefact {
+    /// Why its values must not be registered, if so.
+    pub fn refusal(&self) -> Option<&'static str> {
+        match (self.debug, self.checks.verdict()) {
+            (Some(true), _) => Some("the enclave may run in debug mode, where its host reads its memory"),
+            (_, Conclusion::Fail) => Some("the enclave did not pass the checks"),
+            _ => None,
+        }
+    }
+
+    /// What was checked, for somebody who deregisters it: an enclave that its host may debug is one to deregister.
+    pub fn checks_to_deregister(&self) -> Checks {
+        self.checks.clone().excusing("debug")
+    }
+}
+
 fn check_debug(checks: &mut Checks, debug: bool) {
     if debug {
         checks
             .fail("debug", "the enclave may run in debug mode, and then its host reads its memory: never register it");
     } else {
         checks.pass("debug", "the enclave cannot run in debug mode");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn artefact(debug: Option<bool>) -> Artefact {
+        let mut checks = Checks::new();
+        check_debug(&mut checks, debug == Some(true));
+        Artefact { kind: "", mrenclave: "ab".repeat(32).parse().unwrap(), sigstruct: None, debug, checks }
+    }
+
+    #[test]
+    fn an_enclave_that_can_be_debugged_is_deregistered_and_never_registered() {
+        let debug = artefact(Some(true));
+        assert!(debug.refusal().is_some_and(|why| why.contains("debug mode")));
+        assert_eq!(debug.checks_to_deregister().verdict(), Conclusion::Pass);
+        assert_eq!(artefact(Some(false)).refusal(), None);
+    }
+
+    #[test]
+    fn an_enclave_that_fails_a_check_is_not_registered() {
+        let mut failing = artefact(None);
+        assert_eq!(failing.refusal(), None);
+        failing.checks.fail("mrenclave", "");
+        assert!(failing.refusal().is_some());
+        assert_eq!(failing.checks_to_deregister().verdict(), Conclusion::Fail);
     }
 }

@@ -61,8 +61,7 @@ impl Sgx {
         let bytes = files::read(&self.file, MAX_ARTEFACT)?;
         let found = Artefact::read(&bytes)
             .map_err(|e| CliError::from(e).doing(format!("cannot measure {}", self.file.display())))?;
-        // An enclave that its host may debug is one to deregister.
-        let checks = if self.register.remove { found.checks.clone().excusing("debug") } else { found.checks.clone() };
+        let checks = if self.register.remove { found.checks_to_deregister() } else { found.checks.clone() };
         let signed = found.sigstruct.as_ref();
         let result = Measured {
             platform: Platform::Sgx,
@@ -96,15 +95,10 @@ impl Sgx {
         if !self.register.to_stdout() {
             context.output.result(&result, show)?;
         }
-        let refusal = match (found.debug, checks.verdict()) {
-            (Some(true), _) => Some("the enclave may run in debug mode, where its host reads its memory"),
-            (_, Conclusion::Fail) => Some("the enclave did not pass the checks"),
-            _ => None,
-        };
         self.register.write(
             context,
             &MeasuredValues::from_iter([MeasuredValue::NodeCode(found.mrenclave)]),
-            refusal,
+            found.refusal(),
         )?;
         Ok(checks::exit(&checks))
     }

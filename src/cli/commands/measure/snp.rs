@@ -204,9 +204,7 @@ impl Results {
                     n => format!(", and {n} more to look at"),
                 };
                 let detail = format!("{who}{}: {}{others}: see `ccf-gov policy show`", worst.name, worst.detail);
-                // What no platform would read as its policy is nobody's host data.
-                let is_none = warnings.iter().any(|warning| warning.name == "package");
-                let verdict = if is_none { Verdict::Fail } else { Verdict::Warn };
+                let verdict = if review.is_policy() { Verdict::Warn } else { Verdict::Fail };
                 self.checks.push("policy-contents", verdict, detail);
             }
             listed.push(Group { name: name.clone(), host_data, remark: remark.clone() });

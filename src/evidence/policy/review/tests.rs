@@ -326,3 +326,10 @@ fn a_policy_larger_than_any_is_not_read() {
     let review = Review::of(&policy);
     assert_eq!((names(&review), review.is_understood()), (vec!["too-large"], false));
 }
+
+#[test]
+fn what_no_platform_reads_as_its_policy_is_none() {
+    assert!(Review::of(b"package policy\n").is_policy());
+    assert!(!Review::of(b"package other\n").is_policy());
+    assert!(!Review::of(b"containers := []\n").is_policy());
+}

@@ -50,6 +50,11 @@ impl Review {
         of(Verdict::Fail).or_else(|| of(Verdict::Incomplete)).or(self.warnings.first())
     }
 
+    /// Whether a platform would read it as its policy; what none would is nobody's host data.
+    pub fn is_policy(&self) -> bool {
+        !self.warnings.iter().any(|warning| warning.name == "package")
+    }
+
     pub(super) fn warn(&mut self, name: &'static str, detail: impl Into<String>) {
         let told = self.told.entry(name).or_default();
         *told += 1;
