@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::error::CliError;
 use ccf_gov::evidence::node::Trust;
-use ccf_gov::evidence::snp::roots::Roots;
+use ccf_gov::evidence::snp::Roots;
 use ccf_gov::files;
 
 /// The largest file of roots that is read.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::code::NodeCode;
 use super::reply::Fault;
 use crate::constitution::{Tables, table};
-use crate::evidence::snp::roots::Roots;
+use crate::evidence::snp::Roots;
 use crate::id::NodeId;
 
 /// Why a node was not let in, as the service puts it. A real node's process ends then.

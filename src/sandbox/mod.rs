@@ -46,7 +46,7 @@ pub use options::{Member, Options};
 pub use snp::{Artefacts, security_policy};
 
 use crate::constitution::table;
-use crate::evidence::snp::roots::Roots;
+use crate::evidence::snp::Roots;
 use crate::files::FileError;
 use crate::id::NodeId;
 use network::Network;

@@ -18,7 +18,7 @@ use super::state::Saved;
 use super::tables::write;
 use super::{JoinRefused, SandboxError, join, server};
 use crate::constitution::{Constitution, table};
-use crate::evidence::snp::roots::Roots;
+use crate::evidence::snp::Roots;
 use crate::id::NodeId;
 
 /// How often time passes.

@@ -8,8 +8,8 @@ use super::*;
 use crate::check::Verdict;
 use crate::digest::MrSigner;
 use crate::digest::sha256;
-use crate::evidence::snp::{Root, Roots};
 use crate::evidence::snp::testing::{IN_DATE, lab, revocation_list};
+use crate::evidence::snp::{Root, Roots};
 use crate::processor::Product;
 use crate::skip::fixtures;
 

@@ -3,8 +3,8 @@
 use time::OffsetDateTime;
 
 use crate::check::{Checks, REHEARSAL};
-use crate::evidence::sgx::attestation as sgx;
-use crate::evidence::snp::roots::Roots;
+use crate::evidence::sgx;
+use crate::evidence::snp::Roots;
 
 /// Whose roots count, and when.
 #[derive(Clone, Debug)]

@@ -23,7 +23,7 @@ use self::uvm::UvmIssuer;
 use super::SandboxError;
 use super::code::{SnpCode, UvmEndorsement};
 use crate::digest::sha256;
-use crate::evidence::snp::roots::{Root, Roots};
+use crate::evidence::snp::{Root, Roots};
 use crate::id::NodeId;
 use crate::processor::Product;
 
