@@ -1,5 +1,6 @@
 //! What a node does with a request: answer it, forward it to the primary, or redirect.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -29,6 +30,7 @@ pub(super) async fn answer(network: Arc<Network>, node: NodeId, session: &Sessio
     if request.path.starts_with("/sandbox/") {
         return control::answer(&network, node, &request).await;
     }
+    network.requests.fetch_add(1, Ordering::Relaxed);
     if request.path == "/app" || request.path.starts_with("/app/") {
         let Some(vantage) = network.vantage(node) else { return gone() };
         return app::answer(&network, vantage, request).await;

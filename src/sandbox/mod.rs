@@ -37,6 +37,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 pub use code::{NodeCode, SnpCode, UvmEndorsement, VIRTUAL_MEASUREMENT};
 pub use example::example_members;
@@ -186,6 +187,11 @@ impl Sandbox {
     /// The primary, while there is one.
     pub fn primary(&self) -> Option<NodeId> {
         self.network.state().primary
+    }
+
+    /// How many requests its nodes have been sent, those that drive the sandbox itself not counted.
+    pub fn requests(&self) -> u64 {
+        self.network.requests.load(Ordering::Relaxed)
     }
 
     /// Starts a node that runs `code`. It joins as Pending; code that is not registered is refused.

@@ -1,5 +1,6 @@
 //! The service that all nodes share: reads on one node, writes through the primary.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,8 @@ pub(super) struct Network {
     /// Held while a transaction is executed; always taken before `state`.
     writer: Mutex<()>,
     constitution: Mutex<Option<Arc<Constitution>>>,
+    /// How many requests its nodes were sent.
+    pub(super) requests: AtomicU64,
 }
 
 /// What one node sees at one moment.
@@ -57,6 +60,7 @@ impl Network {
             state: Mutex::new(state),
             writer: Mutex::new(()),
             constitution: Mutex::new(None),
+            requests: AtomicU64::new(0),
         }
     }
 

@@ -159,7 +159,7 @@ impl Service {
     /// Reads `path` from a node that can answer; waits out elections.
     pub(super) async fn read(&self, doing: &str, path: &str, bounds: Bounds) -> Result<Reply, ServiceError> {
         let reply = self.persist(doing, &Request::get(path, bounds), &mut self.deadline()).await?;
-        super::settled::remember_seen(reply.transaction);
+        super::settled::remember_seen(&reply);
         match reply.status.is_success() {
             true => Ok(reply),
             false => Err(refused(doing, &reply)),

@@ -1,5 +1,6 @@
 //! A 200 is not yet done: waiting until a transaction is committed, by the word of more than one node.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -11,7 +12,7 @@ use super::error::ServiceError;
 use super::http::{Bounds, Reply, Request};
 use super::retry::{Deadline, Failures, Pause, SOON};
 use super::{Answer, NodeAddress};
-use crate::id::TransactionId;
+use crate::id::{NodeId, TransactionId};
 
 /// `GET /gov/service/transactions/{transactionId}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
@@ -138,6 +139,21 @@ impl Service {
             }
             pause.wait().await;
         }
+    }
+
+    /// Whether the node that is asked second knows that `id` is committed, and is none of those who showed it: two nodes say so then.
+    pub(super) async fn is_confirmed(&self, id: TransactionId, shown_by: &BTreeSet<Option<NodeId>>) -> bool {
+        let Some(other) = self.addresses().into_iter().nth(1) else { return false };
+        let request = Request::get(self.path(id), Bounds::WORDS);
+        let Ok(reply) = self.http.hurried(NEXT).send(&other, &request).await else { return false };
+        let another = reply.peer.is_some() && !shown_by.contains(&reply.peer) && self.is_trusted(reply.peer);
+        let committed = another
+            && reply.status.is_success()
+            && status(&reply).is_ok_and(|status| status == TransactionStatus::Committed);
+        if committed {
+            self.remember_committed(id);
+        }
+        committed
     }
 
     /// Asks the other nodes whether they know of the commit that `first` reports.

@@ -142,19 +142,26 @@ async fn look(http: &Http, address: NodeAddress, rank: usize) -> Result<Report, 
     let ask = async |path: &str, bounds| http.send(&address, &Request::get(path, bounds)).await;
     let all = async {
         let list = ask("/node/network/nodes", Bounds::LIST).await?;
-        let consensus = ask("/node/consensus", Bounds::LIST).await?;
         let nodes = read::<NodeList>(&list).map(|l| l.nodes).unwrap_or_default();
         // A node whose key is that of a listed node has nothing to add to that.
         let proven = list.peer.filter(|peer| nodes.iter().any(|node| node.node_id == *peer));
+        let named = nodes.iter().find(|node| node.primary).map(|node| node.node_id);
+        let leads = match (proven, named) {
+            // Its list names the primary by the same knowledge by which it would report that it leads.
+            (Some(id), Some(primary)) => id == primary,
+            _ => {
+                let consensus = ask("/node/consensus", Bounds::LIST).await?;
+                read::<ConsensusDetails>(&consensus).is_some_and(|c| c.details.leads())
+            }
+        };
         let claimed = match proven {
             Some(id) => Some(id),
             None => read::<OwnState>(&ask("/node/state", Bounds::WORDS).await?).map(|s| s.node_id),
         };
-        Ok((list, consensus, nodes, claimed))
+        Ok((list, leads, nodes, claimed))
     };
     let looked = timeout(LOOK, all).await.unwrap_or(Err(NodeFailure::Timeout(LOOK.as_secs())));
-    let (list, consensus, nodes, claimed) = looked?;
-    let leads = read::<ConsensusDetails>(&consensus).is_some_and(|c| c.details.leads());
+    let (list, leads, nodes, claimed) = looked?;
     Ok(Report { address, rank, peer: list.peer, claimed, at: list.transaction, nodes, leads })
 }
 

@@ -16,6 +16,7 @@ mod forecast;
 mod goal;
 mod intended;
 mod intent;
+mod join_configuration;
 mod load;
 mod named_node;
 mod network;
@@ -55,6 +56,7 @@ pub use intent::{
     Intent, IntentError, LaunchIntent, MeasurementIntent, NewIntent, OldIntent, OldUvm, OneOrMore, RulesIntent,
     ServiceIntent, TcbIntent, UvmIntent, UvmValues,
 };
+pub use join_configuration::JoinConfiguration;
 pub use load::LoadError;
 pub use named_node::{Effect, NamedNode, changes_network};
 pub use network::Network;

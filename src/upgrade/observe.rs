@@ -104,8 +104,8 @@ impl Look<'_> {
                 self.ballots(seen, id).await?;
             }
         }
-        let waits = self.who.map(|who| next(self.plan, seen, who)).filter(|next| matches!(next.doing, Doing::Wait(_)));
-        if waits.is_some() {
+        let next = self.who.map(|who| (who, next(self.plan, seen, who)));
+        if next.is_some_and(|(who, next)| matches!(next.doing, Doing::Wait(_)) && !(who.operator && starts(&next))) {
             return Ok(());
         }
         seen.info = Some(self.service.info().await?.value);
@@ -164,12 +164,13 @@ impl Look<'_> {
         })
     }
 
-    /// Who has voted: whoever takes the step is asked for first, and nobody more than have voted.
+    /// Who has voted: whoever takes the step is asked for first, then the proposer, and nobody more than have voted.
     async fn ballots(&self, seen: &mut Observed, id: ProposalId) -> Result<(), ServiceError> {
         let own = self.who.and_then(|who| who.member);
         let mut members: Vec<MemberId> = seen.members.iter().map(|member| member.member_id).collect();
-        members.sort_by_key(|member| (Some(*member) != own, *member));
         let Some(known) = seen.proposals.get_mut(&id) else { return Ok(()) };
+        // Whoever proposes votes at once.
+        members.sort_by_key(|member| (Some(*member) != own, *member != known.proposer, *member));
         for member in members {
             if known.ballots.len() as u64 >= known.ballot_count {
                 break;
@@ -190,6 +191,11 @@ impl Look<'_> {
             node.version = version.and_then(|version| version.parse().ok());
         }
     }
+}
+
+/// Whether nodes are to be started: what they are started with depends on the versions of those that run.
+fn starts(next: &super::Next) -> bool {
+    next.wanted.tasks.iter().any(|task| matches!(task, super::Task::Start(_)))
 }
 
 fn address(node: &ObservedNode) -> Option<NodeAddress> {

@@ -17,6 +17,8 @@ use crate::service::{Service, ServiceError, Submission};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How often it looks meanwhile.
 const LOOK: Duration = Duration::from_millis(100);
+/// How long it waits when somebody was faster: the same request, signed in the same second, is a repetition to the service.
+const OUTRUN: Duration = Duration::from_millis(550);
 /// How often the same is done in one step: what has no effect is not done for ever.
 const ATTEMPTS: usize = 3;
 
@@ -113,7 +115,10 @@ impl Walk<'_> {
                     {
                         return Ok(Stepped { did, seen, next });
                     }
-                    did.extend(perform(&seen, act).await?);
+                    match perform(&seen, act).await? {
+                        Some(done) => did.push(done),
+                        None => tokio::time::sleep(OUTRUN).await,
+                    }
                     self.service.refresh().await;
                     end = Instant::now() + PATIENCE;
                 }

@@ -16,6 +16,7 @@ mod proposals;
 mod rehearse;
 mod scaling;
 mod state;
+mod upgrade;
 mod upgrade_plan;
 
 use std::path::{Path, PathBuf};

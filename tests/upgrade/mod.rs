@@ -1,4 +1,6 @@
 //! `upgrade step` on the sandbox, when something is not as it should be.
 
+mod join_configuration;
 mod model;
+mod stage;
 mod walk;

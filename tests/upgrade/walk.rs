@@ -1,65 +1,19 @@
 //! Steps on a sandbox where something goes wrong: nobody is harmed, and somebody is named.
 
-use ccf_gov::cose::{CreatedAt, Message};
-use ccf_gov::digest::{HostData, sha256};
-use ccf_gov::evidence::node::Trust;
-use ccf_gov::sandbox::{NodeCode, Sandbox};
-use ccf_gov::service::{Options, Service};
-use ccf_gov::signer::{Signer, sign};
-use ccf_gov::upgrade::{
-    Act, Code, Did, Doing, Observed, Plan, Stepped, Task, UpgradeError, Walk, Who, Whom, example_signers, was_outrun,
-};
+use ccf_gov::cose::MessageType;
+use ccf_gov::proposal::{Action, Proposal};
+use ccf_gov::sandbox::NodeCode;
+use ccf_gov::service::ProposalState;
+use ccf_gov::upgrade::{Act, Doing, Observed, Phase, Task, Whom};
+use serde_json::json;
 
-use crate::support::consortium::options;
+use super::stage::{Stage, did};
 
-struct Stage {
-    sandbox: Sandbox,
-    service: Service,
-    plan: Plan,
-    signers: Vec<Box<dyn Signer>>,
-}
-
-fn new_code() -> HostData {
-    HostData(sha256(b"new"))
-}
-
-impl Stage {
-    async fn new() -> Self {
-        let sandbox = Sandbox::start(options(3)).await.unwrap();
-        let addresses = sandbox.nodes().iter().map(|n| n.url.parse().unwrap()).collect();
-        let service = Service::connect(Options::new(addresses, sandbox.service_certificate().into_bytes())).await;
-        let plan = Plan::of(Code::virtual_node(new_code()), 3);
-        Self { service: service.unwrap(), sandbox, plan, signers: example_signers().unwrap() }
-    }
-
-    async fn member(&self, at: usize) -> Stepped {
-        let signer = &*self.signers[at];
-        let trust = Trust::pinned(time::OffsetDateTime::now_utc());
-        let who = Who { member: Some(signer.certificate().member_id()), operator: false };
-        let walk = Walk { service: &self.service, plan: &self.plan, trust: &trust, who };
-        let perform = async |seen: &Observed, act: &Act| -> Result<Option<Did>, UpgradeError> {
-            let request = act.request(&self.plan, seen)?.unwrap();
-            let message = Message::new(request.kind, CreatedAt::now()?, request.proposal, request.payload)?;
-            match self.service.submit(&sign(signer, message).await?).await {
-                Ok(done) => Ok(Some(Did::signed(act.title(), &done))),
-                Err(error) if was_outrun(&error) => Ok(None),
-                Err(error) => Err(error.into()),
-            }
-        };
-        walk.step(perform).await.unwrap()
-    }
-
-    async fn register(&self) {
-        self.member(0).await;
-        let stepped = self.member(1).await;
-        assert_eq!(stepped.next.wanted.tasks, [Task::Start(3)]);
-    }
-}
+const YES: &[u8] = br#"{"ballot": "export function vote (proposal, proposerId) { return true; }"}"#;
 
 #[tokio::test]
 async fn a_node_that_runs_other_code_is_never_trusted() {
-    let stage = Stage::new().await;
-    stage.register().await;
+    let stage = Stage::registered().await;
     let id = stage.sandbox.join(NodeCode::named("old")).await.unwrap();
     let stepped = stage.member(0).await;
     assert!(stepped.did.is_empty(), "{:?}", stepped.did);
@@ -70,12 +24,102 @@ async fn a_node_that_runs_other_code_is_never_trusted() {
 
 #[tokio::test]
 async fn a_dead_old_node_is_retired_before_a_new_one_is_trusted_where_the_rest_would_be_no_majority() {
-    let stage = Stage::new().await;
-    stage.register().await;
+    let stage = Stage::registered().await;
     let backup = stage.sandbox.nodes().into_iter().find(|n| Some(n.id) != stage.sandbox.primary()).unwrap().id;
     stage.sandbox.stop(backup).unwrap();
-    stage.sandbox.join(NodeCode::virtual_node(new_code())).await.unwrap();
+    stage.join().await;
     tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
-    let did: Vec<String> = stage.member(0).await.did.into_iter().map(|d| d.what).collect();
-    assert!(did.first().is_some_and(|d| *d == format!("propose to retire node {}", backup.short())), "{did:?}");
+    let stepped = stage.member(0).await;
+    assert_eq!(did(&stepped)[0], format!("propose to retire node {}", backup.short()));
+    stage.finish(&[0, 1, 2]).await;
+}
+
+#[tokio::test]
+async fn two_members_of_three_and_an_operator_come_to_the_end() {
+    let stage = Stage::new().await;
+    stage.finish(&[1, 2]).await;
+    assert!(stage.member(0).await.did.is_empty());
+}
+
+#[tokio::test]
+async fn an_election_in_every_phase_stops_nobody() {
+    let stage = Stage::registered().await;
+    let elect = async || {
+        let primary = stage.sandbox.primary().unwrap();
+        stage.sandbox.pause(primary).unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+        stage.sandbox.resume(primary).unwrap();
+    };
+    elect().await;
+    stage.operator().await;
+    elect().await;
+    stage.member(1).await;
+    elect().await;
+    stage.finish(&[0, 1]).await;
+}
+
+#[tokio::test]
+async fn a_new_node_that_dies_after_it_was_trusted_is_replaced_and_retired() {
+    let stage = Stage::registered().await;
+    stage.operator().await;
+    while stage.look(0).await.1.phase() == Phase::JoinAndTrust {
+        stage.member(0).await;
+        stage.member(1).await;
+    }
+    let primary = stage.sandbox.primary();
+    let new = stage.sandbox.nodes().into_iter().rev().find(|n| Some(n.id) != primary).unwrap().id;
+    stage.sandbox.stop(new).unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
+    stage.finish(&[0, 1, 2]).await;
+    assert!(stage.look(0).await.0.node(new).is_none(), "the dead node is gone");
+}
+
+#[tokio::test]
+async fn of_two_proposals_that_are_made_at_once_one_is_withdrawn() {
+    let stage = Stage::registered().await;
+    stage.operator().await;
+    let ((seen0, next0), (seen1, next1)) = (stage.look(0).await, stage.look(1).await);
+    let (Doing::Act(first), Doing::Act(second)) = (&next0.doing, &next1.doing) else { panic!("{next0:?} {next1:?}") };
+    assert!(matches!((first, second), (Act::Propose(_), Act::Propose(_))));
+    stage.perform(0, &seen0, first).await.unwrap();
+    stage.perform(1, &seen1, second).await.unwrap();
+    let open = |seen: &Observed| seen.proposals.values().filter(|known| known.state == ProposalState::Open).count();
+    assert_eq!(open(&stage.look(2).await.0), 2);
+    let stepped = [stage.member(0).await, stage.member(1).await];
+    let all: Vec<&str> = stepped.iter().flat_map(did).collect();
+    assert_eq!(all.iter().filter(|did| did.starts_with("withdraw")).count(), 1, "{all:?}");
+    stage.finish(&[0, 1, 2]).await;
+}
+
+#[tokio::test]
+async fn what_is_not_the_plan_gets_no_vote() {
+    let stage = Stage::new().await;
+    stage.member(0).await;
+    let other = Proposal::of(vec![Action::new("add_virtual_host_data", Some(json!({"host_data": "ab".repeat(32)})))]);
+    let other = stage.propose(1, &other).await;
+    let stepped = stage.member(2).await;
+    assert!(did(&stepped).iter().all(|did| !did.contains(&other.short())), "{:?}", stepped.did);
+    // Its acceptance dropped the other one.
+    let state = |id| async move { stage.service.find_proposal(id).await.unwrap().map(|p| p.value.proposal_state) };
+    assert!(matches!(state(other).await, None | Some(ProposalState::Dropped)));
+}
+
+#[tokio::test]
+async fn a_registration_that_another_one_dropped_is_proposed_again() {
+    let stage = Stage::new().await;
+    stage.member(0).await;
+    let (seen, _) = stage.look(1).await;
+    let dropped = *seen.proposals.keys().next().unwrap();
+    let same = Proposal::of(vec![Action::new(
+        "add_virtual_measurement",
+        Some(json!({"measurement": ccf_gov::sandbox::VIRTUAL_MEASUREMENT})),
+    )]);
+    let other = stage.propose(1, &same).await;
+    stage.by_hand(1, MessageType::Ballot, Some(other), YES).await;
+    stage.by_hand(2, MessageType::Ballot, Some(other), YES).await;
+    let stepped = stage.member(0).await;
+    assert!(did(&stepped).first().is_some_and(|did| did.starts_with("propose to register")), "{:?}", stepped.did);
+    let found = stage.service.find_proposal(dropped).await.unwrap().map(|p| p.value.proposal_state);
+    assert!(matches!(found, None | Some(ProposalState::Dropped)), "{found:?}");
+    stage.finish(&[0, 1, 2]).await;
 }

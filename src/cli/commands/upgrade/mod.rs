@@ -4,6 +4,7 @@ pub mod plan;
 mod planned;
 pub mod rehearse;
 pub mod report;
+mod start_nodes;
 pub mod status;
 pub mod step;
 mod waiting;

@@ -92,7 +92,14 @@ impl Planned {
         let all: Vec<NodeAddress> =
             found.iter().chain(addresses.iter().filter(|a| !found.contains(a))).cloned().collect();
         let certificate = context.service_cert.as_ref().unwrap_or(&self.intent.service.cert);
-        let service = context.connect_to(&all, certificate).await?;
+        // Two are enough to contradict each other; the others are asked if that leads nowhere.
+        let service = match all.get(..2) {
+            Some(first) if all.len() > 2 => match context.connect_to(first, certificate).await {
+                Ok(service) => service,
+                Err(_) => context.connect_to(&all, certificate).await?,
+            },
+            _ => context.connect_to(&all, certificate).await?,
+        };
         self.remember(context, &service);
         Ok(service)
     }
@@ -107,7 +114,10 @@ impl Planned {
 
     /// Remembers where the service's nodes listen: those that the file names may all be retired by it.
     pub fn remember(&self, context: &Context, service: &Service) {
-        let published = service.published();
+        let listed = service.published();
+        // The primary comes first.
+        let mut published = service.addresses();
+        published.retain(|address| listed.contains(address));
         if published.is_empty() || published == self.found() {
             return;
         }

@@ -1,5 +1,6 @@
 //! `upgrade step`: the one command that everybody repeats.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -7,14 +8,16 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::planned::{File, HeldTo, Planned};
+use super::start_nodes::write_configuration;
 use super::waiting::{Waited, waited};
 use crate::cli::common::Context;
-use crate::cli::error::CliError;
+use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
 use crate::cli::interrupt::unless_interrupted;
 use crate::cli::sign_and_submit::{sent, sign};
 use ccf_gov::cose::Beside;
-use ccf_gov::id::ProposalId;
+use ccf_gov::files;
+use ccf_gov::id::{ProposalId, TransactionId};
 use ccf_gov::service::Service;
 use ccf_gov::signer::Signer;
 use ccf_gov::upgrade::{Act, Did, Doing, Observed, Phase, Stepped, Walk, Who, was_outrun};
@@ -47,6 +50,9 @@ pub struct Step {
     /// Do the operator's part as well: delete nodes whose retirement is committed, say which to start and to stop
     #[arg(long)]
     operate: bool,
+    /// The folder for the configuration that new nodes join with [default: where the upgrade.toml is]
+    #[arg(long, value_name = "DIR", requires = "operate")]
+    join_config: Option<PathBuf>,
     /// Go on until the upgrade is done
     #[arg(long)]
     watch: bool,
@@ -80,6 +86,8 @@ pub struct Taken<'a> {
     waiting_for: &'a [Waited],
     /// Why nothing can be done before something is put right.
     blocked: &'a [String],
+    /// The configuration with which nodes that are to be started join: but for their own addresses, which are placeholders.
+    join_configuration: Option<PathBuf>,
     /// Open proposals that are not part of the plan now, and get no vote.
     refused: Vec<Refused<'a>>,
     /// The phase that the upgrade is in.
@@ -139,15 +147,25 @@ impl Step {
         let hands = Hands { context, planned: &planned, service: &service, signer: signer.as_deref(), who };
         let mut did = Vec::new();
         loop {
-            let mut stepped = hands.step().await?;
+            let before = if self.watch { service.commit().await.ok() } else { None };
+            let mut stepped = match hands.step().await {
+                Err(error) if self.watch && error.kind == Kind::Unreachable => {
+                    context.output.note(format!("{}; trying again.", error.message));
+                    tokio::time::sleep(ASK).await;
+                    continue;
+                }
+                stepped => stepped?,
+            };
             did.append(&mut stepped.did);
             planned.remember(context, &service);
-            let waits = matches!(stepped.next.doing, Doing::Wait(_));
-            if !self.watch || !waits {
-                return hands.print(&did, &stepped);
+            let folder = self.join_config.as_deref();
+            let configuration =
+                if self.operate { write_configuration(context, &planned, &stepped, folder)? } else { None };
+            if !self.watch || !matches!(stepped.next.doing, Doing::Wait(_)) {
+                return hands.print(&did, &stepped, configuration);
             }
-            hands.note(&stepped);
-            hands.wait().await?;
+            hands.note(&stepped, configuration.as_deref());
+            hands.wait(before).await;
         }
     }
 }
@@ -207,26 +225,27 @@ impl Hands<'_> {
         Ok(Some(Did::signed(act.title(), &submission)))
     }
 
-    /// Waits until something was committed, or long enough that the service is looked at anyway.
-    async fn wait(&self) -> Result<(), CliError> {
-        let before = self.service.commit().await.ok();
+    /// Waits until something was committed after `before`, or long enough that the service is looked at anyway.
+    async fn wait(&self, before: Option<TransactionId>) {
         let end = Instant::now() + LOOK;
         while Instant::now() < end {
             tokio::time::sleep(ASK).await;
             if self.service.commit().await.ok() != before {
-                return Ok(());
+                return;
             }
         }
-        Ok(())
     }
 
-    fn note(&self, stepped: &Stepped) {
+    fn note(&self, stepped: &Stepped, configuration: Option<&Path>) {
         for waited in waited(self.planned, stepped) {
             self.context.output.note(format!("Waiting for {waited}."));
         }
+        if let Some(path) = configuration {
+            self.context.output.note(format!("New nodes join with {}.", files::shown(path)));
+        }
     }
 
-    fn print(&self, did: &[Did], stepped: &Stepped) -> Result<Exit, CliError> {
+    fn print(&self, did: &[Did], stepped: &Stepped, join_configuration: Option<PathBuf>) -> Result<Exit, CliError> {
         let waiting = waited(self.planned, stepped);
         let blocked = match &stepped.next.doing {
             Doing::Blocked(reasons) => reasons.as_slice(),
@@ -237,6 +256,7 @@ impl Hands<'_> {
             did,
             waiting_for: &waiting,
             blocked,
+            join_configuration,
             refused: stepped.next.refused.iter().map(|(id, why)| Refused { proposal_id: *id, why }).collect(),
             phase: stepped.next.phase(),
             done,
@@ -271,6 +291,9 @@ fn text(result: &Taken<'_>) -> String {
         if let Some(command) = &waited.command {
             text += &format!("           {command}\n");
         }
+    }
+    if let Some(path) = &result.join_configuration {
+        text += &format!("New nodes join with {}, once their own addresses are in it.\n", files::shown(path));
     }
     if result.done {
         text += "The upgrade is done: only the new code runs, and only the new code is let in.\n";
