@@ -17,8 +17,8 @@ use crate::service::{Service, ServiceError, Submission};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How often it looks meanwhile.
 const LOOK: Duration = Duration::from_millis(100);
-/// How long it waits when somebody was faster: the same request, signed in the same second, is a repetition to the service.
-const OUTRUN: Duration = Duration::from_millis(550);
+/// How long it waits before it does the same again: a request that is signed twice in one second is a repetition to the service.
+const AGAIN: Duration = Duration::from_millis(550);
 /// How often the same is done in one step: what has no effect is not done for ever.
 const ATTEMPTS: usize = 3;
 
@@ -106,8 +106,10 @@ impl Walk<'_> {
             let (seen, next) = self.look().await?;
             match &next.doing {
                 Doing::Act(act) => {
-                    if tried.iter().filter(|known| *known == act).count() == ATTEMPTS {
-                        return Err(UpgradeError::NoEffect(act.title()).into());
+                    match tried.iter().filter(|known| *known == act).count() {
+                        0 => {}
+                        ATTEMPTS => return Err(UpgradeError::NoEffect(act.title()).into()),
+                        _ => tokio::time::sleep(AGAIN).await,
                     }
                     tried.push(act.clone());
                     if let Act::Propose(intended) = act
@@ -115,10 +117,7 @@ impl Walk<'_> {
                     {
                         return Ok(Stepped { did, seen, next });
                     }
-                    match perform(&seen, act).await? {
-                        Some(done) => did.push(done),
-                        None => tokio::time::sleep(OUTRUN).await,
-                    }
+                    did.extend(perform(&seen, act).await?);
                     self.service.refresh().await;
                     end = Instant::now() + PATIENCE;
                 }
