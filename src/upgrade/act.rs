@@ -1,9 +1,10 @@
 //! What is signed and sent for what one person does.
 
-use super::{Act, Intended, Observed, Plan, UpgradeError};
+use super::{Act, Observed, Plan, UpgradeError};
 use crate::cose::MessageType;
 use crate::id::ProposalId;
-use crate::proposal::{Proposal, ballot};
+use crate::proposal::Proposal;
+use crate::proposal::ballot::{self, Watched};
 use crate::service::{Refusal, ServiceError};
 
 /// What a member signs.
@@ -28,10 +29,10 @@ impl Act {
             Self::Propose(intended) => {
                 request(MessageType::Proposal, None, intended.proposal(plan, seen.at)?.bytes().to_vec())
             }
-            Self::Vote(id, intended) => {
+            Self::Vote(id, _) => {
                 let known = seen.proposals.get(id).and_then(|known| known.proposal.as_ref());
                 let proposal = known.ok_or_else(|| UpgradeError::Claim(format!("proposal {id} cannot be read")))?;
-                request(MessageType::Ballot, Some(*id), yes(intended, proposal)?)
+                request(MessageType::Ballot, Some(*id), yes(seen, proposal)?)
             }
             Self::Withdraw(id) => request(MessageType::Withdrawal, Some(*id), Vec::new()),
             Self::Delete(_) => Ok(None),
@@ -58,9 +59,12 @@ impl Act {
     }
 }
 
-/// A yes to exactly this proposal.
-fn yes(_intended: &Intended, proposal: &Proposal) -> Result<Vec<u8>, UpgradeError> {
-    Ok(ballot::exact(proposal)?.payload())
+/// A yes to exactly this proposal, on the service as it was seen: same certificate and constitution, and whatever else the
+/// decision rested on, such as the join policy, the trusted nodes, and the node that is trusted or removed.
+fn yes(seen: &Observed, proposal: &Proposal) -> Result<Vec<u8>, UpgradeError> {
+    let basis = seen.basis.as_ref().ok_or_else(|| UpgradeError::Claim("the service was not seen as a whole".into()))?;
+    let guards = basis.guards(Watched::by(proposal))?;
+    Ok(ballot::guarded(proposal, &guards)?.payload())
 }
 
 /// Whether a request failed because somebody was faster: then the service is looked at again.

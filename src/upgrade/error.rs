@@ -1,7 +1,7 @@
 //! Why a step was not taken.
 
 use crate::cose::{CreatedAtError, EnvelopeError, MessageError, RequestError};
-use crate::proposal::ballot::BallotError;
+use crate::proposal::ballot::{BallotError, NotSeen};
 use crate::proposal::time::TimeError;
 use crate::sandbox::SandboxError;
 use crate::service::ServiceError;
@@ -28,6 +28,9 @@ pub enum UpgradeError {
     /// A ballot could not be made.
     #[error(transparent)]
     Ballot(#[from] BallotError),
+    /// What a ballot would rest on is not there.
+    #[error(transparent)]
+    NotSeen(#[from] NotSeen),
     /// The clock is out of range.
     #[error(transparent)]
     Clock(#[from] CreatedAtError),

@@ -9,12 +9,15 @@ use tokio::time::timeout;
 use super::{
     Doing, Need, Observed, ObservedBallot, ObservedNode, ObservedProposal, Phase, Plan, Running, RunningUvm, Who, next,
 };
+use crate::certificate;
 use crate::check::Verdict;
+use crate::digest::{Sha256Digest, sha256};
 use crate::evidence::node::{Attestation, Expected, Outcome, Trust};
 use crate::id::{MemberId, ProposalId};
 use crate::proposal::Proposal;
+use crate::proposal::ballot::{self, Seen, SeenMember};
 use crate::review;
-use crate::service::{self, NodeAddress, NodeStatus, ProposalState, Replication, Service, ServiceError};
+use crate::service::{self, Member, NodeAddress, NodeStatus, ProposalState, Replication, Service, ServiceError};
 
 /// How long the primary's view of its network is waited for: with no primary, there is none.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -70,8 +73,10 @@ impl Look<'_> {
             nodes: Vec::new(),
             replication: None,
             lost_quorum: None,
+            registered: serde_json::from_value(policy.raw).ok(),
             join_policy: policy.value,
             constitution: None,
+            basis: None,
             application: None,
             proposals: BTreeMap::new(),
         };
@@ -94,6 +99,10 @@ impl Look<'_> {
         if self.plan.application.is_some() && (self.who.is_none() || rules(super::wanted(self.plan, seen).phase)) {
             seen.application = Some(review::Application::read(self.service).await?);
         }
+        if self.plan.version.is_some() && super::wanted(self.plan, seen).phase == Phase::JoinAndTrust {
+            // Whether new nodes need a snapshot depends on what runs.
+            self.versions(seen).await;
+        }
         if let Need::Proposal(intended) = super::wanted(self.plan, seen).need {
             let needed = |known: &ObservedProposal| {
                 known.proposal.as_ref().is_some_and(|p| intended.check(self.plan, self.at, p).is_ok())
@@ -108,11 +117,20 @@ impl Look<'_> {
         if next.is_some_and(|(who, next)| matches!(next.doing, Doing::Wait(_)) && !(who.operator && starts(&next))) {
             return Ok(());
         }
-        seen.info = Some(self.service.info().await?.value);
+        self.identity(seen).await?;
+        self.versions(seen).await;
+        Ok(())
+    }
+
+    /// What says which service this is, and by which rules it decides: whatever a guarded ballot can rest on.
+    async fn identity(&self, seen: &mut Observed) -> Result<(), ServiceError> {
         if seen.constitution.is_none() {
             seen.constitution = Some(self.service.constitution().await?);
         }
-        self.versions(seen).await;
+        if seen.info.is_none() {
+            seen.info = Some(self.service.info().await?.value);
+        }
+        seen.basis = basis(seen);
         Ok(())
     }
 
@@ -171,13 +189,28 @@ impl Look<'_> {
         let Some(known) = seen.proposals.get_mut(&id) else { return Ok(()) };
         // Whoever proposes votes at once.
         members.sort_by_key(|member| (Some(*member) != own, *member != known.proposer, *member));
+        let mut scripts = BTreeMap::new();
         for member in members {
-            if known.ballots.len() as u64 >= known.ballot_count {
+            if scripts.len() as u64 >= known.ballot_count {
                 break;
             }
-            if let Some(_script) = self.service.ballot(id, member).await? {
-                known.ballots.insert(member, ObservedBallot { holds: true });
+            if let Some(script) = self.service.ballot(id, member).await? {
+                scripts.insert(member, script);
             }
+        }
+        // So many decide as a rule. If they have not, a guarded ballot among them may say no by now.
+        if 2 * scripts.len() > seen.active().count() && seen.basis.is_none() {
+            self.identity(seen).await?;
+        }
+        let basis = seen.basis.as_ref();
+        let holds = |script: &str| match (ballot::guards(script), basis) {
+            (Some(guards), Some(basis)) => guards.iter().all(|guard| guard.holds(basis)),
+            _ => true,
+        };
+        let ballots =
+            scripts.iter().map(|(member, script)| (*member, ObservedBallot { holds: holds(script) })).collect();
+        if let Some(known) = seen.proposals.get_mut(&id) {
+            known.ballots = ballots;
         }
         Ok(())
     }
@@ -196,6 +229,21 @@ impl Look<'_> {
 /// Whether nodes are to be started: what they are started with depends on the versions of those that run.
 fn starts(next: &super::Next) -> bool {
     next.wanted.tasks.iter().any(|task| matches!(task, super::Task::Start(_)))
+}
+
+/// What guarded ballots rest on, as the governance API shows it.
+fn basis(seen: &Observed) -> Option<Seen> {
+    let der = certificate::from_pem(seen.info.as_ref()?.certificate.as_bytes()).ok()?;
+    let [der] = der.as_slice() else { return None };
+    let member =
+        |m: &Member| (m.member_id, SeenMember { status: format!("{:?}", m.status), data: m.member_data.clone() });
+    Some(Seen {
+        certificate: Sha256Digest(sha256(der)),
+        constitution: Sha256Digest(sha256(seen.constitution.as_ref()?.as_bytes())),
+        join_policy: seen.registered.clone()?,
+        nodes: seen.nodes.iter().map(|node| (node.id, node.status.to_string())).collect(),
+        members: seen.members.iter().map(member).collect(),
+    })
 }
 
 fn address(node: &ObservedNode) -> Option<NodeAddress> {

@@ -8,6 +8,7 @@ use super::Running;
 use crate::ccf_version::CcfVersion;
 use crate::id::{MemberId, NodeId, ProposalId};
 use crate::proposal::Proposal;
+use crate::proposal::ballot::{Registered, Seen};
 use crate::review::Application;
 use crate::service::{
     JoinPolicy, LostQuorum, Member, MemberStatus, NodeStatus, ProposalState, Replication, ServiceInfo, Validity,
@@ -32,8 +33,12 @@ pub struct Observed {
     pub lost_quorum: Option<LostQuorum>,
     /// What may join.
     pub join_policy: JoinPolicy,
+    /// The same, as guarded ballots rest on it; `None` if it is of another shape.
+    pub registered: Option<Registered>,
     /// The constitution in force, if it was asked for.
     pub constitution: Option<String>,
+    /// What a guarded ballot rests on, if it was asked for.
+    pub basis: Option<Seen>,
     /// The application that runs, if it was asked for.
     pub application: Option<Application>,
     /// The proposals that the service still has, by their ids.

@@ -57,6 +57,8 @@ pub(in crate::upgrade) fn service(code: &Code, nodes: u8) -> Observed {
         lost_quorum: None,
         join_policy,
         constitution: Some("old".into()),
+        registered: None,
+        basis: None,
         application: Some(Application::default()),
         proposals: BTreeMap::new(),
     }

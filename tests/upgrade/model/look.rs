@@ -71,6 +71,8 @@ pub fn observed(state: &State, committed: bool, network: &Network) -> Observed {
         lost_quorum: lost.then_some(LostQuorum { trusted: trusted.len(), answering }),
         join_policy: JoinPolicy { virtual_, ..JoinPolicy::default() },
         constitution: Some(state.constitution.to_string()),
+        registered: None,
+        basis: None,
         application: None,
         proposals: proposals.collect(),
     }
