@@ -181,12 +181,23 @@ impl Step<'_> {
 
     fn waiting_for_members(&self, intended: &Intended) -> Waiting {
         let title = intended.title();
-        if let Some((id, known)) = self.chosen() {
-            let missing = self.seen.active().map(|m| m.member_id).filter(|id| !known.ballots.contains_key(id));
-            let what = format!("vote on proposal {}: {title}", id.short());
-            return Waiting { whom: Whom::Members(missing.collect()), what };
-        }
         let active: Vec<MemberId> = self.seen.active().map(|m| m.member_id).collect();
+        if let Some((id, known)) = self.chosen() {
+            let missing = active.iter().copied().filter(|id| !known.ballots.contains_key(id));
+            let missing: Vec<MemberId> = missing.collect();
+            if missing.is_empty() {
+                let proposer = self.seen.name(known.proposer);
+                let what = format!(
+                    "agree: all of them have voted on proposal {} ({title}), and it is still open; {proposer} can withdraw it \
+                     (ccf-gov proposal withdraw {}), and then it is proposed again",
+                    id.short(),
+                    id.short()
+                );
+                return Waiting { whom: Whom::Members(active), what };
+            }
+            let what = format!("vote on proposal {}: {title}", id.short());
+            return Waiting { whom: Whom::Members(missing), what };
+        }
         if let Some((id, known)) = self.failed() {
             let why = known.outcome.as_deref().unwrap_or("no reason is given");
             let what = format!(
@@ -238,11 +249,9 @@ impl Step<'_> {
         }
     }
 
-    /// A proposal that is open although everybody who can vote has voted, or that has a ballot which no longer says yes, is
-    /// not decided by more ballots: nobody can vote twice.
+    /// A proposal with a ballot that no longer says what it said: its member cannot vote again.
     fn is_spent(&self, known: &ObservedProposal) -> bool {
-        let voted = self.seen.active().all(|member| known.ballots.contains_key(&member.member_id));
-        voted || known.ballots.values().any(|ballot| !ballot.holds)
+        known.ballots.values().any(|ballot| !ballot.holds)
     }
 
     fn refused(&self) -> Vec<(ProposalId, String)> {

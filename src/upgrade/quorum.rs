@@ -209,7 +209,7 @@ impl Replication {
         Ok(found)
     }
 
-    /// Whether `change` is how a service of one node begins to grow. No guard can allow that, for the second node is needed for every
+    /// Whether `change` is how a service of one node begins to grow. [`Replication::check`] refuses it, for the second node is needed for every
     /// majority from then on: until it has caught up, nothing is committed.
     pub fn is_second_node(&self, change: &Change) -> bool {
         let alone = self.settled && self.configured.len() == 1 && self.caught_up == self.configured;

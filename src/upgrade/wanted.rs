@@ -192,6 +192,10 @@ impl<'a> Look<'a> {
         let most = network.most_added().min(short);
         match network.check(&Change::adding([*first]), self.minimum_f()) {
             Ok(_) => Some((Need::Proposal(Intended::Trust { nodes: waiting, most }), tasks)),
+            // A service of one node can be upgraded in no other way.
+            Err(_) if network.is_second_node(&Change::adding([*first])) => {
+                Some((Need::Proposal(Intended::Trust { nodes: waiting, most: 1 }), tasks))
+            }
             // A node that is dead stands in the way: without it, those that live are a majority again.
             Err(refused) => {
                 let (need, more) =

@@ -21,15 +21,18 @@ fn of_two_proposals_that_do_the_same_one_is_withdrawn_by_its_proposer() {
 }
 
 #[test]
-fn a_proposal_that_no_ballot_can_decide_any_more_is_withdrawn() {
+fn a_proposal_on_which_all_have_voted_in_vain_waits_for_them_to_agree() {
     let mut bench = Bench::new(3, 3);
     let id = bench.propose(0);
     bench.ballot(id, 0, true);
     bench.ballot(id, 1, false);
     assert!(matches!(&bench.waiting()[..], [one] if one.whom == Whom::Members(vec![bench.member(2)])));
     bench.ballot(id, 2, false);
-    assert_eq!(bench.of_member(0), Doing::Act(Act::Withdraw(id)));
-    assert!(matches!(bench.of_member(1), Doing::Act(Act::Propose(_))));
+    // Nobody is asked the same again without end, and nothing is withdrawn behind a person's back.
+    for member in 0..3 {
+        let Doing::Wait(waiting) = bench.of_member(member) else { panic!("{:?}", bench.of_member(member)) };
+        assert!(waiting[0].what.starts_with("agree: ") && waiting[0].what.contains("proposal withdraw"), "{waiting:?}");
+    }
 }
 
 #[test]
