@@ -2,5 +2,6 @@
 
 mod join_configuration;
 mod model;
+mod schedules;
 mod stage;
 mod walk;

@@ -123,3 +123,20 @@ async fn a_registration_that_another_one_dropped_is_proposed_again() {
     assert!(matches!(found, None | Some(ProposalState::Dropped)), "{found:?}");
     stage.finish(&[0, 1, 2]).await;
 }
+
+#[tokio::test]
+async fn while_old_nodes_live_the_way_back_is_walked_under_the_same_guard() {
+    let mut stage = Stage::registered().await;
+    stage.operator().await;
+    let old = stage.plan.new.clone();
+    // Two new nodes are trusted, and the members want the old code again.
+    for member in [0, 1] {
+        stage.member(member).await;
+    }
+    let (seen, _) = stage.look(0).await;
+    stage.plan = stage.plan.back(&seen).unwrap();
+    assert_ne!(stage.plan.new, old);
+    stage.finish(&[0, 1, 2]).await;
+    let (seen, _) = stage.look(0).await;
+    assert!(!old.is_admitted(&seen.join_policy) && stage.plan.new.is_admitted(&seen.join_policy));
+}

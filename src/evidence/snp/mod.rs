@@ -16,7 +16,7 @@ pub use attestation::{Evidence, Expected, Values, verify};
 pub use context::{AMD_FILE, ContextError, HASH_ENVELOPE_FILE, POLICY_FILE, SecurityContext, UVM_FILE};
 pub use endorsements::{Endorsements, EndorsementsError, MAX_ENDORSEMENTS};
 pub use report::{GuestPolicy, REPORT_LENGTH, Report, ReportError, ReportSignatureError};
-pub use roots::{Root, Roots};
+pub use roots::{Root, Roots, RootsError};
 pub use vcek::Vcek;
 
 #[cfg(test)]
