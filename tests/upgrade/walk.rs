@@ -136,6 +136,11 @@ async fn while_old_nodes_live_the_way_back_is_walked_under_the_same_guard() {
     let (seen, _) = stage.look(0).await;
     stage.plan = stage.plan.back(&seen).unwrap();
     assert_ne!(stage.plan.new, old);
+    // What was proposed on the way forward is named, and gets no vote.
+    let (seen, next) = stage.look(2).await;
+    let [(id, _)] = &next.refused[..] else { panic!("{:?}", next.refused) };
+    let proposer = (0..3).find(|at| stage.id(*at) == seen.proposals[id].proposer).unwrap();
+    stage.by_hand(proposer, MessageType::Withdrawal, Some(*id), b"").await;
     stage.finish(&[0, 1, 2]).await;
     let (seen, _) = stage.look(0).await;
     assert!(!old.is_admitted(&seen.join_policy) && stage.plan.new.is_admitted(&seen.join_policy));

@@ -63,6 +63,7 @@ pub struct Step {
 /// Works as `upgrade step` does, on the way back: nodes with the old code are to run, those with the new code are retired under
 /// the same guard and deleted, and the new code is deregistered. Constitution and application stay as they are. Members vote for
 /// nothing else, so all of them have to want it: whoever goes on with `upgrade step` votes for the way forward.
+/// Withdraw what you have proposed on that way and is still open: `upgrade rollback` names it.
 #[derive(Args)]
 #[command(
     after_help = "Exit codes: 0 the service runs the old code alone; 3 nothing can be done before something is put right, or no old node
