@@ -2,7 +2,7 @@
 #![no_main]
 
 use ccf_gov::json::same;
-use ccf_gov::proposal::ballot::{Ballot, BallotKind, exact, exact_proposal, kind};
+use ccf_gov::proposal::ballot::{Ballot, BallotKind, exact, kind, one_proposal};
 use ccf_gov::proposal::shown;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
@@ -17,7 +17,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         && let Ok(ballot) = exact(&proposal)
     {
         assert_eq!(ballot.kind(), BallotKind::Exact);
-        let held = exact_proposal(ballot.script()).expect("it is exact");
+        let held = one_proposal(ballot.script()).expect("it is exact");
         assert!(same(held.value(), proposal.value()));
     }
 });

@@ -8,6 +8,7 @@ mod start_nodes;
 pub mod status;
 pub mod step;
 mod waiting;
+mod watch;
 
 use clap::{Args, Subcommand};
 

@@ -4,12 +4,14 @@ use clap::Args;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use super::planned::{File, HeldTo};
+use super::planned::{File, HeldTo, Planned};
 use super::waiting::{Waited, waited};
+use super::watch::until_changed;
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::topology;
+use ccf_gov::service::Service;
 use ccf_gov::upgrade::{Doing, Phase, Progress, Stepped, Topology, Who, next, observe};
 
 /// Show where the service stands in an upgrade
@@ -27,6 +29,9 @@ pub struct Status {
     file: File,
     #[command(flatten)]
     held_to: HeldTo,
+    /// Show it again whenever it has changed, until the upgrade is done; with --output json an object each time
+    #[arg(long)]
+    watch: bool,
 }
 
 /// The result as it is printed.
@@ -54,28 +59,50 @@ impl Status {
         let mut planned = self.file.plan()?;
         planned.held_to = self.held_to.read()?;
         let service = planned.connect(context).await?;
-        let plan = &planned.plan;
-        let seen = observe(&service, plan, &planned.trust, OffsetDateTime::now_utc(), None).await?;
-        let next = next(plan, &seen, Who::default());
-        let stepped = Stepped { did: Vec::new(), seen, next };
-        let standing = Standing {
-            phase: stepped.next.phase(),
-            phases: Progress::of(stepped.next.phase()),
-            topology: Topology::of(plan, &stepped.seen),
-            waiting_for: waited(&planned, &stepped),
-            blocked: match &stepped.next.doing {
-                Doing::Blocked(reasons) => reasons.clone(),
-                _ => planned.changes(&stepped.seen),
-            },
-            done: matches!(stepped.next.doing, Doing::Done),
-            plan: plan.digest().to_string(),
-        };
-        context.output.result(&standing, || text(&standing))?;
-        Ok(match (standing.done, standing.blocked.is_empty()) {
+        let mut shown = None;
+        loop {
+            let before = if self.watch { service.commit().await.ok() } else { None };
+            let standing = stand(&planned, &service).await?;
+            let text = text(&standing);
+            if shown.as_ref() != Some(&text) {
+                context.output.result(&standing, || text.clone())?;
+                shown = Some(text);
+            }
+            if !self.watch || standing.done {
+                return Ok(standing.exit());
+            }
+            until_changed(&service, before).await;
+        }
+    }
+}
+
+/// How the service stands now.
+async fn stand(planned: &Planned, service: &Service) -> Result<Standing, CliError> {
+    let plan = &planned.plan;
+    let seen = observe(service, plan, &planned.trust, OffsetDateTime::now_utc(), None).await?;
+    let next = next(plan, &seen, Who::default());
+    let stepped = Stepped { did: Vec::new(), seen, next };
+    Ok(Standing {
+        phase: stepped.next.phase(),
+        phases: Progress::of(stepped.next.phase()),
+        topology: Topology::of(plan, &stepped.seen),
+        waiting_for: waited(planned, &stepped),
+        blocked: match &stepped.next.doing {
+            Doing::Blocked(reasons) => reasons.clone(),
+            _ => planned.changes(&stepped.seen),
+        },
+        done: matches!(stepped.next.doing, Doing::Done),
+        plan: plan.digest().to_string(),
+    })
+}
+
+impl Standing {
+    fn exit(&self) -> Exit {
+        match (self.done, self.blocked.is_empty()) {
             (true, _) => Exit::Done,
             (false, false) => Exit::No,
             (false, true) => Exit::Waiting,
-        })
+        }
     }
 }
 

@@ -1,15 +1,14 @@
 //! `upgrade step`: the one command that everybody repeats.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use tokio::time::Instant;
 
 use super::planned::{File, HeldTo, Planned};
 use super::start_nodes::write_configuration;
 use super::waiting::{Waited, waited};
+use super::watch::{ASK, until_changed};
 use crate::cli::common::Context;
 use crate::cli::error::{CliError, Kind};
 use crate::cli::exit::Exit;
@@ -17,15 +16,10 @@ use crate::cli::interrupt::unless_interrupted;
 use crate::cli::sign_and_submit::{sent, sign};
 use ccf_gov::cose::Beside;
 use ccf_gov::files;
-use ccf_gov::id::{ProposalId, TransactionId};
+use ccf_gov::id::ProposalId;
 use ccf_gov::service::Service;
 use ccf_gov::signer::Signer;
 use ccf_gov::upgrade::{Act, Did, Doing, Observed, Phase, Stepped, Walk, Who, was_outrun};
-
-/// How often a watch asks whether anything was committed.
-const ASK: Duration = Duration::from_secs(2);
-/// How often it looks at the whole service, whatever was committed: a node that died commits nothing.
-const LOOK: Duration = Duration::from_secs(30);
 
 /// Do what is yours to do now in an upgrade, or say whom it waits for
 ///
@@ -166,7 +160,7 @@ impl Step {
                 return hands.print(&did, &stepped, configuration);
             }
             hands.note(&stepped, configuration.as_deref());
-            hands.wait(before).await;
+            until_changed(&service, before).await;
         }
     }
 }
@@ -224,17 +218,6 @@ impl Hands<'_> {
             result => sent(self.context, &envelope, result)?,
         };
         Ok(Some(Did::signed(act.title(), &submission)))
-    }
-
-    /// Waits until something was committed after `before`, or long enough that the service is looked at anyway.
-    async fn wait(&self, before: Option<TransactionId>) {
-        let end = Instant::now() + LOOK;
-        while Instant::now() < end {
-            tokio::time::sleep(ASK).await;
-            if self.service.commit().await.ok() != before {
-                return;
-            }
-        }
     }
 
     fn note(&self, stepped: &Stepped, configuration: Option<&Path>) {
