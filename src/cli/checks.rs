@@ -10,17 +10,17 @@ pub fn lines(checks: &Checks) -> String {
     let mut text: String =
         checks.iter().map(|c| format!("{:10}  {:width$}  {}\n", c.verdict, c.name, visible(&c.detail))).collect();
     text += &format!("Verdict: {}\n", checks.verdict());
-    mark(text, checks)
+    mark(text, checks.is_rehearsal())
 }
 
 /// Lines of values, and those of the checks that were made on them.
 pub fn report(values: &str, checks: &Checks) -> String {
-    format!("{}\n{}", mark(values.to_owned(), checks), lines(checks))
+    format!("{}\n{}", mark(values.to_owned(), checks.is_rehearsal()), lines(checks))
 }
 
 /// Text about a rehearsal says so in each of its lines.
-fn mark(text: String, checks: &Checks) -> String {
-    if !checks.is_rehearsal() {
+pub fn mark(text: String, rehearsal: bool) -> String {
+    if !rehearsal {
         return text;
     }
     text.split_inclusive('\n')

@@ -23,6 +23,12 @@ pub struct TrustArgs {
 }
 
 impl TrustArgs {
+    /// The flag as it is to be typed again, after a space; nothing if it is not given.
+    pub fn again(&self) -> String {
+        let path = self.rehearsal_roots.as_ref();
+        path.map_or_else(String::new, |path| format!(" --rehearsal-roots {}", files::shown(path)))
+    }
+
     /// The roots, at this moment.
     pub fn trust(&self) -> Result<Trust, CliError> {
         let now = OffsetDateTime::now_utc();

@@ -14,6 +14,7 @@ use crate::check::Verdict;
 use crate::digest::{Sha256Digest, sha256};
 use crate::evidence::node::{Attestation, Expected, Outcome, Trust};
 use crate::id::{MemberId, ProposalId};
+use crate::platform::Platform;
 use crate::proposal::Proposal;
 use crate::proposal::ballot::{self, Seen, SeenMember};
 use crate::review;
@@ -65,6 +66,9 @@ impl Look<'_> {
         let (members, policy, proposals) =
             tokio::try_join!(service.members(), service.join_policy(), service.proposals())?;
         let nodes = service.nodes().await?;
+        // Of virtual nodes, the list of nodes tells it all.
+        let attested =
+            if self.plan.new.platform == Platform::Virtual { Vec::new() } else { service.attestations().await? };
         let mut seen = Observed {
             at: self.at,
             committed: false,
@@ -82,7 +86,7 @@ impl Look<'_> {
         };
         let raw = nodes.raw.get("value").and_then(|list| list.as_array()).cloned().unwrap_or_default();
         let each = nodes.value.iter().zip(&raw);
-        seen.nodes = each.map(|(node, raw)| self.node(node, raw)).collect();
+        seen.nodes = each.map(|(node, raw)| self.node(node, raw, &attested)).collect();
         for listed in proposals.value {
             let known = self.proposal(&listed).await?;
             seen.proposals.insert(listed.proposal_id, known);
@@ -134,9 +138,9 @@ impl Look<'_> {
         Ok(())
     }
 
-    fn node(&self, node: &service::Node, raw: &serde_json::Value) -> ObservedNode {
+    fn node(&self, node: &service::Node, raw: &serde_json::Value, attested: &[serde_json::Value]) -> ObservedNode {
         let id = node.node_id;
-        let (attestation, problems) = review::node::gather(Attestation::of(Some(id)), id, raw, &[]);
+        let (attestation, problems) = review::node::gather(Attestation::of(Some(id)), id, raw, attested);
         // What is registered is for the plan to say: old nodes run on when their code is deregistered.
         let expected = Expected { node_id: Some(id), ..Expected::default() };
         let outcome = attestation.verify(&expected, self.trust).ok();

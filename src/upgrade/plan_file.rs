@@ -65,8 +65,9 @@ impl PlanFile {
         Ok(Self { digest: digest.to_owned(), decided_from })
     }
 
-    /// The file: the plan, its digest, what it was decided from, and every step with its whole proposal.
-    pub fn write(&self, plan: &Plan, forecast: &Forecast) -> Value {
+    /// The file: the plan, its digest, what it was decided from, every step with its whole proposal, and whether attestations were
+    /// judged by made-up roots.
+    pub fn write(&self, plan: &Plan, forecast: &Forecast, rehearsal: bool) -> Value {
         json!({
             "digest": self.digest,
             "short": plan.digest().to_string(),
@@ -74,6 +75,7 @@ impl PlanFile {
             "decided_from": self.decided_from,
             "phases": forecast.phases(),
             "stops": forecast.stops,
+            "rehearsal": rehearsal,
         })
     }
 
@@ -172,7 +174,7 @@ mod tests {
         let seen = service(&virtual_code(1), 3);
         let plan = Plan::of(virtual_code(2), 3);
         let made = PlanFile::of(&plan, &seen);
-        let text = made.write(&plan, &forecast(&plan, &seen)).to_string();
+        let text = made.write(&plan, &forecast(&plan, &seen), false).to_string();
         let read = PlanFile::parse(text.as_bytes()).unwrap();
         assert_eq!(read, made);
         assert_eq!(read.changes(&plan, &seen), [""; 0]);

@@ -80,8 +80,10 @@ pub struct Proven {
 }
 
 impl Report {
-    /// Makes a report from a whole look at the service and from the entries of one or more records.
-    pub fn of(plan: &Plan, seen: &Observed, mut entries: Vec<Entry>, unreadable: usize, rehearsal: bool) -> Self {
+    /// Makes a report from a whole look at the service and from the entries of one or more records. The proof begins with `preface`,
+    /// which says by whose roots attestations were judged if they are made up
+    /// ([`Trust::preface`](crate::evidence::node::Trust::preface)).
+    pub fn of(plan: &Plan, seen: &Observed, mut entries: Vec<Entry>, unreadable: usize, preface: Checks) -> Self {
         entries.sort_by(|a, b| a.at.cmp(&b.at));
         entries.dedup_by(|a, b| a.did.transaction_id.is_some() && a.did.transaction_id == b.did.transaction_id);
         let name = |member: Option<MemberId>| member.map_or_else(|| "the operator".into(), |id| seen.name(id));
@@ -104,7 +106,9 @@ impl Report {
             fault: node.verified.as_ref().err().cloned(),
         };
         let wanted = wanted(plan, seen);
-        let proof = proof(plan, seen);
+        let rehearsal = preface.is_rehearsal();
+        let mut proof = preface;
+        prove(plan, seen, &mut proof);
         Self {
             at: seen.at.format(&Rfc3339).unwrap_or_default(),
             rehearsal,
@@ -124,8 +128,7 @@ impl Report {
 }
 
 /// Only the new code is admitted, only the new code runs, and all of that is committed.
-fn proof(plan: &Plan, seen: &Observed) -> Checks {
-    let mut found = Checks::new();
+fn prove(plan: &Plan, seen: &Observed, found: &mut Checks) {
     let old = plan.old_code(seen);
     let others = plan.new.others(&seen.join_policy);
     let names: Vec<String> = others.iter().map(|(kind, key)| format!("{} {key}", kind.name())).collect();
@@ -174,5 +177,4 @@ fn proof(plan: &Plan, seen: &Observed) -> Checks {
         true => found.pass("committed", "everything that this was read from is committed"),
         false => found.incomplete("committed", "what the service shows is not committed yet"),
     }
-    found
 }

@@ -101,3 +101,61 @@ async fn no_variable_and_no_file_makes_a_rehearsal_and_what_is_no_root_is_refuse
         assert!(ran.error(2).contains("cannot be used for a rehearsal"), "{ran:?}");
     }
 }
+
+/// An upgrade of the sandbox's two nodes to the code in `made/new`.
+const UPGRADE: &str = "\
+[service]
+url = \"URL\"
+cert = \"service_cert.pem\"
+
+[new]
+platform = \"snp\"
+policy = \"made/new/security-policy-base64\"
+uvm = \"made/new/reference-info-base64\"
+nodes = 2
+
+[rules]
+minimum_fault_tolerance = 0
+
+[waive]
+version-path = \"nodes of a sandbox have no version\"
+node-count = \"a sandbox of two\"
+";
+
+#[tokio::test]
+async fn an_upgrade_is_rehearsed_with_the_roots_alone() {
+    let field = field().await;
+    field.file("upgrade.toml", &UPGRADE.replace("URL", &field.urls[0]));
+    let with = |command: &[&'static str]| [&["upgrade"], command, &ROOTS].concat();
+    let plan = field.run(&with(&["plan", "-o", "PLAN.json"])).await.done();
+    assert_eq!((&plan["rehearsal"], &plan["checks"][0]["name"]), (&true.into(), &"rehearsal".into()), "{plan}");
+    let kept: Value = serde_json::from_str(&std::fs::read_to_string(field.path("PLAN.json")).unwrap()).unwrap();
+    assert_eq!(kept["rehearsal"], true);
+    let chart = field.run(&[&with(&["plan"])[..], &["--output", "mermaid"]].concat()).await;
+    assert!(chart.stdout.starts_with("---\ntitle: REHEARSAL\n---\nflowchart"), "{chart:?}");
+    for (command, code) in
+        [(&["plan"][..], 0), (&["status"], 6), (&["step"], 6), (&["rollback"], 0), (&["report", "-o", "-"], 3)]
+    {
+        let ran = field.run(&with(command)).await;
+        assert_eq!(ran.code, code, "{ran:?}");
+        if command[0] != "report" {
+            assert_eq!(ran.json()["rehearsal"], true, "{ran:?}");
+            let lines = field.run_human(&with(command)).await.stdout;
+            let marked = |line: &str| line.is_empty() || line.starts_with("REHEARSAL  ");
+            assert!(!lines.is_empty() && lines.lines().all(marked), "{lines}");
+        }
+    }
+    let reported = field.run(&with(&["report", "-o", "report.html"])).await;
+    assert_eq!((reported.code, &reported.json()["rehearsal"]), (3, &true.into()), "{reported:?}");
+    let page = std::fs::read_to_string(field.path("report.html")).unwrap();
+    assert!(page.contains("REHEARSAL: attestations were verified under made-up roots"));
+    // What others are to run names the roots as well.
+    let waiting = field.run(&with(&["status"])).await.json()["waiting_for"][0]["command"].to_string();
+    assert!(waiting.contains("-f upgrade.toml --rehearsal-roots made/rehearsal_roots.pem"), "{waiting}");
+
+    // Without the roots, no attestation holds.
+    let reported = field.run(&["upgrade", "report", "-o", "report.html", "--force"]).await;
+    assert_eq!((reported.code, &reported.json()["rehearsal"]), (3, &false.into()), "{reported:?}");
+    let page = std::fs::read_to_string(field.path("report.html")).unwrap();
+    assert!(page.contains("ark-pinned: ") && !page.contains("REHEARSAL"), "{page}");
+}

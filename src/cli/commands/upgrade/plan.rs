@@ -62,6 +62,8 @@ pub struct Foretold {
     checks: Checks,
     /// `fail` if one of them fails and is not waived.
     verdict: Conclusion,
+    /// Whether made-up roots were trusted, with --rehearsal-roots.
+    rehearsal: bool,
     /// Why the walk does not reach its end as things stand; null if it does.
     stops: Option<String>,
     /// SHA-256 of each artefact, by its key in upgrade.toml.
@@ -79,13 +81,15 @@ impl PlanCommand {
         let plan = &planned.plan;
         let seen = observe(&service, plan, &planned.trust, OffsetDateTime::now_utc(), None).await?;
         let forecast = forecast(plan, &seen);
-        let checks = plan_checks(plan, &seen, &forecast);
+        let mut checks = planned.preface();
+        checks.append(plan_checks(plan, &seen, &forecast));
         let hex = |digest: &[u8; 32]| digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let foretold = Foretold {
             phase: forecast.current(),
             phases: forecast.phases(),
             topology: Topology::of(plan, &seen),
             verdict: checks.verdict(),
+            rehearsal: planned.is_rehearsal(),
             stops: forecast.stops.clone(),
             artefacts: plan.artefacts.iter().map(|(key, digest)| (key.clone(), hex(digest))).collect(),
             plan: plan.digest().to_string(),
@@ -95,11 +99,14 @@ impl PlanCommand {
         let to_stdout = self.out.as_ref().is_some_and(|path| path.as_os_str() == "-");
         match (to_stdout, context.output.is_mermaid()) {
             (true, _) => {}
-            (false, true) => context.output.bytes(mermaid(&forecast).as_bytes())?,
-            (false, false) => context.output.result(&foretold, || text(&foretold, &forecast))?,
+            (false, true) => {
+                let title = if foretold.rehearsal { "---\ntitle: REHEARSAL\n---\n" } else { "" };
+                context.output.bytes(format!("{title}{}", mermaid(&forecast)).as_bytes())?;
+            }
+            (false, false) => context.output.result(&foretold, || planned.mark(text(&foretold, &forecast)))?,
         }
         if let Some(path) = &self.out {
-            let file = PlanFile::of(plan, &seen).write(plan, &forecast);
+            let file = PlanFile::of(plan, &seen).write(plan, &forecast, foretold.rehearsal);
             context.output.file(path, format!("{file:#}\n").as_bytes(), Readers::Shared, self.force)?;
         }
         let refused = foretold.verdict != Conclusion::Pass || foretold.stops.is_some();

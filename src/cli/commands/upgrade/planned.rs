@@ -6,8 +6,11 @@ use clap::Args;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::cli::checks;
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
+use crate::cli::trust::TrustArgs;
+use ccf_gov::check::Checks;
 use ccf_gov::evidence::node::Trust;
 use ccf_gov::files::{self, Readers};
 use ccf_gov::id::MemberId;
@@ -24,6 +27,8 @@ pub struct File {
     /// What is wanted: docs/upgrade.md explains every key
     #[arg(short, long, value_name = "FILE", default_value = "upgrade.toml")]
     file: PathBuf,
+    #[command(flatten)]
+    trust: TrustArgs,
 }
 
 /// The plan that a file makes of its artefacts.
@@ -34,6 +39,8 @@ pub struct Planned {
     pub trust: Trust,
     /// The command by which everybody goes on.
     verb: &'static str,
+    /// The flag of a rehearsal, as everybody repeats it.
+    roots: String,
     /// The plan file that was made before, if the walk is held to one.
     pub held_to: Option<PlanFile>,
 }
@@ -60,13 +67,29 @@ impl File {
     /// Reads the file and measures the artefacts that it names.
     pub fn plan(self) -> Result<Planned, CliError> {
         let now = OffsetDateTime::now_utc();
-        let trust = Trust::pinned(now);
+        let trust = self.trust.trust()?;
         let (intent, plan) = Plan::load(&self.file, &trust, now)?;
-        Ok(Planned { file: self.file, intent, plan, trust, verb: "step", held_to: None })
+        let roots = self.trust.again();
+        Ok(Planned { file: self.file, intent, plan, trust, verb: "step", roots, held_to: None })
     }
 }
 
 impl Planned {
+    /// What checks begin with: in a rehearsal, that it is one.
+    pub fn preface(&self) -> Checks {
+        self.trust.preface()
+    }
+
+    /// Whether made-up roots are trusted.
+    pub fn is_rehearsal(&self) -> bool {
+        self.preface().is_rehearsal()
+    }
+
+    /// Text that says in each of its lines if it is about a rehearsal.
+    pub fn mark(&self, text: String) -> String {
+        checks::mark(text, self.is_rehearsal())
+    }
+
     /// What has changed in a way that matters since the plan file was made, if the walk is held to one.
     pub fn changes(&self, seen: &Observed) -> Vec<String> {
         self.held_to.as_ref().map(|file| file.changes(&self.plan, seen)).unwrap_or_default()
@@ -162,6 +185,6 @@ impl Planned {
 
     /// The command by which everybody goes on, up to the options that differ.
     pub fn command(&self) -> String {
-        format!("ccf-gov upgrade {} -f {}", self.verb, files::shown(Path::new(&self.file)))
+        format!("ccf-gov upgrade {} -f {}{}", self.verb, files::shown(Path::new(&self.file)), self.roots)
     }
 }

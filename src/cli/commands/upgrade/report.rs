@@ -19,7 +19,7 @@ use ccf_gov::upgrade::{Report as Made, observe, record};
 ///
 /// Looks at the service, and proves from it that only the new code is admitted, that only the new code runs, and that all of it is
 /// committed. A service forgets its proposals, so `upgrade step` keeps a record beside upgrade.toml (upgrade.record); what others
-/// did is in theirs, and --record adds them. Nothing is loaded by the page, and nothing in it runs.
+/// did is in theirs: name all of them with --record. Nothing is loaded by the page, and nothing in it runs.
 #[derive(Args)]
 #[command(after_help = "Exit codes: 0 the upgrade is done, and that is proven; 3 it is not, or cannot be proven.
 
@@ -47,6 +47,8 @@ pub struct Reported<'a> {
     /// The file.
     file: String,
     verdict: Conclusion,
+    /// Whether made-up roots were trusted, with --rehearsal-roots.
+    rehearsal: bool,
     /// The proof, in parts.
     checks: &'a Checks,
     /// The plan's digest, which everybody must share.
@@ -70,10 +72,11 @@ impl Report {
             entries.extend(more);
             unreadable += bad;
         }
-        let made = Made::of(plan, &seen, entries, unreadable, false);
+        let made = Made::of(plan, &seen, entries, unreadable, planned.preface());
         context.output.file(&self.out, made.to_html().as_bytes(), Readers::Shared, self.force)?;
         let file = files::shown(&self.out).into_owned();
-        let reported = Reported { file, verdict: made.verdict, checks: &made.proof, plan: &made.digest };
+        let (verdict, rehearsal) = (made.verdict, made.rehearsal);
+        let reported = Reported { file, verdict, rehearsal, checks: &made.proof, plan: &made.digest };
         context.output.result(&reported, || checks::lines(&made.proof))?;
         Ok(checks::exit(&made.proof))
     }

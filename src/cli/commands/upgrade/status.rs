@@ -50,6 +50,8 @@ pub struct Standing {
     blocked: Vec<String>,
     /// Whether the upgrade is done.
     done: bool,
+    /// Whether made-up roots were trusted, with --rehearsal-roots.
+    rehearsal: bool,
     /// The plan's digest, which everybody must share.
     plan: String,
 }
@@ -63,7 +65,7 @@ impl Status {
         loop {
             let before = if self.watch { service.commit().await.ok() } else { None };
             let standing = stand(&planned, &service).await?;
-            let text = text(&standing);
+            let text = planned.mark(text(&standing));
             if shown.as_ref() != Some(&text) {
                 context.output.result(&standing, || text.clone())?;
                 shown = Some(text);
@@ -92,6 +94,7 @@ async fn stand(planned: &Planned, service: &Service) -> Result<Standing, CliErro
             _ => planned.changes(&stepped.seen),
         },
         done: matches!(stepped.next.doing, Doing::Done),
+        rehearsal: planned.is_rehearsal(),
         plan: plan.digest().to_string(),
     })
 }

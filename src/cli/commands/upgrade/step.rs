@@ -89,6 +89,8 @@ pub struct Taken<'a> {
     phase: Phase,
     /// Whether the upgrade is done.
     done: bool,
+    /// Whether made-up roots were trusted, with --rehearsal-roots.
+    rehearsal: bool,
     /// The plan's digest, which everybody must share.
     plan: String,
 }
@@ -200,7 +202,7 @@ impl Hands<'_> {
     }
 
     async fn send(&self, seen: &Observed, act: &Act) -> Result<Option<Did>, CliError> {
-        self.context.output.note(format!("Next: {}.", act.title()));
+        self.context.output.note(self.planned.mark(format!("Next: {}.", act.title())));
         if let Act::Delete(id) = act {
             return match self.service.delete_node(*id).await {
                 Ok(transaction) => Ok(Some(Did::unsigned(act.title(), transaction))),
@@ -222,10 +224,10 @@ impl Hands<'_> {
 
     fn note(&self, stepped: &Stepped, configuration: Option<&Path>) {
         for waited in waited(self.planned, stepped) {
-            self.context.output.note(format!("Waiting for {waited}."));
+            self.context.output.note(self.planned.mark(format!("Waiting for {waited}.")));
         }
         if let Some(path) = configuration {
-            self.context.output.note(format!("New nodes join with {}.", files::shown(path)));
+            self.context.output.note(self.planned.mark(format!("New nodes join with {}.", files::shown(path))));
         }
     }
 
@@ -244,9 +246,10 @@ impl Hands<'_> {
             refused: stepped.next.refused.iter().map(|(id, why)| Refused { proposal_id: *id, why }).collect(),
             phase: stepped.next.phase(),
             done,
+            rehearsal: self.planned.is_rehearsal(),
             plan: self.planned.plan.digest().to_string(),
         };
-        self.context.output.result(&result, || text(&result))?;
+        self.context.output.result(&result, || self.planned.mark(text(&result)))?;
         Ok(match (done, blocked.is_empty()) {
             (true, _) => Exit::Done,
             (false, false) => Exit::No,
