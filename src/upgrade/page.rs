@@ -93,7 +93,8 @@ impl Report {
             write!(html, "<p class=\"muted\">No record was given: a service forgets its proposals.</p>")?;
         }
         if self.unreadable > 0 {
-            write!(html, "<p class=\"warn\">{} lines of the records cannot be read.</p>", self.unreadable)?;
+            let lines = if self.unreadable == 1 { "line" } else { "lines" };
+            write!(html, "<p class=\"warn\">{} {lines} of the records cannot be read.</p>", self.unreadable)?;
         }
         write!(html, "<ol class=\"done\">")?;
         for line in &self.done {

@@ -14,6 +14,7 @@ mod network;
 mod nodes;
 mod proposals;
 mod rehearse;
+mod report;
 mod scaling;
 mod state;
 mod upgrade;

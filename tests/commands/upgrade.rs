@@ -15,17 +15,23 @@ impl Field {
     /// A service, and the plan to have three nodes run the program; the file names so many of its nodes.
     async fn to_be_upgraded(named: usize) -> Self {
         let field = Self::start().await;
-        field.file("program", PROGRAM);
-        let urls = &field.urls[..named];
-        field.file(
+        field.plan_upgrade(named, "nodes of a sandbox have no version");
+        field
+    }
+
+    /// Writes that plan, and why the version is waived.
+    pub(super) fn plan_upgrade(&self, named: usize, waiver: &str) {
+        self.file("program", PROGRAM);
+        let urls = &self.urls[..named];
+        self.file(
             "upgrade.toml",
             &format!(
                 "[service]\nurl = {}\ncert = \"service_cert.pem\"\n\n[new]\nplatform = \"virtual\"\npackage = \"program\"\nnodes = 3\n\n\
-                 [waive]\nversion-path = \"nodes of a sandbox have no version\"\n",
-                json!(urls)
+                 [waive]\nversion-path = {}\n",
+                json!(urls),
+                json!(waiver)
             ),
         );
-        field
     }
 
     fn arguments(who: Option<usize>, more: &[&str]) -> Vec<String> {
@@ -42,12 +48,12 @@ impl Field {
     }
 
     /// A member's step; the operator's without one.
-    async fn step(&self, who: Option<usize>) -> Ran {
+    pub(super) async fn step(&self, who: Option<usize>) -> Ran {
         self.run_plain(Self::arguments(who, &[])).await
     }
 
     /// What a good operator does: starts as many nodes as are asked for.
-    async fn operate(&self) -> Ran {
+    pub(super) async fn operate(&self) -> Ran {
         let ran = self.step(None).await;
         let asked = ran.json()["waiting_for"].to_string();
         let count = if asked.contains("start a node") {
