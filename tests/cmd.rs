@@ -34,7 +34,7 @@ transcripts! {
     shell: near_misses;
     sign: refused_content refused_headers refused_keys spellings types;
     signers: uris;
-    upgrade: plan_errors;
+    upgrade: plan_errors report_errors step_errors;
     verify: attestation proposal service;
 }
 

@@ -59,9 +59,7 @@ impl Report {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         files::refuse_existing(&self.out, self.force)?;
         let planned = self.file.plan()?;
-        let service = planned.connect(context).await?;
         let plan = &planned.plan;
-        let seen = observe(&service, plan, &planned.trust, OffsetDateTime::now_utc(), None).await?;
         let mut records = self.record;
         if records.is_empty() && planned.record_file().exists() {
             records.push(planned.record_file());
@@ -72,6 +70,8 @@ impl Report {
             entries.extend(more);
             unreadable += bad;
         }
+        let service = planned.connect(context).await?;
+        let seen = observe(&service, plan, &planned.trust, OffsetDateTime::now_utc(), None).await?;
         let made = Made::of(plan, &seen, entries, unreadable, planned.preface());
         context.output.file(&self.out, made.to_html().as_bytes(), Readers::Shared, self.force)?;
         let file = files::shown(&self.out).into_owned();
