@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::node::{Code, Entry, Node, wait_for};
 
 const PATIENCE: Duration = Duration::from_secs(60);
+const WALK: Duration = Duration::from_secs(600);
 
 pub struct Network {
     folder: PathBuf,
@@ -40,17 +41,117 @@ impl Network {
         network
     }
 
-    pub fn nodes(&self) -> &[Node] {
-        &self.nodes
+    /// Activates the members, adds two nodes, and opens the service.
+    pub fn open(&mut self, code: &Code) {
+        for member in 0..3 {
+            self.run(Some(member), &["member", "activate", "--yes"]);
+        }
+        for _ in 0..2 {
+            let id = self.join(code);
+            self.run(None, &["verify", "node", &id, "--evidence", text(code.package())]);
+            self.pass(&["transition_node_to_trusted", "--set", &format!("node_id={id}")]);
+            let trusted = wait_for(PATIENCE, || self.is_trusted(&id).then_some(()));
+            assert!(trusted.is_some(), "{id} is not Trusted");
+        }
+        let identity = format!("next_service_identity=@{}", self.certificate().display());
+        self.pass(&["transition_service_to_open", "--set", &identity]);
     }
 
-    /// Runs a command as a member; it must succeed.
-    pub fn member(&self, member: usize, args: &[&str]) -> Value {
-        self.try_run(Some(member), args).unwrap_or_else(|e| panic!("member {member}: {args:?}: {e}"))
+    /// Writes the one file that everybody walks by. It names the first node alone, which does not see the end.
+    pub fn plan(&self, old: &Code, new: &Code) {
+        let mut constitution = CONSTITUTION.map(|name| root().join("templates/constitution").join(name)).to_vec();
+        constitution.push(self.folder.join("more.js"));
+        fs::write(self.folder.join("more.js"), "// Another constitution.\n").unwrap();
+        fs::write(self.folder.join("bundle.json"), BUNDLE).unwrap();
+        let seven = old.is_six() && !new.is_six();
+        // Without a version no snapshot is made for the new nodes. The test's trees are no releases.
+        let version = if seven { "version = \"7.0.1\"" } else { "" };
+        let waiver = if seven { "[waive]\nversion-path = \"both ends are test builds\"" } else { "" };
+        let file = format!(
+            "[service]\nurl = {}\ncert = {}\n\n[new]\nplatform = \"virtual\"\nnodes = 3\npackage = {}\n{version}\n\n\
+             [rules]\nconstitution = {}\napplication = \"bundle.json\"\n\n{waiver}\n",
+            json!(format!("https://{}", self.nodes[0].address)),
+            json!(self.certificate()),
+            json!(new.package()),
+            json!(constitution),
+        );
+        fs::write(self.folder.join("upgrade.toml"), file).unwrap();
+    }
+
+    /// The members and the operator repeat their step until all is done. While old nodes retire, a backup is killed and, once
+    /// that one is removed, the primary.
+    pub fn walk(&mut self, new: &Code) {
+        let mut killed = Vec::new();
+        let end = Instant::now() + WALK;
+        loop {
+            for member in 0..3 {
+                self.step(Some(member));
+                self.stop(&mut killed);
+            }
+            if self.operate(new)["done"] == true {
+                break;
+            }
+            self.stop(&mut killed);
+            assert!(Instant::now() < end, "the walk does not end: {}", self.upgrade(None, &["status"]));
+        }
+        assert_eq!(killed.len(), 2, "a backup and the primary were killed");
+    }
+
+    /// Starts nodes for as long as they are asked for.
+    fn operate(&mut self, new: &Code) -> Value {
+        loop {
+            let taken = self.step(None);
+            if !taken["join_configuration"].is_string() {
+                return taken;
+            }
+            self.join(new);
+        }
+    }
+
+    /// Stops the nodes that were deleted, and kills the next one that is to be killed.
+    fn stop(&mut self, killed: &mut Vec<String>) {
+        let seen = self.upgrade(None, &["status"]);
+        let Some(nodes) = seen["nodes"].as_array() else { return };
+        self.nodes.retain(|ours| nodes.iter().any(|node| node["node_id"] == *ours.id));
+        let mut trusted = nodes.iter().filter(|node| node["status"] == "Trusted");
+        let removed = |id: &String| trusted.clone().all(|node| node["node_id"] != **id);
+        if seen["phase"] != "retire" || killed.len() == 2 || !killed.iter().all(removed) {
+            return;
+        }
+        let primary = killed.len() == 1;
+        let next = trusted.find(|node| node["primary"] == primary && (primary || node["code"] == "old"));
+        if let Some(id) = next.and_then(|node| node["node_id"].as_str()) {
+            self.nodes.retain(|node| node.id != id);
+            killed.push(id.into());
+        }
+    }
+
+    fn step(&self, member: Option<usize>) -> Value {
+        let operate: &[&str] = if member.is_none() { &["--operate"] } else { &[] };
+        self.upgrade(member, &[&["step", "--yes"], operate].concat())
+    }
+
+    /// An `upgrade` command as somebody runs it who has the file alone; null while no node can be reached.
+    fn upgrade(&self, member: Option<usize>, args: &[&str]) -> Value {
+        let mut command = self.command(member);
+        let output = command.arg("upgrade").args(args).output().expect("ccf-gov runs");
+        match output.status.code() {
+            Some(0 | 6) => serde_json::from_slice(&output.stdout).expect("a result in JSON"),
+            Some(5) => Value::Null,
+            _ => panic!("{args:?}: {}", said(&output)),
+        }
+    }
+
+    /// Only the new code runs and is admitted, on three nodes.
+    pub fn prove(&self, new: &Code) {
+        let report = self.upgrade(None, &["report", "-o", "report.html"]);
+        assert_eq!(report["verdict"], "pass", "{report}");
+        self.run(None, &["verify", "service", "--evidence", text(new.package())]);
+        assert_eq!(self.ids().len(), 3);
     }
 
     /// Starts a node that joins, and waits until the service has it as Pending.
-    pub fn join(&mut self, code: &Code) -> String {
+    fn join(&mut self, code: &Code) -> String {
         let before = self.ids();
         let mut node = self.spawn_joiner(code);
         let id = wait_for(PATIENCE, || {
@@ -64,112 +165,15 @@ impl Network {
     }
 
     /// A node with code that is not registered ends by itself and is never listed.
-    pub fn refuses_unregistered(&mut self, code: &Code) {
+    pub fn refuses(&mut self, code: &Code) {
         let before = self.ids();
         let mut node = self.spawn_joiner(code);
         assert!(node.ended(), "a node with unregistered code goes on:\n{}", node.log());
         assert_eq!(self.ids(), before);
     }
 
-    pub fn trust(&mut self, id: &str, code: &Code) {
-        self.run(None, &["verify", "node", id, "--evidence", text(code.package())]);
-        self.pass(&["transition_node_to_trusted", "--set", &format!("node_id={id}")]);
-        let trusted = wait_for(PATIENCE, || self.trusted().contains(&id.to_string()).then_some(()));
-        assert!(trusted.is_some(), "{id} is not Trusted");
-    }
-
-    /// Waits until the primary has heard from `id` that it holds everything that is committed.
-    pub fn caught_up(&self, id: &str) {
-        let caught_up = wait_for(PATIENCE, || {
-            let node = self.run(None, &["node", "show", id]);
-            node["caughtUp"].as_bool().unwrap_or(false).then_some(())
-        });
-        assert!(caught_up.is_some(), "{id} never caught up");
-    }
-
-    pub fn retire(&mut self, id: &str) {
-        self.pass(&["remove_node", "--set", &format!("node_id={id}")]);
-        let retired = wait_for(PATIENCE, || {
-            let node = self.try_run(None, &["node", "show", id]).ok()?;
-            node["retiredCommitted"].as_bool().unwrap_or(false).then_some(())
-        });
-        assert!(retired.is_some(), "{id} is not retiredCommitted");
-    }
-
-    pub fn delete(&mut self, id: &str) {
-        self.nodes.retain(|n| n.id != id);
-        self.run(None, &["node", "delete", id, "--yes"]);
-        assert!(!self.ids().contains(&id.to_string()));
-    }
-
-    pub fn open(&mut self) {
-        let identity = format!("next_service_identity=@{}", self.certificate().display());
-        self.pass(&["transition_service_to_open", "--set", &identity]);
-        let info = self.run(None, &["service", "info"]);
-        assert_eq!(info["status"], "Open");
-    }
-
-    pub fn register(&mut self, code: &Code) {
-        let file = self.file("register.json");
-        self.run(None, &["measure", "virtual", text(code.package()), "--proposal", text(&file)]);
-        self.run(None, &["verify", "proposal", text(&file), "--evidence", text(code.package())]);
-        self.pass_file(&file);
-    }
-
-    /// Every registered value and every node is what these artefacts are; with one artefact less it is not.
-    pub fn verify_service(&self, codes: &[&Code]) {
-        let packages: Vec<&str> = codes.iter().map(|code| text(code.package())).collect();
-        let command = [&["verify", "service", "--evidence"], &packages[..]].concat();
-        let found = self.run(None, &command);
-        assert_eq!(found["nodes"].as_array().map(Vec::len), Some(self.ids().len()), "{found}");
-        assert!(found["values"].as_array().unwrap().iter().all(|row| row["state"] == "backed"), "{found}");
-        if let [_, .., _] = packages[..] {
-            let less = self.try_run(None, &command[..command.len() - 1]).unwrap_err();
-            assert!(less.contains("unbacked"), "{less}");
-        }
-    }
-
-    pub fn deregister(&mut self, code: &Code) {
-        let file = self.file("deregister.json");
-        self.run(None, &["measure", "virtual", text(code.package()), "--proposal", text(&file), "--remove"]);
-        // The measurement is the same text for all virtual code: removing it would lock the new nodes out as well.
-        let mut proposal: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
-        proposal["actions"].as_array_mut().unwrap().retain(|a| a["name"] == "remove_virtual_host_data");
-        fs::write(&file, proposal.to_string()).unwrap();
-        self.pass_file(&file);
-    }
-
-    pub fn set_constitution(&mut self) {
-        let files =
-            CONSTITUTION.map(|n| format!("constitution=@{}", root().join("templates/constitution").join(n).display()));
-        let mut args = vec!["set_constitution"];
-        for file in &files {
-            args.extend(["--set", file]);
-        }
-        self.pass(&args);
-    }
-
-    pub fn set_application(&mut self) {
-        let bundle = self.file("bundle.json");
-        fs::write(&bundle, BUNDLE).unwrap();
-        let bundle = format!("bundle=@{}", bundle.display());
-        self.pass(&["set_js_app", "--set", &bundle]);
-        let app = self.run(None, &["service", "app"]);
-        assert!(app.to_string().contains("/hello"), "{app}");
-    }
-
-    pub fn primary(&self) -> String {
-        let nodes = self.run(None, &["node", "list"]);
-        let primary = nodes["value"].as_array().unwrap().iter().find(|n| n["primary"] == true);
-        primary.expect("there is a primary")["nodeId"].as_str().unwrap().into()
-    }
-
-    pub fn old_nodes(&self, new: &[String]) -> Vec<String> {
-        self.trusted().into_iter().filter(|id| !new.contains(id)).collect()
-    }
-
-    pub fn trusted(&self) -> Vec<String> {
-        self.list(|n| n["status"] == "Trusted")
+    fn is_trusted(&self, id: &str) -> bool {
+        self.list(|n| n["status"] == "Trusted").iter().any(|trusted| trusted == id)
     }
 
     fn ids(&self) -> Vec<String> {
@@ -186,28 +190,21 @@ impl Network {
 
     fn spawn_joiner(&self, code: &Code) -> Node {
         let folder = tempfile::Builder::new().prefix("joiner-").tempdir_in(&self.folder).unwrap().keep();
-        let trusted = self.trusted();
+        let trusted = self.list(|n| n["status"] == "Trusted");
         let target = &self.nodes.iter().find(|n| trusted.contains(&n.id)).expect("a trusted node").address;
         Node::spawn(&folder, code, &Entry::Join { target, service_cert: &self.certificate() })
     }
 
-    /// Writes a proposal from a template, and has it accepted.
+    /// Writes a proposal from a template, and has it accepted by members 0 and 1.
     fn pass(&mut self, template: &[&str]) {
-        let file = self.file("proposal.json");
-        let mut args = vec!["proposal", "new"];
-        args.extend(template);
-        args.extend(["-o", text(&file)]);
-        self.run(None, &args);
-        self.pass_file(&file);
-    }
-
-    /// Member 0 proposes, members 1 and 2 vote: one checks the whole proposal, one reads it first.
-    fn pass_file(&mut self, file: &Path) {
-        let proposal = self.member(0, &["proposal", "submit", text(file), "--yes"]);
+        self.proposals += 1;
+        let file = self.folder.join(format!("proposal-{}.json", self.proposals));
+        self.run(None, &[&["proposal", "new"], template, &["-o", text(&file)]].concat());
+        let proposal = self.run(Some(0), &["proposal", "submit", text(&file), "--yes"]);
         let id = proposal["proposalId"].as_str().expect("a proposal id").to_string();
-        self.member(1, &["ballot", "submit", &id, "--exact", text(file), "--yes"]);
-        let done = self.member(2, &["ballot", "submit", &id, "--accept", "--yes"]);
-        assert_eq!(done["proposalState"], "Accepted", "{done}");
+        for member in 0..2 {
+            self.run(Some(member), &["ballot", "submit", &id, "--exact", text(&file), "--yes"]);
+        }
         let waited = self.run(None, &["proposal", "wait", &id]);
         assert_eq!(waited["proposalState"], "Accepted", "{waited}");
     }
@@ -217,32 +214,30 @@ impl Network {
     }
 
     fn try_run(&self, member: Option<usize>, args: &[&str]) -> Result<Value, String> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ccf-gov"));
-        command.current_dir(&self.folder).args(["--output", "json"]).args(args);
+        let mut command = self.command(member);
+        command.args(args).arg("--service-cert").arg(self.certificate());
         for node in &self.nodes {
             command.args(["--service", &format!("https://{}", node.address)]);
         }
-        command.arg("--service-cert").arg(self.certificate());
-        if let Some(n) = member {
-            command.arg("--key").arg(key_file(&format!("member{n}_privk.pem")));
-            command.arg("--cert").arg(key_file(&format!("member{n}_cert.pem")));
-        }
         let output = command.output().expect("ccf-gov runs");
         if !output.status.success() {
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            return Err(format!("{}\n{}{}", output.status, text(&output.stdout), text(&output.stderr)));
+            return Err(said(&output));
         }
         serde_json::from_slice(&output.stdout).or(Ok(Value::Null))
     }
 
-    fn certificate(&self) -> PathBuf {
-        self.folder.join("node0/service_cert.pem")
+    fn command(&self, member: Option<usize>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ccf-gov"));
+        command.current_dir(&self.folder).args(["--output", "json"]);
+        if let Some(n) = member {
+            command.arg("--key").arg(key_file(&format!("member{n}_privk.pem")));
+            command.arg("--cert").arg(key_file(&format!("member{n}_cert.pem")));
+        }
+        command
     }
 
-    /// A fresh file name for every proposal: nothing is overwritten.
-    fn file(&mut self, name: &str) -> PathBuf {
-        self.proposals += 1;
-        self.folder.join(format!("{}-{name}", self.proposals))
+    fn certificate(&self) -> PathBuf {
+        self.folder.join("node0/service_cert.pem")
     }
 }
 
@@ -265,4 +260,9 @@ fn key_file(name: &str) -> PathBuf {
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("a UTF-8 path")
+}
+
+fn said(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    format!("{}\n{}{}", output.status, text(&output.stdout), text(&output.stderr))
 }

@@ -40,6 +40,11 @@ impl Code {
         self.library.as_deref().unwrap_or(&self.executable)
     }
 
+    /// Whether it is of CCF 6, which loads a library.
+    pub fn is_six(&self) -> bool {
+        self.library.is_some()
+    }
+
     /// The same code with bytes after it that nothing reads: another host data.
     pub fn with_other_host_data(&self, folder: &Path) -> Self {
         fs::create_dir_all(folder).unwrap();
