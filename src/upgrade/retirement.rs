@@ -2,7 +2,7 @@
 
 use super::quorum::{Change, GuardError};
 use super::wanted::Look;
-use super::{CodeKind, Intended, Need, Task};
+use super::{CodeKind, Intended, Need, ObservedNode, Task};
 use crate::id::NodeId;
 use crate::service::{NodeStatus, Replication};
 
@@ -69,9 +69,11 @@ impl Look<'_> {
         }
     }
 
-    /// Retired nodes that the plan knows, and that the service lets go.
+    /// Retired nodes that the service lets go, and that the plan knows or the service shows no attestation of: it shows those of
+    /// SNP nodes only while they are trusted, and a retired node never comes back.
     pub(super) fn deletions(&self) -> Vec<Task> {
         let gone = self.seen.nodes_that_are(NodeStatus::Retired).filter(|node| node.retired_committed);
-        gone.filter(|node| self.kind(node) != CodeKind::Other).map(|node| Task::Delete(node.id)).collect()
+        let ours = |node: &&ObservedNode| node.running.is_none() || self.kind(node) != CodeKind::Other;
+        gone.filter(ours).map(|node| Task::Delete(node.id)).collect()
     }
 }

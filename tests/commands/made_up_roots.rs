@@ -1,5 +1,7 @@
 //! Attestations under a sandbox's made-up roots: believed with --rehearsal-roots alone, and then everything says REHEARSAL.
 
+use std::time::{Duration, Instant};
+
 use ccf_gov::sandbox::{NodeCode, SnpCode};
 use serde_json::Value;
 
@@ -158,4 +160,35 @@ async fn an_upgrade_is_rehearsed_with_the_roots_alone() {
     assert_eq!((reported.code, &reported.json()["rehearsal"]), (3, &false.into()), "{reported:?}");
     let page = std::fs::read_to_string(field.path("report.html")).unwrap();
     assert!(page.contains("ark-pinned: ") && !page.contains("REHEARSAL"), "{page}");
+}
+
+/// The service shows no report of a pending SNP node: members trust it with what its operator gives them, and go on.
+#[tokio::test]
+async fn snp_nodes_are_upgraded_step_by_step_and_trusted_with_their_operators_reports() {
+    let field = field().await;
+    field.file("upgrade.toml", &UPGRADE.replace("URL", &field.urls[0]));
+    let step = [&["upgrade", "step"][..], &ROOTS].concat();
+    let end = Instant::now() + Duration::from_secs(90);
+    loop {
+        let codes = [field.run_as(0, &step).await.code, field.run_as(1, &step).await.code];
+        let operator = field.run(&[&step[..], &["--operate"]].concat()).await;
+        if (codes, operator.code) == ([0, 0], 0) {
+            break;
+        }
+        assert!(codes.iter().all(|code| [0, 6].contains(code)) && Instant::now() < end, "{codes:?} {operator:?}");
+        if operator.json()["waiting_for"].to_string().contains("the new code, and let") {
+            let id = field.sandbox.join(NodeCode::Snp(SnpCode::renewed("new"))).await.unwrap();
+            let shown = serde_json::json!({"nodeId": id, "quote_info": field.sandbox.attestation(id)});
+            field.file("node.json", &shown.to_string());
+            let id = id.to_string();
+            let trust = ["node", "trust", &id, "--evidence", "made/new", "--report", "node.json", ROOTS[0], ROOTS[1]];
+            let made = field.run_as(0, &trust).await.done();
+            let proposal = made["proposalId"].as_str().unwrap();
+            for member in [0, 1] {
+                field.run_as(member, &["ballot", "submit", proposal, "--accept"]).await.done();
+            }
+        }
+    }
+    let report = [&["upgrade", "report", "-o", "report.html"][..], &ROOTS].concat();
+    assert_eq!(field.run(&report).await.done()["verdict"], "pass");
 }
