@@ -132,7 +132,9 @@ fn prove(plan: &Plan, seen: &Observed, found: &mut Checks) {
     let old = plan.old_code(seen);
     let others = plan.new.others(&seen.join_policy);
     let names: Vec<String> = others.iter().map(|(kind, key)| format!("{} {key}", kind.name())).collect();
-    found.require("new-code-admitted", plan.new.is_admitted(&seen.join_policy), "the join policy admits the new code");
+    let admitted = plan.new.is_admitted(&seen.join_policy);
+    let detail = format!("the join policy {} the new code", if admitted { "admits" } else { "does not admit" });
+    found.require("new-code-admitted", admitted, detail);
     found.require(
         "only-new-code-admitted",
         names.is_empty(),
