@@ -16,7 +16,7 @@ use crate::service::{Service, ServiceError, Submission};
 /// How long a step waits for what the service does by itself.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How often it looks meanwhile.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(40);
 /// How long it waits before it does the same again: a request that is signed twice in one second is a repetition to the service.
 const AGAIN: Duration = Duration::from_millis(550);
 /// How often the same is done in one step: what has no effect is not done for ever.
