@@ -43,9 +43,9 @@ async fn run() {
     let service = Service::connect(options).await.unwrap();
     let plan = Plan::of(Code::virtual_node(HostData([7; 32])), NODES);
     let now = OffsetDateTime::now_utc();
-    let trust = Trust::pinned(now);
+    let verification = Trust::pinned(now).into();
     let began = Instant::now();
-    let seen = observe(&service, &plan, &trust, now, None).await.unwrap();
+    let seen = observe(&service, &plan, &verification, now, None).await.unwrap();
     println!("looking at a service of {MEMBERS} members and {NODES} nodes, everything: {:?}", began.elapsed());
     let median = |work: &dyn Fn()| {
         let mut times: Vec<Duration> = (0..RUNS)

@@ -21,6 +21,7 @@ mod object;
 mod open_key;
 mod output;
 mod private_keys;
+mod reports;
 #[cfg(test)]
 mod shapes;
 mod sign_and_submit;

@@ -42,6 +42,7 @@ mod step;
 mod superseded;
 mod topology;
 mod trusting;
+mod verification;
 mod wanted;
 
 pub use act::{Request, was_outrun};
@@ -75,4 +76,5 @@ pub use rollback::NoWayBack;
 pub use step::{Did, Stepped, Walk};
 pub use topology::{NodeLine, Topology};
 pub use trusting::{Candidate, NotNow, Trusting, choose, passing, pending};
+pub use verification::Verification;
 pub use wanted::{Need, Task, Wanted, wanted};

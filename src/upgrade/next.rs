@@ -165,6 +165,10 @@ impl Step<'_> {
                 Task::Start(1) => "start a node that runs the new code, and let it join".into(),
                 Task::Start(count) => format!("start {count} nodes that run the new code, and let them join"),
                 Task::Delete(id) => format!("stop node {}, whose retirement is committed, and delete it", title(id)),
+                Task::Provide(id) => format!(
+                    "give everybody the report and endorsements of node {}, which waits: they take them with --report",
+                    title(id)
+                ),
                 Task::Restore(id) => format!(
                     "see to node {}, which is not heard of: {}",
                     title(id),

@@ -7,12 +7,13 @@ use time::OffsetDateTime;
 use tokio::time::timeout;
 
 use super::{
-    Doing, Need, Observed, ObservedBallot, ObservedNode, ObservedProposal, Phase, Plan, Running, RunningUvm, Who, next,
+    Doing, Need, Observed, ObservedBallot, ObservedNode, ObservedProposal, Phase, Plan, Running, RunningUvm,
+    Verification, Who, next,
 };
 use crate::certificate;
 use crate::check::Verdict;
 use crate::digest::{Sha256Digest, sha256};
-use crate::evidence::node::{Attestation, Expected, Outcome, Trust};
+use crate::evidence::node::{Expected, Outcome};
 use crate::id::{MemberId, ProposalId};
 use crate::platform::Platform;
 use crate::proposal::Proposal;
@@ -26,18 +27,18 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Looks at a service once, for whoever is about to take a step; `None` looks at everything.
 ///
 /// What is read is committed, or [`Observed::committed`] says that it is not. For somebody who can only wait, no more is read than
-/// that takes. `trust` says whose roots attestations are verified under, and `at` is the moment for which everything is judged.
+/// that takes. `verification` says under whose roots attestations are verified and what operators provided of them, and `at` is the moment for which everything is judged.
 ///
 /// # Errors
 /// The service cannot be reached, or shows something that is not understood.
 pub async fn observe(
     service: &Service,
     plan: &Plan,
-    trust: &Trust,
+    verification: &Verification,
     at: OffsetDateTime,
     who: Option<Who>,
 ) -> Result<Observed, ServiceError> {
-    let look = Look { service, plan, trust, at, who };
+    let look = Look { service, plan, verification, at, who };
     let settled = service.settled(async || look.read().await).await?;
     let mut seen = Observed { committed: settled.committed, ..settled.value };
     seen.lost_quorum = service.lost_quorum();
@@ -54,7 +55,7 @@ pub async fn observe(
 struct Look<'a> {
     service: &'a Service,
     plan: &'a Plan,
-    trust: &'a Trust,
+    verification: &'a Verification,
     at: OffsetDateTime,
     who: Option<Who>,
 }
@@ -140,10 +141,10 @@ impl Look<'_> {
 
     fn node(&self, node: &service::Node, raw: &serde_json::Value, attested: &[serde_json::Value]) -> ObservedNode {
         let id = node.node_id;
-        let (attestation, problems) = review::node::gather(Attestation::of(Some(id)), id, raw, attested);
+        let (attestation, problems) = review::node::gather(self.verification.given(id), id, raw, attested);
         // What is registered is for the plan to say: old nodes run on when their code is deregistered.
         let expected = Expected { node_id: Some(id), ..Expected::default() };
-        let outcome = attestation.verify(&expected, self.trust).ok();
+        let outcome = attestation.verify(&expected, &self.verification.trust).ok();
         let checks = outcome.iter().flat_map(|outcome| &outcome.checks).chain(&problems);
         let failed = checks.filter(|check| matches!(check.verdict, Verdict::Fail | Verdict::Incomplete));
         let failed: Vec<String> = failed.map(|check| format!("{}: {}", check.name, check.detail)).collect();

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::{Act, Code, Did, Observed, Phase, Plan, Task, Topology, UpgradeError, Walk, Who, was_outrun};
+use super::{Act, Code, Did, Observed, Phase, Plan, Task, Topology, UpgradeError, Verification, Walk, Who, was_outrun};
 use crate::constitution::DEFAULT;
 use crate::cose::{CreatedAt, Envelope, MemberCertificate, Message, SigningRequest};
 use crate::digest::{HostData, sha256};
@@ -90,8 +90,15 @@ pub async fn rehearse(
         application: Some(application()),
         ..Plan::of(Code::virtual_node(new), NODES)
     };
-    let trust = Trust::pinned(OffsetDateTime::now_utc());
-    let mut stage = Stage { sandbox: &sandbox, service: &service, plan: &plan, trust: &trust, new, steps: Vec::new() };
+    let verification = Verification::from(Trust::pinned(OffsetDateTime::now_utc()));
+    let mut stage = Stage {
+        sandbox: &sandbox,
+        service: &service,
+        plan: &plan,
+        verification: &verification,
+        new,
+        steps: Vec::new(),
+    };
     let mut done = false;
     for _ in 0..ROUNDS {
         let before = stage.steps.len();
@@ -125,14 +132,14 @@ struct Stage<'a> {
     sandbox: &'a Sandbox,
     service: &'a Service,
     plan: &'a Plan,
-    trust: &'a Trust,
+    verification: &'a Verification,
     new: HostData,
     steps: Vec<RehearsedStep>,
 }
 
 impl Stage<'_> {
     fn walk(&self, who: Who) -> Walk<'_> {
-        Walk { service: self.service, plan: self.plan, trust: self.trust, who }
+        Walk { service: self.service, plan: self.plan, verification: self.verification, who }
     }
 
     /// A member's step. Whether all is done.

@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use super::{Act, Doing, Intended, Next, Observed, Plan, UpgradeError, Who, Whom, check_constitution, next, observe};
+use super::{
+    Act, Doing, Intended, Next, Observed, Plan, UpgradeError, Verification, Who, Whom, check_constitution, next,
+    observe,
+};
 use crate::check::Verdict;
-use crate::evidence::node::Trust;
 use crate::id::{MemberId, TransactionId};
 use crate::service::{Service, ServiceError, Submission};
 
@@ -29,8 +31,8 @@ pub struct Walk<'a> {
     pub service: &'a Service,
     /// What it is to come to.
     pub plan: &'a Plan,
-    /// Whose roots attestations are verified under.
-    pub trust: &'a Trust,
+    /// How attestations are verified.
+    pub verification: &'a Verification,
     /// Who takes the step.
     pub who: Who,
 }
@@ -84,7 +86,8 @@ impl Walk<'_> {
     /// # Errors
     /// See [`observe`].
     pub async fn look(&self) -> Result<(Observed, Next), ServiceError> {
-        let seen = observe(self.service, self.plan, self.trust, OffsetDateTime::now_utc(), Some(self.who)).await?;
+        let seen =
+            observe(self.service, self.plan, self.verification, OffsetDateTime::now_utc(), Some(self.who)).await?;
         let next = next(self.plan, &seen, self.who);
         Ok((seen, next))
     }

@@ -41,6 +41,8 @@ pub enum Need {
 pub enum Task {
     /// Start so many nodes that run the new code, and let them join.
     Start(usize),
+    /// Give everybody the attestation of a node that waits, of which the service shows none.
+    Provide(NodeId),
     /// Stop the process of a node whose retirement is committed, and delete it.
     Delete(NodeId),
     /// See to a node that is not heard of, for the walk cannot go on without it.
@@ -185,9 +187,12 @@ impl<'a> Look<'a> {
         let mut waiting: Vec<_> = self.of(NodeStatus::Pending, CodeKind::New).map(|node| node.id).collect();
         waiting.sort();
         let mut tasks: Vec<_> = lost.iter().map(|node| Task::Replace(node.id)).collect();
-        if short > waiting.len() {
-            tasks.push(Task::Start(short - waiting.len()));
+        let unknown = self.seen.nodes_that_are(NodeStatus::Pending).filter(|node| node.running.is_none());
+        let unknown: Vec<_> = unknown.map(|node| node.id).take(short.saturating_sub(waiting.len())).collect();
+        if short > waiting.len() + unknown.len() {
+            tasks.push(Task::Start(short - waiting.len() - unknown.len()));
         }
+        tasks.extend(unknown.into_iter().map(Task::Provide));
         let Some(first) = waiting.first() else { return Some((Need::Operator, tasks)) };
         let most = network.most_added().min(short);
         match network.check(&Change::adding([*first]), self.minimum_f()) {

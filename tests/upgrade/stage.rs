@@ -11,8 +11,8 @@ use ccf_gov::sandbox::{NodeCode, Sandbox};
 use ccf_gov::service::{NodeStatus, Options, ProposalState, Service, Submission};
 use ccf_gov::signer::{Signer, sign};
 use ccf_gov::upgrade::{
-    Act, Code, Did, Doing, Next, Observed, Plan, Stepped, Task, Topology, UpgradeError, Walk, Who, example_signers,
-    was_outrun,
+    Act, Code, Did, Doing, Next, Observed, Plan, Stepped, Task, Topology, UpgradeError, Verification, Walk, Who,
+    example_signers, was_outrun,
 };
 
 use crate::support::consortium::options;
@@ -22,7 +22,7 @@ pub struct Stage {
     pub service: Service,
     pub plan: Plan,
     signers: Vec<Box<dyn Signer>>,
-    trust: Trust,
+    verification: Verification,
 }
 
 /// What the new nodes run.
@@ -35,8 +35,8 @@ impl Stage {
         let sandbox = Sandbox::start(options(3)).await.unwrap();
         let service = connect(&sandbox).await;
         let plan = Plan::of(Code::virtual_node(new_code()), 3);
-        let trust = Trust::pinned(time::OffsetDateTime::now_utc());
-        Self { sandbox, service, plan, signers: example_signers().unwrap(), trust }
+        let verification = Trust::pinned(time::OffsetDateTime::now_utc()).into();
+        Self { sandbox, service, plan, signers: example_signers().unwrap(), verification }
     }
 
     /// One whose new code is registered, by two of the members.
@@ -54,7 +54,7 @@ impl Stage {
 
     fn walk(&self, member: Option<usize>) -> Walk<'_> {
         let who = Who { member: member.map(|at| self.id(at)), operator: member.is_none() };
-        Walk { service: &self.service, plan: &self.plan, trust: &self.trust, who }
+        Walk { service: &self.service, plan: &self.plan, verification: &self.verification, who }
     }
 
     /// How a member sees the service; nothing is done.

@@ -1,6 +1,5 @@
 //! `node trust`: nodes that wait are verified, and proposed to be trusted, as many as the network can take at once.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -12,6 +11,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::guard::Guarded;
 use crate::cli::object::beside;
+use crate::cli::reports;
 use crate::cli::trust::TrustArgs;
 use crate::cli::{checks, evidence, sign_and_submit};
 use ccf_gov::ccf_version::CcfVersion;
@@ -21,7 +21,6 @@ use ccf_gov::id::NodeId;
 use ccf_gov::review::node::running_version;
 use ccf_gov::review::{ObservedNode, ServiceView, proposed, vain};
 use ccf_gov::service::{Reference, Service};
-use ccf_gov::text::visible;
 use ccf_gov::upgrade::{Basis, Candidate, Network, NetworkChange, choose, passing, pending};
 
 /// Verify nodes that wait, and propose to trust those that pass
@@ -87,7 +86,7 @@ impl Trust {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         let roots = self.trust.trust()?;
         let evidence = evidence::read_trusting(&self.evidence, self.ccf_version, &roots)?;
-        let mut reports = self.reports()?;
+        let mut reports = reports::read(&self.report)?;
         let signer = context.signer().await?;
         let service = context.connect().await?;
         vain::active(&service.members().await?, signer.certificate().member_id())?;
@@ -149,23 +148,6 @@ impl Trust {
         let json = beside(&json, &nothing(&trusting.later, None))?;
         context.output.result(&json, || sign_and_submit::became(&made) + &left(&trusting.later))?;
         Ok(Exit::Done)
-    }
-
-    /// The operators' files, by the node that each is of.
-    fn reports(&self) -> Result<BTreeMap<NodeId, Attestation>, CliError> {
-        let mut reports = BTreeMap::new();
-        for path in &self.report {
-            let mut given = Attestation::default();
-            given.add_path(path)?;
-            let id = given.bound_node().ok_or_else(|| {
-                CliError::usage(format!("{} holds no node's report", visible(&path.display().to_string())))
-                    .hint("give, for each node, one folder with its report and endorsements")
-            })?;
-            if reports.insert(id, given).is_some() {
-                return Err(CliError::usage(format!("there are two reports of node {id}")));
-            }
-        }
-        Ok(reports)
     }
 
     /// The nodes that were named.

@@ -79,7 +79,7 @@ impl PlanCommand {
         let planned = self.file.plan()?;
         let service = planned.connect(context).await?;
         let plan = &planned.plan;
-        let seen = observe(&service, plan, &planned.trust, OffsetDateTime::now_utc(), None).await?;
+        let seen = observe(&service, plan, &planned.verification, OffsetDateTime::now_utc(), None).await?;
         let forecast = forecast(plan, &seen);
         let mut checks = planned.preface();
         checks.append(plan_checks(plan, &seen, &forecast));

@@ -9,14 +9,16 @@ use time::format_description::well_known::Rfc3339;
 use crate::cli::checks;
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
+use crate::cli::reports;
 use crate::cli::trust::TrustArgs;
 use ccf_gov::check::Checks;
-use ccf_gov::evidence::node::Trust;
 use ccf_gov::files::{self, Readers};
 use ccf_gov::id::MemberId;
 use ccf_gov::service::{NodeAddress, Service};
 use ccf_gov::upgrade::record::{self, Entry};
-use ccf_gov::upgrade::{Act, Did, Intent, MAX_PLAN_FILE, Observed, Plan, PlanFile, Topology, observe, wanted};
+use ccf_gov::upgrade::{
+    Act, Did, Intent, MAX_PLAN_FILE, Observed, Plan, PlanFile, Topology, Verification, observe, wanted,
+};
 
 /// How many bytes of addresses are read.
 const MAX_ADDRESSES: u64 = 64 << 10;
@@ -29,6 +31,9 @@ pub struct File {
     file: PathBuf,
     #[command(flatten)]
     trust: TrustArgs,
+    /// What an operator provided of one node: a file or folder with its report, endorsements and UVM endorsement; repeat for several nodes
+    #[arg(long, value_name = "FILE")]
+    report: Vec<PathBuf>,
 }
 
 /// The plan that a file makes of its artefacts.
@@ -36,7 +41,7 @@ pub struct Planned {
     pub file: PathBuf,
     pub intent: Intent,
     pub plan: Plan,
-    pub trust: Trust,
+    pub verification: Verification,
     /// The command by which everybody goes on.
     verb: &'static str,
     /// The flag of a rehearsal, as everybody repeats it.
@@ -70,14 +75,15 @@ impl File {
         let trust = self.trust.trust()?;
         let (intent, plan) = Plan::load(&self.file, &trust, now)?;
         let roots = self.trust.again();
-        Ok(Planned { file: self.file, intent, plan, trust, verb: "step", roots, held_to: None })
+        let verification = Verification { trust, reports: reports::read(&self.report)? };
+        Ok(Planned { file: self.file, intent, plan, verification, verb: "step", roots, held_to: None })
     }
 }
 
 impl Planned {
     /// What checks begin with: in a rehearsal, that it is one.
     pub fn preface(&self) -> Checks {
-        self.trust.preface()
+        self.verification.trust.preface()
     }
 
     /// Whether made-up roots are trusted.
@@ -129,7 +135,7 @@ impl Planned {
 
     /// Turns the plan round: what the service runs besides the new code is to run.
     pub async fn turn(&mut self, service: &Service) -> Result<(), CliError> {
-        let seen = observe(service, &self.plan, &self.trust, OffsetDateTime::now_utc(), None).await?;
+        let seen = observe(service, &self.plan, &self.verification, OffsetDateTime::now_utc(), None).await?;
         self.plan = self.plan.back(&seen)?;
         self.verb = "rollback";
         Ok(())

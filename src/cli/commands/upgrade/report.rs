@@ -71,7 +71,7 @@ impl Report {
             unreadable += bad;
         }
         let service = planned.connect(context).await?;
-        let seen = observe(&service, plan, &planned.trust, OffsetDateTime::now_utc(), None).await?;
+        let seen = observe(&service, plan, &planned.verification, OffsetDateTime::now_utc(), None).await?;
         let made = Made::of(plan, &seen, entries, unreadable, planned.preface());
         context.output.file(&self.out, made.to_html().as_bytes(), Readers::Shared, self.force)?;
         let file = files::shown(&self.out).into_owned();

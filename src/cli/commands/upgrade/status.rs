@@ -81,7 +81,7 @@ impl Status {
 /// How the service stands now.
 async fn stand(planned: &Planned, service: &Service) -> Result<Standing, CliError> {
     let plan = &planned.plan;
-    let seen = observe(service, plan, &planned.trust, OffsetDateTime::now_utc(), None).await?;
+    let seen = observe(service, plan, &planned.verification, OffsetDateTime::now_utc(), None).await?;
     let next = next(plan, &seen, Who::default());
     let stepped = Stepped { did: Vec::new(), seen, next };
     Ok(Standing {

@@ -177,8 +177,8 @@ struct Hands<'a> {
 
 impl Hands<'_> {
     async fn step(&self) -> Result<Stepped, CliError> {
-        let Planned { plan, trust, .. } = self.planned;
-        let walk = Walk { service: self.service, plan, trust, who: self.who };
+        let Planned { plan, verification, .. } = self.planned;
+        let walk = Walk { service: self.service, plan, verification, who: self.who };
         walk.step(async |seen: &Observed, act: &Act| self.perform(seen, act).await).await
     }
 
