@@ -103,12 +103,8 @@ impl Planned {
 
     /// The service: by the addresses that are given or that the file names, and by those of its nodes that were found before.
     pub async fn connect(&self, context: &Context) -> Result<Service, CliError> {
-        let given = match context.service.is_empty() {
-            true => self.intent.service.url.all(),
-            false => &context.service,
-        };
         let mut addresses = Vec::new();
-        for url in given {
+        for url in context.service.iter().chain(self.intent.service.url.all()) {
             let address: NodeAddress = url.parse().map_err(|error| {
                 CliError::usage(error)
                     .doing("cannot use an address of the service")
@@ -120,7 +116,8 @@ impl Planned {
         // Those that were found last are the likeliest to be there.
         let all: Vec<NodeAddress> =
             found.iter().chain(addresses.iter().filter(|a| !found.contains(a))).cloned().collect();
-        let certificate = context.service_cert.as_ref().unwrap_or(&self.intent.service.cert);
+        // The plan is for the service with this certificate, whatever other one is configured here.
+        let certificate = &self.intent.service.cert;
         // Two are enough to contradict each other; the others are asked if that leads nowhere.
         let service = match all.get(..2) {
             Some(first) if all.len() > 2 => match context.connect_to(first, certificate).await {
@@ -187,6 +184,12 @@ impl Planned {
 
     fn addresses(&self) -> PathBuf {
         self.file.with_extension("addresses")
+    }
+
+    /// What "new" and "old" mean, if not what `upgrade.toml` calls so.
+    pub fn meaning(&self) -> Option<&'static str> {
+        let back = "This is the way back: \"new\" is the code to which the service goes back, \"old\" the code that [new] in upgrade.toml names.";
+        (self.verb == "rollback").then_some(back)
     }
 
     /// The command by which everybody goes on, up to the options that differ.

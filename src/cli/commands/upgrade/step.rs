@@ -140,6 +140,9 @@ impl Step {
         if way == Way::Back {
             planned.turn(&service).await?;
         }
+        if let Some(meaning) = planned.meaning() {
+            context.output.note(planned.mark(meaning.into()));
+        }
         let who = Who { member: signer.as_ref().map(|s| s.certificate().member_id()), operator: self.operate };
         let hands = Hands { context, planned: &planned, service: &service, signer: signer.as_deref(), who };
         let mut did = Vec::new();
@@ -249,7 +252,7 @@ impl Hands<'_> {
             rehearsal: self.planned.is_rehearsal(),
             plan: self.planned.plan.digest().to_string(),
         };
-        self.context.output.result(&result, || self.planned.mark(text(&result)))?;
+        self.context.output.result(&result, || self.planned.mark(text(&result, self.planned.meaning())))?;
         Ok(match (done, blocked.is_empty()) {
             (true, _) => Exit::Done,
             (false, false) => Exit::No,
@@ -258,8 +261,9 @@ impl Hands<'_> {
     }
 }
 
-fn text(result: &Taken<'_>) -> String {
+fn text(result: &Taken<'_>, meaning: Option<&str>) -> String {
     let mut text = format!("Plan {}, phase: {}\n", result.plan, result.phase);
+    text.extend(meaning.map(|meaning| format!("{meaning}\n")));
     for did in result.did {
         text += &format!("Did      {}\n", did.what);
     }
@@ -283,7 +287,8 @@ fn text(result: &Taken<'_>) -> String {
         text += &format!("New nodes join with {}, once their own addresses are in it.\n", files::shown(path));
     }
     if result.done {
-        text += "The upgrade is done: only the new code runs, and only the new code is let in.\n";
+        let what = if meaning.is_some() { "way back" } else { "upgrade" };
+        text += &format!("The {what} is done: only the new code runs, and only the new code is let in.\n");
     }
     text
 }
