@@ -9,6 +9,7 @@
 //! - [`signer`]: who signs.
 //! - [`service`]: the wire.
 //! - [`evidence`]: what artefacts and attestations prove.
+//! - [`kv`]: the governance tables.
 //! - [`constitution`]: the rules, run locally.
 //! - [`review`]: what is judged before something is signed.
 //! - [`sandbox`]: a whole service in this process.
@@ -51,6 +52,8 @@ pub mod signer;
 pub mod service;
 
 pub mod evidence;
+
+pub mod kv;
 
 pub mod constitution;
 

@@ -2,10 +2,10 @@
 
 use rquickjs::{Ctx, Function, Module, Value};
 
-use super::Tables;
 use super::engine::{ScriptError, Stage};
 use super::globals::{self, TableAccess, World};
 use super::script::{self, Deadline};
+use crate::kv::Tables;
 
 /// What is wrong with a script, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

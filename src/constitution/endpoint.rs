@@ -4,7 +4,8 @@ use rquickjs::{Function, Value};
 
 use super::engine::{ScriptError, Stage};
 use super::globals::{self, TableAccess, World};
-use super::{Tables, script};
+use super::script;
+use crate::kv::Tables;
 
 /// Builds a request and reads an answer, both as JSON: bodies are text here.
 const ADAPTER: &str = r#"(run, text) => {

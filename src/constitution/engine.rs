@@ -4,9 +4,10 @@ use rquickjs::{Ctx, Object, Value};
 
 use super::globals::{self, TableAccess, World};
 use super::script::{self, Deadline};
-use super::{Effect, Host, Tables, table};
+use super::{Effect, Host};
 use crate::ccf_version::CcfVersion;
 use crate::id::{MemberId, ProposalId};
+use crate::kv::{Tables, table};
 
 /// A constitution whose source was checked: a module that exports `validate`, `resolve` and `apply`.
 ///

@@ -1,11 +1,12 @@
-//! The rules, run locally: the governance tables, QuickJS, and the `ccf` global that constitutions and ballots call.
+//! The rules, run locally: QuickJS, the `ccf` global that constitutions and ballots call, and how proposals are decided.
 //!
-//! - [`Tables`]: the service's key-value tables; a clone is a cheap snapshot.
 //! - [`Constitution`]: validate, vote, resolve, apply, as a CCF node runs them.
+//! - [`decide`]: ballots, resolve, apply, and what follows, in one transaction.
 //! - [`check_constitution`], [`check_join_policy`] and [`check_modules`]: scripts that a proposal would put in force.
 //! - [`Effect`] and [`Host`]: what applying a proposal asks of the node around it.
 
 mod check;
+pub mod decide;
 mod default;
 mod effect;
 mod endpoint;
@@ -13,7 +14,6 @@ mod engine;
 mod globals;
 mod modules;
 mod script;
-mod tables;
 
 pub use check::{ScriptFault, check_constitution, check_join_policy};
 pub use default::DEFAULT;
@@ -21,7 +21,6 @@ pub use effect::{Effect, Host};
 pub use endpoint::call_endpoint;
 pub use engine::{Constitution, ConstitutionError, Proposal, Resolution, ScriptError, Stage, Validation};
 pub use modules::{ModuleFault, check_modules};
-pub use tables::{Change, SINGLETON, Tables, table};
 
 #[cfg(test)]
 mod tests;

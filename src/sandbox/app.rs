@@ -7,8 +7,9 @@ use serde_json::{Map, Value, json};
 use super::network::{Network, Vantage};
 use super::reply::{Body, Fault, Reply};
 use super::router::Request;
-use super::tables::{read, read_one, read_text};
-use crate::constitution::{call_endpoint, table};
+use crate::constitution::call_endpoint;
+use crate::kv::row::{read, read_one, read_text};
+use crate::kv::table;
 
 /// Answers a request to `/app`.
 pub(super) async fn answer(network: &Arc<Network>, vantage: Vantage, request: Request) -> Reply {

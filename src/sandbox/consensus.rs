@@ -11,8 +11,8 @@ use super::ledger::Ledger;
 use super::node::{Belief, Node, NodeState};
 use super::options::Options;
 use super::tables::{NodeRow, nodes};
-use crate::constitution::{Tables, table};
 use crate::id::NodeId;
+use crate::kv::{Tables, table};
 
 /// The nodes that take part from a transaction on.
 #[derive(Clone, Debug)]

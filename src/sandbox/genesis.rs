@@ -10,16 +10,16 @@ use time::OffsetDateTime;
 use super::SandboxError;
 use super::code::NodeCode;
 use super::consensus::{Configuration, State};
-use super::effects::refresh_shares;
 use super::identity::Key;
 use super::ledger::Ledger;
 use super::node::{Node, NodeState};
 use super::options::{Member, Options};
 use super::snp::Hardware;
-use super::tables::{write, write_one};
-use crate::constitution::{Tables, table};
+use crate::constitution::decide::refresh_shares;
 use crate::digest::sha256;
 use crate::id::TransactionId;
+use crate::kv::row::{write, write_one};
+use crate::kv::{Tables, table};
 
 /// The view in which a service starts.
 const FIRST_VIEW: u64 = 2;

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::code::NodeCode;
 use super::reply::Fault;
-use crate::constitution::{Tables, table};
 use crate::evidence::snp::Roots;
 use crate::id::NodeId;
+use crate::kv::{Tables, table};
 
 /// Why a node was not let in, as the service puts it. A real node's process ends then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 
 use sha2::{Digest, Sha256};
 
-use crate::constitution::Tables;
 use crate::id::TransactionId;
+use crate::kv::Tables;
 
 /// The most snapshots that are kept for nodes that lag behind.
 const MAX_ENTRIES: usize = 4096;

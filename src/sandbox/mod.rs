@@ -13,7 +13,6 @@ mod code;
 mod consensus;
 mod control;
 mod dispatch;
-mod effects;
 mod example;
 mod genesis;
 mod gov;
@@ -46,10 +45,11 @@ pub use node::NodeState;
 pub use options::{Member, Options};
 pub use snp::{Artefacts, security_policy};
 
-use crate::constitution::table;
 use crate::evidence::snp::Roots;
 use crate::files::FileError;
 use crate::id::NodeId;
+use crate::kv::row::read_one;
+use crate::kv::table;
 use network::Network;
 
 /// A running service. It ends when this is dropped.
@@ -131,7 +131,7 @@ impl Sandbox {
     /// The service's certificate, PEM: the only root that clients are to trust.
     pub fn service_certificate(&self) -> String {
         let state = self.network.state();
-        let service = tables::read_one(&state.ledger.head().tables, table::SERVICE_INFO).unwrap_or_default();
+        let service = read_one(&state.ledger.head().tables, table::SERVICE_INFO).unwrap_or_default();
         service["cert"].as_str().unwrap_or_default().to_owned()
     }
 

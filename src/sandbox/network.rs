@@ -14,9 +14,10 @@ use super::ledger::Status;
 use super::options::Options;
 use super::reply::Fault;
 use super::snp::Hardware;
-use super::tables::read_one;
-use crate::constitution::{Constitution, Host, Tables, table};
+use crate::constitution::{Constitution, Host};
 use crate::id::{NodeId, TransactionId};
+use crate::kv::row::read_one;
+use crate::kv::{Tables, table};
 
 /// One service, its nodes and its ledger.
 pub(super) struct Network {

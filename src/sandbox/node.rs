@@ -39,7 +39,7 @@ impl NodeState {
 pub(super) struct Belief {
     pub(super) view: u64,
     pub(super) primary: Option<NodeId>,
-    pub(super) tables: crate::constitution::Tables,
+    pub(super) tables: crate::kv::Tables,
     pub(super) commit: u64,
 }
 

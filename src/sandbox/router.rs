@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::network::{Base, Network, Vantage};
 use super::reply::{Fault, Reply};
 use super::{gov, node_api};
-use crate::constitution::Tables;
+use crate::kv::Tables;
 
 /// A request as it came.
 pub(super) struct Request {

@@ -15,11 +15,12 @@ use super::node::Node;
 use super::options::Options;
 use super::snp::Hardware;
 use super::state::Saved;
-use super::tables::write;
 use super::{JoinRefused, SandboxError, join, server};
-use crate::constitution::{Constitution, table};
+use crate::constitution::Constitution;
 use crate::evidence::snp::Roots;
 use crate::id::NodeId;
+use crate::kv::row::write;
+use crate::kv::table;
 
 /// How often time passes.
 const TICK: Duration = Duration::from_millis(5);

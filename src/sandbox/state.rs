@@ -17,11 +17,12 @@ use super::identity::Key;
 use super::ledger::Ledger;
 use super::node::Node;
 use super::snp::{Hardware, SavedHardware};
-use super::tables::{NodeRow, nodes, read};
-use crate::constitution::{Tables, table};
+use super::tables::{NodeRow, nodes};
 use crate::digest::parse_hex;
 use crate::files::{self, Readers};
 use crate::id::TransactionId;
+use crate::kv::row::read;
+use crate::kv::{Tables, table};
 
 const FILE: &str = "sandbox.json";
 const MAX_STATE: u64 = 1 << 30;

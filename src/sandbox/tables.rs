@@ -1,23 +1,10 @@
-//! What the service itself reads and writes in its tables: rows as JSON, by identifier.
+//! What consensus reads and writes in the tables: nodes and signatures.
 
 use serde_json::{Value, json};
 
-use crate::constitution::{SINGLETON, Tables, table};
 use crate::id::NodeId;
-
-/// The newest signature over the ledger.
-pub(super) const SIGNATURES: &str = "public:ccf.internal.signatures";
-/// Per member, the newest signed request.
-pub(super) const COSE_HISTORY: &str = "public:ccf.gov.cose_history";
-/// `created_at:digest` of recent proposals, to the proposal id.
-pub(super) const RECENT_PROPOSALS: &str = "public:ccf.gov.cose_recent_proposals";
-/// Limits for scripts.
-pub(super) const JS_RUNTIME_OPTIONS: &str = "public:ccf.gov.js_runtime_options";
-/// Compiled modules; here their sources' lengths only.
-pub(super) const MODULES_BYTECODE: &str = "public:ccf.gov.modules_quickjs_bytecode";
-pub(super) const JWT_ISSUERS: &str = "public:ccf.gov.jwt.issuers";
-pub(super) const JWT_KEYS: &str = "public:ccf.gov.jwt.public_signing_keys_metadata_v2";
-pub(super) const CA_CERT_BUNDLES: &str = "public:ccf.gov.tls.ca_cert_bundles";
+use crate::kv::row::{read, read_one, rows, write, write_one};
+use crate::kv::{Tables, table};
 
 /// What consensus reads of a node's row.
 #[derive(Clone, Debug)]
@@ -45,38 +32,6 @@ pub(super) fn nodes(tables: &Tables) -> impl Iterator<Item = (NodeId, NodeRow)> 
     rows(tables, table::NODE_INFO).filter_map(|(id, row)| Some((id.parse().ok()?, NodeRow::from_json(&row))))
 }
 
-/// Every row of a table whose keys are text and whose values are JSON.
-pub(super) fn rows<'t>(tables: &'t Tables, name: &str) -> impl Iterator<Item = (String, Value)> + use<'t> {
-    let rows: Vec<_> = tables.iter(name).collect();
-    rows.into_iter()
-        .filter_map(|(key, value)| Some((String::from_utf8(key.to_vec()).ok()?, serde_json::from_slice(value).ok()?)))
-}
-
-/// A JSON value under a text key.
-pub(super) fn read(tables: &Tables, name: &str, key: &str) -> Option<Value> {
-    serde_json::from_slice(tables.get(name, key.as_bytes())?).ok()
-}
-
-/// The JSON value of a table that holds one.
-pub(super) fn read_one(tables: &Tables, name: &str) -> Option<Value> {
-    serde_json::from_slice(tables.get(name, &SINGLETON)?).ok()
-}
-
-/// A text value, not JSON, under a text key.
-pub(super) fn read_text(tables: &Tables, name: &str, key: &str) -> Option<String> {
-    String::from_utf8(tables.get(name, key.as_bytes())?.to_vec()).ok()
-}
-
-/// Writes a JSON value under a text key.
-pub(super) fn write(tables: &mut Tables, name: &str, key: &str, value: &Value) {
-    tables.put(name, key.as_bytes(), value.to_string());
-}
-
-/// Writes the JSON value of a table that holds one.
-pub(super) fn write_one(tables: &mut Tables, name: &str, value: &Value) {
-    tables.put(name, &SINGLETON, value.to_string());
-}
-
 /// Changes the row of a node that exists.
 pub(super) fn update_node(tables: &mut Tables, id: NodeId, change: impl FnOnce(&mut Value)) {
     let key = id.to_string();
@@ -88,10 +43,10 @@ pub(super) fn update_node(tables: &mut Tables, id: NodeId, change: impl FnOnce(&
 
 /// The root that a signature covers, as a member's state digest has it.
 pub(super) fn signed_root(tables: &Tables) -> Option<String> {
-    Some(read_one(tables, SIGNATURES)?["root"].as_str()?.to_owned())
+    Some(read_one(tables, table::SIGNATURES)?["root"].as_str()?.to_owned())
 }
 
 /// Writes the signature at `seqno` over everything before it.
 pub(super) fn put_signature(tables: &mut Tables, seqno: u64, root: &[u8; 32]) {
-    write_one(tables, SIGNATURES, &json!({"seqno": seqno, "root": hex::encode(root)}));
+    write_one(tables, table::SIGNATURES, &json!({"seqno": seqno, "root": hex::encode(root)}));
 }

@@ -5,7 +5,8 @@ use time::Duration;
 use super::{CodeKind, Intended, Need, Observed, Plan, Wanted};
 use crate::ccf_version::{CcfVersion, Stage};
 use crate::check::{Checks, Verdict};
-use crate::constitution::{Constitution, Tables};
+use crate::constitution::Constitution;
+use crate::kv::Tables;
 use crate::proposal::{Proposal, Registration};
 use crate::service::{MemberStatus, NodeStatus, ProposalState, ServiceInfo, Validity};
 

@@ -8,7 +8,8 @@ use super::lacking::{stub, watch};
 use super::{World, bytes, function, text, undefined};
 use crate::ccf_version::Feature;
 use crate::constitution::script::{Question, Reply};
-use crate::constitution::{Effect, modules, table};
+use crate::constitution::{Effect, modules};
+use crate::kv::table;
 
 pub(super) fn install<'js>(ctx: &Ctx<'js>, ccf: &Object<'js>, world: &World) -> Result<()> {
     let node = Object::new(ctx.clone())?;

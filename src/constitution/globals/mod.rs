@@ -19,9 +19,10 @@ use rquickjs::{ArrayBuffer, Ctx, Exception, Function, Object, Result, TypedArray
 
 pub(super) use gov::check_constitution;
 
+use super::Effect;
 use super::script::{Ask, Deadline};
-use super::{Effect, Tables};
 use crate::ccf_version::{CcfVersion, Feature};
+use crate::kv::Tables;
 
 /// Which tables a script may read and write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@ mod ours;
 
 use super::*;
 use crate::id::{MemberId, ProposalId};
+use crate::kv::{SINGLETON, Tables};
 
 const RULES: &str = "export function validate(input) { return {valid: true, description: ''}; }
 export function resolve(proposal, proposerId, votes) { return 'Open'; }

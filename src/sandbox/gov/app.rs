@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::version;
-use crate::constitution::table;
+use crate::kv::row::rows;
+use crate::kv::table;
 use crate::sandbox::reply::{Body, Fault, Reply};
 use crate::sandbox::router::Call;
-use crate::sandbox::tables::rows;
 
 /// GET /service/javascript-app
 pub(in crate::sandbox) fn endpoints(call: &Call<'_>) -> Result<Reply, Fault> {

@@ -1,9 +1,11 @@
 //! Ballots: one script per member and proposal.
 
-use super::resolve::{ProposalInfo, resolve};
+use super::proposals::decide;
+use super::shown::to_api;
 use super::signed::by_active_member;
 use super::{member_name, no_proposal, proposal_id, proposal_name, version};
-use crate::constitution::table;
+use crate::constitution::decide::ProposalInfo;
+use crate::kv::table;
 use crate::sandbox::reply::{Body, Fault, Reply};
 use crate::sandbox::router::Call;
 
@@ -26,7 +28,7 @@ pub(in crate::sandbox) fn submit(call: &Call<'_>) -> Result<Reply, Fault> {
         let proposal = String::from_utf8_lossy(proposal).into_owned();
         let ballot = script(&signer.request.payload)?;
         match info.ballots.get(&member) {
-            Some(earlier) if *earlier == ballot => return Ok(info.to_api(id)),
+            Some(earlier) if *earlier == ballot => return Ok(to_api(&info, id)),
             Some(_) => {
                 let message = format!("Member {member} has submitted another ballot for proposal {id}.");
                 return Err(Fault::new(400, "VoteAlreadyExists", message));
@@ -35,11 +37,8 @@ pub(in crate::sandbox) fn submit(call: &Call<'_>) -> Result<Reply, Fault> {
         };
         signer.record(tables);
         let constitution = call.network.constitution(tables)?;
-        resolve(call, tables, &constitution, id, &proposal, &mut info)?;
-        match &info.failure {
-            Some(failure) => Err(Fault::internal(failure.describe())),
-            None => Ok(info.to_api(id)),
-        }
+        decide(call, tables, &constitution, id, &proposal, &mut info)?;
+        Ok(to_api(&info, id))
     })
 }
 

@@ -5,10 +5,11 @@ use serde_json::{Map, Value, json};
 
 use super::signed::{Signer, by_member};
 use super::{hex_name, member_name, version};
-use crate::constitution::{Tables, table};
+use crate::kv::row::{read, read_one, read_text, rows, write};
+use crate::kv::{Tables, table};
 use crate::sandbox::reply::{Fault, Reply};
 use crate::sandbox::router::Call;
-use crate::sandbox::tables::{read, read_one, read_text, rows, signed_root, write};
+use crate::sandbox::tables::signed_root;
 
 /// GET /service/members
 pub(in crate::sandbox) fn all(call: &Call<'_>) -> Result<Reply, Fault> {
@@ -139,7 +140,7 @@ fn activate(tables: &mut Tables, id: &str) -> Result<(), Fault> {
     write(tables, table::MEMBER_INFO, id, &row);
     let open = read_one(tables, table::SERVICE_INFO).is_some_and(|service| service["status"] == "Open");
     if participates && open {
-        crate::sandbox::effects::refresh_shares(tables);
+        crate::constitution::decide::refresh_shares(tables);
     }
     Ok(())
 }

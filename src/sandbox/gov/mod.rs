@@ -7,14 +7,14 @@ mod members;
 mod policy;
 mod proposals;
 mod recovery;
-mod resolve;
 mod service;
+mod shown;
 mod signed;
 mod transactions;
 
 use super::reply::Fault;
 use super::router::{Call, Endpoint, get, post};
-use crate::id::{MemberId, ProposalId};
+use crate::id::ProposalId;
 use crate::text::clip;
 
 const VERSIONS: [&str; 2] = ["2023-06-01-preview", "2024-07-01"];
@@ -94,10 +94,6 @@ fn no_proposal(id: &str) -> Fault {
 }
 
 /// The identifiers that CCF keeps as text always parse; a table that somebody else wrote may not.
-fn member_id(text: &str) -> Option<MemberId> {
-    text.parse().ok()
-}
-
 fn proposal_id(text: &str) -> Result<ProposalId, Fault> {
     text.parse().map_err(|_| no_proposal(text))
 }

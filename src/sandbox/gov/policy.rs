@@ -3,10 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::version;
-use crate::constitution::{Tables, table};
+use crate::kv::row::rows;
+use crate::kv::table::{CA_CERT_BUNDLES, JWT_ISSUERS, JWT_KEYS};
+use crate::kv::{Tables, table};
 use crate::sandbox::reply::{Fault, Reply};
 use crate::sandbox::router::Call;
-use crate::sandbox::tables::{CA_CERT_BUNDLES, JWT_ISSUERS, JWT_KEYS, rows};
 
 /// GET /service/join-policy
 pub(in crate::sandbox) fn join_policy(call: &Call<'_>) -> Result<Reply, Fault> {

@@ -3,15 +3,19 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::resolve::{ProposalInfo, purge_others, resolve};
+use super::shown::to_api;
 use super::signed::by_active_member;
 use super::{no_proposal, proposal_name, version};
-use crate::constitution::{Tables, table};
+use crate::constitution::Constitution;
+use crate::constitution::decide::{self, ProposalInfo, purge_others};
 use crate::digest::sha256;
 use crate::id::ProposalId;
+use crate::kv::row::{read_one, read_text, rows};
+use crate::kv::table::RECENT_PROPOSALS;
+use crate::kv::{Tables, table};
+use crate::sandbox::network::Endorser;
 use crate::sandbox::reply::{Body, Fault, Reply};
 use crate::sandbox::router::Call;
-use crate::sandbox::tables::{RECENT_PROPOSALS, read_one, read_text, rows};
 
 /// How many recent requests are remembered, unless the service's configuration says otherwise.
 pub(super) const WINDOW: u64 = 100;
@@ -41,11 +45,8 @@ pub(in crate::sandbox) fn create(call: &Call<'_>) -> Result<Reply, Fault> {
         info.write(tables, id);
         signer.record(tables);
         remember(tables, signer.request.created_at, &hex::encode(digest), id)?;
-        resolve(call, tables, &constitution, id, &proposal, &mut info)?;
-        if let Some(failure) = info.failure.as_ref() {
-            return Err(Fault::internal(failure.describe()));
-        }
-        Ok(info.to_api(id))
+        decide(call, tables, &constitution, id, &proposal, &mut info)?;
+        Ok(to_api(&info, id))
     })
 }
 
@@ -79,7 +80,7 @@ pub(in crate::sandbox) fn withdraw(call: &Call<'_>) -> Result<Reply, Fault> {
                 return Err(Fault::new(400, "ProposalNotOpen", message));
             }
         }
-        Ok(Reply::json(&info.to_api(id)))
+        Ok(Reply::json(&to_api(&info, id)))
     })
 }
 
@@ -88,7 +89,7 @@ pub(in crate::sandbox) fn one(call: &Call<'_>) -> Result<Reply, Fault> {
     version(call)?;
     let name = proposal_name(call, 0)?;
     match (ProposalInfo::read(&call.vantage.tables, &name), name.parse()) {
-        (Some(info), Ok(id)) => Ok(Reply::json(&info.to_api(id))),
+        (Some(info), Ok(id)) => Ok(Reply::json(&to_api(&info, id))),
         _ => Err(no_proposal(&name)),
     }
 }
@@ -98,7 +99,7 @@ pub(in crate::sandbox) fn all(call: &Call<'_>) -> Result<Reply, Fault> {
     version(call)?;
     let rows = rows(&call.vantage.tables, table::PROPOSALS_INFO);
     let list: Vec<Value> =
-        rows.filter_map(|(id, row)| Some(ProposalInfo::from_json(&row)?.to_api(id.parse().ok()?))).collect();
+        rows.filter_map(|(id, row)| Some(to_api(&ProposalInfo::from_json(&row)?, id.parse().ok()?))).collect();
     Ok(Reply::json(&json!({"value": list})))
 }
 
@@ -108,6 +109,23 @@ pub(in crate::sandbox) fn actions(call: &Call<'_>) -> Result<Reply, Fault> {
     let name = proposal_name(call, 0)?;
     let bytes = call.vantage.tables.get(table::PROPOSALS, name.as_bytes()).ok_or_else(|| no_proposal(&name))?;
     Ok(Reply::with(200, Body::Raw(bytes.to_vec())))
+}
+
+/// Decides a proposal that has changed. Where a script fails, the whole transaction does.
+pub(super) fn decide(
+    call: &Call<'_>,
+    tables: &mut Tables,
+    constitution: &Constitution,
+    id: ProposalId,
+    proposal: &str,
+    info: &mut ProposalInfo,
+) -> Result<(), Fault> {
+    let host = Endorser { key: &call.network.key, ledger_secret_seqno: 1 };
+    decide::decide(constitution, tables, id, proposal, info, &host).map_err(|error| Fault::internal(error.reason))?;
+    match &info.failure {
+        Some(failure) => Err(Fault::internal(failure.describe())),
+        None => Ok(()),
+    }
 }
 
 /// Refuses what was sent before or is too old; remembers what is new.

@@ -4,16 +4,16 @@ use serde_json::json;
 
 use super::signed::by_active_member;
 use super::{member_name, version};
-use crate::sandbox::effects::SHARES;
+use crate::kv::row::read_text;
+use crate::kv::table::RECOVERY_SHARES;
 use crate::sandbox::reply::{Fault, Reply};
 use crate::sandbox::router::Call;
-use crate::sandbox::tables::read_text;
 
 /// GET /recovery/encrypted-shares/{memberId}
 pub(in crate::sandbox) fn encrypted_share(call: &Call<'_>) -> Result<Reply, Fault> {
     version(call)?;
     let id = member_name(call, 0)?;
-    match read_text(&call.vantage.tables, SHARES, &id) {
+    match read_text(&call.vantage.tables, RECOVERY_SHARES, &id) {
         Some(share) => Ok(Reply::json(&json!({"encryptedShare": share, "memberId": id}))),
         None => Err(Fault::not_found(format!("There is no recovery share for member {id}."))),
     }

@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::proposals::WINDOW;
 use super::{node_name, version};
-use crate::constitution::{Tables, table};
+use crate::kv::row::{read, read_one, read_text, rows};
+use crate::kv::{Tables, table};
 use crate::sandbox::reply::{Body, Fault, Reply};
 use crate::sandbox::router::Call;
-use crate::sandbox::tables::{read, read_one, read_text, rows};
 
 /// GET /service/info
 pub(in crate::sandbox) fn info(call: &Call<'_>) -> Result<Reply, Fault> {

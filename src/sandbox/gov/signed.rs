@@ -1,12 +1,13 @@
 //! Who signed a request: CCF's two authentication policies for members.
 
 use super::envelope::SignedRequest;
-use crate::constitution::{Tables, table};
 use crate::cose::{Algorithm, MemberCertificate, Signature};
 use crate::id::MemberId;
+use crate::kv::row::{read, read_text};
+use crate::kv::table::COSE_HISTORY;
+use crate::kv::{Tables, table};
 use crate::sandbox::reply::Fault;
 use crate::sandbox::router::Call;
-use crate::sandbox::tables::{COSE_HISTORY, read, read_text};
 use crate::text::clip;
 
 /// The member who signed a request, and what was signed.

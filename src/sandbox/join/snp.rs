@@ -7,14 +7,14 @@ use time::OffsetDateTime;
 
 use super::{Refusal, require};
 use crate::check::{Checks, Conclusion};
-use crate::constitution::{Tables, table};
 use crate::evidence::snp::Endorsements;
 use crate::evidence::snp::Report;
 use crate::evidence::snp::Roots;
 use crate::evidence::snp::uvm::UvmEndorsement;
 use crate::evidence::snp::{Evidence, Expected, verify};
 use crate::id::NodeId;
-use crate::sandbox::tables::read;
+use crate::kv::row::read;
+use crate::kv::{Tables, table};
 use crate::tcb::{MinimumTcb, TcbVersion};
 
 /// Checks in CCF's order. Whether signatures hold is `evidence`'s to say; what is admitted is read from the tables here.
@@ -80,11 +80,11 @@ mod tests {
 
     use super::*;
     use crate::digest::{HostData, SnpMeasurement};
+    use crate::kv::row::write;
     use crate::processor::Cpuid;
     use crate::sandbox::code::{SnpCode, UvmEndorsement as Uvm};
     use crate::sandbox::join::JoinRefused;
     use crate::sandbox::snp::Hardware;
-    use crate::sandbox::tables::write;
 
     const NODE: NodeId = NodeId::from_bytes([7; 32]);
 

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::constitution::table;
+use crate::kv::row::{read, rows};
+use crate::kv::table;
 use crate::sandbox::reply::{Fault, Reply};
 use crate::sandbox::router::Call;
-use crate::sandbox::tables::{read, rows};
 
 /// GET /attestations
 pub(in crate::sandbox) fn all(call: &Call<'_>) -> Result<Reply, Fault> {

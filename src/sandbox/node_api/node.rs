@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use serde_json::{Map, Value, json};
 
+use crate::kv::row::read_one;
+use crate::kv::table::SIGNATURES;
 use crate::sandbox::network::ago;
 use crate::sandbox::reply::{Fault, Reply};
 use crate::sandbox::router::Call;
-use crate::sandbox::tables::{SIGNATURES, read_one};
 
 /// GET /state
 pub(in crate::sandbox) fn state(call: &Call<'_>) -> Result<Reply, Fault> {

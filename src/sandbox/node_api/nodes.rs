@@ -3,10 +3,10 @@
 use crate::text::clip;
 use serde_json::{Value, json};
 
-use crate::constitution::{Tables, table};
+use crate::kv::row::{read, read_one, rows};
+use crate::kv::{Tables, table};
 use crate::sandbox::reply::{Fault, Reply};
 use crate::sandbox::router::Call;
-use crate::sandbox::tables::{read, read_one, rows};
 
 /// GET /network
 pub(in crate::sandbox) fn network(call: &Call<'_>) -> Result<Reply, Fault> {

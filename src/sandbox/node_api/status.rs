@@ -3,11 +3,12 @@
 use crate::text::clip;
 use serde_json::{Value, json};
 
-use crate::constitution::table;
 use crate::id::TransactionId;
+use crate::kv::row::read_one;
+use crate::kv::table;
+use crate::kv::table::{JS_RUNTIME_OPTIONS, MODULES_BYTECODE};
 use crate::sandbox::reply::{Fault, Reply};
 use crate::sandbox::router::Call;
-use crate::sandbox::tables::{JS_RUNTIME_OPTIONS, MODULES_BYTECODE, read_one};
 
 /// GET /version
 pub(in crate::sandbox) fn version(_: &Call<'_>) -> Result<Reply, Fault> {

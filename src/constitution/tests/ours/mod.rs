@@ -14,6 +14,7 @@ use super::{Desk, member};
 use crate::constitution::*;
 use crate::digest::sha256;
 use crate::id::ProposalId;
+use crate::kv::{Change, SINGLETON, Tables, table};
 
 static RULES: LazyLock<Constitution> = LazyLock::new(|| Constitution::new(DEFAULT).unwrap());
 

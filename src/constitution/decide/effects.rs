@@ -4,21 +4,23 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::tables::{JWT_KEYS, MODULES_BYTECODE, read, read_one, rows, write, write_one};
-use crate::constitution::{Effect, Tables, table};
+use crate::constitution::Effect;
 use crate::digest::sha256;
+use crate::kv::row::{read, read_one, rows, write, write_one};
+use crate::kv::table::{JWT_KEYS, MODULES_BYTECODE, RECOVERY_SHARES};
+use crate::kv::{Tables, table};
 
-/// Per member, something in the place of an encrypted recovery share.
-pub(super) const SHARES: &str = "public:ccf.internal.recovery_shares";
-
-/// Does what an effect asks, or says why it cannot be.
-pub(super) fn put(tables: &mut Tables, effect: Effect) -> Result<(), String> {
+/// Does what an effect asks of the tables.
+///
+/// # Errors
+/// Why it cannot be done; a node discards the transaction then.
+pub fn do_effect(tables: &mut Tables, effect: &Effect) -> Result<(), String> {
     match effect {
-        Effect::TransitionServiceToOpen { next, .. } => open(tables, &next)?,
+        Effect::TransitionServiceToOpen { next, .. } => open(tables, next)?,
         Effect::TriggerRecoverySharesRefresh => refresh_shares(tables),
         Effect::RefreshAppBytecodeCache => compile(tables),
-        Effect::SetJwtPublicSigningKeys { issuer, jwks, .. } => set_jwt_keys(tables, &issuer, &jwks)?,
-        Effect::RemoveJwtPublicSigningKeys { issuer } => remove_jwt_keys(tables, &issuer),
+        Effect::SetJwtPublicSigningKeys { issuer, jwks, .. } => set_jwt_keys(tables, issuer, jwks)?,
+        Effect::RemoveJwtPublicSigningKeys { issuer } => remove_jwt_keys(tables, issuer),
         // There are no ledger files here, and nothing is sealed.
         Effect::TriggerLedgerRekey
         | Effect::TriggerLedgerChunk
@@ -43,16 +45,16 @@ fn open(tables: &mut Tables, next: &str) -> Result<(), String> {
 }
 
 /// Gives every active member with an encryption key a new share: bytes of the right length that open nothing.
-pub(super) fn refresh_shares(tables: &mut Tables) {
+pub fn refresh_shares(tables: &mut Tables) {
     let active = rows(tables, table::MEMBER_INFO).filter(|(_, row)| row["status"] == "Active");
     let active: Vec<String> =
         active.map(|(id, _)| id).filter(|id| tables.has(table::MEMBER_ENCRYPTION_KEYS, id.as_bytes())).collect();
-    tables.clear(SHARES);
+    tables.clear(RECOVERY_SHARES);
     let seqno = tables.seqno();
     for id in active {
         let block = |n: u8| sha256(format!("{id} {seqno} {n}").as_bytes());
         let share: Vec<u8> = (0..8).flat_map(block).collect();
-        tables.put(SHARES, id.as_bytes(), STANDARD.encode(share));
+        tables.put(RECOVERY_SHARES, id.as_bytes(), STANDARD.encode(share));
     }
 }
 

@@ -1,58 +1,7 @@
-//! The key-value tables of a service, as its constitution sees them.
+//! The tables at one moment, and what changed between two.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// The key of a table that holds a single value: eight zero bytes.
-pub const SINGLETON: [u8; 8] = [0; 8];
-
-/// The names of the tables that this library itself reads or writes.
-pub mod table {
-    /// The constitution: a JSON string, under [`SINGLETON`](super::SINGLETON).
-    pub const CONSTITUTION: &str = "public:ccf.gov.constitution";
-    /// Per proposal, its text as submitted.
-    pub const PROPOSALS: &str = "public:ccf.gov.proposals";
-    /// Per proposal, JSON: proposer, state, ballots, and how it ended.
-    pub const PROPOSALS_INFO: &str = "public:ccf.gov.proposals_info";
-    /// Per member, the certificate: PEM text.
-    pub const MEMBER_CERTS: &str = "public:ccf.gov.members.certs";
-    /// Per member, the recovery encryption key: PEM text.
-    pub const MEMBER_ENCRYPTION_KEYS: &str = "public:ccf.gov.members.encryption_public_keys";
-    /// Per member, JSON `{status, member_data, recovery_role?}`.
-    pub const MEMBER_INFO: &str = "public:ccf.gov.members.info";
-    /// Per member, JSON `{state_digest, signed_req?}`.
-    pub const MEMBER_ACKS: &str = "public:ccf.gov.members.acks";
-    /// Per user, the certificate: PEM text.
-    pub const USER_CERTS: &str = "public:ccf.gov.users.certs";
-    /// Per user, JSON `{user_data}`.
-    pub const USER_INFO: &str = "public:ccf.gov.users.info";
-    /// Per node, JSON: status, quote, addresses, certificate signing request.
-    pub const NODE_INFO: &str = "public:ccf.gov.nodes.info";
-    /// Per node, the certificate that the service endorsed: PEM text.
-    pub const NODE_ENDORSED_CERTS: &str = "public:ccf.gov.nodes.endorsed_certificates";
-    /// SGX measurements (MRENCLAVE) that may join, JSON `"AllowedToJoin"`.
-    pub const NODE_CODE_IDS: &str = "public:ccf.gov.nodes.code_ids";
-    /// SNP host data that may join; the value is the security policy as a JSON string.
-    pub const SNP_HOST_DATA: &str = "public:ccf.gov.nodes.snp.host_data";
-    /// SNP measurements that may join, JSON `"AllowedToJoin"`.
-    pub const SNP_MEASUREMENTS: &str = "public:ccf.gov.nodes.snp.measurements";
-    /// Per DID, JSON `{feed: {svn}}`: the UVM endorsements that may join.
-    pub const SNP_UVM_ENDORSEMENTS: &str = "public:ccf.gov.nodes.snp.uvm_endorsements";
-    /// Per CPUID, JSON: the lowest TCB version that may join.
-    pub const SNP_TCB_VERSIONS: &str = "public:ccf.gov.nodes.snp.tcb_versions";
-    /// Host data of virtual nodes that may join; a set, so each value is eight zero bytes.
-    pub const VIRTUAL_HOST_DATA: &str = "public:ccf.gov.nodes.virtual.host_data";
-    /// Measurements of virtual nodes that may join, JSON `"AllowedToJoin"`.
-    pub const VIRTUAL_MEASUREMENTS: &str = "public:ccf.gov.nodes.virtual.measurements";
-    /// JSON `{cert, status, …}`, under [`SINGLETON`](super::SINGLETON).
-    pub const SERVICE_INFO: &str = "public:ccf.gov.service.info";
-    /// JSON: recovery threshold and limits, under [`SINGLETON`](super::SINGLETON).
-    pub const SERVICE_CONFIG: &str = "public:ccf.gov.service.config";
-    /// The application's modules: name to source text.
-    pub const MODULES: &str = "public:ccf.gov.modules";
-    /// The application's endpoints: `METHOD path` to JSON.
-    pub const ENDPOINTS: &str = "public:ccf.gov.endpoints";
-}
 
 /// The tables of a service at one moment.
 ///
@@ -201,6 +150,7 @@ impl Tables {
 
 #[cfg(test)]
 mod tests {
+    use super::super::SINGLETON;
     use super::*;
 
     #[test]
