@@ -4,7 +4,7 @@ use rquickjs::{Ctx, Object, Value};
 
 use super::globals::{self, TableAccess, World};
 use super::script::{self, Deadline};
-use super::{Effect, Host};
+use super::{Effect, Host, Touched};
 use crate::ccf_version::CcfVersion;
 use crate::id::{MemberId, ProposalId};
 use crate::kv::{Tables, table};
@@ -17,6 +17,7 @@ use crate::kv::{Tables, table};
 pub struct Constitution {
     source: String,
     version: Option<CcfVersion>,
+    touched: Touched,
 }
 
 /// Why a source is not a constitution.
@@ -95,7 +96,7 @@ impl Constitution {
         let owned = source.to_owned();
         let checked = script::run(None, move |_, deadline| Ok(globals::check_constitution(&owned, deadline)));
         match checked {
-            Ok(Ok(())) => Ok(Self { source: source.to_owned(), version: None }),
+            Ok(Ok(())) => Ok(Self { source: source.to_owned(), version: None, touched: Touched::default() }),
             Ok(Err(fault)) => Err(ConstitutionError(fault.reason)),
             Err(error) => Err(ConstitutionError(error.reason)),
         }
@@ -107,6 +108,11 @@ impl Constitution {
         Self { version: Some(version), ..self }
     }
 
+    /// The same constitution, whose scripts and ballots note in `touched` which tables they read.
+    pub fn watched(self, touched: Touched) -> Self {
+        Self { touched, ..self }
+    }
+
     /// The source, as it stands in the constitution table.
     pub fn source(&self) -> &str {
         &self.source
@@ -115,9 +121,9 @@ impl Constitution {
     /// Calls `validate(proposal)`. The proposal is any text: it need not be JSON.
     pub fn validate(&self, tables: &Tables, proposal: &str) -> Result<Validation, ScriptError> {
         let (source, tables, proposal) = (self.source.clone(), tables.clone(), proposal.to_owned());
-        let version = self.version;
+        let (version, touched) = (self.version, self.touched.clone());
         script::run(None, move |_, deadline| {
-            read_only(tables, deadline, version, |ctx, world| {
+            read_only(tables, deadline, version, touched, |ctx, world| {
                 let function = script::exported_function(ctx, deadline, &path(), &source, "validate")?;
                 let answer = script::call(ctx, deadline, &function, (proposal,))?;
                 let Some(answer) = answer.into_object() else {
@@ -145,10 +151,11 @@ impl Constitution {
         ballot: &str,
     ) -> Result<bool, ScriptError> {
         let path = format!("{}[{}].ballots[{voter}]", table::PROPOSALS_INFO, proposal.id);
-        let (tables, ballot, version) = (tables.clone(), ballot.to_owned(), self.version);
+        let (tables, ballot) = (tables.clone(), ballot.to_owned());
+        let (version, touched) = (self.version, self.touched.clone());
         let arguments = (proposal.text.to_owned(), proposal.proposer.to_string());
         script::run(None, move |_, deadline| {
-            read_only(tables, deadline, version, |ctx, _| {
+            read_only(tables, deadline, version, touched, |ctx, _| {
                 let function = script::exported_function(ctx, deadline, &path, &ballot, "vote")?;
                 let answer = script::call(ctx, deadline, &function, arguments)?;
                 Ok(answer.as_bool() == Some(true))
@@ -167,9 +174,9 @@ impl Constitution {
         let (id, proposer) = (proposal.id.to_string(), proposal.proposer.to_string());
         let mut votes = votes.to_vec();
         votes.sort();
-        let version = self.version;
+        let (version, touched) = (self.version, self.touched.clone());
         script::run(None, move |_, deadline| {
-            read_only(tables, deadline, version, |ctx, _| {
+            read_only(tables, deadline, version, touched, |ctx, _| {
                 let function = script::exported_function(ctx, deadline, &path(), &source, "resolve")?;
                 let votes = votes.into_iter().map(|vote| as_object(ctx, vote)).collect::<Result<Vec<_>, _>>();
                 let votes = votes.map_err(|error| ScriptError::new(Stage::Call, error.to_string()))?;
@@ -195,10 +202,11 @@ impl Constitution {
         proposal: &Proposal<'_>,
         host: &dyn Host,
     ) -> Result<Vec<Effect>, ScriptError> {
-        let (source, before, version) = (self.source.clone(), tables.clone(), self.version);
+        let (source, before) = (self.source.clone(), tables.clone());
+        let (version, touched) = (self.version, self.touched.clone());
         let arguments = (proposal.text.to_owned(), proposal.id.to_string());
         let (after, effects) = script::run(Some(host), move |ask, deadline| {
-            let world = World::new(before, TableAccess::ReadWrite, ask, deadline, version);
+            let world = World::new(before, TableAccess::ReadWrite, ask, deadline, version).noting(touched);
             in_world(&world, deadline, |ctx| {
                 let function = script::exported_function(ctx, deadline, &path(), &source, "apply")?;
                 script::call(ctx, deadline, &function, arguments)?;
@@ -219,9 +227,10 @@ fn read_only<T>(
     tables: Tables,
     deadline: Deadline,
     version: Option<CcfVersion>,
+    touched: Touched,
     body: impl FnOnce(&Ctx<'_>, &World) -> Result<T, ScriptError>,
 ) -> Result<T, ScriptError> {
-    let world = World::new(tables, TableAccess::ReadOnly, Box::new(|_| None), deadline, version);
+    let world = World::new(tables, TableAccess::ReadOnly, Box::new(|_| None), deadline, version).noting(touched);
     in_world(&world, deadline, |ctx| body(ctx, &world))
 }
 

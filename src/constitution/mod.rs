@@ -14,6 +14,7 @@ mod engine;
 mod globals;
 mod modules;
 mod script;
+mod touched;
 
 pub use check::{ScriptFault, check_constitution, check_join_policy};
 pub use default::DEFAULT;
@@ -21,6 +22,7 @@ pub use effect::{Effect, Host};
 pub use endpoint::call_endpoint;
 pub use engine::{Constitution, ConstitutionError, Proposal, Resolution, ScriptError, Stage, Validation};
 pub use modules::{ModuleFault, check_modules};
+pub use touched::Touched;
 
 #[cfg(test)]
 mod tests;

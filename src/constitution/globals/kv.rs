@@ -70,6 +70,7 @@ fn handle<'js>(ctx: &Ctx<'js>, world: &World, name: &str) -> Result<Object<'js>>
         let denied = format!("Cannot call {method} on table named {name}. {explanation}");
         let function = if permitted {
             function(ctx, method, arity, arity, move |ctx, this, arguments| {
+                world.0.touched.note(&table, method == "getVersionOfPreviousWrite");
                 body(&Call { ctx, world: &world, table: &table, this, arguments })
             })?
         } else {
@@ -88,7 +89,12 @@ fn handle<'js>(ctx: &Ctx<'js>, world: &World, name: &str) -> Result<Object<'js>>
     let (world, table) = (world.clone(), name.to_owned());
     let denied = format!("Cannot call size on table named {name}. {explanation}");
     let size = move |ctx: Ctx<'js>| {
-        if allowed.read { Ok(world.0.tables.borrow().len(&table)) } else { Err(Exception::throw_type(&ctx, &denied)) }
+        if allowed.read {
+            world.0.touched.note(&table, false);
+            Ok(world.0.tables.borrow().len(&table))
+        } else {
+            Err(Exception::throw_type(&ctx, &denied))
+        }
     };
     handle.prop("size", Accessor::new_get(size))?;
     Ok(handle)

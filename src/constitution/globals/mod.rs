@@ -19,8 +19,8 @@ use rquickjs::{ArrayBuffer, Ctx, Exception, Function, Object, Result, TypedArray
 
 pub(super) use gov::check_constitution;
 
-use super::Effect;
 use super::script::{Ask, Deadline};
+use super::{Effect, Touched};
 use crate::ccf_version::{CcfVersion, Feature};
 use crate::kv::Tables;
 
@@ -47,6 +47,7 @@ pub(super) struct State {
     deadline: Deadline,
     version: Option<CcfVersion>,
     wanted: lacking::Wanted,
+    touched: Touched,
 }
 
 /// What one script may write to the tables. A node has no such limit of its own, but takes no proposal nearly as large.
@@ -71,7 +72,16 @@ impl World {
             deadline,
             version,
             wanted: lacking::Wanted::default(),
+            touched: Touched::default(),
         }))
+    }
+
+    /// The same world, before any script has seen it, that notes which tables are read.
+    pub(super) fn noting(mut self, touched: Touched) -> Self {
+        if let Some(state) = Rc::get_mut(&mut self.0) {
+            state.touched = touched;
+        }
+        self
     }
 
     /// Whether a node has `feature`, or may have it.
