@@ -6,6 +6,7 @@
 //! - [`ServiceView`] and [`notes()`]: what the actions of a proposal mean to a service.
 //! - [`ObservedNode`]: a node as its operator needs to see it.
 //! - [`node`], [`review_service`] and [`against_registered`]: a node, a whole service, and a proposal beside what is registered now.
+//! - [`simulate`]: what a proposal would do on a service, under its own rules.
 //! - [`Diff`] and [`Application`]: what changes in its rules and in its application.
 
 mod application;
@@ -18,6 +19,7 @@ pub mod rules;
 mod script;
 mod service;
 mod service_view;
+pub mod simulate;
 mod subject;
 pub mod vain;
 mod votable;

@@ -1,0 +1,208 @@
+//! What a change of a table means, in words.
+
+use serde_json::Value;
+
+use super::change::{shown_key, shown_value};
+use crate::constitution::Effect;
+use crate::cose::MemberCertificate;
+use crate::kv::{Change, Tables, table};
+use crate::review::Diff;
+use crate::text::{clip, visible};
+
+/// How many lines of a changed text are shown.
+const LINES: usize = 20;
+/// The longest value that is shown whole.
+const LONG: usize = 300;
+
+/// A line or more for each change; what is not known in words is given as JSON. `tables` are those before or after, for names.
+pub fn changes_in_words(changes: &[Change], tables: &Tables) -> Vec<String> {
+    changes.iter().flat_map(|change| in_words(change, tables)).collect()
+}
+
+/// What the service does beside its tables, in words.
+pub fn effect_in_words(effect: &Effect) -> String {
+    match effect {
+        Effect::TriggerLedgerRekey => "the ledger gets a new secret (rekey)".into(),
+        Effect::TransitionServiceToOpen { previous: None, .. } => "the service opens for its users".into(),
+        Effect::TransitionServiceToOpen { previous: Some(_), .. } => {
+            "the recovery of the service goes on: members submit their recovery shares".into()
+        }
+        Effect::TriggerRecoverySharesRefresh => "every member with an encryption key gets a new recovery share".into(),
+        Effect::TriggerLedgerChunk => "a ledger chunk ends at the next signature".into(),
+        Effect::TriggerSnapshot => "the primary makes a snapshot".into(),
+        Effect::ShuffleSealedShares => "the sealed shares of the ledger secret are made anew".into(),
+        Effect::RefreshAppBytecodeCache => "the application is compiled".into(),
+        Effect::SetJwtPublicSigningKeys { issuer, .. } => {
+            format!("the keys of token issuer {} are set", visible(issuer))
+        }
+        Effect::RemoveJwtPublicSigningKeys { issuer } => {
+            format!("the keys of token issuer {} are removed", visible(issuer))
+        }
+    }
+}
+
+fn in_words(change: &Change, tables: &Tables) -> Vec<String> {
+    let key = visible(&shown_key(&change.key));
+    let (before, after) = (change.before.as_deref().map(shown_value), change.after.as_deref().map(shown_value));
+    let line = match change.table.as_str() {
+        table::NODE_INFO => status(&format!("node {key}"), before.as_ref(), after.as_ref()),
+        table::MEMBER_INFO => status(&format!("member {}", member(&key, tables)), before.as_ref(), after.as_ref()),
+        table::PROPOSALS_INFO => return proposal(&key, before.as_ref(), after.as_ref()),
+        table::PROPOSALS => return Vec::new(),
+        table::NODE_ENDORSED_CERTS => certificate(&format!("node {key}"), after.as_ref()),
+        table::MEMBER_CERTS => had(&format!("member {}", member(&key, tables)), "certificate", change),
+        table::MEMBER_ENCRYPTION_KEYS => had(&format!("member {}", member(&key, tables)), "encryption key", change),
+        table::MEMBER_ACKS => had(&format!("member {}", member(&key, tables)), "acknowledgement", change),
+        table::USER_CERTS => had(&format!("user {key}"), "certificate", change),
+        table::USER_INFO => fields(&format!("user {key}"), before.as_ref(), after.as_ref()),
+        table::VIRTUAL_HOST_DATA => joins("virtual host data", &key, change),
+        table::VIRTUAL_MEASUREMENTS => joins("virtual measurement", &key, change),
+        table::SNP_MEASUREMENTS => joins("SNP measurement", &key, change),
+        table::NODE_CODE_IDS => joins("SGX measurement (MRENCLAVE)", &key, change),
+        table::SNP_HOST_DATA => return host_data(&key, change, before.as_ref(), after.as_ref()),
+        table::SNP_UVM_ENDORSEMENTS => fields(&format!("UVM endorsements of {key}"), before.as_ref(), after.as_ref()),
+        table::SNP_TCB_VERSIONS => fields(&format!("minimum TCB of CPUID {key}"), before.as_ref(), after.as_ref()),
+        table::SERVICE_INFO => fields("the service", before.as_ref(), after.as_ref()),
+        table::SERVICE_CONFIG => fields("the service's configuration", before.as_ref(), after.as_ref()),
+        table::JS_RUNTIME_OPTIONS => fields("limits of the application's scripts", before.as_ref(), after.as_ref()),
+        table::JWT_ISSUERS => fields(&format!("token issuer {key}"), before.as_ref(), after.as_ref()),
+        table::JWT_KEYS => fields(&format!("token key {key}"), before.as_ref(), after.as_ref()),
+        table::CA_CERT_BUNDLES => had(&format!("CA bundle {key}"), "certificates", change),
+        table::ENDPOINTS => fields(&format!("endpoint {key}"), before.as_ref(), after.as_ref()),
+        table::CONSTITUTION => return text("the constitution", before.as_ref(), after.as_ref()),
+        table::MODULES => {
+            let raw = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(|b| Value::from(String::from_utf8_lossy(b)));
+            return text(&format!("module {key}"), raw(&change.before).as_ref(), raw(&change.after).as_ref());
+        }
+        table::MODULES_BYTECODE | table::RECOVERY_SHARES => return Vec::new(),
+        other => {
+            let of = if key.is_empty() { String::new() } else { format!(" {key}") };
+            fields(&format!("{}{of}", visible(other)), before.as_ref(), after.as_ref())
+        }
+    };
+    vec![line]
+}
+
+/// A row with a status: what becomes of it, and what else differs.
+fn status(what: &str, before: Option<&Value>, after: Option<&Value>) -> String {
+    let state = |row: Option<&Value>| row.and_then(|row| row.get("status")?.as_str()).map(visible);
+    match (state(before), state(after)) {
+        (Some(old), Some(new)) if old != new => {
+            let others = differing(before, after).into_iter().filter(|name| name != "status").collect::<Vec<_>>();
+            let others =
+                if others.is_empty() { String::new() } else { format!(" (also changed: {})", others.join(", ")) };
+            format!("{what}: {old} → {new}{others}")
+        }
+        (None, Some(new)) => format!("{what}: new, {new}"),
+        (Some(old), None) => format!("{what}: removed (was {old})"),
+        _ => fields(what, before, after),
+    }
+}
+
+fn proposal(id: &str, before: Option<&Value>, after: Option<&Value>) -> Vec<String> {
+    let state = |row: Option<&Value>| row.and_then(|row| row.get("state")?.as_str()).map(visible);
+    match (state(before), state(after)) {
+        (Some(old), Some(new)) if old != new => vec![format!("proposal {id}: {old} → {new}")],
+        _ => vec![fields(&format!("proposal {id}"), before, after)],
+    }
+}
+
+fn certificate(what: &str, after: Option<&Value>) -> String {
+    match after {
+        Some(Value::String(text)) if text.starts_with('(') => {
+            format!("{what}: {}", visible(text.trim_matches(['(', ')'])))
+        }
+        Some(_) => format!("{what}: another certificate"),
+        None => format!("{what}: its certificate is removed"),
+    }
+}
+
+fn had(whose: &str, what: &str, change: &Change) -> String {
+    match (&change.before, &change.after) {
+        (None, _) => format!("{whose}: {what} added"),
+        (_, None) => format!("{whose}: {what} removed"),
+        _ => format!("{whose}: {what} replaced"),
+    }
+}
+
+fn joins(what: &str, value: &str, change: &Change) -> String {
+    match (&change.before, &change.after) {
+        (None, _) => format!("{what} {value} may join"),
+        (_, None) => format!("{what} {value} may no longer join"),
+        _ => format!("{what} {value} may join as before, and its entry changes"),
+    }
+}
+
+fn host_data(value: &str, change: &Change, before: Option<&Value>, after: Option<&Value>) -> Vec<String> {
+    let mut lines = vec![joins("SNP host data", value, change)];
+    let policy = |row: Option<&Value>| row.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (old, new) = (policy(before), policy(after));
+    if change.before.is_none() && new.is_empty() {
+        lines.push("  | without its security policy".into());
+    } else if old != new {
+        let diff = Diff::between(&old, &new);
+        lines.push(format!("  | security policy: {}", diff.title()));
+        lines.extend(diff.lines(LINES).into_iter().map(|line| format!("  | {line}")));
+    }
+    lines
+}
+
+fn text(what: &str, before: Option<&Value>, after: Option<&Value>) -> Vec<String> {
+    let of = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let diff = Diff::between(&of(before), &of(after));
+    let head = match (before, after) {
+        (None, _) => format!("{what}: new, {} bytes", of(after).len()),
+        (_, None) => format!("{what}: removed"),
+        _ => format!("{what}: {}", diff.title()),
+    };
+    let lines = diff.lines(LINES).into_iter().map(|line| format!("  | {line}"));
+    let shown = before.is_some() && after.is_some();
+    [head].into_iter().chain(lines.filter(|_| shown)).collect()
+}
+
+/// A row of named values: each that differs.
+fn fields(what: &str, before: Option<&Value>, after: Option<&Value>) -> String {
+    match (before, after) {
+        (None, Some(new)) => format!("{what}: new, {}", short(new)),
+        (Some(old), None) => format!("{what}: removed (was {})", short(old)),
+        (Some(Value::Object(_)), Some(Value::Object(_))) => {
+            let of =
+                |row: Option<&Value>, name: &str| row.and_then(|row| row.get(name)).map_or("nothing".into(), short);
+            let names = differing(before, after);
+            let each = names.iter().map(|name| format!("{} {} → {}", visible(name), of(before, name), of(after, name)));
+            format!("{what}: {}", each.collect::<Vec<_>>().join("; "))
+        }
+        (Some(old), Some(new)) => format!("{what}: {} → {}", short(old), short(new)),
+        (None, None) => what.to_owned(),
+    }
+}
+
+/// The names of the values that differ between two rows.
+fn differing(before: Option<&Value>, after: Option<&Value>) -> Vec<String> {
+    let keys = |row: Option<&Value>| {
+        row.and_then(Value::as_object).into_iter().flatten().map(|(name, _)| name.clone()).collect::<Vec<_>>()
+    };
+    let mut names = keys(before);
+    names.extend(keys(after));
+    names.sort();
+    names.dedup();
+    let of = |row: Option<&Value>, name: &str| row.and_then(|row| row.get(name)).cloned();
+    names.retain(|name| of(before, name) != of(after, name));
+    names
+}
+
+fn short(value: &Value) -> String {
+    let text = value.to_string();
+    let start = clip(&text, LONG);
+    if start.len() < text.len() { format!("{}… ({} bytes)", visible(&start), text.len()) } else { visible(&text) }
+}
+
+/// A member's id, with the name in its certificate.
+fn member(id: &str, tables: &Tables) -> String {
+    let certificate =
+        tables.get(table::MEMBER_CERTS, id.as_bytes()).and_then(|pem| MemberCertificate::from_pem(pem).ok());
+    match certificate.as_ref().and_then(MemberCertificate::common_name) {
+        Some(name) => format!("{id} ({})", visible(name)),
+        None => id.to_owned(),
+    }
+}
