@@ -95,6 +95,15 @@ impl MinimumTcb {
         (self.fmc.is_some() == product.has_fmc()).then(|| TcbVersion(u64::from_le_bytes(bytes)))
     }
 
+    /// Whether this asks for more than `other` in any component.
+    pub fn exceeds(&self, other: &Self) -> bool {
+        self.fmc > other.fmc
+            || self.boot_loader > other.boot_loader
+            || self.tee > other.tee
+            || self.snp > other.snp
+            || self.microcode > other.microcode
+    }
+
     /// The components at 255, which no firmware has.
     pub fn unreachable(&self) -> Vec<&'static str> {
         let components = [

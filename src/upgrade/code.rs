@@ -94,14 +94,14 @@ impl CodeValue {
         }
     }
 
-    /// The action that makes an entry of `policy` ask for as much as this value does, if it asks for less.
+    /// The action that makes an entry of `policy` ask for what this value does, if it asks for less or, of a TCB, for something else.
     fn raise(&self, policy: &JoinPolicy) -> Option<Action> {
         let lower = match self.kind {
             Registration::SnpUvmEndorsement => self.registered_svn(policy)? < self.svn(),
             Registration::SnpMinimumTcb => {
                 let entry = policy.snp.tcb_versions.get(&self.key())?;
                 let wanted = MinimumTcb::from_json(self.args.get("tcb_version")?).ok()?;
-                entry.minimum.as_ref().ok()? != &wanted
+                entry.minimum.as_ref() != Ok(&wanted)
             }
             _ => false,
         };
@@ -129,6 +129,11 @@ impl Code {
             value(Registration::VirtualHostData, json!({ "host_data": host_data })),
         ];
         Self { platform: Platform::Virtual, values }
+    }
+
+    /// Whether values of this kind tell one code from another, on whichever platform.
+    pub fn tells_apart(kind: Registration) -> bool {
+        matches!(kind, Registration::SgxCode | Registration::SnpHostData | Registration::VirtualHostData)
     }
 
     /// The kind of value that tells one code from another on this platform.
@@ -168,12 +173,12 @@ impl Code {
         self.values.iter().filter(|value| !value.is_admitted(policy)).map(CodeValue::addition).collect()
     }
 
-    /// What `policy` has besides this code, of the kinds of values by which this code is known.
+    /// What `policy` has besides this code: whatever else lets nodes join, by whichever kind of value and on whichever platform.
     pub fn others(&self, policy: &JoinPolicy) -> Vec<(Registration, String)> {
         let mut kinds: Vec<Registration> = Vec::new();
-        for value in self.values.iter().rev() {
-            if value.kind != Registration::SnpMinimumTcb && !kinds.contains(&value.kind) {
-                kinds.push(value.kind);
+        for kind in self.values.iter().rev().map(|value| value.kind).chain(Registration::ALL) {
+            if kind != Registration::SnpMinimumTcb && !kinds.contains(&kind) {
+                kinds.push(kind);
             }
         }
         let own = |kind, key: &str| self.values.iter().any(|value| value.kind == kind && value.is_called(key));

@@ -158,8 +158,7 @@ impl Plan {
             };
         }
         let runs = |status| observed.nodes_that_are(status).filter_map(|node| self.foreign(node));
-        let admitted =
-            registered.iter().filter(|(kind, _)| *kind == self.new.identifying()).map(|(_, key)| key.clone());
+        let admitted = registered.iter().filter(|(kind, _)| Code::tells_apart(*kind)).map(|(_, key)| key.clone());
         let mut identities: BTreeSet<String> = runs(NodeStatus::Trusted).chain(admitted).collect();
         if identities.is_empty() {
             // Deregistered and retired already, but not deleted.

@@ -9,6 +9,7 @@ use crate::constitution::Constitution;
 use crate::kv::Tables;
 use crate::proposal::{Proposal, Registration};
 use crate::service::{MemberStatus, NodeStatus, ProposalState, ServiceInfo, Validity};
+use crate::tcb::MinimumTcb;
 
 /// The path from the version that runs to the new one.
 const VERSION_PATH: &str = "version-path";
@@ -238,6 +239,15 @@ fn minimum(plan: &Plan, seen: &Observed, found: &mut Checks) {
                 crate::text::clip(&key, 120)
             ),
         );
+    }
+    for action in plan.new.raises(&seen.join_policy) {
+        let wanted = action.arg("tcb_version").and_then(|tcb| MinimumTcb::from_json(tcb).ok());
+        let cpuid = action.text("cpuid").unwrap_or_default();
+        let registered = seen.join_policy.snp.tcb_versions.get(cpuid).and_then(|entry| entry.minimum.as_ref().ok());
+        if registered.zip(wanted).is_some_and(|(registered, wanted)| registered.exceeds(&wanted)) {
+            let cpuid = crate::text::clip(cpuid, 40);
+            found.fail(MINIMUM, format!("the plan's minimum TCB for CPUID {cpuid} is less than what is registered"));
+        }
     }
 }
 

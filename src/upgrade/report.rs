@@ -143,6 +143,13 @@ fn prove(plan: &Plan, seen: &Observed, found: &mut Checks) {
             false => format!("the join policy still admits {}", names.join(", ")),
         },
     );
+    let less = plan.new.raises(&seen.join_policy);
+    let detail = if less.is_empty() {
+        "the join policy asks for as much as the plan"
+    } else {
+        "the join policy asks for another UVM or TCB than the plan"
+    };
+    found.require("minimum-registered", less.is_empty(), detail);
     let trusted: Vec<_> = seen.nodes_that_are(NodeStatus::Trusted).collect();
     let foreign: Vec<String> =
         trusted.iter().filter(|node| old.kind_of(plan, node) != CodeKind::New).map(|node| node.title()).collect();
@@ -178,5 +185,69 @@ fn prove(plan: &Plan, seen: &Observed, found: &mut Checks) {
     match seen.committed {
         true => found.pass("committed", "everything that this was read from is committed"),
         false => found.incomplete("committed", "what the service shows is not committed yet"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::forecast::testing::{service, virtual_code};
+    use super::*;
+    use crate::proposal::Registration;
+    use crate::service::MinimumTcbEntry;
+    use crate::tcb::MinimumTcb;
+    use crate::upgrade::CodeValue;
+
+    fn verdict(plan: &Plan, seen: &Observed) -> Conclusion {
+        Report::of(plan, seen, Vec::new(), 0, Checks::new()).verdict
+    }
+
+    #[test]
+    fn nothing_of_any_platform_may_be_let_in_beside_the_new_code() {
+        let plan = Plan::of(virtual_code(1), 3);
+        let seen = service(&plan.new, 3);
+        assert_eq!(verdict(&plan, &seen), Conclusion::Pass);
+        let mut others = vec![seen.clone(); 3];
+        others[0].join_policy.snp.measurements.push("ab".repeat(48));
+        others[1].join_policy.snp.host_data.insert("ab".repeat(32), String::new());
+        others[2].join_policy.sgx.measurements.push("ab".repeat(32));
+        for seen in others {
+            assert_eq!(verdict(&plan, &seen), Conclusion::Fail, "{:?}", seen.join_policy);
+        }
+    }
+
+    #[test]
+    fn a_higher_minimum_tcb_is_not_lowered_silently() {
+        let mut plan = Plan::of(virtual_code(1), 3);
+        let args =
+            json!({"cpuid": "00a00f11", "tcb_version": {"boot_loader": 4, "tee": 0, "snp": 24, "microcode": 219}});
+        plan.new.values.push(CodeValue { kind: Registration::SnpMinimumTcb, args });
+        let mut seen = service(&plan.new, 3);
+        let judge = |plan: &Plan, seen: &Observed| preconditions(plan, seen, &wanted(plan, seen)).verdict();
+        let good = judge(&plan, &seen);
+        let higher = json!({"boot_loader": 4, "tee": 0, "snp": 25, "microcode": 219});
+        let entry = MinimumTcbEntry { minimum: MinimumTcb::from_json(&higher), written: higher };
+        seen.join_policy.snp.tcb_versions.insert("00a00f11".into(), entry);
+        assert_ne!(good, Conclusion::Fail);
+        assert_eq!(judge(&plan, &seen), Conclusion::Fail);
+        plan.waived.insert("minimum-lowered".into(), "the processors were exchanged".into());
+        assert_eq!(judge(&plan, &seen), good);
+    }
+
+    #[test]
+    fn what_is_registered_asks_for_as_much_as_the_plan() {
+        let mut plan = Plan::of(virtual_code(1), 3);
+        let tcb = |snp: u8| json!({"boot_loader": 4, "tee": 0, "snp": snp, "microcode": 219});
+        let args = json!({"cpuid": "00a00f11", "tcb_version": tcb(24)});
+        plan.new.values.push(CodeValue { kind: Registration::SnpMinimumTcb, args });
+        let mut seen = service(&plan.new, 3);
+        assert_eq!(verdict(&plan, &seen), Conclusion::Pass);
+        for written in [tcb(23), json!("unreadable")] {
+            let entry = MinimumTcbEntry { minimum: MinimumTcb::from_json(&written), written };
+            seen.join_policy.snp.tcb_versions.insert("00a00f11".into(), entry);
+            assert_eq!(verdict(&plan, &seen), Conclusion::Fail);
+            assert_eq!(wanted(&plan, &seen).phase, Phase::Deregister);
+        }
     }
 }

@@ -140,3 +140,43 @@ fn the_nodes_are_drawn() {
     assert!(chart.contains("stage2[\"after: join and trust (n 6, majority 4, f 2)\"]"), "{chart}");
     assert!(chart.contains("[\"old 01010101<br/>primary\"]:::old"), "{chart}");
 }
+
+/// A launch measurement or code of another platform lets nodes join as well, whatever the new code is known by.
+#[test]
+fn whatever_else_lets_nodes_join_is_deregistered() {
+    let snp = |n: u8| Code {
+        platform: Platform::Snp,
+        values: vec![
+            CodeValue {
+                kind: Registration::SnpUvmEndorsement,
+                args: json!({"did": "did:x509:a", "feed": "f", "svn": "100"}),
+            },
+            CodeValue {
+                kind: Registration::SnpHostData,
+                args: json!({"host_data": HostData([n; 32]), "security_policy": "p"}),
+            },
+        ],
+    };
+    let mut seen = service(&snp(1), 3);
+    seen.join_policy.snp.measurements.push("ab".repeat(48));
+    seen.join_policy.virtual_.measurements.push("any".into());
+    let removes = |found: &Forecast| {
+        let last = found.steps.last().unwrap().proposal.clone().unwrap();
+        let names = last["actions"].as_array().unwrap().iter().map(|a| a["name"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    let found = forecast(&Plan::of(snp(2), 3), &seen);
+    assert_eq!(found.stops, None);
+    assert_eq!(removes(&found), ["remove_snp_host_data", "remove_snp_measurement", "remove_virtual_measurement"]);
+    // Code of another platform is another code: with two of them, none is guessed.
+    seen.join_policy.sgx.measurements.push("cd".repeat(32));
+    let found = forecast(&Plan::of(snp(2), 3), &seen);
+    assert!(found.stops.as_ref().is_some_and(|why| why.contains("several codes")), "{:?}", found.stops);
+    // From one platform to another, the old one's code goes.
+    let sgx = Code {
+        platform: Platform::Sgx,
+        values: vec![CodeValue { kind: Registration::SgxCode, args: json!({"code_id": HostData([1; 32])}) }],
+    };
+    let found = forecast(&Plan::of(snp(2), 3), &service(&sgx, 3));
+    assert_eq!((found.stops.as_ref(), removes(&found)), (None, vec!["remove_node_code".to_owned()]));
+}
