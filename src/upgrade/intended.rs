@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
-use super::{Phase, Plan};
+use super::{ObservedProposal, Phase, Plan};
 use crate::id::NodeId;
 use crate::proposal::time::TimeError;
 use crate::proposal::{Action, Proposal, time as ccf_time};
@@ -72,6 +72,17 @@ impl Intended {
                 format!("change the rules ({})", names.join(", "))
             }
             Self::Deregister(_) => "deregister the old code".into(),
+        }
+    }
+
+    /// The same of the nodes that an open proposal names, which may be others of those that are possible.
+    pub fn as_in(&self, known: &ObservedProposal) -> Self {
+        let actions = known.proposal.as_ref().map(Proposal::actions).unwrap_or_default();
+        let nodes = actions.iter().filter_map(|action| action.text("node_id")?.parse().ok());
+        match self {
+            Self::Trust { .. } => Self::Trust { nodes: nodes.collect(), most: actions.len() },
+            Self::Retire(_) => Self::Retire(nodes.collect()),
+            other => other.clone(),
         }
     }
 

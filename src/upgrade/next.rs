@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use super::quorum::Quorum;
 use super::superseded::{is_of_a_walk, is_superseded, is_twin};
 use super::{
     Intended, Need, Observed, ObservedNode, ObservedProposal, Phase, Plan, Task, Wanted, preconditions, wanted,
@@ -138,7 +139,7 @@ impl Step<'_> {
             return None;
         }
         match self.chosen() {
-            Some((id, known)) => (!known.ballots.contains_key(&member)).then(|| Act::Vote(id, intended.clone())),
+            Some((id, known)) => (!known.ballots.contains_key(&member)).then(|| Act::Vote(id, intended.as_in(known))),
             None if self.failed().is_some() => None,
             None => {
                 self.plan.proposer.is_none_or(|proposer| proposer == member).then(|| Act::Propose(intended.clone()))
@@ -184,9 +185,9 @@ impl Step<'_> {
     }
 
     fn waiting_for_members(&self, intended: &Intended) -> Waiting {
-        let title = intended.title();
         let active: Vec<MemberId> = self.seen.active().map(|m| m.member_id).collect();
         if let Some((id, known)) = self.chosen() {
+            let title = intended.as_in(known).title();
             let missing = active.iter().copied().filter(|id| !known.ballots.contains_key(id));
             let missing: Vec<MemberId> = missing.collect();
             if missing.is_empty() {
@@ -203,6 +204,7 @@ impl Step<'_> {
             return Waiting { whom: Whom::Members(missing), what };
         }
         if let Some((id, known)) = self.failed() {
+            let title = intended.as_in(known).title();
             let why = known.outcome.as_deref().unwrap_or("no reason is given");
             let what = format!(
                 "agree: proposal {} ({title}) is {}: {}; one of them proposes it again by hand, and it goes on",
@@ -213,7 +215,7 @@ impl Step<'_> {
             return Waiting { whom: Whom::Members(active), what };
         }
         let whom = self.plan.proposer.map_or(active, |proposer| vec![proposer]);
-        Waiting { whom: Whom::Members(whom), what: format!("propose to {title}") }
+        Waiting { whom: Whom::Members(whom), what: format!("propose to {}", intended.title()) }
     }
 
     /// The open proposal that everybody votes on: exactly what is needed, with most ballots, and the lowest id of those.
@@ -253,9 +255,16 @@ impl Step<'_> {
         }
     }
 
-    /// A proposal with a ballot that no longer says what it said: its member cannot vote again.
+    /// A proposal that ballots which no longer hold keep from passing: their members cannot vote again. One member's ballot alone
+    /// does not, for whoever writes it chooses what it guards, unless it is the proposer's own.
     fn is_spent(&self, known: &ObservedProposal) -> bool {
-        known.ballots.values().any(|ballot| !ballot.holds)
+        let stale = |id: &MemberId| known.ballots.get(id).is_some_and(|ballot| !ballot.holds);
+        let active: Vec<MemberId> = self.seen.active().map(|member| member.member_id).collect();
+        let good = active.iter().filter(|id| !stale(id)).count();
+        let all_voted = active.iter().all(|id| known.ballots.contains_key(id));
+        stale(&known.proposer)
+            || good < Quorum::of(active.len()).majority
+            || (all_voted && known.ballots.keys().any(stale))
     }
 
     fn refused(&self) -> Vec<(ProposalId, String)> {
@@ -274,3 +283,6 @@ impl Next {
         self.wanted.phase
     }
 }
+
+#[cfg(test)]
+mod tests;
