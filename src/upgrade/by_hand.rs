@@ -90,7 +90,7 @@ impl NetworkChange {
 
 /// Whether a ballot may be a yes: everything but one that says no to all.
 pub fn may_accept(payload: &[u8]) -> bool {
-    Ballot::parse(payload).is_ok_and(|ballot| ballot.kind() != BallotKind::Reject)
+    Ballot::parse(payload).map_or(true, |ballot| ballot.kind() != BallotKind::Reject)
 }
 
 /// What the attestations of these nodes prove here, as far as the service shows them.
@@ -105,4 +105,21 @@ fn verified(
         Some((id, review::verify(Attestation::of(Some(id)), node, policy?, ccf, basis.trust, basis.evidence)))
     };
     nodes.iter().filter_map(verify).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_no_plain_no_may_be_a_yes() {
+        let no = "export function vote (proposal, proposerId) { return false }";
+        let yes = no.replace("false", "true");
+        assert!(!may_accept(format!("{{\"ballot\": \"{no}\"}}").as_bytes()));
+        // The service takes the last of two, and this program neither.
+        for ballot in [format!("{{\"ballot\": \"{yes}\"}}"), format!("{{\"ballot\": \"{no}\", \"ballot\": \"{yes}\"}}")]
+        {
+            assert!(may_accept(ballot.as_bytes()), "{ballot}");
+        }
+    }
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::digest::HostData;
+use crate::evidence::node::SnpValues;
 use crate::evidence::virt::MEASUREMENT;
 use crate::platform::Platform;
 use crate::proposal::{Action, Registration};
@@ -191,6 +192,20 @@ impl Code {
         self.values.iter().filter_map(|value| value.raise(policy)).collect()
     }
 
+    /// Why a node that shows these values is below the minimum TCB that goes with this code. A service asks joining nodes for what was
+    /// registered when they joined, which may be less.
+    pub fn tcb_fault(&self, shown: &SnpValues) -> Option<String> {
+        let mut minimums = self.values.iter().filter(|value| value.kind == Registration::SnpMinimumTcb).peekable();
+        minimums.peek()?;
+        let (Some(cpuid), Some(tcb)) = (&shown.cpuid, &shown.tcb) else {
+            return Some("minimum-tcb: the report does not state its processor, so its TCB cannot be judged".into());
+        };
+        let own = minimums.find(|value| value.text("cpuid").eq_ignore_ascii_case(cpuid))?;
+        let minimum = MinimumTcb::from_json(own.args.get("tcb_version")?).ok()?;
+        let refusals = minimum.refusals(tcb);
+        (!refusals.is_empty()).then(|| format!("minimum-tcb: {}", refusals.join("; ")))
+    }
+
     /// Whether `running` is this code.
     pub fn is(&self, running: &Running) -> bool {
         let of = |kinds: &'static [Registration]| self.values.iter().filter(|v| kinds.contains(&v.kind));
@@ -219,4 +234,35 @@ pub(super) fn removal(kind: Registration, key: &str) -> Action {
     let parts = key.splitn(identity.len().max(1), ' ');
     let args = identity.iter().zip(parts).map(|(name, part)| ((*name).to_owned(), Value::from(part))).collect();
     kind.removal(&Value::Object(args))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::processor::Product;
+    use crate::tcb::TcbVersion;
+
+    #[test]
+    fn a_node_of_a_lower_tcb_than_the_plans_minimum_is_not_the_new_code() {
+        let tcb = |snp: u8| json!({"boot_loader": 4, "tee": 0, "snp": snp, "microcode": 219});
+        let args = json!({"cpuid": "00a00f11", "tcb_version": tcb(24)});
+        let mut code = Code::virtual_node(HostData([1; 32]));
+        code.values.push(CodeValue { kind: Registration::SnpMinimumTcb, args });
+        let values = |cpuid: Option<&str>, version: &str| SnpValues {
+            report_version: 3,
+            product: Some(Product::Milan),
+            cpuid: cpuid.map(str::to_owned),
+            reported_tcb: version.into(),
+            tcb: TcbVersion::from_hex(version).map(|version| version.components(Product::Milan)),
+            debug: false,
+            uvm: None,
+        };
+        let fault = |cpuid, version| code.tcb_fault(&values(cpuid, version));
+        assert_eq!(fault(Some("00a00f11"), "db18000000000004"), None);
+        assert!(fault(Some("00a00f11"), "db17000000000004").is_some_and(|why| why.contains("snp")));
+        // Of another processor the plan says nothing; of one that is not told, nobody knows.
+        assert_eq!(fault(Some("00a10f11"), "0000000000000000"), None);
+        assert!(fault(None, "db18000000000004").is_some());
+        assert_eq!(Code::virtual_node(HostData([1; 32])).tcb_fault(&values(None, "0000000000000000")), None);
+    }
 }

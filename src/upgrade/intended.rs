@@ -168,6 +168,9 @@ fn check_trust(
         if !trusted.insert(id) {
             return Err(unlike(format!("it trusts node {} twice", id.short())));
         }
+        if ccf_time::misread_by_ccf(text("valid_from")) {
+            return Err(unlike("CCF reads its valid_from as another moment than is written".into()));
+        }
         let from = ccf_time::read(text("valid_from")).map_err(|error| unlike(format!("its valid_from: {error}")))?;
         if from < at - EARLIEST || from > at + LATEST {
             return Err(unlike(
@@ -217,4 +220,27 @@ fn node_id(text: &str) -> Result<NodeId, Unlike> {
 
 fn unlike(text: String) -> Unlike {
     Unlike(crate::text::visible(&text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::forecast::testing::{id, service, virtual_code};
+    use super::*;
+
+    #[test]
+    fn a_moment_that_ccf_reads_otherwise_is_not_what_is_needed() {
+        let (plan, at) = (Plan::of(virtual_code(1), 3), service(&virtual_code(1), 1).at);
+        let intended = Intended::Trust { nodes: vec![id(4)], most: 1 };
+        let check = |valid_from: &str| {
+            let args = json!({"node_id": id(4), "valid_from": valid_from, "validity_period_days": 90});
+            intended.check(&plan, at, &Proposal::of(vec![Action::new(TRUST, Some(args))]))
+        };
+        // It is 2024-10-04 00:00.
+        for good in ["241004000000Z", "2024-10-04T00:30:00Z", "2024-10-03T21:00:00-03:00"] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+        // Half past midnight, and by CCF's reading half past eleven or half past one.
+        assert!(check("2024-10-03T23:40:00-00:50").is_err());
+        assert!(check("2024-10-04T01:00:01Z").is_err());
+    }
 }

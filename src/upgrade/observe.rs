@@ -147,7 +147,10 @@ impl Look<'_> {
         let outcome = attestation.verify(&expected, &self.verification.trust).ok();
         let checks = outcome.iter().flat_map(|outcome| &outcome.checks).chain(&problems);
         let failed = checks.filter(|check| matches!(check.verdict, Verdict::Fail | Verdict::Incomplete));
-        let failed: Vec<String> = failed.map(|check| format!("{}: {}", check.name, check.detail)).collect();
+        let mut failed: Vec<String> = failed.map(|check| format!("{}: {}", check.name, check.detail)).collect();
+        // What the plan asks of the new code's nodes, it asks before they are trusted.
+        let is_new = outcome.as_ref().filter(|outcome| self.plan.new.is(&running(outcome)));
+        failed.extend(is_new.and_then(|outcome| self.plan.new.tcb_fault(outcome.values.snp()?)));
         let verified = match &outcome {
             None => Err("the service shows no attestation of it that can be read".into()),
             Some(_) if failed.is_empty() => Ok(()),

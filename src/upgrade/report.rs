@@ -84,8 +84,10 @@ impl Report {
     /// which says by whose roots attestations were judged if they are made up
     /// ([`Trust::preface`](crate::evidence::node::Trust::preface)).
     pub fn of(plan: &Plan, seen: &Observed, mut entries: Vec<Entry>, unreadable: usize, preface: Checks) -> Self {
-        entries.sort_by(|a, b| a.at.cmp(&b.at));
-        entries.dedup_by(|a, b| a.did.transaction_id.is_some() && a.did.transaction_id == b.did.transaction_id);
+        let key = |entry: &Entry| (entry.at.clone(), entry.member, entry.did.transaction_id, entry.did.what.clone());
+        entries.sort_by_cached_key(key);
+        // Only what several records tell alike is told once: none can take the place of another.
+        entries.dedup_by(|a, b| a.did.transaction_id.is_some() && a == b);
         let name = |member: Option<MemberId>| member.map_or_else(|| "the operator".into(), |id| seen.name(id));
         let line = |entry: Entry| Line {
             at: entry.at,
@@ -215,6 +217,28 @@ mod tests {
         for seen in others {
             assert_eq!(verdict(&plan, &seen), Conclusion::Fail, "{:?}", seen.join_policy);
         }
+    }
+
+    /// What one person's record says cannot take the place of what another's does.
+    #[test]
+    fn of_records_that_contradict_each_other_both_are_shown() {
+        let plan = Plan::of(virtual_code(1), 3);
+        let seen = service(&plan.new, 3);
+        let entry = |at: &str, what: &str| Entry {
+            at: at.into(),
+            plan: plan.digest().to_string(),
+            phase: Phase::Register,
+            member: None,
+            did: crate::upgrade::Did::unsigned(what.into(), Some("2.10".parse().unwrap())),
+            before: Topology::of(&plan, &seen),
+        };
+        let shown = |entries| {
+            let lines = Report::of(&plan, &seen, entries, 0, Checks::new()).done;
+            lines.into_iter().map(|line| line.what).collect::<Vec<_>>()
+        };
+        let (at, earlier) = ("2026-11-26T06:00:00Z", "2026-11-26T05:59:59Z");
+        assert_eq!(shown(vec![entry(at, "a"), entry(at, "a")]), ["a"]);
+        assert_eq!(shown(vec![entry(at, "true"), entry(earlier, "false"), entry(at, "true")]), ["false", "true"]);
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub struct Stepped {
 }
 
 /// Something that was done.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[cfg_attr(feature = "shapes", derive(schemars::JsonSchema))]
 pub struct Did {
     /// What, in words.

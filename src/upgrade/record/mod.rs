@@ -16,7 +16,7 @@ use crate::id::MemberId;
 const MAX_FILE: u64 = 16 << 20;
 
 /// One thing that was done.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// When, RFC 3339.
     pub at: String,
