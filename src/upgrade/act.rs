@@ -49,10 +49,10 @@ impl Act {
     }
 
     /// What it does, for a person.
-    pub fn title(&self) -> String {
+    pub fn title(&self, plan: &Plan) -> String {
         match self {
-            Self::Propose(intended) => format!("propose to {}", intended.title()),
-            Self::Vote(id, intended) => format!("vote for proposal {}: {}", id.short(), intended.title()),
+            Self::Propose(intended) => format!("propose to {}", intended.title(plan)),
+            Self::Vote(id, intended) => format!("vote for proposal {}: {}", id.short(), intended.title(plan)),
             Self::Withdraw(id) => format!("withdraw proposal {}, which is not needed", id.short()),
             Self::Delete(id) => format!("delete node {}", id.short()),
         }

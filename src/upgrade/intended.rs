@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
-use super::{ObservedProposal, Phase, Plan};
+use super::{CodeKind, ObservedProposal, Phase, Plan};
 use crate::id::NodeId;
 use crate::proposal::time::TimeError;
 use crate::proposal::{Action, Proposal, time as ccf_time};
@@ -57,21 +57,21 @@ impl Intended {
     }
 
     /// What it does, for a person.
-    pub fn title(&self) -> String {
+    pub fn title(&self, plan: &Plan) -> String {
         let names = |nodes: &[NodeId]| nodes.iter().map(|id| id.short()).collect::<Vec<_>>().join(", ");
         match self {
-            Self::Register(_) => "register the new code".into(),
+            Self::Register(_) => format!("register {}", plan.wanted_code()),
             Self::Snapshot => "make a snapshot, from which the new nodes join".into(),
             Self::Trust { nodes, most } => match nodes.get(..*most).unwrap_or(nodes) {
-                [node] => format!("trust new node {}", node.short()),
-                nodes => format!("trust new nodes {}", names(nodes)),
+                [node] => format!("trust {} node {}", plan.word(CodeKind::New), node.short()),
+                nodes => format!("trust {} nodes {}", plan.word(CodeKind::New), names(nodes)),
             },
             Self::Retire(nodes) => format!("retire node {}", names(nodes.get(..1).unwrap_or_default())),
             Self::Rules(actions) => {
                 let names: Vec<_> = actions.iter().map(|action| action.name.as_str()).collect();
                 format!("change the rules ({})", names.join(", "))
             }
-            Self::Deregister(_) => "deregister the old code".into(),
+            Self::Deregister(_) => format!("deregister {}", plan.retired_code()),
         }
     }
 

@@ -44,6 +44,7 @@ mod topology;
 mod trusting;
 mod verification;
 mod wanted;
+mod way;
 
 pub use act::{Request, was_outrun};
 pub use by_hand::{Basis, may_accept};
@@ -78,3 +79,4 @@ pub use topology::{NodeLine, Topology};
 pub use trusting::{Candidate, NotNow, Trusting, choose, passing, pending};
 pub use verification::Verification;
 pub use wanted::{Need, Task, Wanted, wanted};
+pub use way::Way;

@@ -4,9 +4,10 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::quorum::Quorum;
-use super::superseded::{is_of_a_walk, is_superseded, is_twin};
+use super::superseded::{is_of_a_walk, is_superseded, is_twin, leads_away};
 use super::{
-    Intended, Need, Observed, ObservedNode, ObservedProposal, Phase, Plan, Task, Wanted, preconditions, wanted,
+    CodeKind, Intended, Need, Observed, ObservedNode, ObservedProposal, Phase, Plan, Task, Wanted, Way, preconditions,
+    wanted,
 };
 use crate::check::Verdict;
 use crate::id::{MemberId, NodeId, ProposalId};
@@ -112,8 +113,8 @@ impl Step<'_> {
         }
     }
 
-    /// An own proposal that is in the way: one that can no longer pass, one that another one does as well, or one that is
-    /// superseded.
+    /// An own proposal that is in the way: one that can no longer pass, one that another one does as well, one that is
+    /// superseded or, on the way back, one of the way forward.
     fn withdrawal(&self) -> Option<Act> {
         let member = self.who.member?;
         let mut mine = self.open().filter(|(_, known)| known.proposer == member);
@@ -128,7 +129,8 @@ impl Step<'_> {
         let twin = |(other, twin): (ProposalId, &ObservedProposal)| {
             rank(other, twin) > rank(id, known) && twin.proposal.as_ref().is_some_and(|twin| is_twin(proposal, twin))
         };
-        is_superseded(self.plan, self.seen, proposal)
+        (self.plan.way == Way::Back && leads_away(self.plan, self.seen, proposal))
+            || is_superseded(self.plan, self.seen, proposal)
             || (is_of_a_walk(self.plan, self.seen, proposal) && self.open().any(twin))
     }
 
@@ -154,6 +156,7 @@ impl Step<'_> {
     }
 
     fn waiting(&self) -> Vec<Waiting> {
+        let code = self.plan.wanted_code();
         let title = |id: &NodeId| self.seen.node(*id).map_or_else(|| id.short(), ObservedNode::title);
         let mut waiting = Vec::new();
         match &self.wanted.need {
@@ -163,20 +166,26 @@ impl Step<'_> {
         }
         waiting.extend(self.wanted.tasks.iter().map(|task| {
             let what = match task {
-                Task::Start(1) => "start a node that runs the new code, and let it join".into(),
-                Task::Start(count) => format!("start {count} nodes that run the new code, and let them join"),
+                Task::Start(1) => format!("start a node that runs {code}, and let it join"),
+                Task::Start(count) => format!("start {count} nodes that run {code}, and let them join"),
                 Task::Delete(id) => format!("stop node {}, whose retirement is committed, and delete it", title(id)),
                 Task::Provide(id) => format!(
                     "give everybody the report and endorsements of node {}, which waits: they take them with --report",
                     title(id)
                 ),
                 Task::Restore(id) => format!(
-                    "see to node {}, which is not heard of: {}",
+                    "see to node {}, which is not heard of: the walk goes on when it is heard of again{}",
                     title(id),
-                    "the walk goes on when it is heard of again or, if it is not to come back, is named under [old] nodes"
+                    match self.plan.way {
+                        Way::Forward => " or, if it is not to come back, is named under [old] nodes",
+                        Way::Back => "",
+                    }
                 ),
                 Task::Replace(id) => {
-                    format!("see to new node {}, which is not heard of: unless it is heard of again, it is replaced", title(id))
+                    let (word, node) = (self.plan.word(CodeKind::New), title(id));
+                    format!(
+                        "see to {word} node {node}, which is not heard of: unless it is heard of again, it is replaced"
+                    )
                 }
             };
             Waiting { whom: Whom::Operator, what }
@@ -187,7 +196,7 @@ impl Step<'_> {
     fn waiting_for_members(&self, intended: &Intended) -> Waiting {
         let active: Vec<MemberId> = self.seen.active().map(|m| m.member_id).collect();
         if let Some((id, known)) = self.chosen() {
-            let title = intended.as_in(known).title();
+            let title = intended.as_in(known).title(self.plan);
             let missing = active.iter().copied().filter(|id| !known.ballots.contains_key(id));
             let missing: Vec<MemberId> = missing.collect();
             if missing.is_empty() {
@@ -204,7 +213,7 @@ impl Step<'_> {
             return Waiting { whom: Whom::Members(missing), what };
         }
         if let Some((id, known)) = self.failed() {
-            let title = intended.as_in(known).title();
+            let title = intended.as_in(known).title(self.plan);
             let why = known.outcome.as_deref().unwrap_or("no reason is given");
             let what = format!(
                 "agree: proposal {} ({title}) is {}: {}; one of them proposes it again by hand, and it goes on",
@@ -215,7 +224,7 @@ impl Step<'_> {
             return Waiting { whom: Whom::Members(active), what };
         }
         let whom = self.plan.proposer.map_or(active, |proposer| vec![proposer]);
-        Waiting { whom: Whom::Members(whom), what: format!("propose to {}", intended.title()) }
+        Waiting { whom: Whom::Members(whom), what: format!("propose to {}", intended.title(self.plan)) }
     }
 
     /// The open proposal that everybody votes on: exactly what is needed, with most ballots, and the lowest id of those.
@@ -249,7 +258,7 @@ impl Step<'_> {
         match &self.wanted.need {
             Need::Proposal(intended) => {
                 let unlike = intended.check(self.plan, self.seen.at, proposal).err()?;
-                Some(format!("the plan needs to {}, and {unlike}", intended.title()))
+                Some(format!("the plan needs to {}, and {unlike}", intended.title(self.plan)))
             }
             _ => Some("the plan needs no proposal now".into()),
         }

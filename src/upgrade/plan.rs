@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::{Code, Observed, ObservedNode, Running};
+use super::{Code, Observed, ObservedNode, Running, Way};
 use crate::ccf_version::CcfVersion;
 use crate::digest::sha256;
 use crate::id::{MemberId, NodeId};
@@ -41,6 +41,8 @@ pub struct Plan {
     pub without_artefact: Option<String>,
     /// SHA-256 of each artefact, by the name that `upgrade.toml` gives it.
     pub artefacts: BTreeMap<String, [u8; 32]>,
+    /// Which way it walks: how things are called, and not part of the digest.
+    pub way: Way,
 }
 
 /// Old code and nodes that `upgrade.toml` names.
@@ -110,6 +112,7 @@ impl Plan {
             waived: BTreeMap::new(),
             without_artefact: None,
             artefacts: BTreeMap::new(),
+            way: Way::Forward,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use time::Duration;
 
-use super::{CodeKind, Intended, Need, Observed, Plan, Wanted};
+use super::{CodeKind, Intended, Need, Observed, Plan, Wanted, Way};
 use crate::ccf_version::{CcfVersion, Stage};
 use crate::check::{Checks, Verdict};
 use crate::constitution::Constitution;
@@ -111,13 +111,12 @@ fn version_path(plan: &Plan, seen: &Observed, found: &mut Checks) {
     let to = plan.version.or(versions.clone()(CodeKind::New).min());
     let from = versions.clone()(CodeKind::Old).chain(versions(CodeKind::Other)).min();
     let (Some(from), Some(to)) = (from, to) else {
-        let unknown = if to.is_none() { "new" } else { "old" };
-        found.warn(
-            VERSION_PATH,
-            format!(
-                "the version of the {unknown} code is not known: state [new] version, and read CCF's release notes"
-            ),
-        );
+        let unknown = plan.word(if to.is_none() { CodeKind::New } else { CodeKind::Old });
+        let hint = match plan.way {
+            Way::Forward => "state [new] version, and read CCF's release notes",
+            Way::Back => "read CCF's release notes",
+        };
+        found.warn(VERSION_PATH, format!("the version of the {unknown} code is not known: {hint}"));
         return;
     };
     match version_step(from, to) {
@@ -235,7 +234,8 @@ fn minimum(plan: &Plan, seen: &Observed, found: &mut Checks) {
         found.fail(
             MINIMUM,
             format!(
-                "the new code is of an older UVM than the least that is registered for {}",
+                "{} is of an older UVM than the least that is registered for {}",
+                plan.wanted_code(),
                 crate::text::clip(&key, 120)
             ),
         );

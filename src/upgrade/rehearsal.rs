@@ -172,7 +172,7 @@ impl Stage<'_> {
                 let Act::Delete(id) = act else { return Ok(None) };
                 self.sandbox.stop(*id).map_err(UpgradeError::Sandbox)?;
                 let transaction_id = self.service.delete_node(*id).await?;
-                Ok(Some(Did::unsigned(act.title(), transaction_id)))
+                Ok(Some(Did::unsigned(act.title(self.plan), transaction_id)))
             })
             .await?;
         for task in &stepped.next.wanted.tasks {
@@ -223,7 +223,7 @@ impl Stage<'_> {
             Signing::PrepareAndFinish => prepare_and_finish(signer, message).await?,
         };
         match self.service.submit(&envelope).await {
-            Ok(done) => Ok(Some(Did::signed(act.title(), &done))),
+            Ok(done) => Ok(Some(Did::signed(act.title(self.plan), &done))),
             Err(error) if was_outrun(&error) => Ok(None),
             Err(error) => Err(error.into()),
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::{Code, CodeKind, CodeValue, Named, Observed, Plan, Running};
+use super::{Code, CodeKind, CodeValue, Named, Observed, Plan, Running, Way};
 use crate::platform::Platform;
 use crate::proposal::Registration;
 use crate::service::{JoinPolicy, NodeStatus};
@@ -51,6 +51,7 @@ impl Plan {
             old: Some(Named { values, nodes: BTreeSet::new() }),
             constitution: None,
             application: None,
+            way: Way::Back,
             ..self.clone()
         })
     }
@@ -88,4 +89,94 @@ fn was(running: &Running, policy: &JoinPolicy) -> Code {
 
 fn at_most(least: &str, svn: &str) -> bool {
     matches!((least.parse::<u64>(), svn.parse::<u64>()), (Ok(least), Ok(svn)) if least <= svn)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::forecast::testing::{id, service, virtual_code};
+    use super::*;
+    use crate::digest::HostData;
+    use crate::id::{MemberId, ProposalId};
+    use crate::proposal::{Action, Proposal};
+    use crate::service::ProposalState;
+    use crate::upgrade::{Act, Doing, Intended, ObservedProposal, Waiting, Who, next};
+
+    /// Two of three nodes run the old code (1), one runs the new (2), and one more waits.
+    fn on_the_way() -> (Plan, Observed) {
+        let (old, plan) = (virtual_code(1), Plan::of(virtual_code(2), 3));
+        let mut seen = service(&old, 3);
+        let running = plan.new.running();
+        seen.join_policy.virtual_.host_data.push(running.identity().to_owned());
+        seen.nodes[2].running = Some(running);
+        let mut waiting = seen.nodes[2].clone();
+        (waiting.id, waiting.status) = (id(4), NodeStatus::Pending);
+        seen.nodes.push(waiting);
+        let back = plan.back(&seen).unwrap();
+        (back, seen)
+    }
+
+    fn member() -> MemberId {
+        MemberId::from_bytes([9; 32])
+    }
+
+    fn propose(seen: &mut Observed, n: u8, proposer: MemberId, actions: Vec<Action>) -> ProposalId {
+        let known = ObservedProposal {
+            proposer,
+            state: ProposalState::Open,
+            proposal: Some(Proposal::of(actions)),
+            ballots: std::collections::BTreeMap::new(),
+            ballot_count: 0,
+            outcome: None,
+        };
+        let id: ProposalId = format!("{n:02x}").repeat(32).parse().unwrap();
+        seen.proposals.insert(id, known);
+        id
+    }
+
+    #[test]
+    fn the_way_back_calls_the_old_code_old() {
+        let (back, seen) = on_the_way();
+        assert_eq!((back.wanted_code(), back.retired_code()), ("the old code (01010101…)".into(), "the new code"));
+        let Doing::Wait(waiting) = next(&back, &seen, Who::default()).doing else { panic!() };
+        let says: Vec<&str> = waiting.iter().map(|Waiting { what, .. }| what.as_str()).collect();
+        assert_eq!(says, ["start a node that runs the old code (01010101…), and let it join"]);
+        let nodes = crate::upgrade::Topology::of(&back, &seen).nodes;
+        assert!(nodes.iter().all(|node| (node.code == CodeKind::New) == (node.node_id >= id(3))), "{nodes:?}");
+        let titles = |intended: Intended| intended.title(&back);
+        assert_eq!(titles(Intended::Register(Vec::new())), "register the old code (01010101…)");
+        assert_eq!(titles(Intended::Deregister(Vec::new())), "deregister the new code");
+        assert_eq!(
+            titles(Intended::Trust { nodes: vec![id(5)], most: 1 }),
+            format!("trust old node {}", id(5).short())
+        );
+    }
+
+    #[test]
+    fn ones_own_proposals_of_the_way_forward_are_withdrawn_and_others_are_named() {
+        let host_data = |n: u8| json!({ "host_data": HostData([n; 32]) });
+        let node = |n: u8| json!({ "node_id": id(n) });
+        let act = |name: &str, args| Action::new(name, Some(args));
+        let me = Who { member: Some(member()), operator: false };
+        for (actions, withdrawn) in [
+            (vec![act("transition_node_to_trusted", node(4))], true),
+            (vec![act("remove_node", node(1))], true),
+            (vec![act("remove_virtual_host_data", host_data(1))], true),
+            (vec![act("add_virtual_host_data", host_data(2))], true),
+            (vec![act("remove_node", node(3))], false),
+            (vec![act("add_virtual_host_data", host_data(7))], false),
+            (vec![act("remove_node", node(1)), act("set_member_data", json!({}))], false),
+            (Vec::new(), false),
+        ] {
+            let (back, mut seen) = on_the_way();
+            let proposal = propose(&mut seen, 7, member(), actions.clone());
+            let next_mine = next(&back, &seen, me);
+            assert_eq!(next_mine.doing == Doing::Act(Act::Withdraw(proposal)), withdrawn, "{actions:?}");
+            assert_eq!(next_mine.refused[0].0, proposal);
+            // Somebody else's is left to them.
+            seen.proposals.get_mut(&proposal).unwrap().proposer = MemberId::from_bytes([8; 32]);
+            assert!(!matches!(next(&back, &seen, me).doing, Doing::Act(Act::Withdraw(_))), "{actions:?}");
+        }
+    }
 }

@@ -111,7 +111,7 @@ impl Walk<'_> {
                 Doing::Act(act) => {
                     match tried.iter().filter(|known| *known == act).count() {
                         0 => {}
-                        ATTEMPTS => return Err(UpgradeError::NoEffect(act.title()).into()),
+                        ATTEMPTS => return Err(UpgradeError::NoEffect(act.title(self.plan)).into()),
                         _ => tokio::time::sleep(AGAIN).await,
                     }
                     tried.push(act.clone());

@@ -20,6 +20,27 @@ pub(super) fn is_of_a_walk(plan: &Plan, seen: &Observed, proposal: &Proposal) ->
     parts(plan, seen, proposal).is_some()
 }
 
+/// Whether `proposal` leads away from where the plan walks back to: it registers, trusts or keeps what is to be retired, or
+/// retires or deregisters what is to run, and does nothing else.
+pub(super) fn leads_away(plan: &Plan, seen: &Observed, proposal: &Proposal) -> bool {
+    let leads = |action: &Action| match action.name.as_str() {
+        "transition_node_to_trusted" => node_runs(plan, seen, action) == Some(CodeKind::Old),
+        "remove_node" => node_runs(plan, seen, action) == Some(CodeKind::New),
+        name => Registration::of(name).is_some_and(|kind| {
+            let Some(key) = kind.key(action) else { return false };
+            let ours = plan.new.values.iter().any(|value| value.kind == kind && value.key() == key);
+            let theirs = plan.old.as_ref().is_some_and(|old| old.values.contains(&(kind, key)));
+            if kind.remove() == name { ours } else { theirs }
+        }),
+    };
+    !proposal.actions().is_empty() && proposal.actions().iter().all(leads)
+}
+
+fn node_runs(plan: &Plan, seen: &Observed, action: &Action) -> Option<CodeKind> {
+    let node = seen.node(action.text("node_id")?.parse().ok()?)?;
+    Some(plan.old_code(seen).kind_of(plan, node))
+}
+
 /// Of each action, whether what it is to do is so already; `None` if one is not of a walk.
 fn parts(plan: &Plan, seen: &Observed, proposal: &Proposal) -> Option<Vec<bool>> {
     proposal.actions().iter().map(|action| is_so(plan, seen, action)).collect()

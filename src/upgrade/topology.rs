@@ -28,7 +28,7 @@ pub struct NodeLine {
     pub node_id: NodeId,
     /// Its standing.
     pub status: NodeStatus,
-    /// What its code is to the plan.
+    /// What its code is, as `upgrade.toml` calls it.
     pub code: CodeKind,
     /// Whether it leads.
     pub primary: bool,
@@ -51,7 +51,7 @@ impl Topology {
             .map(|node| NodeLine {
                 node_id: node.id,
                 status: node.status,
-                code: old.kind_of(plan, node),
+                code: plan.word(old.kind_of(plan, node)),
                 primary: primary == Some(node.id),
                 caught_up: seen.is_caught_up(node.id),
                 removable: node.retired_committed,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::quorum::{Change, GuardError, Quorum};
-use super::{CodeKind, Intended, Observed, ObservedNode, OldCode, Phase, Plan};
+use super::{CodeKind, Intended, Observed, ObservedNode, OldCode, Phase, Plan, Way};
 use crate::id::NodeId;
 use crate::proposal::Action;
 use crate::review::Application;
@@ -115,13 +115,17 @@ impl<'a> Look<'a> {
         match (&node.running, &node.verified) {
             _ if self.kind(node) != CodeKind::Other => None,
             (None, _) => Some(format!(
-                "what trusted node {} runs is not known, for the service shows no attestation of it that can be read: if it is \
-                 to be retired, name it under [old] nodes",
-                node.title()
+                "what trusted node {} runs is not known, for the service shows no attestation of it that can be read{}",
+                node.title(),
+                match self.plan.way {
+                    Way::Forward => ": if it is to be retired, name it under [old] nodes",
+                    Way::Back => "",
+                }
             )),
             (Some(running), Err(reason)) if self.plan.new.is(running) => Some(format!(
-                "trusted node {} says that it runs the new code, and its attestation does not prove it: {}",
+                "trusted node {} says that it runs {}, and its attestation does not prove it: {}",
                 node.title(),
+                self.plan.wanted_code(),
                 crate::text::visible(reason)
             )),
             _ => None,
@@ -175,7 +179,10 @@ impl<'a> Look<'a> {
         let (live, lost): (Vec<_>, Vec<_>) =
             self.of(NodeStatus::Trusted, CodeKind::New).partition(|node| self.seen.is_live(node.id));
         if let Some(node) = live.iter().find(|node| !self.seen.is_caught_up(node.id)) {
-            return Some((Need::Time(format!("new node {} catches up", node.title())), Vec::new()));
+            return Some((
+                Need::Time(format!("{} node {} catches up", self.plan.word(CodeKind::New), node.title())),
+                Vec::new(),
+            ));
         }
         let short = self.plan.nodes.saturating_sub(live.len());
         if short == 0 {

@@ -71,7 +71,7 @@ impl Stage {
         let request = act.request(&self.plan, seen)?.unwrap();
         let envelope = self.envelope(at, request.kind, request.proposal, request.payload).await;
         match self.service.submit(&envelope).await {
-            Ok(done) => Ok(Some(Did::signed(act.title(), &done))),
+            Ok(done) => Ok(Some(Did::signed(act.title(&self.plan), &done))),
             Err(error) if was_outrun(&error) => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -104,7 +104,7 @@ impl Stage {
             // It may be dead already.
             let _ = self.sandbox.stop(*id);
             let transaction = self.service.delete_node(*id).await?;
-            Ok(Some(Did::unsigned(act.title(), transaction)))
+            Ok(Some(Did::unsigned(act.title(&self.plan), transaction)))
         };
         let stepped = self.walk(None).step(delete).await.unwrap();
         for task in &stepped.next.wanted.tasks {
@@ -138,7 +138,7 @@ impl Stage {
         let topology = Topology::of(&self.plan, &seen);
         let nodes: Vec<_> = topology.nodes.iter().filter(|n| n.status != NodeStatus::Pending).collect();
         assert_eq!(nodes.len(), self.plan.nodes, "{topology:?}");
-        assert!(nodes.iter().all(|n| n.code == ccf_gov::upgrade::CodeKind::New), "{topology:?}");
+        assert!(nodes.iter().all(|n| self.plan.word(n.code) == ccf_gov::upgrade::CodeKind::New), "{topology:?}");
         let open = seen.proposals.values().filter(|known| known.state == ProposalState::Open);
         assert_eq!(open.count(), 0, "nothing that was proposed is left open");
     }

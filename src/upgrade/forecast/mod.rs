@@ -162,7 +162,8 @@ impl Play<'_> {
             wanted.tasks.iter().find_map(|task| if let Task::Start(count) = task { Some(*count) } else { None });
         if let Some(count) = start {
             let nodes = if count == 1 { "1 node that runs" } else { &format!("{count} nodes that run") };
-            let what = format!("start {nodes} the new code, and let {} join", if count == 1 { "it" } else { "them" });
+            let code = self.cast.plan.wanted_code();
+            let what = format!("start {nodes} {code}, and let {} join", if count == 1 { "it" } else { "them" });
             self.operate(wanted.phase, what, |cast| cast.start(count));
             return Ok(());
         }
@@ -202,7 +203,7 @@ impl Play<'_> {
     fn propose(&mut self, intended: &Intended) -> Result<(), Option<String>> {
         let (plan, at) = (self.cast.plan, self.cast.seen.at);
         let proposal = intended.proposal(plan, at).map_err(|error| Some(error.to_string()))?;
-        let what = self.cast.named(&intended.title());
+        let what = self.cast.named(&intended.title(plan));
         let written = self.cast.written(proposal.value());
         let (before, pause) = (self.cast.quorum(), self.pause(intended));
         self.proposals.push(proposal);

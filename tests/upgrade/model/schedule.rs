@@ -260,7 +260,7 @@ impl Schedule {
     fn propose(&mut self, member: MemberId, intended: &Intended, look: &Look) {
         let proposal = Rc::new(intended.proposal(&self.plan, look.seen.at).unwrap());
         let id: ProposalId = self.random.hex().parse().unwrap();
-        let title = intended.title();
+        let title = intended.title(&self.plan);
         let done = self.network.write(|state| {
             state.propose(id, member, proposal, true);
             Ok(())

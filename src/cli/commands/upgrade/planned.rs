@@ -17,7 +17,7 @@ use ccf_gov::id::MemberId;
 use ccf_gov::service::{NodeAddress, Service};
 use ccf_gov::upgrade::record::{self, Entry};
 use ccf_gov::upgrade::{
-    Act, Did, Intent, MAX_PLAN_FILE, Observed, Plan, PlanFile, Topology, Verification, observe, wanted,
+    Act, Did, Intent, MAX_PLAN_FILE, Observed, Plan, PlanFile, Topology, Verification, Way, observe, wanted,
 };
 
 /// How many bytes of addresses are read.
@@ -42,8 +42,6 @@ pub struct Planned {
     pub intent: Intent,
     pub plan: Plan,
     pub verification: Verification,
-    /// The command by which everybody goes on.
-    verb: &'static str,
     /// The flag of a rehearsal, as everybody repeats it.
     roots: String,
     /// The plan file that was made before, if the walk is held to one.
@@ -76,7 +74,7 @@ impl File {
         let (intent, plan) = Plan::load(&self.file, &trust, now)?;
         let roots = self.trust.again();
         let verification = Verification { trust, reports: reports::read(&self.report)? };
-        Ok(Planned { file: self.file, intent, plan, verification, verb: "step", roots, held_to: None })
+        Ok(Planned { file: self.file, intent, plan, verification, roots, held_to: None })
     }
 }
 
@@ -134,7 +132,6 @@ impl Planned {
     pub async fn turn(&mut self, service: &Service) -> Result<(), CliError> {
         let seen = observe(service, &self.plan, &self.verification, OffsetDateTime::now_utc(), None).await?;
         self.plan = self.plan.back(&seen)?;
-        self.verb = "rollback";
         Ok(())
     }
 
@@ -186,14 +183,28 @@ impl Planned {
         self.file.with_extension("addresses")
     }
 
-    /// What "new" and "old" mean, if not what `upgrade.toml` calls so.
-    pub fn meaning(&self) -> Option<&'static str> {
-        let back = "This is the way back: \"new\" is the code to which the service goes back, \"old\" the code that [new] in upgrade.toml names.";
-        (self.verb == "rollback").then_some(back)
+    /// That this is the way back, and where to.
+    pub fn meaning(&self) -> Option<String> {
+        let back = || format!("This is the way back, to {}.", self.plan.wanted_code());
+        (self.plan.way == Way::Back).then(back)
+    }
+
+    /// What is said at the end.
+    pub fn end(&self) -> String {
+        let code = self.plan.wanted_code();
+        let what = match self.plan.way {
+            Way::Forward => "upgrade",
+            Way::Back => "way back",
+        };
+        format!("The {what} is done: only {code} runs, and only {code} is let in.\n")
     }
 
     /// The command by which everybody goes on, up to the options that differ.
     pub fn command(&self) -> String {
-        format!("ccf-gov upgrade {} -f {}{}", self.verb, files::shown(Path::new(&self.file)), self.roots)
+        let verb = match self.plan.way {
+            Way::Forward => "step",
+            Way::Back => "rollback",
+        };
+        format!("ccf-gov upgrade {verb} -f {}{}", files::shown(Path::new(&self.file)), self.roots)
     }
 }

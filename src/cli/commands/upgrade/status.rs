@@ -65,7 +65,7 @@ impl Status {
         loop {
             let before = if self.watch { service.commit().await.ok() } else { None };
             let standing = stand(&planned, &service).await?;
-            let text = planned.mark(text(&standing));
+            let text = planned.mark(text(&standing, &planned));
             if shown.as_ref() != Some(&text) {
                 context.output.result(&standing, || text.clone())?;
                 shown = Some(text);
@@ -109,7 +109,7 @@ impl Standing {
     }
 }
 
-fn text(standing: &Standing) -> String {
+fn text(standing: &Standing, planned: &Planned) -> String {
     let mut text = format!("Plan {}\n", standing.plan);
     for phase in &standing.phases {
         text += &format!("  {:22} {}\n", phase.name.to_string(), phase.state);
@@ -122,7 +122,7 @@ fn text(standing: &Standing) -> String {
         text += &format!("Waiting  for {waited}\n");
     }
     if standing.done {
-        text += "The upgrade is done: only the new code runs, and only the new code is let in.\n";
+        text += &planned.end();
     }
     text
 }

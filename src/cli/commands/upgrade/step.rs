@@ -19,7 +19,7 @@ use ccf_gov::files;
 use ccf_gov::id::ProposalId;
 use ccf_gov::service::Service;
 use ccf_gov::signer::Signer;
-use ccf_gov::upgrade::{Act, Did, Doing, Observed, Phase, Stepped, Walk, Who, was_outrun};
+use ccf_gov::upgrade::{Act, Did, Doing, Observed, Phase, Stepped, Walk, Way, Who, was_outrun};
 
 /// Do what is yours to do now in an upgrade, or say whom it waits for
 ///
@@ -57,7 +57,7 @@ pub struct Step {
 /// Works as `upgrade step` does, on the way back: nodes with the old code are to run, those with the new code are retired under
 /// the same guard and deleted, and the new code is deregistered. Constitution and application stay as they are. Members vote for
 /// nothing else, so all of them have to want it: whoever goes on with `upgrade step` votes for the way forward.
-/// Withdraw what you have proposed on that way and is still open: `upgrade rollback` names it.
+/// What you have proposed on that way and is still open is withdrawn; what others have is named.
 #[derive(Args)]
 #[command(
     after_help = "Exit codes: 0 the service runs the old code alone; 3 nothing can be done before something is put right, or no old node
@@ -109,13 +109,6 @@ impl Rollback {
     }
 }
 
-/// Which way the walk goes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Forward,
-    Back,
-}
-
 impl Step {
     pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
         self.walk(context, Way::Forward).await
@@ -141,7 +134,7 @@ impl Step {
             planned.turn(&service).await?;
         }
         if let Some(meaning) = planned.meaning() {
-            context.output.note(planned.mark(meaning.into()));
+            context.output.note(planned.mark(meaning));
         }
         let who = Who { member: signer.as_ref().map(|s| s.certificate().member_id()), operator: self.operate };
         let hands = Hands { context, planned: &planned, service: &service, signer: signer.as_deref(), who };
@@ -191,7 +184,7 @@ impl Hands<'_> {
         if !changes.is_empty() {
             return Err(CliError::no(format!(
                 "cannot {}: this has changed since the plan file was made: {}",
-                act.title(),
+                act.title(&self.planned.plan),
                 changes.join("; ")
             ))
             .hint("look at `ccf-gov upgrade plan`, agree on it anew, and write a new plan file"));
@@ -205,10 +198,10 @@ impl Hands<'_> {
     }
 
     async fn send(&self, seen: &Observed, act: &Act) -> Result<Option<Did>, CliError> {
-        self.context.output.note(self.planned.mark(format!("Next: {}.", act.title())));
+        self.context.output.note(self.planned.mark(format!("Next: {}.", act.title(&self.planned.plan))));
         if let Act::Delete(id) = act {
             return match self.service.delete_node(*id).await {
-                Ok(transaction) => Ok(Some(Did::unsigned(act.title(), transaction))),
+                Ok(transaction) => Ok(Some(Did::unsigned(act.title(&self.planned.plan), transaction))),
                 Err(error) if was_outrun(&error) => Ok(None),
                 Err(error) => Err(error.into()),
             };
@@ -222,7 +215,7 @@ impl Hands<'_> {
             Some(Err(error)) if was_outrun(&error) => return Ok(None),
             result => sent(self.context, &envelope, result)?,
         };
-        Ok(Some(Did::signed(act.title(), &submission)))
+        Ok(Some(Did::signed(act.title(&self.planned.plan), &submission)))
     }
 
     fn note(&self, stepped: &Stepped, configuration: Option<&Path>) {
@@ -252,7 +245,7 @@ impl Hands<'_> {
             rehearsal: self.planned.is_rehearsal(),
             plan: self.planned.plan.digest().to_string(),
         };
-        self.context.output.result(&result, || self.planned.mark(text(&result, self.planned.meaning())))?;
+        self.context.output.result(&result, || self.planned.mark(text(&result, &self.planned)))?;
         Ok(match (done, blocked.is_empty()) {
             (true, _) => Exit::Done,
             (false, false) => Exit::No,
@@ -261,9 +254,9 @@ impl Hands<'_> {
     }
 }
 
-fn text(result: &Taken<'_>, meaning: Option<&str>) -> String {
+fn text(result: &Taken<'_>, planned: &Planned) -> String {
     let mut text = format!("Plan {}, phase: {}\n", result.plan, result.phase);
-    text.extend(meaning.map(|meaning| format!("{meaning}\n")));
+    text.extend(planned.meaning().map(|meaning| format!("{meaning}\n")));
     for did in result.did {
         text += &format!("Did      {}\n", did.what);
     }
@@ -287,8 +280,7 @@ fn text(result: &Taken<'_>, meaning: Option<&str>) -> String {
         text += &format!("New nodes join with {}, once their own addresses are in it.\n", files::shown(path));
     }
     if result.done {
-        let what = if meaning.is_some() { "way back" } else { "upgrade" };
-        text += &format!("The {what} is done: only the new code runs, and only the new code is let in.\n");
+        text += &planned.end();
     }
     text
 }
