@@ -29,7 +29,7 @@ transcripts! {
     measure: layers sgx snp_policy virtual_code;
     policy: images not_understood show;
     proposal: lint merge new new_errors numbers own_templates own_templates_errors submit templates;
-    sandbox: broken_state no_certificate no_constitution no_folder no_members no_nodes;
+    sandbox: broken_state no_certificate no_constitution no_folder no_members no_nodes platform;
     service: address ballot certificate ids no_service node not_an_envelope rehearse unreachable;
     shell: near_misses;
     sign: refused_content refused_headers refused_keys spellings types;

@@ -535,7 +535,8 @@ impl Library for NoWayBack {
 impl Library for LoadError {
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Evidence(error) => error.hint(),
+            Self::Evidence { source, .. } => source.hint(),
+            Self::Artefact { source, .. } => source.hint(),
             Self::Certificate { .. } => Some("it is PEM, and the service's operator provides it".into()),
             Self::Intent(IntentError::Form { .. }) => Some("docs/upgrade.md explains every key".into()),
             _ => None,

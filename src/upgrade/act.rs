@@ -59,6 +59,16 @@ impl Act {
     }
 }
 
+impl Act {
+    /// What was done by it, for a person, and what follows from that.
+    pub fn outcome(&self, plan: &Plan) -> String {
+        match self {
+            Self::Delete(_) => format!("{}; its process can be stopped now", self.title(plan)),
+            _ => self.title(plan),
+        }
+    }
+}
+
 /// A yes to exactly this proposal, on the service as it was seen: same certificate and constitution, and whatever else the
 /// decision rested on, such as the join policy, the trusted nodes, and the node that is trusted or removed.
 fn yes(seen: &Observed, proposal: &Proposal) -> Result<Vec<u8>, UpgradeError> {
@@ -83,5 +93,19 @@ pub fn was_outrun(error: &ServiceError) -> bool {
         ServiceError::Refused(refusal) => code(refusal),
         ServiceError::Purged(_) => true,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::forecast::testing::{id, virtual_code};
+    use super::*;
+
+    #[test]
+    fn whoever_deletes_a_node_is_told_that_its_process_can_be_stopped() {
+        let plan = Plan::of(virtual_code(2), 3);
+        let (node, proposal) = (id(1), ProposalId::from_bytes([1; 32]));
+        assert_eq!(Act::Delete(node).outcome(&plan), "delete node 01010101; its process can be stopped now");
+        assert_eq!(Act::Withdraw(proposal).outcome(&plan), Act::Withdraw(proposal).title(&plan));
     }
 }

@@ -117,8 +117,31 @@ impl Intended {
         match self {
             Self::Register(wanted) | Self::Rules(wanted) | Self::Deregister(wanted) => check_same(wanted, actions),
             Self::Snapshot => check_same(&[Action::new("trigger_snapshot", None)], actions),
-            Self::Trust { nodes, most } => check_trust(plan, at, nodes, *most, actions),
+            Self::Trust { nodes, most } => {
+                check_trust(plan, nodes, actions)?;
+                check_moment(at, actions)?;
+                match actions.len() <= *most {
+                    true => Ok(()),
+                    false => Err(unlike(format!(
+                        "it trusts {} nodes, and at most {most} can be trusted at once",
+                        actions.len()
+                    ))),
+                }
+            }
             Self::Retire(nodes) => check_retire(nodes, actions),
+        }
+    }
+}
+
+impl Intended {
+    /// Whether `proposal` was to do the same as is needed now, whenever it was made: it trusts nodes that still wait, for instance,
+    /// with certificates that would have begun long ago.
+    pub fn is_as(&self, plan: &Plan, at: OffsetDateTime, proposal: &Proposal) -> bool {
+        match self {
+            Self::Trust { nodes, .. } => {
+                proposal.surplus().is_empty() && check_trust(plan, nodes, proposal.actions()).is_ok()
+            }
+            _ => self.check(plan, at, proposal).is_ok(),
         }
     }
 }
@@ -150,13 +173,7 @@ fn check_count(found: usize, wanted: usize) -> Result<(), Unlike> {
     Err(unlike(format!("it has {found} actions, and {wanted} {} needed", if wanted == 1 { "is" } else { "are" })))
 }
 
-fn check_trust(
-    plan: &Plan,
-    at: OffsetDateTime,
-    nodes: &[NodeId],
-    most: usize,
-    actions: &[Action],
-) -> Result<(), Unlike> {
+fn check_trust(plan: &Plan, nodes: &[NodeId], actions: &[Action]) -> Result<(), Unlike> {
     let mut trusted = BTreeSet::new();
     for action in actions {
         let args = exact_args(action, TRUST, &["node_id", "valid_from", "validity_period_days"])?;
@@ -168,23 +185,26 @@ fn check_trust(
         if !trusted.insert(id) {
             return Err(unlike(format!("it trusts node {} twice", id.short())));
         }
-        if ccf_time::misread_by_ccf(text("valid_from")) {
-            return Err(unlike("CCF reads its valid_from as another moment than is written".into()));
-        }
-        let from = ccf_time::read(text("valid_from")).map_err(|error| unlike(format!("its valid_from: {error}")))?;
-        if from < at - EARLIEST || from > at + LATEST {
-            return Err(unlike(
-                "the certificate would begin more than a day ago, or more than an hour from now".into(),
-            ));
-        }
+        ccf_time::read(text("valid_from")).map_err(|error| unlike(format!("its valid_from: {error}")))?;
         if args.get("validity_period_days") != Some(&json!(plan.validity_days)) {
             return Err(unlike(format!("the certificate is to be valid for {} days", plan.validity_days)));
         }
     }
-    if trusted.is_empty() || trusted.len() > most {
-        return Err(unlike(format!("it trusts {} nodes, and at most {most} can be trusted at once", trusted.len())));
+    if trusted.is_empty() { Err(unlike("it trusts no node".into())) } else { Ok(()) }
+}
+
+/// Whether every certificate begins about now.
+fn check_moment(at: OffsetDateTime, actions: &[Action]) -> Result<(), Unlike> {
+    let misread = |action: &Action| ccf_time::misread_by_ccf(action.text("valid_from").unwrap_or_default());
+    if actions.iter().any(misread) {
+        return Err(unlike("CCF reads its valid_from as another moment than is written".into()));
     }
-    Ok(())
+    let begin = |action: &Action| ccf_time::read(action.text("valid_from").unwrap_or_default()).ok();
+    let near = |from: OffsetDateTime| from >= at - EARLIEST && from <= at + LATEST;
+    match actions.iter().all(|action| begin(action).is_some_and(near)) {
+        true => Ok(()),
+        false => Err(unlike("the certificate would begin more than a day ago, or more than an hour from now".into())),
+    }
 }
 
 fn check_retire(nodes: &[NodeId], actions: &[Action]) -> Result<(), Unlike> {

@@ -177,7 +177,7 @@ pub struct RulesIntent {
     pub minimum_fault_tolerance: usize,
     /// For how many days the certificates of new nodes are valid.
     pub validity_days: u32,
-    /// Who proposes: a member's id. Without it, whoever comes first.
+    /// Who proposes: a member's id, the first digits of it, or the name in the member's certificate. Without it, whoever comes first.
     pub proposer: Option<String>,
 }
 
@@ -206,16 +206,6 @@ pub enum OneOrMore<T> {
 impl LaunchIntent {
     fn files_mut(&mut self) -> [&mut Option<PathBuf>; 4] {
         [&mut self.igvm, &mut self.ovmf, &mut self.kernel, &mut self.initrd]
-    }
-
-    /// The files, by their keys.
-    pub fn files(&self) -> [(&'static str, Option<&PathBuf>); 4] {
-        [
-            ("igvm", self.igvm.as_ref()),
-            ("ovmf", self.ovmf.as_ref()),
-            ("kernel", self.kernel.as_ref()),
-            ("initrd", self.initrd.as_ref()),
-        ]
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use time::OffsetDateTime;
 
+use super::artefacts::Artefacts;
 use super::intent::{Intent, IntentError, OldIntent};
 use super::{Named, Plan, new_code};
 use crate::ccf_version::{CcfVersion, VersionError};
@@ -17,6 +18,7 @@ use crate::platform::Platform;
 use crate::proposal::catalogue::Catalogue;
 use crate::proposal::{NewError, Proposal, Registration, Setting, ValueSource, from_template};
 use crate::review::{Application, check_script};
+use crate::service::ReferenceError;
 
 /// The largest certificate file, in bytes.
 const MAX_CERTIFICATE: u64 = 64 << 10;
@@ -29,9 +31,15 @@ pub enum LoadError {
     /// `upgrade.toml` itself.
     #[error(transparent)]
     Intent(#[from] IntentError),
-    /// A file that it names.
-    #[error(transparent)]
-    File(#[from] FileError),
+    /// A file that a key names.
+    #[error("{key} in upgrade.toml names a file that cannot be used")]
+    Artefact {
+        /// The key.
+        key: &'static str,
+        /// Why.
+        #[source]
+        source: FileError,
+    },
     /// The service's certificate.
     #[error("cannot use the service certificate {file}")]
     Certificate {
@@ -41,9 +49,15 @@ pub enum LoadError {
         #[source]
         source: CertificateError,
     },
-    /// An artefact cannot be read.
-    #[error(transparent)]
-    Evidence(#[from] EvidenceError),
+    /// An artefact that a key names cannot be read.
+    #[error("{key} in upgrade.toml names a file that cannot be used")]
+    Evidence {
+        /// The key.
+        key: &'static str,
+        /// Why.
+        #[source]
+        source: EvidenceError,
+    },
     /// An artefact is not what its key says, or is unsound.
     #[error("{key} in upgrade.toml: {reason}")]
     Value {
@@ -73,7 +87,9 @@ impl Plan {
         if !(1..=MAX_NODES).contains(&intent.new.nodes) {
             return Err(value("[new] nodes", format!("a service has 1 to {MAX_NODES} nodes")));
         }
-        let mut plan = Self::of(new_code::code(&intent.new, trust)?, intent.new.nodes);
+        let mut artefacts = Artefacts::new(trust);
+        let mut plan = Self::of(new_code::code(&intent.new, &mut artefacts)?, intent.new.nodes);
+        plan.artefacts = artefacts.digests();
         plan.service = service(&intent.service.cert)?;
         let version = intent.new.version.as_deref().map(str::parse::<CcfVersion>).transpose();
         plan.version = version.map_err(|error: VersionError| value("[new] version", error))?;
@@ -85,7 +101,7 @@ impl Plan {
             return Err(value("[rules] validity_days", "a certificate is valid for at least one day"));
         }
         let proposer = rules.proposer.as_deref().map(str::parse).transpose();
-        plan.proposer = proposer.map_err(|error| value("[rules] proposer", error))?;
+        plan.proposer = proposer.map_err(|error: ReferenceError| value("[rules] proposer", error))?;
         if !rules.constitution.is_empty() {
             let made = propose("set_constitution", "[rules] constitution", "constitution", &rules.constitution, now)?;
             plan.constitution = made.actions().first().and_then(|a| a.text("constitution")).map(str::to_owned);
@@ -103,7 +119,6 @@ impl Plan {
             plan.application = bundle;
         }
         plan.waived = intent.waive.clone();
-        plan.artefacts = new_code::artefacts(&intent.new)?;
         plan.without_artefact = intent.new.without_artefact.clone();
         Ok((intent, plan))
     }
@@ -114,12 +129,13 @@ pub(super) fn value(key: &str, reason: impl ToString) -> LoadError {
 }
 
 fn service(path: &Path) -> Result<[u8; 32], LoadError> {
-    let pem = files::read(path, MAX_CERTIFICATE)?;
+    let key = "[service] cert";
+    let pem = files::read(path, MAX_CERTIFICATE).map_err(|source| LoadError::Artefact { key, source })?;
     let failed = |source| LoadError::Certificate { file: files::shown(path).into_owned(), source };
     let chain = certificate::from_pem(&pem).map_err(failed)?;
     match chain.as_slice() {
         [one] => Ok(sha256(one)),
-        _ => Err(value("[service] cert", "the file holds several certificates, and a service has one")),
+        _ => Err(value(key, "the file holds several certificates, and a service has one")),
     }
 }
 

@@ -8,6 +8,7 @@
 //! - [`rehearse`]: everybody's steps, one after the other, on a sandbox.
 
 mod act;
+mod artefacts;
 mod by_hand;
 mod can_stop;
 mod code;
@@ -40,9 +41,11 @@ mod retirement;
 mod rollback;
 mod step;
 mod superseded;
+mod task;
 mod topology;
 mod trusting;
 mod verification;
+mod waiver;
 mod wanted;
 mod way;
 
@@ -51,7 +54,9 @@ pub use by_hand::{Basis, may_accept};
 pub use can_stop::Dependence;
 pub use code::{Code, CodeValue, Running, RunningUvm};
 pub use error::UpgradeError;
-pub use forecast::{DrawnNode, Forecast, ForecastPhase, ForecastStep, Role, drawing, forecast, mermaid, plan_checks};
+pub use forecast::{
+    DrawnNode, Forecast, ForecastPhase, ForecastStep, Role, drawing, forecast, mermaid, plan_checks, plan_waivers,
+};
 pub use goal::{Distance, Goal, Watch};
 pub use intended::{Intended, Unlike};
 pub use intent::{
@@ -75,8 +80,10 @@ pub use rehearsal::{Rehearsal, RehearsedStep, Signing, example_signers, rehearse
 pub use report::{Line, Proven, Report};
 pub use rollback::NoWayBack;
 pub use step::{Did, Stepped, Walk};
+pub use task::Task;
 pub use topology::{NodeLine, Topology};
 pub use trusting::{Candidate, NotNow, Trusting, choose, passing, pending};
 pub use verification::Verification;
-pub use wanted::{Need, Task, Wanted, wanted};
+pub use waiver::{Waiver, waivers, waivers_now};
+pub use wanted::{Need, Wanted, wanted};
 pub use way::Way;

@@ -1,59 +1,32 @@
 //! `[new]`: the code that nodes are to run, measured from its artefacts or given by values.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+use super::artefacts::Artefacts;
 use super::intent::{MeasurementIntent, NewIntent, TcbIntent, UvmIntent};
 use super::load::{LoadError, hex, value};
 use super::{Code, CodeValue, new_launch};
 use crate::check::{Checks, Conclusion, Verdict};
 use crate::digest::{HostData, MrEnclave, SnpMeasurement, sha256};
-use crate::evidence::hash;
-use crate::evidence::node::Trust;
-use crate::evidence::recognise::{self, EvidenceKind};
+use crate::evidence::recognise::EvidenceKind;
 use crate::evidence::virt::MEASUREMENT;
-use crate::files::{self, FileError};
+use crate::files;
 use crate::platform::Platform;
 use crate::processor::Cpuid;
 use crate::proposal::Registration;
 use crate::tcb::{MinimumTcb, TcbVersion};
 
-/// SHA-256 of each artefact, by its key.
-pub(super) fn artefacts(new: &NewIntent) -> Result<BTreeMap<String, [u8; 32]>, LoadError> {
-    let uvm = match &new.uvm {
-        Some(UvmIntent::File(path)) => Some(path),
-        _ => None,
-    };
-    let launch = match &new.measurement {
-        Some(MeasurementIntent::Launch(launch)) => launch.files().to_vec(),
-        _ => Vec::new(),
-    };
-    let own = [
-        ("package", new.package.as_ref()),
-        ("policy", new.policy.as_ref()),
-        ("uvm", uvm),
-        ("enclave", new.enclave.as_ref()),
-    ];
-    let all = own.into_iter().chain(launch);
-    all.filter_map(|(key, path)| Some((key, path?))).map(|(key, path)| Ok((key.to_owned(), digest(path)?))).collect()
-}
-
-/// SHA-256 of a file of any size.
-pub(super) fn digest(path: &Path) -> Result<[u8; 32], FileError> {
-    hash::sha256_file(path).map_err(|source| FileError::Read { path: path.into(), source })
-}
-
 /// The new code, by its artefacts or its values.
-pub(super) fn code(new: &NewIntent, trust: &Trust) -> Result<Code, LoadError> {
+pub(super) fn code(new: &NewIntent, artefacts: &mut Artefacts<'_>) -> Result<Code, LoadError> {
     check_keys(new)?;
     let values = match new.platform {
-        Platform::Virtual => virtual_code(new)?,
-        Platform::Snp => snp_code(new, trust)?,
+        Platform::Virtual => virtual_code(new, artefacts)?,
+        Platform::Snp => snp_code(new, artefacts)?,
         Platform::Sgx => {
             let code_id = match &new.enclave {
-                Some(path) => enclave(path, trust)?,
+                Some(path) => enclave(path, artefacts)?,
                 None => hex::<MrEnclave>("[new] code_id", new.code_id.as_deref())?,
             };
             vec![(Registration::SgxCode, json!({ "code_id": code_id }))]
@@ -63,9 +36,9 @@ pub(super) fn code(new: &NewIntent, trust: &Trust) -> Result<Code, LoadError> {
     Ok(Code { platform: new.platform, values })
 }
 
-fn virtual_code(new: &NewIntent) -> Result<Vec<(Registration, Value)>, LoadError> {
+fn virtual_code(new: &NewIntent, artefacts: &mut Artefacts<'_>) -> Result<Vec<(Registration, Value)>, LoadError> {
     let host_data = match &new.package {
-        Some(path) => match digest(path)? {
+        Some(path) => match artefacts.digest("[new] package", path)? {
             nothing if nothing == sha256(b"") => {
                 return Err(value("[new] package", "the file is empty: no node runs it"));
             }
@@ -79,13 +52,13 @@ fn virtual_code(new: &NewIntent) -> Result<Vec<(Registration, Value)>, LoadError
     ])
 }
 
-fn snp_code(new: &NewIntent, trust: &Trust) -> Result<Vec<(Registration, Value)>, LoadError> {
+fn snp_code(new: &NewIntent, artefacts: &mut Artefacts<'_>) -> Result<Vec<(Registration, Value)>, LoadError> {
     let mut values = Vec::new();
     for (cpuid, tcb) in &new.minimum_tcb {
         values.push((Registration::SnpMinimumTcb, minimum_tcb(cpuid, tcb)?));
     }
     match &new.uvm {
-        Some(UvmIntent::File(path)) => values.push((Registration::SnpUvmEndorsement, uvm(path, trust)?)),
+        Some(UvmIntent::File(path)) => values.push((Registration::SnpUvmEndorsement, uvm(path, artefacts)?)),
         Some(UvmIntent::Values(uvm)) => {
             if uvm.svn.parse::<u64>().is_err() || !uvm.svn.bytes().all(|b| b.is_ascii_digit()) {
                 return Err(value("[new] uvm", "svn is decimal digits, in quotes"));
@@ -96,7 +69,7 @@ fn snp_code(new: &NewIntent, trust: &Trust) -> Result<Vec<(Registration, Value)>
         None => {}
     }
     let measurement = match &new.measurement {
-        Some(MeasurementIntent::Launch(launch)) => Some(new_launch::measure(launch)?),
+        Some(MeasurementIntent::Launch(launch)) => Some(new_launch::measure(launch, artefacts)?),
         Some(MeasurementIntent::Value(text)) => Some(hex::<SnpMeasurement>("[new] measurement", Some(text))?),
         None => None,
     };
@@ -108,7 +81,7 @@ fn snp_code(new: &NewIntent, trust: &Trust) -> Result<Vec<(Registration, Value)>
         ));
     }
     let policy = match &new.policy {
-        Some(path) => policy(path, trust)?,
+        Some(path) => policy(path, artefacts)?,
         None => {
             let host_data = hex::<HostData>("[new] host_data", new.host_data.as_deref())?;
             json!({ "host_data": host_data, "security_policy": "" })
@@ -190,12 +163,6 @@ fn check_keys(new: &NewIntent) -> Result<(), LoadError> {
     }
 }
 
-/// What a file is evidence of, and that it is the kind that its key says.
-fn evidence(path: &PathBuf, trust: &Trust) -> Result<Vec<EvidenceKind>, LoadError> {
-    let found = recognise::read(std::slice::from_ref(path), None, trust)?;
-    Ok(found.into_iter().map(|evidence| evidence.kind).collect())
-}
-
 fn wrong(key: &str, path: &Path, what: &str) -> LoadError {
     value(key, format!("{} is not {what}", files::shown(path)))
 }
@@ -210,21 +177,21 @@ pub(super) fn sound(key: &str, checks: &Checks) -> Result<(), LoadError> {
     Ok(())
 }
 
-fn uvm(path: &PathBuf, trust: &Trust) -> Result<Value, LoadError> {
+fn uvm(path: &PathBuf, artefacts: &mut Artefacts<'_>) -> Result<Value, LoadError> {
     const KEY: &str = "[new] uvm";
-    match evidence(path, trust)?.as_slice() {
-        [EvidenceKind::Uvm { uvm, valid: true }] => Ok(json!({"did": uvm.did, "feed": uvm.feed, "svn": uvm.svn})),
-        [EvidenceKind::Uvm { .. }] => {
+    match artefacts.evidence(KEY, path)? {
+        Some(EvidenceKind::Uvm { uvm, valid: true }) => Ok(json!({"did": uvm.did, "feed": uvm.feed, "svn": uvm.svn})),
+        Some(EvidenceKind::Uvm { .. }) => {
             Err(value(KEY, format!("the signature or the issuer of {} does not hold", files::shown(path))))
         }
         _ => Err(wrong(KEY, path, "the endorsement of a utility VM")),
     }
 }
 
-fn policy(path: &PathBuf, trust: &Trust) -> Result<Value, LoadError> {
+fn policy(path: &PathBuf, artefacts: &mut Artefacts<'_>) -> Result<Value, LoadError> {
     const KEY: &str = "[new] policy";
-    match evidence(path, trust)?.as_slice() {
-        [EvidenceKind::Policies(policies)] => match policies.as_slice() {
+    match artefacts.evidence(KEY, path)? {
+        Some(EvidenceKind::Policies(policies)) => match policies.as_slice() {
             [policy] => {
                 let text = String::from_utf8(policy.found.policy.clone())
                     .map_err(|_| value(KEY, "the policy is not UTF-8, so no proposal can carry it"))?;
@@ -238,10 +205,10 @@ fn policy(path: &PathBuf, trust: &Trust) -> Result<Value, LoadError> {
     }
 }
 
-fn enclave(path: &PathBuf, trust: &Trust) -> Result<MrEnclave, LoadError> {
+fn enclave(path: &PathBuf, artefacts: &mut Artefacts<'_>) -> Result<MrEnclave, LoadError> {
     const KEY: &str = "[new] enclave";
-    match evidence(path, trust)?.as_slice() {
-        [EvidenceKind::Enclave(enclave)] => {
+    match artefacts.evidence(KEY, path)? {
+        Some(EvidenceKind::Enclave(enclave)) => {
             sound(KEY, &enclave.checks)?;
             if enclave.debug == Some(true) {
                 return Err(value(KEY, "it is a debug enclave, whose memory its host can read"));

@@ -3,32 +3,32 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
+use super::artefacts::Artefacts;
 use super::intent::LaunchIntent;
 use super::load::{LoadError, value};
-use super::new_code::{digest, sound};
+use super::new_code::sound;
 use crate::digest::SnpMeasurement;
 use crate::evidence::snp::launch::{self, DEFAULT_GUEST_FEATURES, KernelHashes, Launch, Vmm, igvm};
-use crate::files;
 
 const KEY: &str = "[new] measurement";
 /// The largest firmware or IGVM file that is read.
 const MAX_FILE: u64 = 256 << 20;
 
 /// Measures a launch as `measure snp` does.
-pub(super) fn measure(written: &LaunchIntent) -> Result<SnpMeasurement, LoadError> {
+pub(super) fn measure(written: &LaunchIntent, artefacts: &mut Artefacts<'_>) -> Result<SnpMeasurement, LoadError> {
     match (&written.igvm, &written.ovmf) {
         (Some(path), None) => {
             if *written != (LaunchIntent { igvm: Some(path.clone()), ..LaunchIntent::default() }) {
                 return Err(value(KEY, "an IGVM file says everything of a launch: remove the keys beside igvm"));
             }
-            let found = igvm::measure(&files::read(path, MAX_FILE)?).map_err(failed)?;
+            let found = igvm::measure(&artefacts.bytes("[new] measurement.igvm", path, MAX_FILE)?).map_err(failed)?;
             sound(KEY, &found.checks())?;
             Ok(found.measurement)
         }
         (None, Some(path)) => {
             let launch = Launch {
-                ovmf: &files::read(path, MAX_FILE)?,
-                kernel: kernel(written)?,
+                ovmf: &artefacts.bytes("[new] measurement.ovmf", path, MAX_FILE)?,
+                kernel: kernel(written, artefacts)?,
                 vcpus: written
                     .vcpus
                     .ok_or_else(|| value(KEY, "vcpus is missing: how many processors the guest has"))?,
@@ -42,15 +42,17 @@ pub(super) fn measure(written: &LaunchIntent) -> Result<SnpMeasurement, LoadErro
     }
 }
 
-fn kernel(written: &LaunchIntent) -> Result<Option<KernelHashes>, LoadError> {
+fn kernel(written: &LaunchIntent, artefacts: &mut Artefacts<'_>) -> Result<Option<KernelHashes>, LoadError> {
     let Some(kernel) = &written.kernel else {
         if written.initrd.is_some() || written.append.is_some() {
             return Err(value(KEY, "initrd and append go with a kernel, and none is there"));
         }
         return Ok(None);
     };
-    let initrd = written.initrd.as_deref().map(digest).transpose()?;
-    Ok(Some(KernelHashes::from_digests(digest(kernel)?, initrd, written.append.as_deref())))
+    let kernel = artefacts.digest("[new] measurement.kernel", kernel)?;
+    let initrd =
+        written.initrd.as_deref().map(|path| artefacts.digest("[new] measurement.initrd", path)).transpose()?;
+    Ok(Some(KernelHashes::from_digests(kernel, initrd, written.append.as_deref())))
 }
 
 fn named<T: FromStr<Err: Display>>(text: Option<&str>) -> Result<Option<T>, LoadError> {

@@ -5,10 +5,7 @@ use std::collections::BTreeMap;
 
 use super::quorum::Quorum;
 use super::superseded::{is_of_a_walk, is_superseded, is_twin, leads_away};
-use super::{
-    CodeKind, Intended, Need, Observed, ObservedNode, ObservedProposal, Phase, Plan, Task, Wanted, Way, preconditions,
-    wanted,
-};
+use super::{Intended, Need, Observed, ObservedProposal, Phase, Plan, Task, Wanted, Way, preconditions, wanted};
 use crate::check::Verdict;
 use crate::id::{MemberId, NodeId, ProposalId};
 use crate::service::ProposalState;
@@ -144,7 +141,8 @@ impl Step<'_> {
             Some((id, known)) => (!known.ballots.contains_key(&member)).then(|| Act::Vote(id, intended.as_in(known))),
             None if self.failed().is_some() => None,
             None => {
-                self.plan.proposer.is_none_or(|proposer| proposer == member).then(|| Act::Propose(intended.clone()))
+                let proposer = self.plan.proposing(self.seen).ok()?;
+                proposer.is_none_or(|proposer| proposer == member).then(|| Act::Propose(intended.clone()))
             }
         }
     }
@@ -156,40 +154,18 @@ impl Step<'_> {
     }
 
     fn waiting(&self) -> Vec<Waiting> {
-        let code = self.plan.wanted_code();
-        let title = |id: &NodeId| self.seen.node(*id).map_or_else(|| id.short(), ObservedNode::title);
         let mut waiting = Vec::new();
         match &self.wanted.need {
             Need::Time(what) => waiting.push(Waiting { whom: Whom::Service, what: format!("until {what}") }),
             Need::Proposal(intended) => waiting.push(self.waiting_for_members(intended)),
             Need::Operator | Need::Blocked(_) | Need::Nothing => {}
         }
-        waiting.extend(self.wanted.tasks.iter().map(|task| {
-            let what = match task {
-                Task::Start(1) => format!("start a node that runs {code}, and let it join"),
-                Task::Start(count) => format!("start {count} nodes that run {code}, and let them join"),
-                Task::Delete(id) => format!("stop node {}, whose retirement is committed, and delete it", title(id)),
-                Task::Provide(id) => format!(
-                    "give everybody the report and endorsements of node {}, which waits: they take them with --report",
-                    title(id)
-                ),
-                Task::Restore(id) => format!(
-                    "see to node {}, which is not heard of: the walk goes on when it is heard of again{}",
-                    title(id),
-                    match self.plan.way {
-                        Way::Forward => " or, if it is not to come back, is named under [old] nodes",
-                        Way::Back => "",
-                    }
-                ),
-                Task::Replace(id) => {
-                    let (word, node) = (self.plan.word(CodeKind::New), title(id));
-                    format!(
-                        "see to {word} node {node}, which is not heard of: unless it is heard of again, it is replaced"
-                    )
-                }
-            };
-            Waiting { whom: Whom::Operator, what }
-        }));
+        waiting.extend(
+            self.wanted
+                .tasks
+                .iter()
+                .map(|task| Waiting { whom: Whom::Operator, what: task.says(self.plan, self.seen) }),
+        );
         waiting
     }
 
@@ -223,7 +199,8 @@ impl Step<'_> {
             );
             return Waiting { whom: Whom::Members(active), what };
         }
-        let whom = self.plan.proposer.map_or(active, |proposer| vec![proposer]);
+        let proposer = self.plan.proposing(self.seen).ok().flatten();
+        let whom = proposer.map_or(active, |proposer| vec![proposer]);
         Waiting { whom: Whom::Members(whom), what: format!("propose to {}", intended.title(self.plan)) }
     }
 
@@ -235,12 +212,19 @@ impl Step<'_> {
 
     /// One like it that the members rejected, or that could not be applied: to propose it again is for a person to decide.
     fn failed(&self) -> Option<(ProposalId, &ObservedProposal)> {
-        let closed = |known: &ObservedProposal| matches!(known.state, ProposalState::Rejected | ProposalState::Failed);
-        self.seen
-            .proposals
-            .iter()
-            .map(|(id, known)| (*id, known))
-            .find(|(_, known)| closed(known) && self.is_needed(known))
+        let stands = |known: &ObservedProposal| match known.state {
+            ProposalState::Failed => self.is_needed(known),
+            ProposalState::Rejected => self.was_needed(known),
+            _ => false,
+        };
+        self.seen.proposals.iter().map(|(id, known)| (*id, known)).find(|(_, known)| stands(known))
+    }
+
+    /// Whether a proposal is or, when it was made, was what is needed now: what was rejected stays so when its certificates would
+    /// begin too early by now.
+    fn was_needed(&self, known: &ObservedProposal) -> bool {
+        let Need::Proposal(intended) = &self.wanted.need else { return false };
+        known.proposal.as_ref().is_some_and(|proposal| intended.is_as(self.plan, self.seen.at, proposal))
     }
 
     fn open(&self) -> impl Iterator<Item = (ProposalId, &ObservedProposal)> {

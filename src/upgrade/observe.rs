@@ -89,7 +89,7 @@ impl Look<'_> {
         let each = nodes.value.iter().zip(&raw);
         seen.nodes = each.map(|(node, raw)| self.node(node, raw, &attested)).collect();
         for listed in proposals.value {
-            let known = self.proposal(&listed).await?;
+            let known = self.proposal(&listed, &seen).await?;
             seen.proposals.insert(listed.proposal_id, known);
         }
         if self.plan.constitution.is_some() || self.who.is_none() {
@@ -168,17 +168,17 @@ impl Look<'_> {
         }
     }
 
-    async fn proposal(&self, listed: &service::Proposal) -> Result<ObservedProposal, ServiceError> {
+    async fn proposal(&self, listed: &service::Proposal, seen: &Observed) -> Result<ObservedProposal, ServiceError> {
         let actions = match listed.proposal_state {
             ProposalState::Withdrawn | ProposalState::Dropped => None,
             _ => self.service.actions(listed.proposal_id).await?,
         };
         let no = listed.final_votes.iter().flatten().filter(|(_, yes)| !**yes);
-        let no: Vec<String> = no.map(|(member, _)| member.short()).collect();
+        let no: Vec<String> = no.map(|(member, _)| seen.name(*member)).collect();
         let outcome = match &listed.failure {
             Some(failure) => Some(failure.reason.clone()),
             None if no.is_empty() => None,
-            None => Some(format!("no: {}", no.join(", "))),
+            None => Some(format!("no by {}", no.join(", "))),
         };
         Ok(ObservedProposal {
             proposer: listed.proposer_id,

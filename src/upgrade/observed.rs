@@ -11,7 +11,8 @@ use crate::proposal::Proposal;
 use crate::proposal::ballot::{Registered, Seen};
 use crate::review::Application;
 use crate::service::{
-    JoinPolicy, LostQuorum, Member, MemberStatus, NodeStatus, ProposalState, Replication, ServiceInfo, Validity,
+    self, JoinPolicy, LostQuorum, Member, MemberStatus, Node, NodeStatus, ProposalState, Replication, ServiceInfo,
+    Validity,
 };
 
 /// A service at one moment. What is decided from it needs no clock and no network.
@@ -105,6 +106,28 @@ impl Observed {
     /// The nodes of this standing.
     pub fn nodes_that_are(&self, status: NodeStatus) -> impl Iterator<Item = &ObservedNode> {
         self.nodes.iter().filter(move |node| node.status == status)
+    }
+
+    /// The nodes that wait to be trusted, in a sentence; `None` without any. At the end of a walk, nobody trusts them any more.
+    pub fn leftover(&self) -> Option<String> {
+        let waiting: Vec<String> = self.nodes_that_are(NodeStatus::Pending).map(ObservedNode::title).collect();
+        (!waiting.is_empty()).then(|| format!("still waiting to join: {}; nobody trusts them", waiting.join(", ")))
+    }
+
+    /// Whether the service lists these nodes and proposals just as they were seen: then nothing has happened from which a step follows.
+    pub fn is_as_listed(&self, nodes: &[Node], proposals: &[service::Proposal]) -> bool {
+        let node = |node: &Node| {
+            self.node(node.node_id)
+                .is_some_and(|known| (known.status, known.retired_committed) == (node.status, node.retired_committed))
+        };
+        let proposal = |listed: &service::Proposal| {
+            self.proposals
+                .get(&listed.proposal_id)
+                .is_some_and(|known| (known.state, known.ballot_count) == (listed.proposal_state, listed.ballot_count))
+        };
+        (nodes.len(), proposals.len()) == (self.nodes.len(), self.proposals.len())
+            && nodes.iter().all(node)
+            && proposals.iter().all(proposal)
     }
 
     /// A node.

@@ -36,6 +36,9 @@ impl Report {
         checks(html, &self.proof)?;
         write!(html, "<h2>Nodes</h2>")?;
         nodes(html, &self.topology)?;
+        if let Some(leftover) = &self.leftover {
+            write!(html, "<p class=\"warn\">{}</p>", text(leftover))?;
+        }
         self.evidence(html)?;
         write!(html, "<h2>Phases</h2><table><tbody>")?;
         for phase in &self.phases {
@@ -51,7 +54,11 @@ impl Report {
         write!(html, "<h2>Preconditions</h2>")?;
         checks(html, &self.preconditions)?;
         self.acts(html)?;
-        write!(html, "<h2>Plan</h2><details><summary>The plan in full</summary><pre>")?;
+        write!(html, "<h2>Plan</h2>")?;
+        if let Some(reason) = &self.without_artefact {
+            write!(html, "<p>Values are given instead of artefacts: {}</p>", text(reason))?;
+        }
+        write!(html, "<details><summary>The plan in full</summary><pre>")?;
         write!(html, "{}</pre></details>", text(&format!("{:#}", self.plan)))
     }
 
@@ -81,8 +88,9 @@ impl Report {
             return Ok(());
         }
         write!(html, "<h2>Waived preconditions</h2><table><tbody>")?;
-        for (name, reason) in &self.waived {
-            write!(html, "<tr><td class=\"warn\">{}</td><td>{}</td></tr>", text(name), text(reason))?;
+        for waiver in &self.waived {
+            let (name, reason, says) = (text(&waiver.name), text(&waiver.reason), text(&waiver.says()));
+            write!(html, "<tr><td class=\"warn\">{name}</td><td>{reason}</td><td>{says}</td></tr>")?;
         }
         write!(html, "</tbody></table>")
     }

@@ -10,7 +10,7 @@ use crate::ccf_version::CcfVersion;
 use crate::digest::sha256;
 use crate::id::{MemberId, NodeId};
 use crate::proposal::Registration;
-use crate::service::NodeStatus;
+use crate::service::{Member, NodeStatus, Reference};
 
 /// The end to which a service is to be brought. Whoever has the same `upgrade.toml` and artefacts has the same plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,8 +33,8 @@ pub struct Plan {
     pub constitution: Option<String>,
     /// The application's bundle that is wanted; `None` leaves it.
     pub application: Option<Value>,
-    /// Who proposes; `None` is whoever comes first.
-    pub proposer: Option<MemberId>,
+    /// Who proposes, as `upgrade.toml` says it; `None` is whoever comes first.
+    pub proposer: Option<Reference<MemberId>>,
     /// Preconditions that are passed over: their names, and why.
     pub waived: BTreeMap<String, String>,
     /// Why the new code, or a part of it, is given by values that nobody can measure again; `None` if all of it was measured.
@@ -138,7 +138,7 @@ impl Plan {
             "validity_days": self.validity_days,
             "constitution": self.constitution,
             "application": self.application,
-            "proposer": self.proposer,
+            "proposer": self.proposer.as_ref().map(|given| given.whole().map_or_else(|| given.text().to_owned(), MemberId::to_string)),
             "waive": self.waived,
             "without_artefact": self.without_artefact,
             "artefacts": self.artefacts.iter().map(|(name, digest)| (name.clone(), hex(digest))).collect::<BTreeMap<_, _>>(),
@@ -170,6 +170,24 @@ impl Plan {
         match identities.len() {
             0 | 1 => OldCode { identities, nodes: BTreeSet::new(), registered, ambiguous: BTreeSet::new() },
             _ => OldCode { ambiguous: identities, ..OldCode::default() },
+        }
+    }
+
+    /// The member who proposes; `None` is whoever comes first.
+    ///
+    /// # Errors
+    /// Not exactly one member of the service has that name, or an id that begins so.
+    pub fn proposing(&self, observed: &Observed) -> Result<Option<MemberId>, String> {
+        let Some(given) = &self.proposer else { return Ok(None) };
+        if let Some(id) = given.whole() {
+            return Ok(Some(*id));
+        }
+        let is = |member: &&Member| given.begins(member.member_id) || member.name().is_some_and(|n| given.is_name(&n));
+        let found: Vec<MemberId> = observed.members.iter().filter(is).map(|member| member.member_id).collect();
+        match found.as_slice() {
+            [one] => Ok(Some(*one)),
+            [] => Err(format!("the service has no member {given}")),
+            several => Err(format!("{} members are called {given}: give the id", several.len())),
         }
     }
 

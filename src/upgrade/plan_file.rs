@@ -11,6 +11,9 @@ use crate::digest::sha256;
 use crate::id::{MemberId, NodeId};
 use crate::json::{self, JsonError};
 use crate::proposal::Registration;
+use crate::service::JoinPolicy;
+use crate::tcb::MinimumTcb;
+use crate::text::clip;
 
 /// The largest plan file that is read: it may hold an application and a constitution more than once.
 pub const MAX_PLAN_FILE: u64 = 64 << 20;
@@ -30,6 +33,8 @@ struct DecidedFrom {
     constitution: Option<String>,
     /// What was registered, by what its kind is called.
     registered: BTreeMap<String, BTreeSet<String>>,
+    /// The least that was registered: of each processor's TCB, and of each feed's security version, by the kind and the key.
+    minimums: BTreeMap<String, Value>,
     /// The members who could vote.
     active_members: BTreeSet<MemberId>,
     /// Every node that was listed.
@@ -86,7 +91,7 @@ impl PlanFile {
             changes.push(format!(
                 "upgrade.toml or a file that it names has changed: the plan is {} now, and the plan file is of {}",
                 plan.digest().hex(),
-                crate::text::clip(&self.digest, 64)
+                clip(&self.digest, 64)
             ));
         }
         changes.extend(service(plan, seen));
@@ -94,7 +99,26 @@ impl PlanFile {
         changes.extend(self.members(seen));
         changes.extend(self.nodes(plan, seen));
         changes.extend(self.registered(plan, seen));
+        changes.extend(self.minimums(plan, seen));
         changes
+    }
+
+    /// Minimums that are neither what they were nor what the plan makes of them. Old feeds are deregistered by the walk; minimum TCBs
+    /// never are.
+    fn minimums(&self, plan: &Plan, seen: &Observed) -> Vec<String> {
+        let (then, now, wanted) = (&self.decided_from.minimums, minimums(&seen.join_policy), wanted_minimums(plan));
+        let is_tcb = |name: &str| name.starts_with(Registration::SnpMinimumTcb.name());
+        let gone = then.keys().filter(|name| is_tcb(name) && !now.contains_key(*name));
+        let gone = gone.map(|name| format!("the {} was registered then, and is not any more", clip(name, 120)));
+        let other = now.iter().filter(|(name, least)| {
+            let known = then.get(*name).or(wanted.get(*name));
+            known.is_some_and(|known| known != *least) && wanted.get(*name) != Some(least)
+        });
+        let other = other.map(|(name, least)| {
+            let what = clip(&least.to_string(), 120);
+            format!("the {} has the minimum {what}, which is neither that of then nor the plan's", clip(name, 120))
+        });
+        gone.chain(other).collect()
     }
 
     fn constitution(&self, plan: &Plan, seen: &Observed) -> Option<String> {
@@ -130,13 +154,47 @@ impl PlanFile {
             let then = self.decided_from.registered.get(kind.name());
             for key in seen.join_policy.keys(kind) {
                 if !own(kind, &key) && !then.is_some_and(|then| then.contains(&key)) {
-                    let (name, key) = (kind.name(), crate::text::clip(&key, 120));
+                    let (name, key) = (kind.name(), clip(&key, 120));
                     changes.push(format!("the {name} {key} is registered, and was not then"));
                 }
             }
         }
         changes
     }
+}
+
+/// What a join policy asks at the least: TCBs by their components, and security versions.
+fn minimums(policy: &JoinPolicy) -> BTreeMap<String, Value> {
+    let tcbs = policy.snp.tcb_versions.iter().map(|(cpuid, entry)| {
+        let least = entry.minimum.as_ref().map_or_else(|_| entry.written.clone(), tcb);
+        (named(Registration::SnpMinimumTcb, cpuid), least)
+    });
+    let feeds = policy.snp.uvm_endorsements.iter().filter(|entry| entry.has_feed());
+    let feeds = feeds.map(|entry| {
+        (named(Registration::SnpUvmEndorsement, &format!("{} {}", entry.did, entry.feed)), json!(entry.svn))
+    });
+    tcbs.chain(feeds).collect()
+}
+
+/// The same, of the code that is to run.
+fn wanted_minimums(plan: &Plan) -> BTreeMap<String, Value> {
+    let least = |value: &super::CodeValue| match value.kind {
+        Registration::SnpMinimumTcb => {
+            MinimumTcb::from_json(value.args.get("tcb_version")?).ok().map(|least| tcb(&least))
+        }
+        Registration::SnpUvmEndorsement => value.args.get("svn").cloned(),
+        _ => None,
+    };
+    plan.new.values.iter().filter_map(|value| Some((named(value.kind, &value.key()), least(value)?))).collect()
+}
+
+fn tcb(least: &MinimumTcb) -> Value {
+    let MinimumTcb { fmc, boot_loader, tee, snp, microcode, hexstring: _ } = least;
+    json!({"fmc": fmc, "boot_loader": boot_loader, "tee": tee, "snp": snp, "microcode": microcode})
+}
+
+fn named(kind: Registration, key: &str) -> String {
+    format!("{} {key}", kind.name())
 }
 
 fn service(plan: &Plan, seen: &Observed) -> Option<String> {
@@ -152,6 +210,7 @@ impl DecidedFrom {
         Self {
             constitution: seen.constitution.as_deref().map(digest),
             registered: Registration::ALL.into_iter().map(keys).collect(),
+            minimums: minimums(&seen.join_policy),
             active_members: seen.active().map(|member| member.member_id).collect(),
             nodes: seen.nodes.iter().map(|node| node.id).collect(),
         }
@@ -163,48 +222,4 @@ fn digest(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::forecast::testing::{service, virtual_code};
-    use super::*;
-    use crate::service::NodeStatus;
-    use crate::upgrade::forecast;
-
-    #[test]
-    fn what_matters_is_told_and_the_progress_of_the_walk_is_not() {
-        let seen = service(&virtual_code(1), 3);
-        let plan = Plan::of(virtual_code(2), 3);
-        let made = PlanFile::of(&plan, &seen);
-        let text = made.write(&plan, &forecast(&plan, &seen), false).to_string();
-        let read = PlanFile::parse(text.as_bytes()).unwrap();
-        assert_eq!(read, made);
-        assert_eq!(read.changes(&plan, &seen), [""; 0]);
-        // A node is retired, the new code is registered, and one that runs it waits.
-        let mut later = seen.clone();
-        later.nodes[1].status = NodeStatus::Retired;
-        later.join_policy.virtual_.host_data.push(plan.new.running().host_data.unwrap());
-        let mut node = later.nodes[0].clone();
-        (node.id, node.running) = (NodeId::from_bytes([7; 32]), Some(plan.new.running()));
-        later.nodes.push(node.clone());
-        assert_eq!(read.changes(&plan, &later), [""; 0]);
-        // Something else was registered, and runs; the rules and the members are others.
-        later.join_policy.virtual_.host_data.push("ab".into());
-        (node.id, node.running) = (NodeId::from_bytes([8; 32]), None);
-        later.nodes.push(node);
-        later.constitution = Some("other".into());
-        later.members.clear();
-        let changes = read.changes(&plan, &later).join("\n");
-        for says in ["the virtual host data ab is", "node 08080808 has come", "the constitution is", "was active then"]
-        {
-            assert!(changes.contains(says), "{says}: {changes}");
-        }
-        let other = Plan { validity_days: 30, ..plan };
-        assert!(read.changes(&other, &seen)[0].starts_with("upgrade.toml or a file that it names has changed"));
-    }
-
-    #[test]
-    fn what_is_no_plan_file_is_refused() {
-        for bad in ["", "{}", "[]", r#"{"digest": 1, "decided_from": {}}"#, r#"{"digest": "", "decided_from": {}}"#] {
-            assert!(PlanFile::parse(bad.as_bytes()).is_err(), "{bad}");
-        }
-    }
-}
+mod tests;

@@ -28,6 +28,9 @@ const MINIMUM: &str = "minimum-lowered";
 /// Whether the live constitution takes the plan's proposals.
 const CONSTITUTION: &str = "constitution";
 
+/// Who proposes. It cannot be waived: `upgrade.toml` names somebody else, or nobody.
+const PROPOSER: &str = "proposer";
+
 /// Every precondition that can be waived.
 pub const PRECONDITIONS: [&str; 8] =
     [VERSION_PATH, CERTIFICATES, MEMBERS, PROPOSALS, NODES, VALIDITY, MINIMUM, CONSTITUTION];
@@ -45,6 +48,11 @@ const TARGET: CcfVersion = CcfVersion::new(7, 0, 1);
 
 /// Judges what the plan rests on, as far as that needs no constitution to be run.
 pub fn preconditions(plan: &Plan, seen: &Observed, wanted: &Wanted) -> Checks {
+    waive(plan, judge(plan, seen, wanted))
+}
+
+/// The same, whatever is waived.
+pub(super) fn judge(plan: &Plan, seen: &Observed, wanted: &Wanted) -> Checks {
     let mut found = Checks::new();
     version_path(plan, seen, &mut found);
     certificates(seen, &mut found);
@@ -53,20 +61,26 @@ pub fn preconditions(plan: &Plan, seen: &Observed, wanted: &Wanted) -> Checks {
     node_count(plan, &mut found);
     validity(plan, seen, &mut found);
     minimum(plan, seen, &mut found);
-    waive(plan, found)
+    proposer(plan, seen, &mut found);
+    found
 }
 
 /// Whether the constitution in force takes these proposals of the plan as valid. It runs the constitution, on empty tables.
 ///
 /// A rule that looks into the tables may say no here and yes on the service: that is a warning, not a failure.
 pub fn check_constitution(plan: &Plan, seen: &Observed, proposals: &[Proposal]) -> Checks {
+    waive(plan, check_rules(seen, proposals))
+}
+
+/// The same, whatever is waived.
+pub(super) fn check_rules(seen: &Observed, proposals: &[Proposal]) -> Checks {
     let mut found = Checks::new();
     let Some(source) = &seen.constitution else { return found };
     let constitution = match Constitution::new(source) {
         Ok(constitution) => constitution,
         Err(error) => {
             found.fail(CONSTITUTION, format!("the constitution in force does not run here: {error}"));
-            return waive(plan, found);
+            return found;
         }
     };
     for proposal in proposals {
@@ -84,7 +98,7 @@ pub fn check_constitution(plan: &Plan, seen: &Observed, proposals: &[Proposal]) 
             Err(error) => found.warn(CONSTITUTION, format!("{title}: not judged on empty tables: {error}")),
         }
     }
-    waive(plan, found)
+    found
 }
 
 /// What is waived stays in sight, with its reason.
@@ -248,6 +262,14 @@ fn minimum(plan: &Plan, seen: &Observed, found: &mut Checks) {
             let cpuid = crate::text::clip(cpuid, 40);
             found.fail(MINIMUM, format!("the plan's minimum TCB for CPUID {cpuid} is less than what is registered"));
         }
+    }
+}
+
+fn proposer(plan: &Plan, seen: &Observed, found: &mut Checks) {
+    match plan.proposing(seen) {
+        Ok(None) => {}
+        Ok(Some(id)) => found.pass(PROPOSER, format!("{} proposes", seen.name(id))),
+        Err(reason) => found.fail(PROPOSER, format!("[rules] proposer in upgrade.toml: {reason}")),
     }
 }
 

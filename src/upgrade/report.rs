@@ -1,13 +1,11 @@
 //! The report of an upgrade: what was planned, what was done, and the proof of what came of it.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use serde_json::Value;
 use time::format_description::well_known::Rfc3339;
 
 use super::record::Entry;
-use super::{CodeKind, Observed, Phase, Plan, Progress, Topology, preconditions, wanted};
+use super::{CodeKind, Need, Observed, Phase, Plan, Progress, Topology, Waiver, preconditions, waivers_now, wanted};
 use crate::check::{Checks, Conclusion};
 use crate::id::{MemberId, NodeId, ProposalId};
 use crate::service::NodeStatus;
@@ -27,8 +25,12 @@ pub struct Report {
     pub phases: Vec<Progress>,
     /// Every precondition, those that were waived with their reasons.
     pub preconditions: Checks,
-    /// Which preconditions were waived, and why.
-    pub waived: BTreeMap<String, String>,
+    /// Which preconditions are waived, why, and what their checks say today.
+    pub waived: Vec<Waiver>,
+    /// Why the new code, or a part of it, is given by values that nobody can measure again.
+    pub without_artefact: Option<String>,
+    /// Nodes that still wait when the end is reached, in a sentence.
+    pub leftover: Option<String>,
     /// What the records say was done, in order.
     pub done: Vec<Line>,
     /// Lines of the records that could not be read.
@@ -118,7 +120,9 @@ impl Report {
             plan: plan.to_json(),
             phases: Progress::of(wanted.phase),
             preconditions: preconditions(plan, seen, &wanted),
-            waived: plan.waived.clone(),
+            waived: waivers_now(plan, seen, &wanted),
+            without_artefact: plan.without_artefact.clone(),
+            leftover: seen.leftover().filter(|_| wanted.need == Need::Nothing),
             done: entries.into_iter().map(line).collect(),
             unreadable,
             topology: Topology::of(plan, seen),

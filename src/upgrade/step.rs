@@ -80,6 +80,18 @@ impl Did {
     }
 }
 
+impl Stepped {
+    /// Nodes that still wait though the end is reached, in a sentence; `None` without any.
+    pub fn leftover(&self) -> Option<String> {
+        self.seen.leftover().filter(|_| matches!(self.next.doing, Doing::Done))
+    }
+
+    /// Whether the service itself is waited for, which passes without anything being committed.
+    pub fn waits_for_the_service(&self) -> bool {
+        matches!(&self.next.doing, Doing::Wait(waiting) if waiting.iter().any(|w| w.whom == Whom::Service))
+    }
+}
+
 impl Walk<'_> {
     /// Looks at the service once, for whoever takes the step.
     ///

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::quorum::{Change, GuardError, Quorum};
-use super::{CodeKind, Intended, Observed, ObservedNode, OldCode, Phase, Plan, Way};
+use super::{CodeKind, Intended, Observed, ObservedNode, OldCode, Phase, Plan, Task, Way};
 use crate::id::NodeId;
 use crate::proposal::Action;
 use crate::review::Application;
@@ -34,21 +34,6 @@ pub enum Need {
     Blocked(String),
     /// Nothing: the end is reached.
     Nothing,
-}
-
-/// What the operator can do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Task {
-    /// Start so many nodes that run the new code, and let them join.
-    Start(usize),
-    /// Give everybody the attestation of a node that waits, of which the service shows none.
-    Provide(NodeId),
-    /// Stop the process of a node whose retirement is committed, and delete it.
-    Delete(NodeId),
-    /// See to a node that is not heard of, for the walk cannot go on without it.
-    Restore(NodeId),
-    /// See to a new node that is not heard of, for it is replaced unless it is heard of again.
-    Replace(NodeId),
 }
 
 /// What the service needs next.

@@ -118,3 +118,38 @@ async fn a_precondition_that_fails_is_a_no() {
     assert_eq!(waived["verdict"], "pass", "{waived}");
     assert!(waived["checks"].to_string().contains("waived: a test network"));
 }
+
+/// A plan is for the service whose certificate upgrade.toml names, whatever else is configured.
+#[tokio::test]
+async fn another_services_certificate_is_neither_used_nor_believed() {
+    let (field, other) = (Field::to_upgrade(3).await, Field::to_upgrade(3).await);
+    field.file("other_cert.pem", &other.sandbox.service_certificate());
+    let configured = std::fs::read_to_string(field.path("ccf-gov.toml")).unwrap_or_default();
+    for configuration in [configured.clone(), "service-cert = \"other_cert.pem\"\n".into()] {
+        field.file("ccf-gov.toml", &configuration);
+        let plan = field.plan(&["--output", "json"]).await.done();
+        let with = field.plan(&["--service-cert", "other_cert.pem", "--output", "json"]).await.done();
+        assert_eq!(with["digest"], plan["digest"], "it is not used");
+        let step = ["upgrade", "step", "--service-cert", "other_cert.pem", "--operate", "--output", "json"];
+        assert_eq!(field.run_plain(step.map(String::from).into()).await.code, 6);
+    }
+    field.file("ccf-gov.toml", &configured);
+    // The plan for the other service is not walked on this one, by whatever address and certificate.
+    std::fs::remove_file(field.path("upgrade.addresses")).unwrap();
+    let toml = UPGRADE.replace("URL", &field.urls[0]).replace("service_cert.pem", "other_cert.pem");
+    field.file("upgrade.toml", &toml);
+    for command in ["plan", "step", "status"] {
+        let line = ["upgrade", command, "--service-cert", "service_cert.pem", "--output", "json"];
+        let ran = field.run_plain(line.map(String::from).into()).await;
+        assert!(![0, 6].contains(&ran.code), "{command}: {ran:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_way_back_says_old_and_new_as_upgrade_toml_does() {
+    let field = Field::to_upgrade(3).await;
+    let back = field.run_human(&["upgrade", "rollback"]).await;
+    let says = &back.stdout;
+    assert!(says.contains("This is the way back, to the old code ("), "{back:?}");
+    assert!(says.contains("The way back is done: only the old code (") && !says.contains("the new code"), "{back:?}");
+}

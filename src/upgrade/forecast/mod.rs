@@ -15,7 +15,8 @@ use serde_json::Value;
 
 use super::quorum::{Change, Quorum};
 use super::{
-    Intended, Need, Observed, Phase, Plan, Progress, State, Task, Wanted, check_constitution, preconditions, wanted,
+    Intended, Need, Observed, Phase, Plan, Progress, State, Task, Waiver, Wanted, check_constitution, preconditions,
+    waivers, wanted,
 };
 use crate::check::Checks;
 use crate::id::NodeId;
@@ -117,6 +118,15 @@ pub fn plan_checks(plan: &Plan, seen: &Observed, forecast: &Forecast) -> Checks 
         checks.push(check.name, check.verdict, network::named(&forecast.names, &check.detail));
     }
     checks
+}
+
+/// What is waived, and what the checks say today.
+pub fn plan_waivers(plan: &Plan, seen: &Observed, forecast: &Forecast) -> Vec<Waiver> {
+    let mut found = waivers(plan, seen, &wanted(plan, seen), &forecast.proposals());
+    for waiver in &mut found {
+        waiver.fault = waiver.fault.take().map(|fault| network::named(&forecast.names, &fault));
+    }
+    found
 }
 
 impl Forecast {

@@ -132,7 +132,22 @@ fn what_is_wrong_is_told_with_its_key_or_line() {
             SERVICE.to_owned() + &VIRTUAL.replace("js_generic", "empty"),
             "[new] package in upgrade.toml: the file is empty",
         ),
-        (SERVICE.to_owned() + &VIRTUAL.replace("js_generic", "nowhere"), "cannot read nowhere"),
+        (
+            SERVICE.to_owned() + &VIRTUAL.replace("js_generic", "nowhere"),
+            "[new] package in upgrade.toml names a file that cannot be used: cannot read nowhere",
+        ),
+        (
+            SERVICE.replace("service_cert", "no_cert") + VIRTUAL,
+            "[service] cert in upgrade.toml names a file that cannot be used: cannot read no_cert.pem",
+        ),
+        (
+            format!("{SERVICE}{snp}measurement = {{ igvm = \"nowhere\" }}\n"),
+            "[new] measurement.igvm in upgrade.toml names a file that cannot be used",
+        ),
+        (
+            format!("{SERVICE}{snp}uvm = \"nowhere\"\n"),
+            "[new] uvm in upgrade.toml names a file that cannot be used: cannot read nowhere",
+        ),
         (SERVICE.to_owned() + &VIRTUAL.replace('3', "0"), "[new] nodes in upgrade.toml: a service has 1 to 1000"),
         (format!("{SERVICE}{VIRTUAL}version = \"seven\"\n"), "[new] version in upgrade.toml"),
         (format!("{SERVICE}{snp}"), "[new] in upgrade.toml: a node joins by its UVM endorsement or by its launch"),
@@ -151,9 +166,90 @@ fn what_is_wrong_is_told_with_its_key_or_line() {
             format!("{SERVICE}{VIRTUAL}[rules]\nconstitution = [\"actions.js\"]\n"),
             "[rules] constitution in upgrade.toml cannot be proposed",
         ),
-        (format!("{SERVICE}{VIRTUAL}[rules]\nproposer = \"alice\"\n"), "[rules] proposer in upgrade.toml"),
+        (format!("{SERVICE}{VIRTUAL}[rules]\nproposer = \"\"\n"), "[rules] proposer in upgrade.toml"),
     ] {
         let error = load(&text).unwrap_err();
         assert!(error.contains(says), "{says}: {error}");
     }
+}
+
+/// The plan of a folder with recorded artefacts, from what stands after `[new]`.
+fn recorded(new: &str) -> Option<Result<Plan, String>> {
+    let folder = crate::skip::fixtures()?;
+    let made = tempfile::tempdir().unwrap();
+    fs::write(made.path().join("service_cert.pem"), include_str!("../../../tests/vectors/keys/certificate.pem"))
+        .unwrap();
+    fs::write(made.path().join("empty"), "").unwrap();
+    let new = new.replace("FIXTURES", &folder.canonicalize().unwrap().display().to_string());
+    fs::write(made.path().join("upgrade.toml"), format!("{SERVICE}[new]\nnodes = 3\n{new}")).unwrap();
+    let now = OffsetDateTime::UNIX_EPOCH + time::Duration::days(20_000);
+    let loaded = Plan::load(&made.path().join("upgrade.toml"), &Trust::pinned(now), now);
+    Some(loaded.map(|(_, plan)| plan).map_err(|error| error.to_string()))
+}
+
+fn file(name: &str) -> [u8; 32] {
+    sha256(&fs::read(crate::skip::fixtures().unwrap().join(name)).unwrap())
+}
+
+#[test]
+fn a_recorded_security_context_is_a_plan_for_its_policy_and_its_utility_vm() {
+    let context = "snp/sidecar-security-context";
+    let new = format!(
+        "platform = \"snp\"\npolicy = \"FIXTURES/{context}/security-policy-base64\"\nuvm = \"FIXTURES/{context}/reference-info-base64\"\n"
+    );
+    let Some(plan) = recorded(&new) else { return };
+    let plan = plan.unwrap();
+    let [uvm, host_data] = &plan.new.values[..] else { panic!("{:?}", plan.new) };
+    assert_eq!((uvm.kind, &uvm.args["svn"]), (Registration::SnpUvmEndorsement, &"100".into()));
+    assert_eq!(uvm.args["feed"], "ContainerPlat-AMD-UVM");
+    assert_eq!(host_data.key(), "4f4448c67f3c8dfc8de8a5e37125d807dadcc41f06cf23f615dbd52eec777d10");
+    assert_eq!(plan.artefacts["policy"], file(&format!("{context}/security-policy-base64")));
+    assert_eq!(plan.artefacts["uvm"], file(&format!("{context}/reference-info-base64")));
+    assert!(plan.artefacts.len() == 2 && plan.without_artefact.is_none());
+    // A policy is no endorsement, and an endorsement no policy.
+    let swapped = new.replace("security-policy", "SWAP").replace("reference-info", "security-policy");
+    let error = recorded(&swapped.replace("SWAP", "reference-info")).unwrap().unwrap_err();
+    assert!(error.contains("in upgrade.toml: ") && error.contains("is not"), "{error}");
+}
+
+#[test]
+fn recorded_enclaves_are_plans_unless_they_may_be_debugged_or_were_tampered_with() {
+    let new =
+        |name: &str| format!("platform = \"sgx\"\nenclave = \"FIXTURES/sgx/oe-synthetic/{name}.enclave.so.signed\"\n");
+    let Some(plan) = recorded(&new("release")) else { return };
+    let plan = plan.unwrap();
+    assert_eq!(keys(&plan), ["389f9a7e949226d15da27084135b4c8703da002627812cc9187240a396a956ad"]);
+    assert_eq!(plan.artefacts["enclave"], file("sgx/oe-synthetic/release.enclave.so.signed"));
+    for (name, says) in [("debug", "never register it"), ("tampered", "mrenclave: ")] {
+        let error = recorded(&new(name)).unwrap().unwrap_err();
+        assert!(error.starts_with("[new] enclave in upgrade.toml: ") && error.contains(says), "{error}");
+    }
+}
+
+#[test]
+fn recorded_firmware_is_measured_as_published() {
+    let Some(folder) = crate::skip::fixtures() else { return };
+    let vectors = fs::read(folder.join("snp/launch-measure/vectors.json")).unwrap();
+    let vectors = crate::json::parse(&vectors).unwrap();
+    let whole = |vector: &&serde_json::Value| !vector["name"].as_str().unwrap().contains("ovmf-hash");
+    let mut measured = 0;
+    for vector in vectors["vectors"].as_array().unwrap().iter().filter(whole) {
+        let text = |name: &str| vector[name].as_str().unwrap();
+        let kernel = if vector["kernel"].is_string() { ", kernel = \"empty\"" } else { "" };
+        let append = vector["append"].as_str().map_or_else(String::new, |line| format!(", append = \"{line}\""));
+        let new = format!(
+            "platform = \"snp\"\npolicy = \"FIXTURES/snp/sidecar-security-context/security-policy-base64\"\nmeasurement = \
+             {{ ovmf = \"FIXTURES/snp/launch-measure/{}\", vcpus = {}, vcpu_type = \"{}\", guest_features = {}{kernel}{append} }}\n",
+            text("ovmf"),
+            vector["vcpus"],
+            text("vcpu_type"),
+            text("guest_features"),
+        );
+        let plan = recorded(&new).unwrap().unwrap();
+        assert_eq!(keys(&plan)[0], text("expected_launch_digest"), "{vector}");
+        assert_eq!(plan.artefacts["ovmf"], file(&format!("snp/launch-measure/{}", text("ovmf"))));
+        assert_eq!(plan.artefacts.contains_key("kernel"), !kernel.is_empty());
+        measured += 1;
+    }
+    assert!(measured >= 2, "{measured}");
 }

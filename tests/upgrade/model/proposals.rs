@@ -80,7 +80,7 @@ fn what_was_rejected_or_failed_is_not_proposed_again_by_itself() {
 fn only_the_named_proposer_proposes() {
     let mut bench = Bench::new(3, 3);
     let proposer = bench.member(1);
-    bench.plan.proposer = Some(proposer);
+    bench.plan.proposer = Some(proposer.into());
     assert!(matches!(bench.of_member(1), Doing::Act(Act::Propose(_))));
     let Doing::Wait(waiting) = bench.of_member(0) else { panic!() };
     assert_eq!(waiting[0].whom, Whom::Members(vec![proposer]));

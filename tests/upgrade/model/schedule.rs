@@ -91,8 +91,8 @@ impl Schedule {
         let mut plan = Plan::of(Code::virtual_node(codes.new.parse().unwrap()), [3, 3, 3, 5, 4][random.below(5)]);
         plan.old = named;
         plan.constitution = random.percent(30).then(|| "new rules".into());
-        plan.proposer =
-            if random.percent(20) { random.pick(&members.iter().copied().collect::<Vec<_>>()) } else { None };
+        let proposer = random.percent(20).then(|| random.pick(&members.iter().copied().collect::<Vec<_>>())).flatten();
+        plan.proposer = proposer.map(Into::into);
         let first_primary = nodes.keys().next().copied();
         let ids: Vec<NodeId> = nodes.keys().copied().collect();
         let state = State {

@@ -15,9 +15,11 @@ use crate::cli::exit::Exit;
 use ccf_gov::check::{Checks, Conclusion};
 use ccf_gov::files::Readers;
 use ccf_gov::proposal;
+use ccf_gov::text::visible;
 use ccf_gov::upgrade::quorum::Quorum;
 use ccf_gov::upgrade::{
-    Forecast, ForecastPhase, ForecastStep, Phase, PlanFile, Topology, drawing, forecast, mermaid, observe, plan_checks,
+    Forecast, ForecastPhase, ForecastStep, Phase, PlanFile, Topology, Waiver, drawing, forecast, mermaid, observe,
+    plan_checks, plan_waivers,
 };
 
 /// Show what an upgrade will be: its phases, every proposal, and how many nodes may fail meanwhile
@@ -60,6 +62,8 @@ pub struct Foretold {
     topology: Topology,
     /// The preconditions. A waived one is a warning, with the reason.
     checks: Checks,
+    /// What is waived, and what the checks say today without that.
+    waived: Vec<Waiver>,
     /// `fail` if one of them fails and is not waived.
     verdict: Conclusion,
     /// Whether made-up roots were trusted, with --rehearsal-roots.
@@ -68,6 +72,8 @@ pub struct Foretold {
     stops: Option<String>,
     /// SHA-256 of each artefact, by its key in upgrade.toml.
     artefacts: BTreeMap<String, String>,
+    /// Why the new code, or a part of it, is given by values that nobody can measure again; null if all of it was measured.
+    without_artefact: Option<String>,
     /// The plan's digest, which everybody must share: short enough to read out.
     plan: String,
     /// The whole of it.
@@ -88,10 +94,12 @@ impl PlanCommand {
             phase: forecast.current(),
             phases: forecast.phases(),
             topology: Topology::of(plan, &seen),
+            waived: plan_waivers(plan, &seen, &forecast),
             verdict: checks.verdict(),
             rehearsal: planned.is_rehearsal(),
             stops: forecast.stops.clone(),
             artefacts: plan.artefacts.iter().map(|(key, digest)| (key.clone(), hex(digest))).collect(),
+            without_artefact: plan.without_artefact.clone(),
             plan: plan.digest().to_string(),
             digest: plan.digest().hex(),
             checks,
@@ -119,8 +127,12 @@ fn text(foretold: &Foretold, forecast: &Forecast) -> String {
     for (key, digest) in &foretold.artefacts {
         text += &format!("  {key:12} sha256 {digest}\n");
     }
+    if let Some(reason) = &foretold.without_artefact {
+        text += &format!("  values are given instead of artefacts: {}\n", visible(reason));
+    }
     text += "\nPreconditions\n";
     text += &checks::lines(&foretold.checks);
+    foretold.waived.iter().for_each(|waiver| text += &format!("{waiver}\n"));
     text += &format!("\nNow: {}\n  {}\n", quorum(forecast.quorum), drawing(&forecast.nodes));
     for phase in &foretold.phases {
         text += &format!("\n{}: {}\n", phase.progress.name, phase.progress.state);

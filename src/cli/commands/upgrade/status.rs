@@ -12,7 +12,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::topology;
 use ccf_gov::service::Service;
-use ccf_gov::upgrade::{Doing, Phase, Progress, Stepped, Topology, Who, next, observe};
+use ccf_gov::upgrade::{Doing, Phase, Progress, Stepped, Topology, Waiver, Who, next, observe, waivers_now};
 
 /// Show where the service stands in an upgrade
 ///
@@ -48,6 +48,10 @@ pub struct Standing {
     waiting_for: Vec<Waited>,
     /// Why nothing can be done before something is put right.
     blocked: Vec<String>,
+    /// What is waived, and what the checks say today without that.
+    waived: Vec<Waiver>,
+    /// Nodes that still wait when the upgrade is done, in a sentence; null without any.
+    leftover: Option<String>,
     /// Whether the upgrade is done.
     done: bool,
     /// Whether made-up roots were trusted, with --rehearsal-roots.
@@ -64,7 +68,8 @@ impl Status {
         let mut shown = None;
         loop {
             let before = if self.watch { service.commit().await.ok() } else { None };
-            let standing = stand(&planned, &service).await?;
+            let stepped = look(&planned, &service).await?;
+            let standing = stand(&planned, &stepped);
             let text = planned.mark(text(&standing, &planned));
             if shown.as_ref() != Some(&text) {
                 context.output.result(&standing, || text.clone())?;
@@ -73,30 +78,36 @@ impl Status {
             if !self.watch || standing.done {
                 return Ok(standing.exit());
             }
-            until_changed(&service, before).await;
+            until_changed(&service, before, &stepped).await;
         }
     }
 }
 
-/// How the service stands now.
-async fn stand(planned: &Planned, service: &Service) -> Result<Standing, CliError> {
+/// How the service stands now, for somebody who does nothing.
+async fn look(planned: &Planned, service: &Service) -> Result<Stepped, CliError> {
     let plan = &planned.plan;
     let seen = observe(service, plan, &planned.verification, OffsetDateTime::now_utc(), None).await?;
     let next = next(plan, &seen, Who::default());
-    let stepped = Stepped { did: Vec::new(), seen, next };
-    Ok(Standing {
+    Ok(Stepped { did: Vec::new(), seen, next })
+}
+
+fn stand(planned: &Planned, stepped: &Stepped) -> Standing {
+    let plan = &planned.plan;
+    Standing {
         phase: stepped.next.phase(),
         phases: Progress::of(stepped.next.phase()),
         topology: Topology::of(plan, &stepped.seen),
-        waiting_for: waited(planned, &stepped),
+        waiting_for: waited(planned, stepped),
         blocked: match &stepped.next.doing {
             Doing::Blocked(reasons) => reasons.clone(),
             _ => planned.changes(&stepped.seen),
         },
+        waived: waivers_now(plan, &stepped.seen, &stepped.next.wanted),
+        leftover: stepped.leftover(),
         done: matches!(stepped.next.doing, Doing::Done),
         rehearsal: planned.is_rehearsal(),
         plan: plan.digest().to_string(),
-    })
+    }
 }
 
 impl Standing {
@@ -121,6 +132,8 @@ fn text(standing: &Standing, planned: &Planned) -> String {
     for waited in &standing.waiting_for {
         text += &format!("Waiting  for {waited}\n");
     }
+    standing.waived.iter().for_each(|waiver| text += &format!("{waiver}\n"));
+    standing.leftover.iter().for_each(|leftover| text += &format!("{leftover}\n"));
     if standing.done {
         text += &planned.end();
     }

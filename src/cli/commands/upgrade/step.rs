@@ -85,6 +85,8 @@ pub struct Taken<'a> {
     join_configuration: Option<PathBuf>,
     /// Open proposals that are not part of the plan now, and get no vote.
     refused: Vec<Refused<'a>>,
+    /// Nodes that still wait when the upgrade is done, in a sentence; null without any.
+    leftover: Option<String>,
     /// The phase that the upgrade is in.
     phase: Phase,
     /// Whether the upgrade is done.
@@ -158,7 +160,7 @@ impl Step {
                 return hands.print(&did, &stepped, configuration);
             }
             hands.note(&stepped, configuration.as_deref());
-            until_changed(&service, before).await;
+            until_changed(&service, before, &stepped).await;
         }
     }
 }
@@ -201,7 +203,7 @@ impl Hands<'_> {
         self.context.output.note(self.planned.mark(format!("Next: {}.", act.title(&self.planned.plan))));
         if let Act::Delete(id) = act {
             return match self.service.delete_node(*id).await {
-                Ok(transaction) => Ok(Some(Did::unsigned(act.title(&self.planned.plan), transaction))),
+                Ok(transaction) => Ok(Some(Did::unsigned(act.outcome(&self.planned.plan), transaction))),
                 Err(error) if was_outrun(&error) => Ok(None),
                 Err(error) => Err(error.into()),
             };
@@ -240,6 +242,7 @@ impl Hands<'_> {
             blocked,
             join_configuration,
             refused: stepped.next.refused.iter().map(|(id, why)| Refused { proposal_id: *id, why }).collect(),
+            leftover: stepped.leftover(),
             phase: stepped.next.phase(),
             done,
             rehearsal: self.planned.is_rehearsal(),
@@ -279,6 +282,7 @@ fn text(result: &Taken<'_>, planned: &Planned) -> String {
     if let Some(path) = &result.join_configuration {
         text += &format!("New nodes join with {}, once their own addresses are in it.\n", files::shown(path));
     }
+    result.leftover.iter().for_each(|leftover| text += &format!("Note     {leftover}\n"));
     if result.done {
         text += &planned.end();
     }

@@ -397,3 +397,20 @@ fn every_bit_of_a_certificate_matters() {
         }
     }
 }
+
+/// Whoever trusts made-up roots trusts AMD's no more: what is real fails in a rehearsal.
+#[test]
+fn a_real_chain_fails_under_the_roots_of_a_rehearsal() {
+    let Some(folder) = fixtures() else { return };
+    let read = |name: &str| std::fs::read(folder.join("snp/ccf").join(name)).unwrap();
+    let report = Report::parse(&read("milan_attestation.bin")).unwrap();
+    let endorsements = Endorsements::parse(&read("milan_endorsements.pem")).unwrap();
+    let ark = pem::encode(&pem::Pem::new("CERTIFICATE", lab().ark_certificate()));
+    let made_up = Roots::rehearsal_from_pem(ark.as_bytes()).unwrap();
+    let judge = |roots: &Roots| verify(&signed(&report, &endorsements), &Expected::default(), roots, NOW).0;
+    let real = judge(&Roots::amd());
+    assert_eq!(real.get("ark-pinned").unwrap().verdict, Verdict::Pass);
+    let checks = judge(&made_up);
+    assert_eq!(checks.get("ark-pinned").unwrap().verdict, Verdict::Fail, "{checks:#?}");
+    assert_eq!(checks.verdict().as_str(), "fail");
+}
