@@ -141,26 +141,29 @@ fn named(n: u8, certificate: &str) -> Member {
 #[test]
 fn the_proposer_is_one_member_by_id_by_its_first_digits_or_by_name() {
     let pem = include_str!("../../../keys-example/member0_cert.pem");
+    let id = crate::cose::MemberCertificate::from_pem(pem.as_bytes()).unwrap().member_id();
     let (mut plan, mut seen) = waiting();
-    seen.members = vec![named(8, ""), named(9, pem)];
-    let name = seen.members[1].name().unwrap();
-    for given in [member(9).to_string(), "09090909".to_owned(), name.clone()] {
+    let alice = json!({"memberId": id, "status": "Active", "certificate": pem, "memberData": null});
+    seen.members = vec![named(8, ""), serde_json::from_value(alice).unwrap()];
+    for given in [id.to_string(), id.to_string()[..8].to_owned(), "member0".to_owned()] {
         plan.proposer = Some(given.parse().unwrap());
-        assert_eq!(plan.proposing(&seen), Ok(Some(member(9))), "{given}");
-        let of = |n| next(&plan, &seen, Who { member: Some(member(n)), operator: false }).doing;
-        assert!(matches!(of(9), Doing::Act(Act::Propose(_))), "{given}");
-        let Doing::Wait(waiting) = of(8) else { panic!() };
-        assert_eq!(waiting[0].whom, Whom::Members(vec![member(9)]));
+        assert_eq!(plan.proposing(&seen), Ok(Some(id)), "{given}");
+        let of = |member| next(&plan, &seen, Who { member: Some(member), operator: false }).doing;
+        assert!(matches!(of(id), Doing::Act(Act::Propose(_))), "{given}");
+        let Doing::Wait(waiting) = of(member(8)) else { panic!() };
+        assert_eq!(waiting[0].whom, Whom::Members(vec![id]));
     }
     // Not to the letter, or of two members: nobody proposes.
-    plan.proposer = Some(name.to_uppercase().parse().unwrap());
+    plan.proposer = Some("Member0".parse().unwrap());
     let Doing::Blocked(reasons) = next(&plan, &seen, Who::default()).doing else { panic!() };
     assert!(
         reasons[0].starts_with("proposer: [rules] proposer in upgrade.toml: the service has no member"),
         "{reasons:?}"
     );
-    plan.proposer = Some(name.parse().unwrap());
-    seen.members.push(named(7, pem));
+    let mut other = [8; 32];
+    other[31] = 9;
+    seen.members.push(Member { member_id: MemberId::from_bytes(other), ..named(8, "") });
+    plan.proposer = Some("08080808".parse().unwrap());
     let Doing::Blocked(reasons) = next(&plan, &seen, Who::default()).doing else { panic!() };
     assert!(reasons[0].ends_with("give the id"), "{reasons:?}");
 }

@@ -248,7 +248,7 @@ impl Hands<'_> {
             rehearsal: self.planned.is_rehearsal(),
             plan: self.planned.plan.digest().to_string(),
         };
-        self.context.output.result(&result, || self.planned.mark(text(&result, &self.planned)))?;
+        self.context.output.result(&result, || self.planned.mark(text(&result, self.planned)))?;
         Ok(match (done, blocked.is_empty()) {
             (true, _) => Exit::Done,
             (false, false) => Exit::No,
