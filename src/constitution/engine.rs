@@ -1,9 +1,11 @@
 //! A constitution, ready to run: what a CCF node does with one, in this process.
 
+use std::sync::Arc;
+
 use rquickjs::{Ctx, Object, Value};
 
 use super::globals::{self, TableAccess, World};
-use super::script::{self, Deadline};
+use super::script::{self, Compiled, Deadline};
 use super::{Effect, Host, Touched};
 use crate::ccf_version::CcfVersion;
 use crate::id::{MemberId, ProposalId};
@@ -15,7 +17,8 @@ use crate::kv::{Tables, table};
 /// neither outlive them nor reach anything but its `ccf` global.
 #[derive(Clone, Debug)]
 pub struct Constitution {
-    source: String,
+    source: Arc<str>,
+    compiled: Arc<Compiled>,
     version: Option<CcfVersion>,
     touched: Touched,
 }
@@ -94,12 +97,13 @@ impl Constitution {
     /// Checks `source` as `ccf.gov.validateConstitution` does.
     pub fn new(source: &str) -> Result<Self, ConstitutionError> {
         let owned = source.to_owned();
-        let checked = script::run(None, move |_, deadline| Ok(globals::check_constitution(&owned, deadline)));
-        match checked {
-            Ok(Ok(())) => Ok(Self { source: source.to_owned(), version: None, touched: Touched::default() }),
-            Ok(Err(fault)) => Err(ConstitutionError(fault.reason)),
-            Err(error) => Err(ConstitutionError(error.reason)),
-        }
+        let compiled = script::run(None, move |_, deadline| {
+            globals::check_constitution(&owned, deadline)
+                .map_err(|fault| ScriptError::new(Stage::Load, fault.reason))?;
+            Compiled::new(deadline, &format!("{}[0]", table::CONSTITUTION), &owned)
+        });
+        let compiled = Arc::new(compiled.map_err(|error| ConstitutionError(error.reason))?);
+        Ok(Self { source: source.into(), compiled, version: None, touched: Touched::default() })
     }
 
     /// The same constitution on nodes of `version`, with the functions that they have. Without this, with those of the newest version
@@ -120,11 +124,11 @@ impl Constitution {
 
     /// Calls `validate(proposal)`. The proposal is any text: it need not be JSON.
     pub fn validate(&self, tables: &Tables, proposal: &str) -> Result<Validation, ScriptError> {
-        let (source, tables, proposal) = (self.source.clone(), tables.clone(), proposal.to_owned());
+        let (compiled, tables, proposal) = (self.compiled.clone(), tables.clone(), proposal.to_owned());
         let (version, touched) = (self.version, self.touched.clone());
         script::run(None, move |_, deadline| {
             read_only(tables, deadline, version, touched, |ctx, world| {
-                let function = script::exported_function(ctx, deadline, &path(), &source, "validate")?;
+                let function = compiled.function(ctx, deadline, "validate")?;
                 let answer = script::call(ctx, deadline, &function, (proposal,))?;
                 let Some(answer) = answer.into_object() else {
                     return Err(ScriptError::new(Stage::Answer, "Validation failed to return an object"));
@@ -170,14 +174,14 @@ impl Constitution {
         proposal: &Proposal<'_>,
         votes: &[(MemberId, bool)],
     ) -> Result<Resolution, ScriptError> {
-        let (source, tables, text) = (self.source.clone(), tables.clone(), proposal.text.to_owned());
+        let (compiled, tables, text) = (self.compiled.clone(), tables.clone(), proposal.text.to_owned());
         let (id, proposer) = (proposal.id.to_string(), proposal.proposer.to_string());
         let mut votes = votes.to_vec();
         votes.sort();
         let (version, touched) = (self.version, self.touched.clone());
         script::run(None, move |_, deadline| {
             read_only(tables, deadline, version, touched, |ctx, _| {
-                let function = script::exported_function(ctx, deadline, &path(), &source, "resolve")?;
+                let function = compiled.function(ctx, deadline, "resolve")?;
                 let votes = votes.into_iter().map(|vote| as_object(ctx, vote)).collect::<Result<Vec<_>, _>>();
                 let votes = votes.map_err(|error| ScriptError::new(Stage::Call, error.to_string()))?;
                 let answer = script::call(ctx, deadline, &function, (text, proposer, votes, id))?;
@@ -202,13 +206,13 @@ impl Constitution {
         proposal: &Proposal<'_>,
         host: &dyn Host,
     ) -> Result<Vec<Effect>, ScriptError> {
-        let (source, before) = (self.source.clone(), tables.clone());
+        let (compiled, before) = (self.compiled.clone(), tables.clone());
         let (version, touched) = (self.version, self.touched.clone());
         let arguments = (proposal.text.to_owned(), proposal.id.to_string());
         let (after, effects) = script::run(Some(host), move |ask, deadline| {
             let world = World::new(before, TableAccess::ReadWrite, ask, deadline, version).noting(touched);
             in_world(&world, deadline, |ctx| {
-                let function = script::exported_function(ctx, deadline, &path(), &source, "apply")?;
+                let function = compiled.function(ctx, deadline, "apply")?;
                 script::call(ctx, deadline, &function, arguments)?;
                 Ok(())
             })?;
@@ -217,10 +221,6 @@ impl Constitution {
         *tables = after;
         Ok(effects)
     }
-}
-
-fn path() -> String {
-    format!("{}[0]", table::CONSTITUTION)
 }
 
 fn read_only<T>(

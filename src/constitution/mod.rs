@@ -5,6 +5,7 @@
 //! - [`check_constitution`], [`check_join_policy`] and [`check_modules`]: scripts that a proposal would put in force.
 //! - [`Effect`] and [`Host`]: what applying a proposal asks of the node around it.
 
+mod ballots;
 mod check;
 pub mod decide;
 mod default;

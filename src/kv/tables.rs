@@ -1,5 +1,6 @@
 //! The tables at one moment, and what changed between two.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,11 +10,12 @@ use std::sync::Arc;
 /// CCF's (`public:ccf.gov.…`), keys and values are bytes; a table without entries does not exist.
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
-    tables: BTreeMap<String, Arc<Entries>>,
+    tables: Arc<BTreeMap<Arc<str>, Arc<Entries>>>,
     seqno: u64,
 }
 
-type Entries = BTreeMap<Vec<u8>, Entry>;
+/// Keys and entries are shared too: a table that is written is copied, and what is in it is not.
+type Entries = BTreeMap<Arc<[u8]>, Arc<Entry>>;
 
 #[derive(Clone, Debug, PartialEq)]
 struct Entry {
@@ -53,22 +55,22 @@ impl Tables {
     /// Writes `value`, stamped with the seqno last given to [`begin`](Self::begin).
     pub fn put(&mut self, table: &str, key: &[u8], value: impl Into<Vec<u8>>) {
         let entry = Entry { value: value.into(), written_at: self.seqno };
-        let entries = match self.tables.get_mut(table) {
+        let tables = Arc::make_mut(&mut self.tables);
+        let entries = match tables.get_mut(table) {
             Some(entries) => entries,
-            None => self.tables.entry(table.to_owned()).or_default(),
+            None => tables.entry(table.into()).or_default(),
         };
-        Arc::make_mut(entries).insert(key.to_vec(), entry);
+        Arc::make_mut(entries).insert(key.into(), Arc::new(entry));
     }
 
     /// Removes `key`; returns whether it had a value.
     pub fn remove(&mut self, table: &str, key: &[u8]) -> bool {
-        let Some(entries) = self.tables.get_mut(table) else { return false };
-        if !entries.contains_key(key) {
+        if !self.has(table, key) {
             return false;
         }
-        if entries.len() == 1 {
-            self.tables.remove(table);
-        } else {
+        if self.len(table) == 1 {
+            self.clear(table);
+        } else if let Some(entries) = Arc::make_mut(&mut self.tables).get_mut(table) {
             Arc::make_mut(entries).remove(key);
         }
         true
@@ -76,7 +78,9 @@ impl Tables {
 
     /// Removes every entry of `table`.
     pub fn clear(&mut self, table: &str) {
-        self.tables.remove(table);
+        if !self.is_empty(table) {
+            Arc::make_mut(&mut self.tables).remove(table);
+        }
     }
 
     /// The number of entries of `table`.
@@ -92,12 +96,12 @@ impl Tables {
     /// The entries of `table` in the order of their keys' bytes.
     pub fn iter(&self, table: &str) -> impl Iterator<Item = (&[u8], &[u8])> {
         let entries = self.tables.get(table).into_iter().flat_map(|entries| entries.iter());
-        entries.map(|(key, entry)| (key.as_slice(), entry.value.as_slice()))
+        entries.map(|(key, entry)| (&**key, entry.value.as_slice()))
     }
 
     /// The names of the tables that have entries, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.tables.keys().map(String::as_str)
+        self.tables.keys().map(|name| &**name)
     }
 
     /// From now on, writes are stamped with `seqno`: the transaction that they belong to.
@@ -117,35 +121,49 @@ impl Tables {
 
     /// Every key whose value differs from `before`, by table and key; stamps do not count.
     pub fn changes_since(&self, before: &Tables) -> Vec<Change> {
-        let mut names: Vec<&String> = before.tables.keys().chain(self.tables.keys()).collect();
-        names.sort();
-        names.dedup();
-        let nothing = Arc::default();
         let mut changes = Vec::new();
-        for name in names {
-            let old: &Arc<Entries> = before.tables.get(name).unwrap_or(&nothing);
-            let new: &Arc<Entries> = self.tables.get(name).unwrap_or(&nothing);
-            if Arc::ptr_eq(old, new) {
+        for (name, tables) in side_by_side(&before.tables, &self.tables) {
+            if let (Some(old), Some(new)) = tables
+                && Arc::ptr_eq(old, new)
+            {
                 continue;
             }
-            let mut keys: Vec<&Vec<u8>> = old.keys().chain(new.keys()).collect();
-            keys.sort();
-            keys.dedup();
-            for key in keys {
-                let before = old.get(key).map(|entry| &entry.value);
-                let after = new.get(key).map(|entry| &entry.value);
-                if before != after {
-                    changes.push(Change {
-                        table: name.clone(),
-                        key: key.clone(),
-                        before: before.cloned(),
-                        after: after.cloned(),
-                    });
+            let nothing = Entries::new();
+            let (old, new) = tables;
+            let (old, new) = (old.map_or(&nothing, |old| old), new.map_or(&nothing, |new| new));
+            for (key, (old, new)) in side_by_side(old, new) {
+                let same = match (old, new) {
+                    (Some(old), Some(new)) => Arc::ptr_eq(old, new) || old.value == new.value,
+                    _ => false,
+                };
+                if !same {
+                    let value = |entry: Option<&Arc<Entry>>| entry.map(|entry| entry.value.clone());
+                    let (table, key) = (name.to_string(), key.to_vec());
+                    changes.push(Change { table, key, before: value(old), after: value(new) });
                 }
             }
         }
         changes
     }
+}
+
+/// Every key that one of two maps has, in order, with what each of them has there.
+fn side_by_side<'m, K: Ord, V>(
+    left: &'m BTreeMap<K, V>,
+    right: &'m BTreeMap<K, V>,
+) -> impl Iterator<Item = (&'m K, (Option<&'m V>, Option<&'m V>))> {
+    let (mut left, mut right) = (left.iter().peekable(), right.iter().peekable());
+    std::iter::from_fn(move || {
+        let order = match (left.peek(), right.peek()) {
+            (Some((one, _)), Some((other, _))) => one.cmp(other),
+            (Some(_), None) => Ordering::Less,
+            (None, _) => Ordering::Greater,
+        };
+        let from_left = if order.is_le() { left.next() } else { None };
+        let from_right = if order.is_ge() { right.next() } else { None };
+        let (key, _) = from_left.or(from_right)?;
+        Some((key, (from_left.map(|(_, value)| value), from_right.map(|(_, value)| value))))
+    })
 }
 
 #[cfg(test)]

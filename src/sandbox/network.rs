@@ -17,7 +17,7 @@ use super::snp::Hardware;
 use crate::constitution::{Constitution, Host};
 use crate::id::{NodeId, TransactionId};
 use crate::kv::row::read_one;
-use crate::kv::{Tables, table};
+use crate::kv::{SINGLETON, Tables, table};
 
 /// One service, its nodes and its ledger.
 pub(super) struct Network {
@@ -28,7 +28,8 @@ pub(super) struct Network {
     state: Mutex<State>,
     /// Held while a transaction is executed; always taken before `state`.
     writer: Mutex<()>,
-    constitution: Mutex<Option<Arc<Constitution>>>,
+    /// The last constitution that ran, with its row as it stands in the table.
+    constitution: Mutex<Option<(Vec<u8>, Arc<Constitution>)>>,
     /// How many requests its nodes were sent.
     pub(super) requests: AtomicU64,
 }
@@ -164,16 +165,18 @@ impl Network {
 
     /// The constitution that `tables` hold, ready to run.
     pub(super) fn constitution(&self, tables: &Tables) -> Result<Arc<Constitution>, Fault> {
+        let row = tables.get(table::CONSTITUTION, &SINGLETON).unwrap_or_default();
+        let mut kept = self.constitution.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, constitution)) = kept.as_ref().filter(|(known, _)| known == row) {
+            return Ok(constitution.clone());
+        }
         let source = read_one(tables, table::CONSTITUTION);
         let source = source.as_ref().and_then(|s| s.as_str()).ok_or_else(|| {
             Fault::internal("The service has no constitution, so proposals and ballots cannot be evaluated.")
         })?;
-        let mut kept = self.constitution.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(constitution) = kept.as_ref().filter(|c| c.source() == source) {
-            return Ok(constitution.clone());
-        }
-        let constitution = Constitution::new(source).map_err(|e| Fault::internal(e.to_string()))?;
-        Ok(kept.insert(Arc::new(constitution)).clone())
+        let constitution = Arc::new(Constitution::new(source).map_err(|e| Fault::internal(e.to_string()))?);
+        *kept = Some((row.to_vec(), constitution.clone()));
+        Ok(constitution)
     }
 }
 

@@ -76,10 +76,11 @@ fn run_ballots(
 ) -> Result<Votes, ScriptError> {
     let mut votes = Vec::new();
     let mut failures = BTreeMap::new();
-    for (member, ballot) in &info.ballots {
-        let Ok(member) = member.parse::<MemberId>() else { continue };
-        match constitution.vote(tables, proposal, member, ballot) {
-            Ok(vote) => votes.push((member, vote)),
+    let ballots: Vec<(MemberId, &str)> =
+        info.ballots.iter().filter_map(|(member, ballot)| Some((member.parse().ok()?, ballot.as_str()))).collect();
+    for ((member, _), answer) in ballots.iter().zip(constitution.vote_all(tables, proposal, &ballots)) {
+        match answer {
+            Ok(vote) => votes.push((*member, vote)),
             Err(error) if matches!(error.stage, Stage::Load | Stage::Engine) => return Err(error),
             Err(error) => drop(failures.insert(member.to_string(), Failure::new("", error))),
         }

@@ -4,7 +4,7 @@ use rquickjs::{Ctx, Exception, Object, Result, Value};
 
 use super::{World, function, text};
 use crate::constitution::ScriptFault;
-use crate::constitution::script::{self, Deadline};
+use crate::constitution::script::{self, Compiled, Deadline};
 
 pub(super) fn object<'js>(ctx: &Ctx<'js>, world: &World) -> Result<Object<'js>> {
     let gov = Object::new(ctx.clone())?;
@@ -38,18 +38,19 @@ pub(in crate::constitution) fn check_constitution(
     if source.is_empty() {
         return Err(ScriptFault { reason: "constitution is empty".into(), line: None });
     }
+    let missing = |name: &str, reason: String| ScriptFault {
+        reason: format!("{PATH} does not export a function named {name}: {reason}"),
+        line: None,
+    };
+    let compiled = Compiled::new(deadline, PATH, source).map_err(|error| missing(EXPORTS[0].0, error.reason))?;
     for (name, least, most, names) in EXPORTS {
-        let missing = |reason: String| ScriptFault {
-            reason: format!("{PATH} does not export a function named {name}: {reason}"),
-            line: None,
-        };
         // A context of its own each time, as loading a module may change what is global.
         let (count, line) = script::with_engine(deadline, |ctx| {
-            let function = script::exported_function(ctx, deadline, PATH, source, name)?;
+            let function = compiled.function(ctx, deadline, name)?;
             let number = |of: &str| function.get::<_, Value<'_>>(of).ok().and_then(|number| number.as_number());
             Ok((number("length").unwrap_or(0.0), number("lineNumber").map(|line| line as u32)))
         })
-        .map_err(|error| missing(error.reason))?;
+        .map_err(|error| missing(name, error.reason))?;
         if count < least as f64 || count > most as f64 {
             let expected = if least == most { most.to_string() } else { format!("between {least} and {most}") };
             let reason = format!(

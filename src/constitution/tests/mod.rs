@@ -1,6 +1,7 @@
 //! What the engine lets a script do, and what it does not.
 
 mod functions;
+mod isolation;
 mod ours;
 
 use super::*;

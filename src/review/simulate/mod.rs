@@ -228,17 +228,15 @@ fn validate(constitution: &Constitution, tables: &Tables, text: &str) -> Validit
 
 fn run_ballots(constitution: &Constitution, tables: &Tables, trial: &Trial) -> Vec<BallotRun> {
     let proposal = Proposal { text: trial.text(), id: trial.id(), proposer: trial.proposer() };
-    let run = |(member, script): (&MemberId, &String)| {
-        let answer = match constitution.vote(tables, &proposal, *member, script) {
-            Ok(true) => BallotAnswer::Yes,
-            Ok(false) => BallotAnswer::No,
-            Err(ScriptError { stage: Stage::Engine, reason, .. }) => BallotAnswer::Unknown(reason),
-            Err(ScriptError { stage: Stage::Load, reason, .. }) => BallotAnswer::DoesNotLoad(reason),
-            Err(error) => BallotAnswer::Threw(Failure { reason: error.reason, trace: error.trace }),
-        };
-        BallotRun { member: *member, answer }
-    };
-    trial.ballots().iter().map(run).collect()
+    let ballots: Vec<_> = trial.ballots().iter().map(|(member, script)| (*member, script.as_str())).collect();
+    let answers = constitution.vote_all(tables, &proposal, &ballots).into_iter().map(|answer| match answer {
+        Ok(true) => BallotAnswer::Yes,
+        Ok(false) => BallotAnswer::No,
+        Err(ScriptError { stage: Stage::Engine, reason, .. }) => BallotAnswer::Unknown(reason),
+        Err(ScriptError { stage: Stage::Load, reason, .. }) => BallotAnswer::DoesNotLoad(reason),
+        Err(error) => BallotAnswer::Threw(Failure { reason: error.reason, trace: error.trace }),
+    });
+    ballots.iter().zip(answers).map(|((member, _), answer)| BallotRun { member: *member, answer }).collect()
 }
 
 fn active(tables: &Tables) -> Vec<MemberId> {

@@ -1,26 +1,25 @@
-//! One run of a script: a fresh QuickJS on a thread of its own, within the limits that a node sets.
+//! One run of a script: a fresh QuickJS on a thread that serves nobody else meanwhile, within the limits that a node sets.
+
+mod engine;
+mod module;
+mod worker;
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rquickjs::function::IntoArgs;
-use rquickjs::loader::{Loader, Resolver};
-use rquickjs::{Coerced, Context, Ctx, FromJs, Function, Module, Object, Runtime, Value};
+use rquickjs::{Coerced, Ctx, FromJs, Function, Object, Value};
 
 use super::Host;
 use super::check::ScriptFault;
 use super::engine::{ScriptError, Stage};
 
-/// CCF's default limits, which governance never lowers.
-const HEAP_BYTES: usize = 100 * 1024 * 1024;
-const STACK_BYTES: usize = 1024 * 1024;
-const TIME: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 5 });
+pub(super) use engine::{Deadline, with_engine, with_loader};
+pub(super) use module::{Compiled, exported_function};
+
 /// QuickJS notices its deadline between statements; a single call into its own code can take longer. After this, the
 /// thread is given up and left behind.
 const GRACE: Duration = Duration::from_secs(1);
-/// Room for two nested engines (a constitution that checks a constitution) and what they call.
-const THREAD_STACK_BYTES: usize = 8 * 1024 * 1024;
 
 const TIMED_OUT: &str = "Operation took too long to complete.";
 
@@ -44,14 +43,14 @@ enum Message<T> {
 /// Asks the host, who lives on the calling thread.
 pub(super) type Ask = Box<dyn Fn(Question) -> Option<Reply>>;
 
-/// Runs `work` on a thread of its own and answers its questions from `host` until it is done or out of time.
+/// Runs `work` on a worker's thread and answers its questions from `host` until it is done or out of time.
 pub(super) fn run<T: Send + 'static>(
     host: Option<&dyn Host>,
     work: impl FnOnce(Ask, Deadline) -> Result<T, ScriptError> + Send + 'static,
 ) -> Result<T, ScriptError> {
-    let deadline = Deadline(Instant::now() + TIME);
+    let deadline = Deadline::new();
     let (sender, receiver) = channel::<Message<T>>();
-    let body = move || {
+    let job = move || {
         let questions = sender.clone();
         let ask = move |question| {
             let (answer, answers) = channel();
@@ -62,17 +61,14 @@ pub(super) fn run<T: Send + 'static>(
         // Nobody listens any more when the caller gave up.
         let _ = sender.send(Message::Done(result));
     };
-    thread::Builder::new()
-        .name("ccf-gov script".into())
-        .stack_size(THREAD_STACK_BYTES)
-        .spawn(body)
+    worker::give(Box::new(job))
         .map_err(|error| ScriptError::new(Stage::Load, format!("no thread could be started for a script: {error}")))?;
     serve(&receiver, host, deadline)
 }
 
 fn serve<T>(receiver: &Receiver<Message<T>>, host: Option<&dyn Host>, deadline: Deadline) -> Result<T, ScriptError> {
     loop {
-        match receiver.recv_timeout((deadline.0 + GRACE).saturating_duration_since(Instant::now())) {
+        match receiver.recv_timeout(deadline.left(GRACE)) {
             Ok(Message::Done(result)) => return result,
             Ok(Message::Ask(question, answers)) => {
                 if let Some(host) = host {
@@ -98,85 +94,6 @@ fn answer(host: &dyn Host, question: Question) -> Reply {
         }
         Question::LatestLedgerSecretSeqno => Reply::Seqno(host.latest_ledger_secret_seqno()),
     }
-}
-
-/// When a script must be done.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Deadline(Instant);
-
-impl Deadline {
-    pub(super) fn passed(self) -> bool {
-        Instant::now() >= self.0
-    }
-}
-
-/// Gives `body` a fresh engine within the limits. Imports of other modules fail: there are none.
-pub(super) fn with_engine<T>(
-    deadline: Deadline,
-    body: impl FnOnce(&Ctx<'_>) -> Result<T, ScriptError>,
-) -> Result<T, ScriptError> {
-    within(&runtime(deadline)?, body)
-}
-
-/// As [`with_engine`], with modules that may import one another.
-pub(super) fn with_loader<T>(
-    deadline: Deadline,
-    resolver: impl Resolver + 'static,
-    loader: impl Loader + 'static,
-    body: impl FnOnce(&Ctx<'_>) -> Result<T, ScriptError>,
-) -> Result<T, ScriptError> {
-    let runtime = runtime(deadline)?;
-    runtime.set_loader(resolver, loader);
-    within(&runtime, body)
-}
-
-fn runtime(deadline: Deadline) -> Result<Runtime, ScriptError> {
-    let runtime = Runtime::new().map_err(no_engine)?;
-    runtime.set_memory_limit(HEAP_BYTES);
-    runtime.set_max_stack_size(STACK_BYTES);
-    runtime.set_interrupt_handler(Some(Box::new(move || deadline.passed())));
-    Ok(runtime)
-}
-
-fn within<T>(runtime: &Runtime, body: impl FnOnce(&Ctx<'_>) -> Result<T, ScriptError>) -> Result<T, ScriptError> {
-    Context::full(runtime).map_err(no_engine)?.with(|ctx| body(&ctx))
-}
-
-fn no_engine(error: rquickjs::Error) -> ScriptError {
-    ScriptError::new(Stage::Load, format!("no script engine: {error}"))
-}
-
-/// Loads `source` as the module `path` and finds the function that it exports as `name`.
-///
-/// As on a node, a module that throws while it is loaded still counts if its function is there: function declarations
-/// are, whatever happens further down.
-pub(super) fn exported_function<'js>(
-    ctx: &Ctx<'js>,
-    deadline: Deadline,
-    path: &str,
-    source: &str,
-    name: &str,
-) -> Result<Function<'js>, ScriptError> {
-    let fail = |reason: String| ScriptError::new(Stage::Load, reason);
-    let compiled = Module::declare(ctx.clone(), path, source).map_err(|error| {
-        let (reason, _) = describe(ctx, &error);
-        fail(format!("Failed to compile {path}: {reason}"))
-    })?;
-    let (module, _promise) = compiled.eval().map_err(|error| {
-        let (reason, _) = describe(ctx, &error);
-        fail(format!("Failed to execute {path}: {reason}"))
-    })?;
-    if deadline.passed() {
-        return Err(fail(TIMED_OUT.into()));
-    }
-    let exports = module.namespace().map_err(|error| fail(describe(ctx, &error).0))?;
-    if !exports.contains_key(name).unwrap_or(false) {
-        return Err(fail(format!("Failed to find export '{name}' in module '{path}'")));
-    }
-    let export: Option<Value<'js>> = exports.get(name).map_err(|error| describe(ctx, &error)).ok();
-    export
-        .and_then(Value::into_function)
-        .ok_or_else(|| fail(format!("Export '{name}' of module '{path}' is not a function")))
 }
 
 /// Calls `function`; what it throws becomes the reason and the trace.
