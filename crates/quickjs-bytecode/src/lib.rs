@@ -35,6 +35,7 @@ impl Bytecode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rquickjs::convert::List;
     use rquickjs::{Context, Function, Runtime};
 
     fn with<T>(body: impl FnOnce(&Ctx<'_>) -> T) -> T {
@@ -48,7 +49,7 @@ mod tests {
         let bytecode = with(|ctx| Bytecode::compile(ctx, "a module", source)).unwrap();
         let call = |module: Module<'_, Declared>| -> (i32, String, String) {
             let (module, _) = module.eval().unwrap();
-            module.get::<_, Function<'_>>("f").unwrap().call(()).unwrap()
+            module.get::<_, Function<'_>>("f").unwrap().call::<_, List<_>>(()).unwrap().0
         };
         let compiled = with(|ctx| call(Module::declare(ctx.clone(), "a module", source).unwrap()));
         for _ in 0..2 {
