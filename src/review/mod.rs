@@ -7,6 +7,7 @@
 //! - [`ObservedNode`]: a node as its operator needs to see it.
 //! - [`node`], [`review_service`] and [`against_registered`]: a node, a whole service, and a proposal beside what is registered now.
 //! - [`simulate`]: what a proposal would do on a service, under its own rules.
+//! - [`state`]: a service's governance state, as tables.
 //! - [`Diff`] and [`Application`]: what changes in its rules and in its application.
 
 mod application;
@@ -20,6 +21,7 @@ mod script;
 mod service;
 mod service_view;
 pub mod simulate;
+pub mod state;
 mod subject;
 pub mod vain;
 mod votable;

@@ -184,6 +184,19 @@ impl Sandbox {
         self.network.state().nodes.get(&id).map(|node| node.quote_info.clone())
     }
 
+    /// The tables after the newest transaction.
+    #[cfg(test)]
+    pub(crate) fn tables(&self) -> crate::kv::Tables {
+        self.network.state().ledger.head().tables.clone()
+    }
+
+    /// Writes to the tables in a transaction of its own.
+    #[cfg(test)]
+    pub(crate) fn write(&self, change: impl FnOnce(&mut crate::kv::Tables)) {
+        let primary = self.primary().unwrap();
+        assert!(self.network.write(primary, |tables, _| Ok(change(tables))).is_ok());
+    }
+
     /// The primary, while there is one.
     pub fn primary(&self) -> Option<NodeId> {
         self.network.state().primary

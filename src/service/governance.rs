@@ -69,6 +69,16 @@ impl Service {
         Ok(list(self.read_json("list the members", &self.gov("/service/members"), Bounds::LIST).await?))
     }
 
+    /// `GET /gov/service/users`: certificates and data.
+    pub async fn users(&self) -> Result<Answer<Value>, ServiceError> {
+        self.read_json("list the users", &self.gov("/service/users"), Bounds::DOCUMENT).await
+    }
+
+    /// `GET /gov/service/jwk`: token issuers and their keys.
+    pub async fn jwk(&self) -> Result<Answer<Value>, ServiceError> {
+        self.read_json("show the token issuers", &self.gov("/service/jwk"), Bounds::DOCUMENT).await
+    }
+
     /// `GET /gov/service/nodes`: with attestations, and whether a retirement is committed.
     pub async fn nodes(&self) -> Result<Answer<Vec<Node>>, ServiceError> {
         Ok(list(self.read_json("list the nodes", &self.gov("/service/nodes"), Bounds::LIST).await?))
@@ -144,6 +154,16 @@ impl Service {
         let found: Option<Answer<Value>> = self.find("show a proposal's actions", &path, Bounds::DOCUMENT).await?;
         // What is read from JSON that was read before is not quite the same: -0 becomes 0.
         Ok(found.map(|answer| Answer { value: answer.raw.clone(), ..answer }))
+    }
+
+    /// The same as the bytes that its proposer signed.
+    pub async fn proposal_text(&self, id: ProposalId) -> Result<Option<Vec<u8>>, ServiceError> {
+        let path = self.gov(&format!("/members/proposals/{id}/actions"));
+        match self.read("show a proposal's actions", &path, Bounds::DOCUMENT).await {
+            Ok(reply) => Ok(Some(reply.body)),
+            Err(ServiceError::Refused(refusal)) if refusal.status == 404 => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// `GET /gov/members/proposals/{proposalId}/ballots/{memberId}`: the script, or `None` if there is no such ballot.

@@ -13,8 +13,6 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use crate::ccf_version::CcfVersion;
@@ -38,7 +36,7 @@ pub use words::{changes_in_words, effect_in_words};
 pub struct Simulator {
     tables: Tables,
     version: Option<CcfVersion>,
-    unknown: BTreeMap<String, String>,
+    why_not_known: fn(&str) -> Option<&'static str>,
 }
 
 /// Why nothing can be simulated.
@@ -61,12 +59,12 @@ pub enum SimulateError {
 impl Simulator {
     /// On these tables, of a service of `version`; of the newest version that is known without one.
     pub fn new(tables: Tables, version: Option<CcfVersion>) -> Self {
-        Self { tables, version, unknown: BTreeMap::new() }
+        Self { tables, version, why_not_known: |_| None }
     }
 
-    /// With what the tables lack: a reason by the name of each table that is not whole.
-    pub fn lacking(self, unknown: BTreeMap<String, String>) -> Self {
-        Self { unknown, ..self }
+    /// With what the tables lack: for a table that is not whole, the reason.
+    pub fn lacking(self, why_not_known: fn(&str) -> Option<&'static str>) -> Self {
+        Self { why_not_known, ..self }
     }
 
     /// Judges by these rules instead of those in force.
@@ -210,7 +208,7 @@ impl Simulator {
 
     /// What scripts have read that the tables do not hold whole.
     fn uncertain(&self, touched: &Touched) -> Vec<Uncertain> {
-        let lacks = |name: &String| Some(Uncertain::new(name, self.unknown.get(name)?.clone()));
+        let lacks = |name: &String| Some(Uncertain::new(name, (self.why_not_known)(name)?));
         let versions = touched.versions();
         let version = |name: &String| Uncertain::new(name, "a script asked when a row was written, which is not known");
         touched.tables().iter().filter_map(lacks).chain(versions.iter().map(version)).collect()

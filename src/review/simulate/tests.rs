@@ -167,9 +167,10 @@ fn proposals_follow_one_another_and_what_is_not_known_is_named() {
         "return 'Open';",
         "",
     );
-    let unknown = BTreeMap::from([("public:ccf.gov.users.info".to_owned(), "made up".to_owned())]);
-    let simulation =
-        Simulator::new(service(&asks, 2), None).lacking(unknown).run(&Trial::new("{}", member(1))).unwrap();
+    let simulation = Simulator::new(service(&asks, 2), None)
+        .lacking(|name| (name == table::USER_INFO).then_some("made up"))
+        .run(&Trial::new("{}", member(1)))
+        .unwrap();
     assert_eq!(simulation.uncertain.len(), 2, "{:?}", simulation.uncertain);
 }
 
