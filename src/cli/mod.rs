@@ -25,6 +25,7 @@ mod reports;
 #[cfg(test)]
 mod shapes;
 mod sign_and_submit;
+mod state_source;
 mod table;
 mod topology;
 mod trust;

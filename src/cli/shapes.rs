@@ -13,7 +13,8 @@ use ccf_gov::review::NodeDetails;
 use ccf_gov::service::Proposal;
 
 use super::commands::{
-    ballot, inspect, keys, measure, member, node, policy, proposal, sandbox, service, submit, upgrade, verify,
+    ballot, constitution, inspect, keys, measure, member, node, policy, proposal, sandbox, service, simulate, state,
+    submit, upgrade, verify,
 };
 use super::object::Read;
 use super::{envelopes, guard, sign_and_submit};
@@ -77,6 +78,9 @@ fn shapes() -> Vec<(&'static str, String)> {
         ("verify service", shape::<verify::service::Verified>()),
         ("policy show", shape::<policy::Shown>()),
         ("proposal templates", shape::<proposal::templates::Listed>()),
+        ("simulate", format!("{0} | {{ simulations: ({0})[] }}", shape::<simulate::shown::One>())),
+        ("constitution check", shape::<constitution::check::Checked>()),
+        ("state export", shape::<state::export::Exported>()),
         ("sandbox serve", shape::<sandbox::Serving>()),
         ("upgrade plan", shape::<upgrade::plan::Foretold>()),
         ("upgrade step", shape::<upgrade::step::Taken>()),

@@ -194,7 +194,14 @@ impl Sandbox {
     #[cfg(test)]
     pub(crate) fn write(&self, change: impl FnOnce(&mut crate::kv::Tables)) {
         let primary = self.primary().unwrap();
-        assert!(self.network.write(primary, |tables, _| Ok(change(tables))).is_ok());
+        assert!(
+            self.network
+                .write(primary, |tables, _| {
+                    change(tables);
+                    Ok(())
+                })
+                .is_ok()
+        );
     }
 
     /// The primary, while there is one.

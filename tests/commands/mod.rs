@@ -16,6 +16,7 @@ mod proposals;
 mod rehearse;
 mod report;
 mod scaling;
+mod simulate;
 mod state;
 mod upgrade;
 mod upgrade_plan;
@@ -53,6 +54,13 @@ impl Ran {
     #[track_caller]
     pub fn done(&self) -> Value {
         assert_eq!(self.code, 0, "{}{}", self.stdout, self.stderr);
+        self.json()
+    }
+
+    /// The same, of a command whose answer is no.
+    #[track_caller]
+    pub fn no(&self) -> Value {
+        assert_eq!(self.code, 3, "{}{}", self.stdout, self.stderr);
         self.json()
     }
 

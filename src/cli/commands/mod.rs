@@ -2,6 +2,7 @@
 
 pub mod ballot;
 mod completions;
+pub mod constitution;
 mod finish;
 pub mod inspect;
 pub mod keys;
@@ -15,6 +16,8 @@ pub mod proposal;
 pub mod sandbox;
 pub mod service;
 mod sign;
+pub mod simulate;
+pub mod state;
 pub mod submit;
 pub mod upgrade;
 pub mod verify;
@@ -56,6 +59,12 @@ pub enum Command {
     Node(node::Node),
     /// Show the service: its state, its rules, its application
     Service(service::Service),
+    /// Show what proposals would do, under the rules in force
+    Simulate(simulate::Simulate),
+    /// Check a constitution before it is proposed
+    Constitution(constitution::Constitution),
+    /// Keep a service's governance state in a file
+    State(state::State),
     /// Run a CCF service in this process, for tests and rehearsals
     Sandbox(sandbox::SandboxCommand),
     /// Rehearse a code upgrade
@@ -87,6 +96,9 @@ impl Command {
             Self::Member(args) => args.run(context).await,
             Self::Node(args) => args.run(context).await,
             Self::Service(args) => args.run(context).await,
+            Self::Simulate(args) => args.run(context).await,
+            Self::State(args) => args.run(context).await,
+            Self::Constitution(args) => args.run(context),
             Self::Sandbox(args) => args.run(context).await,
             Self::Upgrade(args) => args.run(context).await,
             Self::Completions(args) => args.run(context),

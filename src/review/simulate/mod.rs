@@ -6,6 +6,7 @@
 mod change;
 mod host;
 mod passing;
+mod rules;
 mod simulation;
 mod trial;
 mod words;
@@ -27,9 +28,10 @@ use host::SimulatedHost;
 pub use change::{shown_key, shown_value};
 pub use host::{PLACEHOLDER_CSR, placeholder_csr};
 pub use passing::{Group, Passing};
+pub use rules::RulesChange;
 pub use simulation::{BallotAnswer, BallotRun, Outcome, Simulation, Uncertain, Validity};
 pub use trial::Trial;
-pub use words::{changes_in_words, effect_in_words};
+pub use words::{changes_in_words, effect_in_words, name_of};
 
 /// A service's tables, on which proposals are tried one after the other.
 #[derive(Clone, Debug)]
@@ -85,6 +87,18 @@ impl Simulator {
     /// The members who may vote, by id.
     pub fn active_members(&self) -> Vec<MemberId> {
         active(&self.tables)
+    }
+
+    /// Every member with the name in its certificate, by id.
+    pub fn members(&self) -> Vec<(MemberId, Option<String>)> {
+        let ids = rows(&self.tables, table::MEMBER_INFO).filter_map(|(id, _)| id.parse::<MemberId>().ok());
+        ids.map(|id| (id, name_of(&id.to_string(), &self.tables))).collect()
+    }
+
+    /// The proposals that are open, by id.
+    pub fn open_proposals(&self) -> Vec<ProposalId> {
+        let open = rows(&self.tables, table::PROPOSALS_INFO).filter(|(_, row)| row["state"] == "Open");
+        open.filter_map(|(id, _)| id.parse().ok()).collect()
     }
 
     /// The open proposal `id`, with the ballots that were cast on it.

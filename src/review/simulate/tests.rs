@@ -55,7 +55,7 @@ fn a_majority_of_three_is_any_two_and_the_change_is_named() {
     let names: Vec<_> = simulation.changes.iter().map(|c| (c.table.as_str(), shown_key(&c.key))).collect();
     assert_eq!(names, [(table::VIRTUAL_HOST_DATA, "a".repeat(64))]);
     assert!(simulation.uncertain.is_empty(), "{:?}", simulation.uncertain);
-    let words = changes_in_words(&simulation.changes, &Tables::new());
+    let words = changes_in_words(&simulation.changes, &Tables::new(), 20);
     assert_eq!(words, [format!("virtual host data {} may join", "a".repeat(64))]);
 }
 

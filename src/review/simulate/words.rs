@@ -9,14 +9,13 @@ use crate::kv::{Change, Tables, table};
 use crate::review::Diff;
 use crate::text::{clip, visible};
 
-/// How many lines of a changed text are shown.
-const LINES: usize = 20;
 /// The longest value that is shown whole.
 const LONG: usize = 300;
 
-/// A line or more for each change; what is not known in words is given as JSON. `tables` are those before or after, for names.
-pub fn changes_in_words(changes: &[Change], tables: &Tables) -> Vec<String> {
-    changes.iter().flat_map(|change| in_words(change, tables)).collect()
+/// A line or more for each change, at most `limit` for a changed text; what is not known in words is given as JSON. `tables` are those
+/// before or after, for names.
+pub fn changes_in_words(changes: &[Change], tables: &Tables, limit: usize) -> Vec<String> {
+    changes.iter().flat_map(|change| in_words(change, tables, limit)).collect()
 }
 
 /// What the service does beside its tables, in words.
@@ -41,7 +40,7 @@ pub fn effect_in_words(effect: &Effect) -> String {
     }
 }
 
-fn in_words(change: &Change, tables: &Tables) -> Vec<String> {
+fn in_words(change: &Change, tables: &Tables, limit: usize) -> Vec<String> {
     let key = visible(&shown_key(&change.key));
     let (before, after) = (change.before.as_deref().map(shown_value), change.after.as_deref().map(shown_value));
     let line = match change.table.as_str() {
@@ -59,7 +58,7 @@ fn in_words(change: &Change, tables: &Tables) -> Vec<String> {
         table::VIRTUAL_MEASUREMENTS => joins("virtual measurement", &key, change),
         table::SNP_MEASUREMENTS => joins("SNP measurement", &key, change),
         table::NODE_CODE_IDS => joins("SGX measurement (MRENCLAVE)", &key, change),
-        table::SNP_HOST_DATA => return host_data(&key, change, before.as_ref(), after.as_ref()),
+        table::SNP_HOST_DATA => return host_data(&key, change, before.as_ref(), after.as_ref(), limit),
         table::SNP_UVM_ENDORSEMENTS => fields(&format!("UVM endorsements of {key}"), before.as_ref(), after.as_ref()),
         table::SNP_TCB_VERSIONS => fields(&format!("minimum TCB of CPUID {key}"), before.as_ref(), after.as_ref()),
         table::SERVICE_INFO => fields("the service", before.as_ref(), after.as_ref()),
@@ -69,10 +68,10 @@ fn in_words(change: &Change, tables: &Tables) -> Vec<String> {
         table::JWT_KEYS => fields(&format!("token key {key}"), before.as_ref(), after.as_ref()),
         table::CA_CERT_BUNDLES => had(&format!("CA bundle {key}"), "certificates", change),
         table::ENDPOINTS => fields(&format!("endpoint {key}"), before.as_ref(), after.as_ref()),
-        table::CONSTITUTION => return text("the constitution", before.as_ref(), after.as_ref()),
+        table::CONSTITUTION => return text("the constitution", before.as_ref(), after.as_ref(), limit),
         table::MODULES => {
             let raw = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(|b| Value::from(String::from_utf8_lossy(b)));
-            return text(&format!("module {key}"), raw(&change.before).as_ref(), raw(&change.after).as_ref());
+            return text(&format!("module {key}"), raw(&change.before).as_ref(), raw(&change.after).as_ref(), limit);
         }
         table::MODULES_BYTECODE | table::RECOVERY_SHARES => return Vec::new(),
         other => {
@@ -133,7 +132,7 @@ fn joins(what: &str, value: &str, change: &Change) -> String {
     }
 }
 
-fn host_data(value: &str, change: &Change, before: Option<&Value>, after: Option<&Value>) -> Vec<String> {
+fn host_data(value: &str, change: &Change, before: Option<&Value>, after: Option<&Value>, limit: usize) -> Vec<String> {
     let mut lines = vec![joins("SNP host data", value, change)];
     let policy = |row: Option<&Value>| row.and_then(Value::as_str).unwrap_or_default().to_owned();
     let (old, new) = (policy(before), policy(after));
@@ -142,12 +141,12 @@ fn host_data(value: &str, change: &Change, before: Option<&Value>, after: Option
     } else if old != new {
         let diff = Diff::between(&old, &new);
         lines.push(format!("  | security policy: {}", diff.title()));
-        lines.extend(diff.lines(LINES).into_iter().map(|line| format!("  | {line}")));
+        lines.extend(diff.lines(limit).into_iter().map(|line| format!("  | {line}")));
     }
     lines
 }
 
-fn text(what: &str, before: Option<&Value>, after: Option<&Value>) -> Vec<String> {
+fn text(what: &str, before: Option<&Value>, after: Option<&Value>, limit: usize) -> Vec<String> {
     let of = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
     let diff = Diff::between(&of(before), &of(after));
     let head = match (before, after) {
@@ -155,7 +154,7 @@ fn text(what: &str, before: Option<&Value>, after: Option<&Value>) -> Vec<String
         (_, None) => format!("{what}: removed"),
         _ => format!("{what}: {}", diff.title()),
     };
-    let lines = diff.lines(LINES).into_iter().map(|line| format!("  | {line}"));
+    let lines = diff.lines(limit).into_iter().map(|line| format!("  | {line}"));
     let shown = before.is_some() && after.is_some();
     [head].into_iter().chain(lines.filter(|_| shown)).collect()
 }
@@ -197,12 +196,13 @@ fn short(value: &Value) -> String {
     if start.len() < text.len() { format!("{}… ({} bytes)", visible(&start), text.len()) } else { visible(&text) }
 }
 
-/// A member's id, with the name in its certificate.
+/// The name in the certificate of member `id`, fit to be shown.
+pub fn name_of(id: &str, tables: &Tables) -> Option<String> {
+    let certificate = MemberCertificate::from_pem(tables.get(table::MEMBER_CERTS, id.as_bytes())?).ok()?;
+    certificate.common_name().map(visible)
+}
+
+/// A member's id, with its name.
 fn member(id: &str, tables: &Tables) -> String {
-    let certificate =
-        tables.get(table::MEMBER_CERTS, id.as_bytes()).and_then(|pem| MemberCertificate::from_pem(pem).ok());
-    match certificate.as_ref().and_then(MemberCertificate::common_name) {
-        Some(name) => format!("{id} ({})", visible(name)),
-        None => id.to_owned(),
-    }
+    name_of(id, tables).map_or_else(|| id.to_owned(), |name| format!("{id} ({name})"))
 }

@@ -1,0 +1,222 @@
+//! `simulate`: what proposals would do, under the rules in force.
+
+mod members;
+pub mod shown;
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::commands::proposal::ProposalSource;
+use crate::cli::common::Context;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::state_source::StateSource;
+use ccf_gov::files;
+use ccf_gov::json;
+use ccf_gov::proposal::ballot::{Ballot, MAX_BALLOT};
+use ccf_gov::proposal::{MAX_PROPOSAL, shown as shown_proposal};
+use ccf_gov::review::simulate::{Outcome, RulesChange, Simulator, Trial};
+use ccf_gov::service::Reference;
+use members::member;
+use shown::{Shown, Simulated, human};
+
+/// The largest file of a constitution, in bytes.
+const MAX_CONSTITUTION: u64 = 4 << 20;
+/// How many lines of a changed text are shown, unless all are asked for.
+const FEW_LINES: usize = 20;
+/// The largest file of ballots, in bytes.
+const MAX_BALLOTS: u64 = 64 << 20;
+
+/// Run proposals on a copy of the service's governance state, under its own constitution: valid? accepted when? what would change?
+///
+/// Nothing is signed and nothing is sent. Several proposals are tried one after the other, each on what the one before left. Members who
+/// have not voted are taken to vote yes, one by one, until it is decided. Exits with 3 if a proposal is not valid, cannot pass, or
+/// fails to apply.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  ccf-gov simulate register.json
+  ccf-gov simulate 71af4505 --votes alice=yes,bob=no
+  ccf-gov simulate register.json trust.json retire.json --state state.json
+  ccf-gov simulate register.json --constitution actions.js,validate.js,resolve.js,apply.js")]
+pub struct Simulate {
+    /// A proposal: a file, or the id of an open one (its first digits suffice)
+    #[arg(value_name = "PROPOSAL", required = true)]
+    proposals: Vec<ProposalSource>,
+    /// Votes that are given, by member: a name in a certificate, or an id (its first digits suffice)
+    #[arg(long, value_name = "MEMBER=yes|no", value_delimiter = ',')]
+    votes: Vec<String>,
+    /// The ballot of a member, as `ballot new` writes it; it is run
+    #[arg(long, value_name = "MEMBER=FILE")]
+    ballot: Vec<String>,
+    /// The ballots of many members: a JSON object of scripts, by member
+    #[arg(long, value_name = "FILE")]
+    ballots: Option<PathBuf>,
+    /// Who proposes what is not submitted yet; without it, whose certificate --cert names, or the first active member
+    #[arg(long, value_name = "MEMBER")]
+    proposer: Option<String>,
+    /// Judge under these rules instead of those in force; several files are joined in this order
+    #[arg(long, value_name = "FILE", value_delimiter = ',')]
+    constitution: Vec<PathBuf>,
+    #[command(flatten)]
+    state: StateSource,
+}
+
+impl Simulate {
+    pub async fn run(self, context: &Context) -> Result<Exit, CliError> {
+        let state = self.state.read(context).await?;
+        let mut simulator = state.simulator();
+        if !self.constitution.is_empty() {
+            simulator = simulator
+                .under(&joined(&self.constitution)?)
+                .map_err(|error| CliError::usage(error).doing("cannot judge under these rules"))?;
+        }
+        let mut each = Vec::new();
+        for source in &self.proposals {
+            let trial = self.trial(context, source, &simulator)?;
+            let before = simulator.tables().clone();
+            let simulation = simulator
+                .run(&trial)
+                .map_err(|error| CliError::usage(error).doing(format!("cannot simulate {source}")))?;
+            let rules = RulesChange::of(&simulation, &simulator).transpose();
+            let rules = rules.map_err(|error| CliError::usage(error).doing("cannot try the new rules"))?;
+            each.push(Simulated {
+                source: source.to_string(),
+                simulation,
+                rules,
+                before,
+                after: simulator.tables().clone(),
+            });
+        }
+        let shown = Shown::of(&state, &each);
+        let limit = if context.verbose { usize::MAX } else { FEW_LINES };
+        context.output.result(&shown, || human(&state, &each, limit))?;
+        Ok(exit(&each))
+    }
+
+    fn trial(&self, context: &Context, source: &ProposalSource, simulator: &Simulator) -> Result<Trial, CliError> {
+        let mut trial = match source {
+            ProposalSource::File(path) => Trial::new(&text(path)?, self.proposer(context, simulator)?),
+            ProposalSource::Id(reference) => open(simulator, reference)?,
+        };
+        if let Some(path) = &self.ballots {
+            let refuse = |what: String| CliError::usage(what).doing(format!("cannot use {}", files::shown(path)));
+            let file = json::parse(&files::read(path, MAX_BALLOTS)?).map_err(|error| refuse(error.to_string()))?;
+            let by_member =
+                file.as_object().ok_or_else(|| refuse("it is no JSON object of ballots by member".into()))?;
+            for (name, ballot) in by_member {
+                let script = ballot.as_str().or_else(|| ballot.get("ballot")?.as_str());
+                let script = script.ok_or_else(|| refuse(format!("the ballot of {name:?} is no script")))?;
+                trial = trial.with_ballot(member(simulator, name)?, script);
+            }
+        }
+        for given in &self.ballot {
+            let (name, path) = pair(given, "--ballot alice=ballot.json")?;
+            let path = PathBuf::from(path);
+            let ballot = Ballot::parse(&files::read(&path, MAX_BALLOT)?)
+                .map_err(|error| CliError::from(error).doing(format!("{} is not a ballot", files::shown(&path))))?;
+            trial = trial.with_ballot(member(simulator, name)?, ballot.script());
+        }
+        for given in &self.votes {
+            let (name, vote) = pair(given, "--votes alice=yes,bob=no")?;
+            let vote = match vote {
+                "yes" => true,
+                "no" => false,
+                _ => {
+                    return Err(CliError::usage(format!("the vote {given:?} is neither yes nor no"))
+                        .hint("for example --votes alice=yes,bob=no"));
+                }
+            };
+            trial = trial.with_vote(member(simulator, name)?, vote);
+        }
+        Ok(trial)
+    }
+
+    fn proposer(&self, context: &Context, simulator: &Simulator) -> Result<ccf_gov::id::MemberId, CliError> {
+        if let Some(name) = &self.proposer {
+            return member(simulator, name);
+        }
+        let active = simulator.active_members();
+        let own = context.cert.as_ref().and_then(|path| files::read(path, 64 << 10).ok());
+        let own =
+            own.and_then(|pem| ccf_gov::cose::MemberCertificate::from_pem(&pem).ok()).map(|cert| cert.member_id());
+        let first = || active.first().copied();
+        own.filter(|id| active.contains(id))
+            .or_else(first)
+            .ok_or_else(|| CliError::usage("the service has no active member, so nobody can propose or vote"))
+    }
+}
+
+/// A proposal's text as it would be signed; it need not be a proposal.
+fn text(path: &std::path::Path) -> Result<String, CliError> {
+    let bytes = files::read(path, MAX_PROPOSAL)?;
+    let bytes = match json::parse(&bytes) {
+        Ok(value) if shown_proposal::is_shown(&value) => {
+            shown_proposal::read(&bytes).map(|p| p.bytes().to_vec()).unwrap_or(bytes)
+        }
+        _ => bytes,
+    };
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn open(simulator: &Simulator, reference: &Reference<ccf_gov::id::ProposalId>) -> Result<Trial, CliError> {
+    let open = simulator.open_proposals();
+    let meant: Vec<_> = open.iter().filter(|id| id.to_string().starts_with(reference.text())).collect();
+    match meant[..] {
+        [id] => simulator.open_proposal(*id).map_err(CliError::usage),
+        [] => Err(CliError::refused(format!("there is no open proposal {}", reference.text()))
+            .hint("`proposal list` shows the open ones; give a file for one that is not submitted")),
+        _ => {
+            Err(CliError::usage(format!("several open proposals begin with {}", reference.text()))
+                .hint("give more digits"))
+        }
+    }
+}
+
+fn pair<'g>(given: &'g str, example: &str) -> Result<(&'g str, &'g str), CliError> {
+    let usage =
+        || CliError::usage(format!("{given:?} names no member and value")).hint(format!("for example {example}"));
+    given.split_once('=').ok_or_else(usage)
+}
+
+/// The files of a constitution, one after the other.
+pub fn joined(paths: &[PathBuf]) -> Result<String, CliError> {
+    let mut source = String::new();
+    for path in paths {
+        let bytes = files::read(path, MAX_CONSTITUTION)?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| CliError::usage(format!("{} is not UTF-8 text", files::shown(path))))?;
+        if !source.is_empty() {
+            source.push('\n');
+        }
+        source += &text;
+    }
+    Ok(source)
+}
+
+/// Names a line of files that were [`joined`]: the file, and the line in it.
+pub fn place_in(paths: &[PathBuf]) -> Result<impl Fn(u32) -> String, CliError> {
+    let mut starts = Vec::new();
+    let mut line = 1;
+    for path in paths {
+        let bytes = files::read(path, MAX_CONSTITUTION)?;
+        starts.push((files::shown(path), line));
+        // The line break that joins them counts where a file ends with one, too.
+        line += bytes.iter().filter(|byte| **byte == b'\n').count() as u32 + 1;
+    }
+    Ok(move |line: u32| {
+        let found = starts.iter().rev().find(|(_, start)| *start <= line);
+        found.map_or_else(|| format!("line {line}"), |(path, start)| format!("{path} line {}", line - start + 1))
+    })
+}
+
+fn exit(each: &[Simulated]) -> Exit {
+    let unknown = |one: &Simulated| one.simulation.outcome == Outcome::Unknown;
+    let fine =
+        |one: &Simulated| one.simulation.passes() && one.rules.as_ref().is_none_or(|rules| rules.can_change_again);
+    match () {
+        () if each.iter().all(fine) => Exit::Done,
+        () if each.iter().all(|one| fine(one) || unknown(one)) => Exit::Failed,
+        () => Exit::No,
+    }
+}
