@@ -136,7 +136,7 @@ impl Constitution {
                 let field = |name: &str| answer.get::<_, Value<'_>>(name).ok();
                 let description = field("description").filter(Value::is_string);
                 let description = description.and_then(|text| script::text(ctx, &text)).unwrap_or_default();
-                let valid = field("valid").and_then(|valid| valid.as_bool()) == Some(true);
+                let valid = field("valid").is_some_and(|valid| script::is_truthy(&valid));
                 match world.missing(&description).filter(|_| !valid) {
                     Some(names) => Err(lacking(&names, Some(&description))),
                     None => Ok(Validation { valid, description }),
@@ -145,7 +145,7 @@ impl Constitution {
         })
     }
 
-    /// Runs the ballot of `voter`: its `vote(proposal, proposer)`; only `true` itself is a yes. The tables cannot be
+    /// Runs the ballot of `voter`: its `vote(proposal, proposer)`; whatever JavaScript takes for true is a yes, a promise too, as on a node. The tables cannot be
     /// written.
     pub fn vote(
         &self,
@@ -162,7 +162,7 @@ impl Constitution {
             read_only(tables, deadline, version, touched, |ctx, _| {
                 let function = script::exported_function(ctx, deadline, &path, &ballot, "vote")?;
                 let answer = script::call(ctx, deadline, &function, arguments)?;
-                Ok(answer.as_bool() == Some(true))
+                Ok(script::is_truthy(&answer))
             })
         })
     }

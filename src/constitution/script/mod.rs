@@ -110,6 +110,11 @@ pub(super) fn call<'js>(
     })
 }
 
+/// Whether JavaScript takes a value for true. A node asks the same of votes and of `valid`.
+pub(super) fn is_truthy(value: &Value<'_>) -> bool {
+    Coerced::<bool>::from_js(value.ctx(), value.clone()).is_ok_and(|truth| truth.0)
+}
+
 /// The text of a value, as `String(value)`; unpaired surrogates are replaced.
 pub(super) fn text(ctx: &Ctx<'_>, value: &Value<'_>) -> Option<String> {
     let string = Coerced::<rquickjs::String<'_>>::from_js(value.ctx(), value.clone());

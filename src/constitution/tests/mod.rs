@@ -74,13 +74,25 @@ fn a_constitution_exports_three_functions_with_their_parameters() {
 }
 
 #[test]
-fn only_true_is_a_yes() {
+fn whatever_is_true_to_javascript_is_a_yes() {
     let tables = Tables::new();
-    for (answer, yes) in [("true", true), ("false", false), ("1", false), ("'true'", false), ("undefined", false)] {
+    for (answer, yes) in [
+        ("true", true),
+        ("false", false),
+        ("1", true),
+        ("0", false),
+        ("NaN", false),
+        ("'false'", true),
+        ("''", false),
+        ("{}", true),
+        ("Promise.resolve(false)", true),
+        ("null", false),
+        ("undefined", false),
+    ] {
         assert_eq!(vote(&tables, &format!("export function vote(p, o) {{ return {answer}; }}")), Ok(yes), "{answer}");
     }
     let asynchronous = "export async function vote() { return true; }";
-    assert_eq!(vote(&tables, asynchronous), Ok(false));
+    assert_eq!(vote(&tables, asynchronous), Ok(true), "a promise is an object");
 }
 
 #[test]

@@ -152,9 +152,22 @@ impl Simulator {
     /// # Errors
     /// There are no rules to judge by.
     pub fn can_pass(&self, trial: &Trial) -> Result<bool, SimulateError> {
+        Ok(self.obstacle(trial)?.is_none())
+    }
+
+    /// Why no set of votes passes `trial`; `None` if one does.
+    ///
+    /// # Errors
+    /// There are no rules to judge by.
+    pub fn obstacle(&self, trial: &Trial) -> Result<Option<String>, SimulateError> {
         let simulation = self.clone().run(trial)?;
         let by_any = simulation.passing.as_ref().is_some_and(|passing| passing.fewest.is_some());
-        Ok(simulation.validity == Validity::Valid && (simulation.outcome == Outcome::Accepted || by_any))
+        if simulation.validity == Validity::Valid && (simulation.passes() || by_any) {
+            return Ok(None);
+        }
+        let failure = simulation.failure.map(|failure| failure.reason);
+        let reason = failure.or_else(|| simulation.validity.reason().map(str::to_owned));
+        Ok(Some(reason.unwrap_or_else(|| "it stays open, whoever votes yes".into())))
     }
 
     fn constitution(&self) -> Result<Constitution, SimulateError> {

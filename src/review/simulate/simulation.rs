@@ -108,7 +108,7 @@ pub struct BallotRun {
 /// What a ballot answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BallotAnswer {
-    /// `true`.
+    /// Whatever JavaScript takes for true.
     Yes,
     /// Anything else.
     No,
