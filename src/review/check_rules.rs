@@ -66,15 +66,15 @@ pub fn check_rules(
     let began = Instant::now();
     let throws = |text: &&str| rules.validate(&tables, text).err().filter(|error| error.stage != Stage::Engine);
     match NONSENSE.iter().find_map(|text| Some((text, throws(text)?))) {
-        None => checks.pass("no proposals", "validate refuses what is no proposal"),
+        None => checks.pass("no-proposals", "validate refuses what is no proposal"),
         Some((text, error)) => {
             let reason = format!("validate throws on {text:?}, so a service answers 500 to it: {}", error.reason);
             // Rules that need seconds to refuse nothing are not tried on everything else.
             if began.elapsed() > SLOW {
-                checks.fail("no proposals", reason);
+                checks.fail("no-proposals", reason);
                 return review;
             }
-            checks.warn("no proposals", reason);
+            checks.warn("no-proposals", reason);
         }
     }
     let mut lacks = BTreeSet::new();
@@ -89,10 +89,10 @@ pub fn check_rules(
         }
     }
     if lacks.is_empty() {
-        checks.pass("ccf global", "what was called of it is there");
+        checks.pass("ccf-global", "what was called of it is there");
     }
     for reason in lacks {
-        checks.incomplete("ccf global", reason);
+        checks.incomplete("ccf-global", reason);
     }
     match (review.taken, &review.refused[..]) {
         (0, _) => checks.fail("templates", "validate refuses the example of every template"),
@@ -114,7 +114,7 @@ impl RulesReview {
 }
 
 fn can_be_changed(source: &str, simulator: &Simulator, checks: &mut Checks) {
-    const NAME: &str = "can be changed";
+    const NAME: &str = "can-be-changed";
     let simulator = match simulator.clone().under(source) {
         Ok(simulator) => simulator,
         Err(error) => return checks.fail(NAME, error.to_string()),
@@ -173,7 +173,7 @@ mod tests {
         let locked = "export function validate(input) { return {valid: true, description: ''}; }
             export function resolve(proposal, proposerId, votes) { return 'Open'; }
             export function apply(proposal, proposalId) {}";
-        assert!(detail(locked, "can be changed").contains("locked out"));
+        assert!(detail(locked, "can-be-changed").contains("locked out"));
         assert_eq!(check(locked).checks.verdict(), Conclusion::Fail);
         let refuses = locked.replace("valid: true", "valid: false");
         assert!(detail(&refuses, "templates").contains("every template"));

@@ -357,7 +357,8 @@ fn validate_must_return_an_object() {
     };
     let said = |valid, description: &str| Ok(Validation { valid, description: description.into() });
     assert_eq!(answer("return {valid: true};"), said(true, ""));
-    assert_eq!(answer("return {valid: 1, description: 'no'};"), said(false, "no"));
+    assert_eq!(answer("return {valid: 1, description: 'no'};"), said(true, "no"));
+    assert_eq!(answer("return {valid: 0, description: 'no'};"), said(false, "no"));
     assert_eq!(answer("return {valid: false, description: 'a\\ud800'};"), said(false, "a\u{fffd}"));
     assert_eq!(answer("return 'yes';").unwrap_err().stage, Stage::Answer);
     assert_eq!(answer("JSON.parse(input);").unwrap_err().stage, Stage::Call);

@@ -208,7 +208,7 @@ impl Simulator {
                 simulation.passing = Some(passing);
                 deciding
             }
-            Err(error) => return simulation.fail("resolve", error),
+            Err(error) => return simulation.note_failure("resolve", error),
         };
         // The votes that are given come first, and then the missing ones until it is decided.
         for (member, vote) in given.iter().map(|(m, v)| (*m, *v)).chain(deciding.iter().map(|m| (*m, true))) {
@@ -217,7 +217,7 @@ impl Simulator {
         }
         let (mut after, host) = (tables.clone(), SimulatedHost::default());
         match decide::decide(constitution, &mut after, trial.id(), trial.text(), &mut info, &host) {
-            Err(error) => return simulation.fail("decide", error),
+            Err(error) => return simulation.note_failure("decide", error),
             Ok(effects) => simulation.effects = effects,
         }
         simulation.uncertain.extend(host.uncertain());

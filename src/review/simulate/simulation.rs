@@ -188,7 +188,7 @@ impl Simulation {
         }
     }
 
-    pub(super) fn fail(&mut self, doing: &str, error: ScriptError) {
+    pub(super) fn note_failure(&mut self, doing: &str, error: ScriptError) {
         if error.stage == Stage::Engine {
             self.outcome = Outcome::Unknown;
             self.uncertain.push(Uncertain::new(doing, error.reason));
