@@ -44,6 +44,7 @@ mod superseded;
 mod task;
 mod topology;
 mod trusting;
+mod untouched;
 mod verification;
 mod waiver;
 mod wanted;

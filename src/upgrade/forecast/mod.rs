@@ -38,6 +38,8 @@ pub struct Forecast {
     pub steps: Vec<ForecastStep>,
     /// Why it goes no further; `None` if it reaches the plan's end.
     pub stops: Option<String>,
+    /// What is neither new nor old, and is still there then: see [`Plan::untouched`].
+    pub untouched: Vec<String>,
     /// The proposals, with made-up ids where a node is not started yet.
     proposals: Vec<Proposal>,
     /// What nodes with made-up ids are called.
@@ -108,7 +110,8 @@ pub fn forecast(plan: &Plan, seen: &Observed) -> Forecast {
         }
     }
     let Play { cast, steps, proposals } = play;
-    Forecast { nodes, quorum, steps, stops, proposals, names: cast.names, current }
+    let untouched = plan.untouched(&cast.seen);
+    Forecast { nodes, quorum, steps, stops, untouched, proposals, names: cast.names, current }
 }
 
 /// What the plan rests on, with every proposal of the forecast judged by the constitution in force.

@@ -111,7 +111,9 @@ impl PlanCommand {
                 let title = if foretold.rehearsal { "---\ntitle: REHEARSAL\n---\n" } else { "" };
                 context.output.bytes(format!("{title}{}", mermaid(&forecast)).as_bytes())?;
             }
-            (false, false) => context.output.result(&foretold, || planned.mark(text(&foretold, &forecast)))?,
+            (false, false) => context.output.result(&foretold, || {
+                planned.mark(text(&foretold, &forecast, &planned.end("Then the", &forecast.untouched)))
+            })?,
         }
         if let Some(path) = &self.out {
             let file = PlanFile::of(plan, &seen).write(plan, &forecast, foretold.rehearsal);
@@ -122,7 +124,7 @@ impl PlanCommand {
     }
 }
 
-fn text(foretold: &Foretold, forecast: &Forecast) -> String {
+fn text(foretold: &Foretold, forecast: &Forecast, end: &str) -> String {
     let mut text = format!("Plan {}  (whole: {})\n", foretold.plan, foretold.digest);
     for (key, digest) in &foretold.artefacts {
         text += &format!("  {key:12} sha256 {digest}\n");
@@ -145,7 +147,7 @@ fn text(foretold: &Foretold, forecast: &Forecast) -> String {
     match &foretold.stops {
         Some(reason) => text += &format!("It goes no further: {reason}\n"),
         None if forecast.steps.is_empty() => text += "Nothing is left to be done.\n",
-        None => text += "Then the upgrade is done: only the new code runs, and only the new code is let in.\n",
+        None => text += end,
     }
     text
 }

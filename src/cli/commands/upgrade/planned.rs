@@ -189,14 +189,17 @@ impl Planned {
         (self.plan.way == Way::Back).then(back)
     }
 
-    /// What is said at the end.
-    pub fn end(&self) -> String {
+    /// What is said at the end, after `begins`; `untouched` is what is neither new nor old, and stays.
+    pub fn end(&self, begins: &str, untouched: &[String]) -> String {
         let code = self.plan.wanted_code();
         let what = match self.plan.way {
             Way::Forward => "upgrade",
             Way::Back => "way back",
         };
-        format!("The {what} is done: only {code} runs, and only {code} is let in.\n")
+        match untouched {
+            [] => format!("{begins} {what} is done: only {code} runs, and only {code} is let in.\n"),
+            some => format!("{begins} {what} is done. Neither new nor old, and left as it is: {}.\n", some.join("; ")),
+        }
     }
 
     /// The command by which everybody goes on, up to the options that differ.

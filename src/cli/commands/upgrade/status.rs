@@ -54,6 +54,9 @@ pub struct Standing {
     leftover: Option<String>,
     /// Whether the upgrade is done.
     done: bool,
+    /// What is neither new nor old, and stays.
+    #[serde(skip)]
+    untouched: Vec<String>,
     /// Whether made-up roots were trusted, with --rehearsal-roots.
     rehearsal: bool,
     /// The plan's digest, which everybody must share.
@@ -105,6 +108,7 @@ fn stand(planned: &Planned, stepped: &Stepped) -> Standing {
         waived: waivers_now(plan, &stepped.seen, &stepped.next.wanted),
         leftover: stepped.leftover(),
         done: matches!(stepped.next.doing, Doing::Done),
+        untouched: plan.untouched(&stepped.seen),
         rehearsal: planned.is_rehearsal(),
         plan: plan.digest().to_string(),
     }
@@ -135,7 +139,7 @@ fn text(standing: &Standing, planned: &Planned) -> String {
     standing.waived.iter().for_each(|waiver| text += &format!("{waiver}\n"));
     standing.leftover.iter().for_each(|leftover| text += &format!("{leftover}\n"));
     if standing.done {
-        text += &planned.end();
+        text += &planned.end("The", &standing.untouched);
     }
     text
 }

@@ -91,6 +91,9 @@ pub struct Taken<'a> {
     phase: Phase,
     /// Whether the upgrade is done.
     done: bool,
+    /// What is neither new nor old, and stays.
+    #[serde(skip)]
+    untouched: Vec<String>,
     /// Whether made-up roots were trusted, with --rehearsal-roots.
     rehearsal: bool,
     /// The plan's digest, which everybody must share.
@@ -245,6 +248,7 @@ impl Hands<'_> {
             leftover: stepped.leftover(),
             phase: stepped.next.phase(),
             done,
+            untouched: self.planned.plan.untouched(&stepped.seen),
             rehearsal: self.planned.is_rehearsal(),
             plan: self.planned.plan.digest().to_string(),
         };
@@ -284,7 +288,7 @@ fn text(result: &Taken<'_>, planned: &Planned) -> String {
     }
     result.leftover.iter().for_each(|leftover| text += &format!("Note     {leftover}\n"));
     if result.done {
-        text += &planned.end();
+        text += &planned.end("The", &result.untouched);
     }
     text
 }
