@@ -33,6 +33,8 @@ impl Walk {
     /// A service that was just opened, as the recorded one was: by a proposal of its members.
     pub async fn start() -> Self {
         let mut options = options(3);
+        // An election would undo what is not committed yet, and a busy machine is slow.
+        options.election_timeout = std::time::Duration::from_secs(2);
         options.open = false;
         let sandbox = Sandbox::start(options).await.unwrap();
         let client = Client::new(&sandbox);
