@@ -34,7 +34,7 @@ impl Walk {
     pub async fn start() -> Self {
         let mut options = options(3);
         // An election would undo what is not committed yet, and a busy machine is slow.
-        options.election_timeout = std::time::Duration::from_secs(2);
+        options.election_timeout = std::time::Duration::from_secs(6);
         options.open = false;
         let sandbox = Sandbox::start(options).await.unwrap();
         let client = Client::new(&sandbox);
