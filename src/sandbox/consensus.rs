@@ -169,11 +169,17 @@ impl State {
     /// Cuts off nodes of which everybody knows that they are retired. A retired primary hands over.
     fn part_from_retired(&mut self, now: Instant) {
         let durable = self.ledger.at(self.ledger.commit()).tables.clone();
+        let newest = &self.ledger.head().tables;
+        // A node whose join is not committed yet is not in the durable tables either, and is not gone.
+        let is_gone = |id| match NodeRow::of(&durable, id) {
+            Some(row) => row.status == "Retired" && row.retired_committed,
+            None => NodeRow::of(newest, id).is_none(),
+        };
         let gone: Vec<NodeId> = self
             .nodes
             .values()
             .filter(|n| n.belief.is_none() && n.ready_at.is_some())
-            .filter(|n| NodeRow::of(&durable, n.id).is_none_or(|row| row.status == "Retired" && row.retired_committed))
+            .filter(|n| is_gone(n.id))
             .map(|n| n.id)
             .collect();
         for id in gone {
@@ -279,5 +285,27 @@ impl State {
         let seqno = tables.version_of_previous_write(table::NODE_ENDORSED_CERTS, key.as_bytes())?;
         let pem = tables.get(table::NODE_ENDORSED_CERTS, key.as_bytes())?;
         Some((seqno, String::from_utf8_lossy(pem).into_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tables::update_node;
+    use super::super::{NodeCode, Sandbox, example_members};
+    use super::*;
+    use crate::constitution::DEFAULT;
+
+    #[tokio::test]
+    async fn a_node_that_is_trusted_before_its_join_is_committed_takes_part() {
+        let mut options = Options::new(example_members(), DEFAULT.into(), vec![NodeCode::named("old")]);
+        // Nothing is signed any more, so nothing more is committed.
+        options.signature_interval = Duration::from_secs(3600);
+        let sandbox = Sandbox::start(options).await.unwrap();
+        let id = sandbox.join(NodeCode::named("old")).await.unwrap();
+        sandbox.write(|tables| update_node(tables, id, |row| row["status"] = "Trusted".into()));
+        sandbox.network.tick(Instant::now());
+        let state = sandbox.network.state();
+        assert!(NodeRow::of(&state.ledger.at(state.ledger.commit()).tables, id).is_none(), "it is not committed");
+        assert!(state.nodes[&id].ready_at.is_some() && state.nodes[&id].belief.is_none(), "it was cut off");
     }
 }

@@ -111,9 +111,7 @@ async fn a_lost_quorum_is_reported_by_numbers_and_an_interrupted_sending_is_kept
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     stderr.read_to_string(&mut said).await.unwrap();
     assert_eq!(child.wait().await.unwrap().code(), Some(5), "{said}");
-    // Whether a request was under way when it was interrupted is chance.
-    let taken = ["the service may have taken it", "could be reached to take the proposal"];
-    assert!(taken.iter().any(|words| said.contains(words)) && said.contains("do not sign again"), "{said}");
+    assert!(said.contains("the service may have taken it") && said.contains("do not sign again"), "{said}");
     let kept = said.split("what was signed is kept in ").nth(1).unwrap().split(": send").next().unwrap();
     let inspected = field.run(&["inspect", kept]).await.done();
     assert_eq!(inspected["type"], "proposal");
