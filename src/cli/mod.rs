@@ -8,6 +8,7 @@ mod completion;
 mod config;
 mod connect;
 mod consent;
+mod constitution_files;
 mod envelopes;
 mod error;
 mod evidence;

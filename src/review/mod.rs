@@ -7,12 +7,12 @@
 //! - [`ObservedNode`]: a node as its operator needs to see it.
 //! - [`node`], [`review_service`] and [`against_registered`]: a node, a whole service, and a proposal beside what is registered now.
 //! - [`simulate`]: what a proposal would do on a service, under its own rules.
-//! - [`check_rules()`]: a constitution before it is proposed.
+//! - [`review_constitution()`]: a constitution before it is proposed.
 //! - [`state`]: a service's governance state, as tables.
 //! - [`Diff`] and [`Application`]: what changes in its rules and in its application.
 
 mod application;
-mod check_rules;
+mod constitution;
 mod diff;
 pub mod node;
 mod notes;
@@ -29,7 +29,7 @@ pub mod vain;
 mod votable;
 
 pub use application::Application;
-pub use check_rules::{RulesReview, check_rules};
+pub use constitution::{ConstitutionReview, review_constitution};
 pub use diff::Diff;
 pub use notes::notes;
 pub use observed_node::{NodeDetails, NotDeletable, ObservedNode, RunningCode};

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use crate::cli::common::Context;
+use crate::cli::constitution_files::joined;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::constitution::DEFAULT;
@@ -190,10 +191,7 @@ impl Serve {
         };
         let constitution = match &self.constitution[..] {
             [] => DEFAULT.to_owned(),
-            files => {
-                let read = |file: &PathBuf| files::read_text(file, 16 << 20);
-                files.iter().map(read).collect::<Result<Vec<_>, _>>()?.join("\n")
-            }
+            files => joined(files)?,
         };
         if let Some(folder) = self.state.as_ref().filter(|f| f.exists() && !f.is_dir()) {
             return Err(CliError::usage(format!("{} is not a folder", folder.display()))

@@ -4,9 +4,9 @@
 //! vote by vote until it is decided, `apply`. It decides by `constitution/decide`, as the sandbox does.
 
 mod change;
+mod constitution_change;
 mod host;
 mod passing;
-mod rules;
 mod simulation;
 mod trial;
 mod words;
@@ -26,9 +26,9 @@ use crate::proposal::ballot;
 use host::SimulatedHost;
 
 pub use change::{shown_key, shown_value};
+pub use constitution_change::ConstitutionChange;
 pub use host::{PLACEHOLDER_CSR, placeholder_csr};
 pub use passing::{Group, Passing};
-pub use rules::RulesChange;
 pub use simulation::{BallotAnswer, BallotRun, Outcome, Simulation, Uncertain, Validity};
 pub use trial::Trial;
 pub use words::{changes_in_words, effect_in_words, name_of};

@@ -6,13 +6,13 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cli::checks;
-use crate::cli::commands::simulate::{joined, place_in};
 use crate::cli::common::Context;
+use crate::cli::constitution_files::{joined, place_in};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use ccf_gov::ccf_version::CcfVersion;
 use ccf_gov::check::{Checks, Conclusion};
-use ccf_gov::review::check_rules;
+use ccf_gov::review::review_constitution;
 use ccf_gov::text::visible;
 
 /// Check that a service could go on with these rules: that they parse, export what nodes call, take the proposals of every template,
@@ -55,7 +55,7 @@ impl Check {
     pub fn run(self, context: &Context) -> Result<Exit, CliError> {
         let source = joined(&self.files)?;
         let place = place_in(&self.files)?;
-        let review = check_rules(&source, &place, self.ccf_version, None, &context.catalogue);
+        let review = review_constitution(&source, &place, self.ccf_version, None, &context.catalogue);
         let refused = review
             .refused
             .iter()

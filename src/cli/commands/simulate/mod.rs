@@ -1,6 +1,6 @@
 //! `simulate`: what proposals would do, under the rules in force.
 
-mod members;
+mod member;
 pub mod shown;
 
 use std::path::PathBuf;
@@ -9,6 +9,7 @@ use clap::Args;
 
 use crate::cli::commands::proposal::ProposalSource;
 use crate::cli::common::Context;
+use crate::cli::constitution_files::joined;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::state_source::StateSource;
@@ -16,13 +17,11 @@ use ccf_gov::files;
 use ccf_gov::json;
 use ccf_gov::proposal::ballot::{Ballot, MAX_BALLOT};
 use ccf_gov::proposal::{MAX_PROPOSAL, shown as shown_proposal};
-use ccf_gov::review::simulate::{Outcome, RulesChange, Simulator, Trial};
+use ccf_gov::review::simulate::{ConstitutionChange, Outcome, Simulator, Trial};
 use ccf_gov::service::Reference;
-use members::member;
+use member::member;
 use shown::{Shown, Simulated, human};
 
-/// The largest file of a constitution, in bytes.
-const MAX_CONSTITUTION: u64 = 4 << 20;
 /// How many lines of a changed text are shown, unless all are asked for.
 const FEW_LINES: usize = 20;
 /// The largest file of ballots, in bytes.
@@ -78,7 +77,7 @@ impl Simulate {
             let simulation = simulator
                 .run(&trial)
                 .map_err(|error| CliError::usage(error).doing(format!("cannot simulate {source}")))?;
-            let rules = RulesChange::of(&simulation, &simulator).transpose();
+            let rules = ConstitutionChange::of(&simulation, &simulator).transpose();
             let rules = rules.map_err(|error| CliError::usage(error).doing("cannot try the new rules"))?;
             each.push(Simulated {
                 source: source.to_string(),
@@ -177,37 +176,6 @@ fn pair<'g>(given: &'g str, example: &str) -> Result<(&'g str, &'g str), CliErro
     let usage =
         || CliError::usage(format!("{given:?} names no member and value")).hint(format!("for example {example}"));
     given.split_once('=').ok_or_else(usage)
-}
-
-/// The files of a constitution, one after the other.
-pub fn joined(paths: &[PathBuf]) -> Result<String, CliError> {
-    let mut source = String::new();
-    for path in paths {
-        let bytes = files::read(path, MAX_CONSTITUTION)?;
-        let text = String::from_utf8(bytes)
-            .map_err(|_| CliError::usage(format!("{} is not UTF-8 text", files::shown(path))))?;
-        if !source.is_empty() {
-            source.push('\n');
-        }
-        source += &text;
-    }
-    Ok(source)
-}
-
-/// Names a line of files that were [`joined`]: the file, and the line in it.
-pub fn place_in(paths: &[PathBuf]) -> Result<impl Fn(u32) -> String, CliError> {
-    let mut starts = Vec::new();
-    let mut line = 1;
-    for path in paths {
-        let bytes = files::read(path, MAX_CONSTITUTION)?;
-        starts.push((files::shown(path), line));
-        // The line break that joins them counts where a file ends with one, too.
-        line += bytes.iter().filter(|byte| **byte == b'\n').count() as u32 + 1;
-    }
-    Ok(move |line: u32| {
-        let found = starts.iter().rev().find(|(_, start)| *start <= line);
-        found.map_or_else(|| format!("line {line}"), |(path, start)| format!("{path} line {}", line - start + 1))
-    })
 }
 
 fn exit(each: &[Simulated]) -> Exit {

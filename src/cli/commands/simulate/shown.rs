@@ -8,7 +8,7 @@ use time::format_description::well_known::Rfc3339;
 use ccf_gov::id::{MemberId, ProposalId};
 use ccf_gov::kv::Tables;
 use ccf_gov::review::simulate::{
-    Outcome, Passing, RulesChange, Simulation, Validity, changes_in_words, effect_in_words, name_of, shown_key,
+    ConstitutionChange, Outcome, Passing, Simulation, Validity, changes_in_words, effect_in_words, name_of, shown_key,
     shown_value,
 };
 use ccf_gov::review::state::State;
@@ -18,7 +18,7 @@ use ccf_gov::text::{visible, visible_lines};
 pub struct Simulated {
     pub source: String,
     pub simulation: Simulation,
-    pub rules: Option<RulesChange>,
+    pub rules: Option<ConstitutionChange>,
     pub before: Tables,
     pub after: Tables,
 }
@@ -205,7 +205,7 @@ pub fn human(state: &State, each: &[Simulated], limit: usize) -> String {
         }
         simulation.effects.iter().for_each(|effect| text += &format!("  Also: {}\n", effect_in_words(effect)));
         simulation.drops.iter().for_each(|id| text += &format!("  Drops the open proposal {id}\n"));
-        for line in one.rules.iter().flat_map(RulesChange::lines) {
+        for line in one.rules.iter().flat_map(ConstitutionChange::lines) {
             text += &format!("  Rules: {}\n", visible(&line));
         }
         for one in &simulation.uncertain {

@@ -22,7 +22,7 @@ const SLOW: Duration = Duration::from_secs(1);
 
 /// What was found of a constitution.
 #[derive(Clone, Debug)]
-pub struct RulesReview {
+pub struct ConstitutionReview {
     /// The checks.
     pub checks: Checks,
     /// The templates whose example `validate` refuses, with its reason.
@@ -35,14 +35,14 @@ pub struct RulesReview {
 /// what is no proposal, and whether members could change it again: those in `simulator`, or three that are made up.
 ///
 /// `place` names a line of the source, as it may be of several files. Every script runs within CCF's limits.
-pub fn check_rules(
+pub fn review_constitution(
     source: &str,
     place: &dyn Fn(u32) -> String,
     version: Option<CcfVersion>,
     simulator: Option<Simulator>,
     catalogue: &Catalogue,
-) -> RulesReview {
-    let mut review = RulesReview { checks: Checks::new(), refused: Vec::new(), taken: 0 };
+) -> ConstitutionReview {
+    let mut review = ConstitutionReview { checks: Checks::new(), refused: Vec::new(), taken: 0 };
     let checks = &mut review.checks;
     match constitution::check_constitution(source) {
         Ok(()) => checks.pass("constitution", "it parses, loads, and exports validate, resolve and apply"),
@@ -106,7 +106,7 @@ pub fn check_rules(
     review
 }
 
-impl RulesReview {
+impl ConstitutionReview {
     fn incomplete(mut self, name: &'static str, detail: String) -> Self {
         self.checks.incomplete(name, detail);
         self
@@ -152,8 +152,8 @@ mod tests {
     use crate::check::Conclusion;
     use crate::constitution::DEFAULT;
 
-    fn check(source: &str) -> RulesReview {
-        check_rules(source, &|line| format!("rules.js line {line}"), None, None, Catalogue::builtin())
+    fn check(source: &str) -> ConstitutionReview {
+        review_constitution(source, &|line| format!("rules.js line {line}"), None, None, Catalogue::builtin())
     }
 
     #[test]

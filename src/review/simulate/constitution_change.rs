@@ -10,7 +10,7 @@ use crate::kv::table;
 
 /// Two constitutions beside each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RulesChange {
+pub struct ConstitutionChange {
     /// Actions that only the new one has.
     pub appear: Vec<String>,
     /// Actions that only the old one has.
@@ -21,7 +21,7 @@ pub struct RulesChange {
     pub can_change_again: bool,
 }
 
-impl RulesChange {
+impl ConstitutionChange {
     /// Compares the actions of two sources, as far as they are declared as in CCF's constitutions: `["name", new Action(…)]`.
     pub fn between(old: &str, new: &str) -> Self {
         let (old, new) = (actions(old), actions(new));
