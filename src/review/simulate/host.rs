@@ -4,6 +4,8 @@ use std::cell::Cell;
 
 use super::simulation::Uncertain;
 use crate::constitution::Host;
+use crate::proposal::time::{self, TimeError};
+use crate::text::clip;
 
 /// What stands in the place of a node's certificate signing request, which no API tells.
 pub const PLACEHOLDER_CSR: &str = "(the certificate signing request of this node, which the API does not tell)";
@@ -26,8 +28,17 @@ impl SimulatedHost {
     }
 }
 
+/// A node throws where it cannot read the moment.
+fn readable(valid_from: &str) -> Result<(), String> {
+    match time::read(valid_from) {
+        Err(TimeError::Form(_)) => Err(format!("{:?} is not a time that a node reads", clip(valid_from, 80))),
+        Err(TimeError::NoOffset(_) | TimeError::OutOfRange(_)) | Ok(_) => Ok(()),
+    }
+}
+
 impl Host for SimulatedHost {
     fn endorse(&self, csr_pem: &str, valid_from: &str, validity_days: u64) -> Result<String, String> {
+        readable(valid_from)?;
         let whose = if placeholder_csr(csr_pem) { "" } else { ", for a key that the proposal names" };
         Ok(format!(
             "(a certificate that the service would sign{whose}: valid from {valid_from} for {validity_days} days)"
@@ -35,6 +46,7 @@ impl Host for SimulatedHost {
     }
 
     fn network_certificate(&self, valid_from: &str, validity_days: u64) -> Result<String, String> {
+        readable(valid_from)?;
         Ok(format!("(the service's certificate, renewed: valid from {valid_from} for {validity_days} days)"))
     }
 

@@ -26,7 +26,7 @@ use crate::proposal::ballot;
 use host::SimulatedHost;
 
 pub use change::{shown_key, shown_value};
-pub use constitution_change::ConstitutionChange;
+pub use constitution_change::{Again, ConstitutionChange, again};
 pub use host::{PLACEHOLDER_CSR, placeholder_csr};
 pub use passing::{Group, Passing};
 pub use simulation::{BallotAnswer, BallotRun, Outcome, Simulation, Uncertain, Validity};
@@ -145,29 +145,6 @@ impl Simulator {
         let constitution = self.constitution()?.watched(touched.clone());
         let (tables, _) = self.proposed(trial);
         Ok((run_ballots(&constitution, &tables, trial), self.uncertain(&touched)))
-    }
-
-    /// Whether there is a set of votes that passes `trial` at all, under the rules in the tables.
-    ///
-    /// # Errors
-    /// There are no rules to judge by.
-    pub fn can_pass(&self, trial: &Trial) -> Result<bool, SimulateError> {
-        Ok(self.obstacle(trial)?.is_none())
-    }
-
-    /// Why no set of votes passes `trial`; `None` if one does.
-    ///
-    /// # Errors
-    /// There are no rules to judge by.
-    pub fn obstacle(&self, trial: &Trial) -> Result<Option<String>, SimulateError> {
-        let simulation = self.clone().run(trial)?;
-        let by_any = simulation.passing.as_ref().is_some_and(|passing| passing.fewest.is_some());
-        if simulation.validity == Validity::Valid && (simulation.passes() || by_any) {
-            return Ok(None);
-        }
-        let failure = simulation.failure.map(|failure| failure.reason);
-        let reason = failure.or_else(|| simulation.validity.reason().map(str::to_owned));
-        Ok(Some(reason.unwrap_or_else(|| "it stays open, whoever votes yes".into())))
     }
 
     fn constitution(&self) -> Result<Constitution, SimulateError> {

@@ -195,8 +195,23 @@ impl Simulation {
             return;
         }
         self.outcome = Outcome::Failed;
-        let reason = format!("Failed to {doing}(): {}", error.reason);
+        let reason = match doing {
+            "decide" => error.reason,
+            function => format!("Failed to {function}(): {}", error.reason),
+        };
         self.failure = Some(Failure { reason, trace: error.trace });
+    }
+
+    /// Why no votes pass it and have it applied; `None` if some do.
+    pub fn obstacle(&self) -> Option<String> {
+        let by_some = self.passing.as_ref().is_some_and(|passing| passing.fewest.is_some());
+        if self.passes() || (by_some && self.outcome != Outcome::Failed && self.outcome != Outcome::Unknown) {
+            return None;
+        }
+        let failure = self.failure.as_ref().map(|failure| failure.reason.clone());
+        let lacking = || self.uncertain.last().filter(|_| self.outcome == Outcome::Unknown).map(|one| one.why.clone());
+        let reason = failure.or_else(|| self.validity.reason().map(str::to_owned)).or_else(lacking);
+        Some(reason.unwrap_or_else(|| "it is not accepted, whoever votes yes".into()))
     }
 
     /// Whether it would pass and be applied, if those who have not voted vote yes.

@@ -3,7 +3,7 @@
 use crate::kv::table;
 
 /// The tables that are rebuilt whole.
-const WHOLE: [&str; 21] = [
+const WHOLE: [&str; 20] = [
     table::CONSTITUTION,
     table::PROPOSALS,
     table::PROPOSALS_INFO,
@@ -12,7 +12,6 @@ const WHOLE: [&str; 21] = [
     table::MEMBER_INFO,
     table::USER_CERTS,
     table::USER_INFO,
-    table::NODE_INFO,
     table::NODE_ENDORSED_CERTS,
     table::NODE_CODE_IDS,
     table::SNP_HOST_DATA,
@@ -28,7 +27,11 @@ const WHOLE: [&str; 21] = [
 ];
 
 /// The tables that cannot be rebuilt, or not whole, and why.
-const REASONS: [(&str, &str); 10] = [
+const REASONS: [(&str, &str); 11] = [
+    (
+        table::NODE_INFO,
+        "the API tells a node's status, attestation, published addresses and data, not the rest of its row",
+    ),
     (table::JWT_ISSUERS, "the API tells whether an issuer's keys are refreshed, not the rest of its row"),
     (table::JWT_KEYS, "the API shows token keys in another form than the table has"),
     (table::CA_CERT_BUNDLES, "only some versions of CCF tell the bundles"),

@@ -17,7 +17,7 @@ use ccf_gov::files;
 use ccf_gov::json;
 use ccf_gov::proposal::ballot::{Ballot, MAX_BALLOT};
 use ccf_gov::proposal::{MAX_PROPOSAL, shown as shown_proposal};
-use ccf_gov::review::simulate::{ConstitutionChange, Outcome, Simulator, Trial};
+use ccf_gov::review::simulate::{Again, ConstitutionChange, Outcome, Simulator, Trial};
 use ccf_gov::service::Reference;
 use member::member;
 use shown::{Shown, Simulated, human};
@@ -179,9 +179,13 @@ fn pair<'g>(given: &'g str, example: &str) -> Result<(&'g str, &'g str), CliErro
 }
 
 fn exit(each: &[Simulated]) -> Exit {
-    let unknown = |one: &Simulated| one.simulation.outcome == Outcome::Unknown;
+    let unknown = |one: &Simulated| {
+        one.simulation.outcome == Outcome::Unknown
+            || one.simulation.passes()
+                && one.rules.as_ref().is_some_and(|rules| matches!(rules.again, Again::Unknown(_)))
+    };
     let fine =
-        |one: &Simulated| one.simulation.passes() && one.rules.as_ref().is_none_or(|rules| rules.can_change_again);
+        |one: &Simulated| one.simulation.passes() && one.rules.as_ref().is_none_or(|rules| rules.again == Again::Yes);
     match () {
         () if each.iter().all(fine) => Exit::Done,
         () if each.iter().all(|one| fine(one) || unknown(one)) => Exit::Failed,

@@ -8,8 +8,8 @@ use time::format_description::well_known::Rfc3339;
 use ccf_gov::id::{MemberId, ProposalId};
 use ccf_gov::kv::Tables;
 use ccf_gov::review::simulate::{
-    ConstitutionChange, Outcome, Passing, Simulation, Validity, changes_in_words, effect_in_words, name_of, shown_key,
-    shown_value,
+    Again, ConstitutionChange, Outcome, Passing, Simulation, Validity, changes_in_words, effect_in_words, name_of,
+    shown_key, shown_value,
 };
 use ccf_gov::review::state::State;
 use ccf_gov::text::{visible, visible_lines};
@@ -91,10 +91,13 @@ struct ShownBallot {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct ShownRules {
+    /// Whether the actions could be compared.
+    compared: bool,
     appear: Vec<String>,
     disappear: Vec<String>,
     change: Vec<String>,
-    can_change_again: bool,
+    /// null if that is not known.
+    can_change_again: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -151,10 +154,15 @@ impl One {
                 })
                 .collect(),
             rules: one.rules.as_ref().map(|rules| ShownRules {
+                compared: rules.compared,
                 appear: rules.appear.clone(),
                 disappear: rules.disappear.clone(),
                 change: rules.change.clone(),
-                can_change_again: rules.can_change_again,
+                can_change_again: match rules.again {
+                    Again::Yes => Some(true),
+                    Again::No(_) => Some(false),
+                    Again::Unknown(_) => None,
+                },
             }),
             uncertain: simulation
                 .uncertain
@@ -222,7 +230,9 @@ fn verdict(simulation: &Simulation) -> String {
         (Outcome::NotValid, Validity::Threw(_)) => format!("NOT VALID: validate itself fails: {reason}"),
         (Outcome::NotValid, _) => format!("NOT VALID: {reason}"),
         (Outcome::Unknown, _) => format!("NOT JUDGED: {reason}"),
-        (Outcome::Failed, _) => format!("FAILS, so the vote that decides is refused and nothing changes: {reason}"),
+        (Outcome::Failed, _) => {
+            format!("FAILS: the service refuses the request that would decide it, and nothing changes: {reason}")
+        }
         (Outcome::Accepted, _) => "valid; it is accepted if those who have not voted vote yes".into(),
         (Outcome::Rejected, _) => "valid; it is REJECTED, even if all who have not voted vote yes".into(),
         (Outcome::Open, _) => "valid; it stays OPEN, even if all who have not voted vote yes".into(),
