@@ -9,6 +9,9 @@ use crate::id::{NodeId, TransactionId};
 /// several times a second.
 const SILENT_MS: u64 = 1000;
 
+/// A node that was silent for less than this may be back at once: after an election the new primary has heard of nobody yet.
+const LOST_MS: u64 = 5000;
+
 /// When the primary heard of a node last, and how much that node has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Follower {
@@ -22,6 +25,11 @@ impl Follower {
     /// Whether it counts as live.
     pub fn is_live(&self) -> bool {
         self.silent_ms < SILENT_MS
+    }
+
+    /// Whether it was silent for so long that another node is to be started in its place.
+    pub fn is_lost(&self) -> bool {
+        self.silent_ms >= LOST_MS
     }
 }
 

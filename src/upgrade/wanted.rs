@@ -173,6 +173,14 @@ impl<'a> Look<'a> {
         if short == 0 {
             return None;
         }
+        let is_silent = |node: &&&ObservedNode| network.heard.get(&node.id).is_some_and(|heard| !heard.is_lost());
+        if let Some(node) = lost.iter().find(is_silent) {
+            let word = self.plan.word(CodeKind::New);
+            return Some((
+                Need::Time(format!("{word} node {} is heard of again, or counts as lost", node.title())),
+                Vec::new(),
+            ));
+        }
         if self.needs_snapshot() {
             return Some((Need::Proposal(Intended::Snapshot), Vec::new()));
         }

@@ -147,7 +147,8 @@ impl Network {
         let report = self.upgrade(None, &["report", "-o", "report.html"]);
         assert_eq!(report["verdict"], "pass", "{report}");
         self.run(None, &["verify", "service", "--evidence", text(new.package())]);
-        assert_eq!(self.ids().len(), 3);
+        let status = self.upgrade(None, &["status"]);
+        assert_eq!(self.ids().len(), 3, "{status}");
     }
 
     /// Starts a node that joins, and waits until the service has it as Pending.

@@ -17,6 +17,8 @@ const TRY_ALL: usize = 8;
 pub struct Passing {
     /// With the votes that are given, and no other.
     pub now: Resolution,
+    /// How many votes are given.
+    pub given: usize,
     /// How many active members could still vote.
     pub voters: usize,
     /// The fewest yes votes that pass it; `None` if none do.
@@ -66,6 +68,7 @@ pub(super) fn passing(
     let now = with(&mut [].into_iter())?;
     let mut passing = Passing {
         now,
+        given: given.len(),
         voters: free.len(),
         fewest: None,
         most: None,

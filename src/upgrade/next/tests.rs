@@ -230,3 +230,21 @@ fn listed_proposal(state: &str, ballots: u64) -> Listed {
     }))
     .unwrap()
 }
+
+#[test]
+fn another_node_is_started_only_for_one_that_was_silent_for_long() {
+    let mut seen = service(&virtual_code(1), 3);
+    let plan = Plan::of(virtual_code(1), 3);
+    let silent = seen.nodes[2].id;
+    for (silent_ms, lost) in [(20, false), (1500, false), (4999, false), (5000, true)] {
+        let network = seen.replication.as_mut().unwrap();
+        network.heard.get_mut(&silent).unwrap().silent_ms = silent_ms;
+        network.caught_up.insert(silent);
+        if silent_ms >= 1000 {
+            network.caught_up.remove(&silent);
+        }
+        let wanted = crate::upgrade::wanted(&plan, &seen);
+        let starts = wanted.tasks.iter().any(|task| matches!(task, Task::Start(_) | Task::Replace(_)));
+        assert_eq!(starts, lost, "{silent_ms}: {wanted:?}");
+    }
+}

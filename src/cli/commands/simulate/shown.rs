@@ -255,8 +255,15 @@ fn passes(passing: &Passing, tables: &Tables) -> String {
     if passing.most == Some(fewest) {
         return match fewest {
             1 if of == 1 => "it passes when the one member votes yes who has not voted".into(),
+            _ if fewest == of && passing.given == 0 => format!("it passes when all {of} members vote yes"),
             _ if fewest == of => format!("it passes when all {of} members vote yes who have not voted"),
-            count => format!("it passes when {count} of {of} members {} yes: any {count}", vote(count)),
+            count if passing.given == 0 => {
+                format!("it passes when {count} of {of} members {} yes: any {count}", vote(count))
+            }
+            count => format!(
+                "it passes when {count} of the {of} members who have not voted {} yes: any {count}",
+                vote(count)
+            ),
         };
     }
     if let Some(sets) = &passing.accepted_with {
