@@ -1,7 +1,7 @@
 //! Govern and upgrade a service on Microsoft's Confidential Consortium Framework (CCF).
 //!
 //! A proposal's way through this library is one straight walk:
-//! intent → proposal → envelope; evidence and rules beside it → service → outcome.
+//! intent → proposal → envelope; evidence, rules and simulation beside it → service → outcome.
 //! The modules are the stations of that walk, and each imports only those before it:
 //!
 //! - [`proposal`]: what members say: actions, templates, ballots.

@@ -2,6 +2,7 @@
 
 mod control;
 mod faults;
+mod fidelity;
 mod pipeline;
 mod snp;
 

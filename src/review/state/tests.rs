@@ -68,7 +68,10 @@ fn seed(tables: &mut Tables, member: MemberId) {
 /// Every row of the tables that are rebuilt whole, but for what the API does not tell.
 fn comparable(tables: &Tables) -> Vec<(String, Vec<u8>, Vec<u8>)> {
     let mut all = Vec::new();
-    for name in tables.names().filter(|name| why_not_known(name).is_none() || *name == table::NODE_INFO) {
+    for name in tables
+        .names()
+        .filter(|name| why_not_known(name).is_none() || [table::NODE_INFO, table::USER_INFO].contains(name))
+    {
         for (key, value) in tables.iter(name) {
             let mut value = crate::review::simulate::shown_value(value);
             match name {

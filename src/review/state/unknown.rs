@@ -3,7 +3,7 @@
 use crate::kv::table;
 
 /// The tables that are rebuilt whole.
-const WHOLE: [&str; 20] = [
+const WHOLE: [&str; 19] = [
     table::CONSTITUTION,
     table::PROPOSALS,
     table::PROPOSALS_INFO,
@@ -11,7 +11,6 @@ const WHOLE: [&str; 20] = [
     table::MEMBER_ENCRYPTION_KEYS,
     table::MEMBER_INFO,
     table::USER_CERTS,
-    table::USER_INFO,
     table::NODE_ENDORSED_CERTS,
     table::NODE_CODE_IDS,
     table::SNP_HOST_DATA,
@@ -27,7 +26,8 @@ const WHOLE: [&str; 20] = [
 ];
 
 /// The tables that cannot be rebuilt, or not whole, and why.
-const REASONS: [(&str, &str); 11] = [
+const REASONS: [(&str, &str); 12] = [
+    (table::USER_INFO, "the API does not tell the data of users who have no certificate"),
     (
         table::NODE_INFO,
         "the API tells a node's status, attestation, published addresses and data, not the rest of its row",
