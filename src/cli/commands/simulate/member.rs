@@ -3,24 +3,55 @@
 use crate::cli::error::CliError;
 use ccf_gov::id::MemberId;
 use ccf_gov::review::simulate::Simulator;
+use ccf_gov::text::visible;
 
-/// The one member whose certificate has this name, or whose id begins with it.
-pub fn member(simulator: &Simulator, name: &str) -> Result<MemberId, CliError> {
-    let members = simulator.members();
-    let by_name: Vec<MemberId> =
-        members.iter().filter(|(_, known)| known.as_deref() == Some(name)).map(|(id, _)| *id).collect();
-    let by_id =
-        || members.iter().filter(|(id, _)| name.len() >= 4 && id.to_string().starts_with(name)).map(|(id, _)| *id);
-    let meant = if by_name.is_empty() { by_id().collect() } else { by_name };
-    let known = || {
-        let list = members
-            .iter()
-            .map(|(id, name)| name.clone().map_or_else(|| id.to_string(), |name| ccf_gov::text::visible(&name)));
-        format!("its members are {}", list.take(20).collect::<Vec<_>>().join(", "))
-    };
-    match meant[..] {
-        [id] => Ok(id),
-        [] => Err(CliError::usage(format!("the service has no member {name:?}")).hint(known())),
-        _ => Err(CliError::usage(format!("several members are called {name:?}")).hint("give the member's id")),
+/// The fewest digits of an id that name a member.
+const FEWEST_DIGITS: usize = 4;
+
+/// The members of a state, with the names in their certificates, which are read once.
+pub struct Members {
+    all: Vec<(MemberId, Option<String>)>,
+    active: Vec<MemberId>,
+}
+
+impl Members {
+    pub fn of(simulator: &Simulator) -> Self {
+        Self { all: simulator.members(), active: simulator.active_members() }
+    }
+
+    /// The one member whose certificate has this name, or whose id begins with it.
+    pub fn named(&self, name: &str) -> Result<MemberId, CliError> {
+        if let Some(id) = name.parse::<MemberId>().ok().filter(|id| self.all.iter().any(|(known, _)| known == id)) {
+            return Ok(id);
+        }
+        let has_name = |known: &&(MemberId, Option<String>)| known.1.as_deref() == Some(name);
+        let has_id =
+            |known: &&(MemberId, Option<String>)| name.len() >= FEWEST_DIGITS && known.0.to_string().starts_with(name);
+        let mut meant: Vec<_> = self.all.iter().filter(has_name).collect();
+        if meant.is_empty() {
+            meant = self.all.iter().filter(has_id).collect();
+        }
+        match meant[..] {
+            [(id, _)] => Ok(*id),
+            [] => Err(CliError::usage(format!("the service has no member {name:?}")).hint(self.known())),
+            _ => {
+                Err(CliError::usage(format!("{name:?} could be any of several members"))
+                    .hint("give the member's whole id"))
+            }
+        }
+    }
+
+    /// The same, of a member who can vote.
+    pub fn voter(&self, name: &str) -> Result<MemberId, CliError> {
+        let id = self.named(name)?;
+        match self.active.contains(&id) {
+            true => Ok(id),
+            false => Err(CliError::usage(format!("member {} is not active, so cannot vote", visible(name)))),
+        }
+    }
+
+    fn known(&self) -> String {
+        let shown = |(id, name): &(MemberId, Option<String>)| name.as_deref().map_or_else(|| id.to_string(), visible);
+        format!("its members are {}", self.all.iter().take(20).map(shown).collect::<Vec<_>>().join(", "))
     }
 }

@@ -19,7 +19,7 @@ use ccf_gov::proposal::ballot::{Ballot, MAX_BALLOT};
 use ccf_gov::proposal::{MAX_PROPOSAL, shown as shown_proposal};
 use ccf_gov::review::simulate::{Again, ConstitutionChange, Outcome, Simulator, Trial};
 use ccf_gov::service::Reference;
-use member::member;
+use member::Members;
 use shown::{Shown, Simulated, human};
 
 /// How many lines of a changed text are shown, unless all are asked for.
@@ -94,8 +94,9 @@ impl Simulate {
     }
 
     fn trial(&self, context: &Context, source: &ProposalSource, simulator: &Simulator) -> Result<Trial, CliError> {
+        let members = Members::of(simulator);
         let mut trial = match source {
-            ProposalSource::File(path) => Trial::new(&text(path)?, self.proposer(context, simulator)?),
+            ProposalSource::File(path) => Trial::new(&text(path)?, self.proposer(context, simulator, &members)?),
             ProposalSource::Id(reference) => open(simulator, reference)?,
         };
         if let Some(path) = &self.ballots {
@@ -106,7 +107,7 @@ impl Simulate {
             for (name, ballot) in by_member {
                 let script = ballot.as_str().or_else(|| ballot.get("ballot")?.as_str());
                 let script = script.ok_or_else(|| refuse(format!("the ballot of {name:?} is no script")))?;
-                trial = trial.with_ballot(member(simulator, name)?, script);
+                trial = trial.with_ballot(members.voter(name)?, script);
             }
         }
         for given in &self.ballot {
@@ -114,7 +115,7 @@ impl Simulate {
             let path = PathBuf::from(path);
             let ballot = Ballot::parse(&files::read(&path, MAX_BALLOT)?)
                 .map_err(|error| CliError::from(error).doing(format!("{} is not a ballot", files::shown(&path))))?;
-            trial = trial.with_ballot(member(simulator, name)?, ballot.script());
+            trial = trial.with_ballot(members.voter(name)?, ballot.script());
         }
         for given in &self.votes {
             let (name, vote) = pair(given, "--votes alice=yes,bob=no")?;
@@ -126,14 +127,19 @@ impl Simulate {
                         .hint("for example --votes alice=yes,bob=no"));
                 }
             };
-            trial = trial.with_vote(member(simulator, name)?, vote);
+            trial = trial.with_vote(members.voter(name)?, vote);
         }
         Ok(trial)
     }
 
-    fn proposer(&self, context: &Context, simulator: &Simulator) -> Result<ccf_gov::id::MemberId, CliError> {
+    fn proposer(
+        &self,
+        context: &Context,
+        simulator: &Simulator,
+        members: &Members,
+    ) -> Result<ccf_gov::id::MemberId, CliError> {
         if let Some(name) = &self.proposer {
-            return member(simulator, name);
+            return members.named(name);
         }
         let active = simulator.active_members();
         let own = context.cert.as_ref().and_then(|path| files::read(path, 64 << 10).ok());
