@@ -21,7 +21,7 @@ macro_rules! transcripts {
 
 transcripts! {
     air_gap: refused walk;
-    ballot: new show;
+    ballot: new show tested;
     encodings: encodings;
     help: help;
     inspect: ballot envelopes refused;

@@ -10,11 +10,12 @@ use super::commands::proposal::not_held;
 use super::common::Context;
 use super::consent::Shown;
 use super::error::{CliError, Kind};
-use super::guard::Guard;
+use super::tested::Precautions;
 use ccf_gov::cose::{self, Algorithm, Beside, Message, MessageType};
 use ccf_gov::id::MemberId;
 use ccf_gov::json;
-use ccf_gov::proposal::{Proposal, annotated, ballot, difference, totals};
+use ccf_gov::proposal::ballot::{self, Ballot};
+use ccf_gov::proposal::{Proposal, annotated, difference, totals};
 use ccf_gov::review::vain::{self, Effect};
 use ccf_gov::review::{ServiceView, Subject, notes, proposed, votable};
 use ccf_gov::service::Service;
@@ -64,17 +65,18 @@ impl Context {
         message: &Message,
         member: MemberId,
         algorithm: Algorithm,
-        guard: Guard,
+        precautions: &Precautions,
     ) -> Result<(Shown, Option<NetworkChange>), CliError> {
         if let Some(ahead) = message.created_at().ahead(OffsetDateTime::now_utc()) {
             self.output.warn(ahead);
         }
+        let answer = precautions.on_state(self, message, member).await?;
         let asked = match service {
-            Some(service) => Some(timeout(PATIENCE, self.looked_up(service, message, member, guard)).await),
+            Some(service) => Some(timeout(PATIENCE, self.looked_up(service, message, member, precautions)).await),
             None => None,
         };
         let mut guarded = None;
-        let beside = match asked {
+        let mut beside = match asked {
             Some(Ok(Ok((beside, found)))) => {
                 guarded = found;
                 beside
@@ -84,6 +86,7 @@ impl Context {
             Some(Err(_)) => self.not_looked_up(message, &late()),
             None => self.beside_nothing(message),
         };
+        beside.lines.extend(answer);
         Ok((show(message, member, algorithm, &beside), guarded))
     }
 
@@ -141,9 +144,10 @@ impl Context {
         service: &Service,
         message: &Message,
         member: MemberId,
-        guard: Guard,
+        precautions: &Precautions,
     ) -> Result<(Beside, Option<NetworkChange>), CliError> {
         let content = json::parse(message.payload()).unwrap_or_default();
+        let Precautions { guard, tested, state } = precautions;
         match (message.kind(), message.proposal_id()) {
             (MessageType::Proposal, _) => {
                 vain::active(&service.members().await?, member)?;
@@ -156,18 +160,25 @@ impl Context {
             }
             (MessageType::Ballot, Some(id)) => {
                 let subject = Subject::read(service, id).await?.ok_or_else(|| not_held(id))?;
-                let script = content.get("ballot").and_then(Value::as_str).unwrap_or_default();
-                let expected = ballot::one_proposal(script);
+                let ballot = Ballot::of_script(content.get("ballot").and_then(Value::as_str).unwrap_or_default());
+                let expected = ballot.proposal();
                 votable(id, expected.as_ref(), &subject.content.raw).map_err(|why| CliError::from(why).unsigned())?;
-                if subject.ballot(member, script)? == Effect::Held {
-                    self.output.warn("the service holds this ballot already: signing it again changes nothing");
-                }
+                let answer = match subject.ballot(member, ballot.script())? {
+                    Effect::Held => {
+                        self.output.warn("the service holds this ballot already: signing it again changes nothing");
+                        Vec::new()
+                    }
+                    Effect::New if state.is_some() => Vec::new(),
+                    Effect::New => tested.at(self, service, &subject, member, &ballot).await?,
+                };
                 let found = match may_accept(message.payload()) {
                     true => guard.judge(self, service, &subject.content.raw, &subject.view).await,
                     false => Ok(None),
                 };
                 let found = found.map_err(CliError::unsigned)?;
-                Ok((self.beside_subject(&subject, member, found.as_ref()), found))
+                let mut beside = self.beside_subject(&subject, member, found.as_ref());
+                beside.lines.extend(answer);
+                Ok((beside, found))
             }
             (MessageType::Withdrawal, Some(id)) => {
                 let subject = Subject::read(service, id).await?.ok_or_else(|| not_held(id))?;

@@ -25,6 +25,7 @@ use ccf_gov::proposal::ballot::BallotError;
 use ccf_gov::proposal::catalogue::{TemplateError, UnknownTemplate};
 use ccf_gov::proposal::private_key::PrivateKey;
 use ccf_gov::proposal::{MergeError, NewError, ProposalError};
+use ccf_gov::review::simulate::{NotAsMeant, SimulateError};
 use ccf_gov::review::vain::Vain;
 use ccf_gov::review::{NotDeletable, NotVotable};
 use ccf_gov::sandbox::SandboxError;
@@ -339,6 +340,30 @@ impl Library for NotVotable {
                 "in each line: what the ballot is for / what the service holds. `ccf-gov proposal show ID -o FILE` writes the service's"
             }
             Self::Unreadable { .. } => "do not vote on it, and ask the service's operators what it is",
+        };
+        Some(hint.into())
+    }
+}
+
+impl Library for SimulateError {
+    fn kind(&self) -> Kind {
+        if matches!(self, Self::NotOpen(_)) { Kind::Refused } else { Kind::Failed }
+    }
+}
+
+impl Library for NotAsMeant {
+    fn kind(&self) -> Kind {
+        Kind::No
+    }
+
+    fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Throws(_) | Self::DoesNotLoad(_) => {
+                "correct the script, and try it with `ccf-gov ballot test FILE --proposal ID`"
+            }
+            Self::VotesNo => {
+                "see what it rests on with `ccf-gov ballot show FILE`, and write a new one with `ccf-gov ballot new`"
+            }
         };
         Some(hint.into())
     }

@@ -17,6 +17,7 @@ mod guard;
 mod images;
 mod interrupt;
 mod meant;
+mod members;
 mod message_args;
 mod object;
 mod open_key;
@@ -28,7 +29,9 @@ mod shapes;
 mod sign_and_submit;
 mod state_source;
 mod table;
+mod tested;
 mod topology;
+mod trials;
 mod trust;
 mod usage;
 

@@ -46,6 +46,7 @@ fn shapes() -> Vec<(&'static str, String)> {
         ("Read", format!("type Read = {}", shape::<Read>())),
         ("Vote", format!("type Vote = {}", shape::<proposal::votes::Line>())),
         ("ballot show", shape::<ballot::show::Shown>()),
+        ("ballot test", shape::<ballot::test::Tested>()),
         ("Node", format!("type Node = object & {}", shape::<NodeDetails>())),
         ("proposal show", format!("Proposal & {{ actions: object[] }} & {}", shape::<proposal::show::More>())),
         (

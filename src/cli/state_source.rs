@@ -9,6 +9,7 @@ use super::common::Context;
 use super::error::CliError;
 use ccf_gov::files;
 use ccf_gov::review::state::{Reading, State};
+use ccf_gov::service::Service;
 
 /// The largest state file, in bytes.
 const MAX_STATE: u64 = 512 << 20;
@@ -32,16 +33,20 @@ impl StateSource {
     }
 }
 
-/// Reads it from the service, with progress.
+/// Reads it from the service that is configured, with progress.
 pub async fn fetch(context: &Context) -> Result<State, CliError> {
-    let service = context.connect().await?;
+    fetch_from(context, &context.connect().await?).await
+}
+
+/// Reads it from a service, with progress.
+pub async fn fetch_from(context: &Context, service: &Service) -> Result<State, CliError> {
     let bar = context.output.progress(0);
     let say = |what: &str, count: usize| {
         bar.set_length(count as u64 + 1);
         bar.set_position(count as u64);
         bar.set_message(what.to_owned());
     };
-    let state = State::read(&service, &Reading::new(&say)).await;
+    let state = State::read(service, &Reading::new(&say)).await;
     bar.finish_and_clear();
     Ok(state?)
 }

@@ -1,5 +1,6 @@
 //! The binary against a sandbox: what each command that speaks with a service prints, and how it ends.
 
+mod ballots;
 mod consent;
 mod evidence;
 mod exact;

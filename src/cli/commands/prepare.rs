@@ -8,8 +8,8 @@ use crate::cli::common::Context;
 use crate::cli::envelopes;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::guard::Guard;
 use crate::cli::message_args::{MessageArgs, certificate};
+use crate::cli::tested::Precautions;
 use ccf_gov::cose::SigningRequest;
 
 /// Write a signing request for a key that is elsewhere: on a machine without a network, or in a vault
@@ -31,7 +31,7 @@ pub struct Prepare {
     #[arg(long)]
     force: bool,
     #[command(flatten)]
-    guard: Guard,
+    precautions: Precautions,
 }
 
 impl Prepare {
@@ -41,7 +41,7 @@ impl Prepare {
         let (message, certificate) = (request.message(), request.certificate());
         let service = context.service_if_any([message]).await;
         let (member, algorithm) = (certificate.member_id(), certificate.algorithm());
-        let (shown, _) = context.shown(service.as_ref(), message, member, algorithm, self.guard).await?;
+        let (shown, _) = context.shown(service.as_ref(), message, member, algorithm, &self.precautions).await?;
         context.output.note(format!("To be signed:\n  {}", shown.lines.join("\n  ")));
         let text = serde_json::to_string_pretty(&request.to_json())
             .map_err(|e| CliError::failed("cannot write the request as JSON", e))?;

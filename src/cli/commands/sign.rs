@@ -8,10 +8,10 @@ use crate::cli::common::Context;
 use crate::cli::envelopes;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::guard::Guard;
 use crate::cli::interrupt::interrupted;
 use crate::cli::message_args::MessageArgs;
 use crate::cli::private_keys;
+use crate::cli::tested::Precautions;
 use ccf_gov::cose::{Envelope, SigningRequest};
 use ccf_gov::files::FileError;
 use ccf_gov::signer::{self, SignerError};
@@ -38,7 +38,7 @@ pub struct Sign {
     #[command(flatten)]
     out: envelopes::Out,
     #[command(flatten)]
-    guard: Guard,
+    precautions: Precautions,
 }
 
 impl Sign {
@@ -52,7 +52,7 @@ impl Sign {
         let member = signer.certificate().member_id();
         let service = context.service_if_any([&message]).await;
         let algorithm = signer.algorithm();
-        let (shown, guard) = context.shown(service.as_ref(), &message, member, algorithm, self.guard).await?;
+        let (shown, guard) = context.shown(service.as_ref(), &message, member, algorithm, &self.precautions).await?;
         context.consent(&[shown])?;
         let envelope = signer::sign(&*signer, message)
             .await
@@ -85,7 +85,7 @@ impl Sign {
         let mut shown = Vec::with_capacity(requests.len());
         for request in &requests {
             let (message, algorithm) = (request.message(), signer.algorithm());
-            shown.push(context.shown(service.as_ref(), message, member, algorithm, self.guard).await?.0);
+            shown.push(context.shown(service.as_ref(), message, member, algorithm, &self.precautions).await?.0);
         }
         context.consent(&shown)?;
         let batch = self.out.batch(requests.len())?;

@@ -3,6 +3,7 @@
 //! A [`Simulator`] holds a service's tables and runs proposals on them, one after the other: `validate`, `resolve` with no votes and
 //! vote by vote until it is decided, `apply`. It decides by `constitution/decide`, as the sandbox does.
 
+mod ballot_test;
 mod change;
 mod constitution_change;
 mod host;
@@ -25,6 +26,7 @@ use crate::kv::{Change, SINGLETON, Tables, table};
 use crate::proposal::ballot;
 use host::SimulatedHost;
 
+pub use ballot_test::{BallotTest, NotAsMeant, reads_proposal_only};
 pub use change::{shown_key, shown_value};
 pub use constitution_change::{Again, ConstitutionChange, again};
 pub use host::{PLACEHOLDER_CSR, placeholder_csr};
@@ -231,13 +233,7 @@ fn validate(constitution: &Constitution, tables: &Tables, text: &str) -> Validit
 fn run_ballots(constitution: &Constitution, tables: &Tables, trial: &Trial) -> Vec<BallotRun> {
     let proposal = Proposal { text: trial.text(), id: trial.id(), proposer: trial.proposer() };
     let ballots: Vec<_> = trial.ballots().iter().map(|(member, script)| (*member, script.as_str())).collect();
-    let answers = constitution.vote_all(tables, &proposal, &ballots).into_iter().map(|answer| match answer {
-        Ok(true) => BallotAnswer::Yes,
-        Ok(false) => BallotAnswer::No,
-        Err(ScriptError { stage: Stage::Engine, reason, .. }) => BallotAnswer::Unknown(reason),
-        Err(ScriptError { stage: Stage::Load, reason, .. }) => BallotAnswer::DoesNotLoad(reason),
-        Err(error) => BallotAnswer::Threw(Failure { reason: error.reason, trace: error.trace }),
-    });
+    let answers = constitution.vote_all(tables, &proposal, &ballots).into_iter().map(BallotAnswer::of);
     ballots.iter().zip(answers).map(|((member, _), answer)| BallotRun { member: *member, answer }).collect()
 }
 

@@ -121,6 +121,17 @@ pub enum BallotAnswer {
 }
 
 impl BallotAnswer {
+    /// What running it came to.
+    pub(super) fn of(answer: Result<bool, ScriptError>) -> Self {
+        match answer {
+            Ok(true) => Self::Yes,
+            Ok(false) => Self::No,
+            Err(ScriptError { stage: Stage::Engine, reason, .. }) => Self::Unknown(reason),
+            Err(ScriptError { stage: Stage::Load, reason, .. }) => Self::DoesNotLoad(reason),
+            Err(error) => Self::Threw(Failure { reason: error.reason, trace: error.trace }),
+        }
+    }
+
     /// The vote, if it gave one.
     pub fn vote(&self) -> Option<bool> {
         match self {

@@ -24,11 +24,15 @@ impl Trial {
         Self { id, text: text.into(), proposer, held: false, ballots: BTreeMap::new(), votes: BTreeMap::new() }
     }
 
+    /// One that a service holds, without the ballots that it has.
+    pub fn submitted(id: ProposalId, text: &str, proposer: MemberId) -> Self {
+        Self { id, held: true, ..Self::new(text, proposer) }
+    }
+
     /// One that a service holds, with the ballots that it has.
     pub(super) fn held(id: ProposalId, text: &str, info: ProposalInfo) -> Self {
         let ballots = info.ballots.into_iter().filter_map(|(member, script)| Some((member.parse().ok()?, script)));
-        let (proposer, ballots) = (info.proposer, ballots.collect());
-        Self { id, text: text.into(), proposer, held: true, ballots, votes: BTreeMap::new() }
+        Self { ballots: ballots.collect(), ..Self::submitted(id, text, info.proposer) }
     }
 
     /// With this ballot by `member`, JavaScript; it takes the place of one that the service has.

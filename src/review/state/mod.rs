@@ -14,9 +14,9 @@ use time::OffsetDateTime;
 
 use crate::ccf_version::CcfVersion;
 use crate::digest::{Sha256Digest, sha256};
-use crate::id::TransactionId;
+use crate::id::{MemberId, ProposalId, TransactionId};
 use crate::kv::Tables;
-use crate::review::simulate::Simulator;
+use crate::review::simulate::{BallotTest, SimulateError, Simulator};
 
 pub use file::StateFileError;
 pub use progress::Reading;
@@ -43,6 +43,15 @@ impl State {
     /// A simulator on these tables, which knows what they lack.
     pub fn simulator(&self) -> Simulator {
         Simulator::new(self.tables.clone(), self.version).lacking(why_not_known)
+    }
+
+    /// Runs the ballot `script` of `member` on an open proposal.
+    ///
+    /// # Errors
+    /// The proposal is not open in this state, or there are no rules to judge by.
+    pub fn test_ballot(&self, id: ProposalId, member: MemberId, script: &str) -> Result<BallotTest, SimulateError> {
+        let simulator = self.simulator();
+        simulator.test_ballot(&simulator.open_proposal(id)?, member, script)
     }
 
     /// The SHA-256 of the service's certificate (DER); `None` if that is no PEM.

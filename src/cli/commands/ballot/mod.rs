@@ -4,6 +4,7 @@ mod guards;
 mod new;
 pub mod show;
 mod submit;
+pub mod test;
 mod verified;
 
 use clap::{Args, Subcommand};
@@ -29,6 +30,8 @@ enum Command {
     Show(show::Show),
     /// Sign a ballot on a proposal and send it
     Submit(submit::Submit),
+    /// Run a ballot on the service as it is, and say what it answers
+    Test(test::Test),
 }
 
 impl Ballot {
@@ -37,6 +40,7 @@ impl Ballot {
             Command::New(args) => args.run(context).await,
             Command::Show(args) => args.run(context).await,
             Command::Submit(args) => args.run(context).await,
+            Command::Test(args) => args.run(context).await,
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::guard::Guard;
 use crate::cli::sign_and_submit;
+use crate::cli::tested::Tested;
 use ccf_gov::cose::MessageType;
 use ccf_gov::files;
 use ccf_gov::id::ProposalId;
@@ -41,6 +42,8 @@ pub struct Submit {
     basis: Basis,
     #[command(flatten)]
     guard: Guard,
+    #[command(flatten)]
+    tested: Tested,
 }
 
 #[derive(Args)]
@@ -93,17 +96,23 @@ impl Submit {
         let signer = context.signer().await?;
         let member = signer.certificate().member_id();
         // What is not committed may still be undone: then the same ballot is signed once more, which is harmless.
-        if subject.ballot(member, ballot.script())? == Effect::Held && committed {
+        let effect = subject.ballot(member, ballot.script())?;
+        if effect == Effect::Held && committed {
             sign_and_submit::print_held(context, &subject.proposal, "same-ballot", "you have voted this way already")?;
             return Ok(Exit::Done);
         }
+        let answer = match effect {
+            Effect::New => self.tested.at(context, &service, &subject, member, &ballot).await?,
+            Effect::Held => Vec::new(),
+        };
         let (kind, payload) = (MessageType::Ballot, ballot.payload());
         let guard = match may_accept(&payload) {
             true => self.guard.judge(context, &service, &subject.content.raw, &subject.view).await,
             false => Ok(None),
         };
         let guard = guard.map_err(CliError::unsigned)?;
-        let beside = context.beside_subject(&subject, member, guard.as_ref());
+        let mut beside = context.beside_subject(&subject, member, guard.as_ref());
+        beside.lines.extend(answer);
         let submission =
             sign_and_submit::sign_and_submit(context, &service, &*signer, kind, Some(id), payload, &beside).await?;
         sign_and_submit::print(context, Some(id), &submission, guard.as_ref())?;

@@ -1,6 +1,5 @@
 //! `simulate`: what proposals would do, under the rules in force.
 
-mod member;
 pub mod shown;
 
 use std::path::PathBuf;
@@ -12,14 +11,13 @@ use crate::cli::common::Context;
 use crate::cli::constitution_files::joined;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::members::Members;
 use crate::cli::state_source::StateSource;
+use crate::cli::trials;
 use ccf_gov::files;
 use ccf_gov::json;
 use ccf_gov::proposal::ballot::{Ballot, MAX_BALLOT};
-use ccf_gov::proposal::{MAX_PROPOSAL, shown as shown_proposal};
 use ccf_gov::review::simulate::{Again, ConstitutionChange, Outcome, Simulator, Trial};
-use ccf_gov::service::Reference;
-use member::Members;
 use shown::{Shown, Simulated, human};
 
 /// How many lines of a changed text are shown, unless all are asked for.
@@ -95,10 +93,8 @@ impl Simulate {
 
     fn trial(&self, context: &Context, source: &ProposalSource, simulator: &Simulator) -> Result<Trial, CliError> {
         let members = Members::of(simulator);
-        let mut trial = match source {
-            ProposalSource::File(path) => Trial::new(&text(path)?, self.proposer(context, simulator, &members)?),
-            ProposalSource::Id(reference) => open(simulator, reference)?,
-        };
+        let proposer = || members.proposer(context, self.proposer.as_deref());
+        let mut trial = trials::trial(source, simulator, proposer)?;
         if let Some(path) = &self.ballots {
             let refuse = |what: String| CliError::usage(what).doing(format!("cannot use {}", files::shown(path)));
             let file = json::parse(&files::read(path, MAX_BALLOTS)?).map_err(|error| refuse(error.to_string()))?;
@@ -130,51 +126,6 @@ impl Simulate {
             trial = trial.with_vote(members.voter(name)?, vote);
         }
         Ok(trial)
-    }
-
-    fn proposer(
-        &self,
-        context: &Context,
-        simulator: &Simulator,
-        members: &Members,
-    ) -> Result<ccf_gov::id::MemberId, CliError> {
-        if let Some(name) = &self.proposer {
-            return members.named(name);
-        }
-        let active = simulator.active_members();
-        let own = context.cert.as_ref().and_then(|path| files::read(path, 64 << 10).ok());
-        let own =
-            own.and_then(|pem| ccf_gov::cose::MemberCertificate::from_pem(&pem).ok()).map(|cert| cert.member_id());
-        let first = || active.first().copied();
-        own.filter(|id| active.contains(id))
-            .or_else(first)
-            .ok_or_else(|| CliError::usage("the service has no active member, so nobody can propose or vote"))
-    }
-}
-
-/// A proposal's text as it would be signed; it need not be a proposal.
-fn text(path: &std::path::Path) -> Result<String, CliError> {
-    let bytes = files::read(path, MAX_PROPOSAL)?;
-    let bytes = match json::parse(&bytes) {
-        Ok(value) if shown_proposal::is_shown(&value) => {
-            shown_proposal::read(&bytes).map(|p| p.bytes().to_vec()).unwrap_or(bytes)
-        }
-        _ => bytes,
-    };
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-fn open(simulator: &Simulator, reference: &Reference<ccf_gov::id::ProposalId>) -> Result<Trial, CliError> {
-    let open = simulator.open_proposals();
-    let meant: Vec<_> = open.iter().filter(|id| id.to_string().starts_with(reference.text())).collect();
-    match meant[..] {
-        [id] => simulator.open_proposal(*id).map_err(CliError::usage),
-        [] => Err(CliError::refused(format!("there is no open proposal {}", reference.text()))
-            .hint("`proposal list` shows the open ones; give a file for one that is not submitted")),
-        _ => {
-            Err(CliError::usage(format!("several open proposals begin with {}", reference.text()))
-                .hint("give more digits"))
-        }
     }
 }
 

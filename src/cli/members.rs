@@ -1,6 +1,8 @@
 //! Whom a name means in a service's state.
 
-use crate::cli::error::CliError;
+use super::common::Context;
+use super::error::CliError;
+use ccf_gov::cose::MemberCertificate;
 use ccf_gov::id::MemberId;
 use ccf_gov::review::simulate::Simulator;
 use ccf_gov::text::visible;
@@ -48,6 +50,18 @@ impl Members {
             true => Ok(id),
             false => Err(CliError::usage(format!("member {} is not active, so cannot vote", visible(name)))),
         }
+    }
+
+    /// Who proposes what is not submitted: the member called `name`; without it, whose certificate --cert names, or the first active
+    /// member.
+    pub fn proposer(&self, context: &Context, name: Option<&str>) -> Result<MemberId, CliError> {
+        if let Some(name) = name {
+            return self.named(name);
+        }
+        let own = context.certificate()?.as_ref().map(MemberCertificate::member_id);
+        own.filter(|id| self.active.contains(id))
+            .or_else(|| self.active.first().copied())
+            .ok_or_else(|| CliError::usage("the service has no active member, so nobody can propose or vote"))
     }
 
     fn known(&self) -> String {
