@@ -89,9 +89,7 @@ impl Tested {
         };
         if let Err(refused) = test.check(ballot.kind()) {
             if !self.anyway {
-                context
-                    .output
-                    .note(format!("The ballot, on the service as it is now:\n  {}", test.lines().join("\n  ")));
+                context.output.note(format!("The ballot, run:\n  {}", test.lines().join("\n  ")));
                 return Err(CliError::from(refused).unsigned());
             }
             context.output.warn(refused);

@@ -69,7 +69,7 @@ async fn a_guarded_ballot_whose_guard_no_longer_holds_is_not_signed() {
     let field = Field::start().await;
     let id = field.registration().await;
     let members = field.run(&["member", "list"]).await.json();
-    let last = members["members"][2]["member_id"].as_str().unwrap().to_owned();
+    let last = members["value"][2]["memberId"].as_str().unwrap().to_owned();
     let guard = format!("member={last}");
     let made =
         field.run(&["ballot", "new", "guarded", "--proposal", &id, "--guard", &guard, "-o", "guarded.json"]).await;
@@ -83,7 +83,7 @@ async fn a_guarded_ballot_whose_guard_no_longer_holds_is_not_signed() {
     }
     let submit = ["ballot", "submit", &id, "--ballot", "guarded.json"];
     let error = field.run_as(1, &submit).await.error(3);
-    assert!(error.contains("it votes no on this proposal as the service is now"), "{error}");
+    assert!(error.contains("it votes no on this proposal in this state of the service"), "{error}");
     field.run_as(1, &[&submit[..], &["--anyway"]].concat()).await.done();
 }
 
@@ -112,6 +112,6 @@ async fn a_ballot_is_tested_on_the_service() {
     assert_eq!(not_submitted["proposalId"], Value::Null);
     field.run_as(0, &["ballot", "test", &yes, "--proposal", &"0".repeat(64)]).await.error(4);
     let error = run(&yes, &["--member", "nobody"]).await.error(2);
-    assert!(error.contains(r#"no member \"nobody\""#), "{error}");
+    assert!(error.contains(r#"no member "nobody""#), "{error}");
     assert_eq!(field.ballots_held(&id).await, 0);
 }

@@ -26,7 +26,7 @@ pub enum NotAsMeant {
     #[error("the ballot does not load, and a service refuses it: {0}")]
     DoesNotLoad(String),
     /// It is written to vote yes, and votes no.
-    #[error("the ballot is written to vote yes, and it votes no on this proposal as the service is now")]
+    #[error("the ballot is written to vote yes, and it votes no on this proposal in this state of the service")]
     VotesNo,
 }
 

@@ -29,7 +29,7 @@ enum Command {
     /// Say in words what ballots do
     Show(show::Show),
     /// Sign a ballot on a proposal and send it
-    Submit(submit::Submit),
+    Submit(Box<submit::Submit>),
     /// Run a ballot on the service as it is, and say what it answers
     Test(test::Test),
 }
