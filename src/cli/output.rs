@@ -90,6 +90,17 @@ impl Output {
         self.bytes(format!("{}\n", text.trim_end_matches('\n')).as_bytes())
     }
 
+    /// Prints one of several results as soon as it is there: `json` as one line, or the text that `human` makes of it.
+    pub fn line(&self, json: &impl Serialize, human: impl FnOnce() -> String) -> Result<(), CliError> {
+        let text = match self.format {
+            Format::Json => serde_json::to_string(json)
+                .map(|text| text::json(&text))
+                .map_err(|e| CliError::failed("cannot write the result as JSON", e))?,
+            Format::Human | Format::Mermaid => text::harmless(&human()),
+        };
+        self.bytes(format!("{}\n", text.trim_end_matches('\n')).as_bytes())
+    }
+
     /// Writes `bytes` to standard output as they are. At a terminal, text is made harmless first.
     pub fn bytes(&self, bytes: &[u8]) -> Result<(), CliError> {
         let bytes = match std::str::from_utf8(bytes) {

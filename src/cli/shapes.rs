@@ -58,6 +58,10 @@ fn shapes() -> Vec<(&'static str, String)> {
             ),
         ),
         ("proposal list", format!("Read & {{ value: (Proposal & {})[] }}", shape::<proposal::list::More>())),
+        (
+            "proposal watch",
+            format!("Proposal & {} | {}", shape::<proposal::watch::Told>(), shape::<proposal::watch::Reached>()),
+        ),
         ("member list", format!("Read & {{ value: (object & {})[] }}", shape::<member::list::More>())),
         ("member activate", shape::<member::activate::Activated>()),
         ("node list", "Read & { value: Node[] }".into()),

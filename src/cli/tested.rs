@@ -94,7 +94,7 @@ impl Tested {
             }
             context.output.warn(refused);
         }
-        let head = ["this ballot"].into_iter().chain(std::iter::repeat(""));
+        let head = ["when run"].into_iter().chain(std::iter::repeat(""));
         Ok(head.zip(test.lines()).map(|(head, line)| format!("{head:11} {line}")).collect())
     }
 }

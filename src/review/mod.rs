@@ -14,6 +14,7 @@
 mod application;
 mod constitution;
 mod diff;
+mod inbox;
 pub mod node;
 mod notes;
 mod observed_node;
@@ -31,6 +32,7 @@ mod votable;
 pub use application::Application;
 pub use constitution::{ConstitutionReview, review_constitution};
 pub use diff::Diff;
+pub use inbox::{Inbox, Listed, News};
 pub use notes::notes;
 pub use observed_node::{NodeDetails, NotDeletable, ObservedNode, RunningCode};
 pub use registered::against_registered;

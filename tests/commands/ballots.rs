@@ -58,7 +58,7 @@ async fn what_a_ballot_answers_is_shown_before_it_is_signed() {
     {
         let arguments = ["ballot", "submit", &id, flag].into_iter().chain(file.map(String::as_str));
         let ran = field.run_for_people(member, &arguments.collect::<Vec<_>>()).await;
-        assert!(ran.code == 0 && ran.stderr.contains(&format!("this ballot {answer}\n")), "{}", ran.stderr);
+        assert!(ran.code == 0 && ran.stderr.contains(&format!("when run    {answer}\n")), "{}", ran.stderr);
     }
     let decided = field.run(&["proposal", "show", &id]).await.done();
     assert_eq!(decided["proposalState"], "Accepted", "{decided}");

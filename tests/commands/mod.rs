@@ -21,6 +21,7 @@ mod simulate;
 mod state;
 mod upgrade;
 mod upgrade_plan;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -140,13 +141,19 @@ impl Field {
     }
 }
 
-/// Runs the binary in `folder`, with nothing of this environment's.
-pub async fn run(folder: &Path, arguments: Vec<String>) -> Ran {
+/// The binary in `folder`, with nothing of this environment's.
+fn command(folder: &Path, arguments: Vec<String>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ccf-gov"));
     command.args(arguments).current_dir(folder).stdin(std::process::Stdio::null());
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("CCF_GOV_")) {
         command.env_remove(name);
     }
+    command
+}
+
+/// Runs [`command`].
+pub async fn run(folder: &Path, arguments: Vec<String>) -> Ran {
+    let mut command = command(folder, arguments);
     let Output { status, stdout, stderr } =
         tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();

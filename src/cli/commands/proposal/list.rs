@@ -48,9 +48,9 @@ struct Held {
 #[serde(rename_all = "camelCase")]
 pub struct More {
     /// What it would do, in a line; null where its actions were not read.
-    title: Option<String>,
+    pub title: Option<String>,
     /// The name in the proposer's certificate.
-    proposer_name: Option<String>,
+    pub proposer_name: Option<String>,
     /// The earliest `valid_from` among its actions, RFC 3339.
     valid_from: Option<String>,
     /// Whether it waits for the vote of the member of `--cert`; null without one.
@@ -103,21 +103,34 @@ impl List {
             if self.mine && waits_for_you != Some(true) {
                 continue;
             }
-            let actions = if held.len() < READ { service.actions(proposal.proposal_id).await? } else { None };
-            let actions = actions.map(|a| a.raw);
-            let begins = actions.as_ref().and_then(begins);
-            let more = More {
-                title: actions.map(|actions| title(&actions, |id| names.get(id))),
-                proposer_name: names.members.get(&proposal.proposer_id).cloned(),
-                valid_from: begins.and_then(|b| b.format(&time::format_description::well_known::Rfc3339).ok()),
-                waits_for_you,
-                begins,
-            };
+            let more = More::of(service, &names, proposal, waits_for_you, held.len() < READ).await?;
             let raw = raw["value"].get(at).cloned().unwrap_or_default();
             held.push(Held { proposal: proposal.clone(), raw, more });
         }
         held.sort_by_cached_key(|h| (order(h.proposal.proposal_state), h.more.title.clone(), h.proposal.proposal_id));
         Ok(held)
+    }
+}
+
+impl More {
+    /// Of `proposal`; its actions are read if `is_read`.
+    pub async fn of(
+        service: &Service,
+        names: &Names,
+        proposal: &Proposal,
+        waits_for_you: Option<bool>,
+        is_read: bool,
+    ) -> Result<Self, CliError> {
+        let actions = if is_read { service.actions(proposal.proposal_id).await? } else { None };
+        let actions = actions.map(|a| a.raw);
+        let begins = actions.as_ref().and_then(begins);
+        Ok(Self {
+            title: actions.map(|actions| title(&actions, |id| names.get(id))),
+            proposer_name: names.members.get(&proposal.proposer_id).cloned(),
+            valid_from: begins.and_then(|b| b.format(&time::format_description::well_known::Rfc3339).ok()),
+            waits_for_you,
+            begins,
+        })
     }
 }
 

@@ -10,6 +10,7 @@ mod submit;
 pub mod templates;
 pub mod votes;
 pub mod wait;
+pub mod watch;
 mod withdraw;
 
 use clap::{Args, Subcommand};
@@ -46,6 +47,8 @@ enum Command {
     Show(show::Show),
     /// Wait until a proposal is resolved
     Wait(wait::Wait),
+    /// Watch what waits for your vote, now and as it comes
+    Watch(watch::Watch),
     /// Withdraw your own proposal
     Withdraw(withdraw::Withdraw),
 }
@@ -67,6 +70,7 @@ impl Proposal {
             Command::List(args) => args.run(context).await,
             Command::Show(args) => args.run(context).await,
             Command::Wait(args) => args.run(context).await,
+            Command::Watch(args) => args.run(context).await,
             Command::Withdraw(args) => args.run(context).await,
         }
     }
