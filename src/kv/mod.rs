@@ -4,6 +4,7 @@
 //! - [`table`]: their names, as CCF has them.
 //! - [`row`]: rows as JSON or text, by identifier.
 
+mod entries;
 pub mod row;
 pub mod table;
 mod tables;

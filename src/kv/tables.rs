@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::entries::{Entries, Entry};
+
 /// The tables of a service at one moment.
 ///
 /// A clone is a cheap snapshot: tables are shared until one of the two is written. Names are
@@ -12,15 +14,6 @@ use std::sync::Arc;
 pub struct Tables {
     tables: Arc<BTreeMap<Arc<str>, Arc<Entries>>>,
     seqno: u64,
-}
-
-/// Keys and entries are shared too: a table that is written is copied, and what is in it is not.
-type Entries = BTreeMap<Arc<[u8]>, Arc<Entry>>;
-
-#[derive(Clone, Debug, PartialEq)]
-struct Entry {
-    value: Vec<u8>,
-    written_at: u64,
 }
 
 /// One key whose value differs between two snapshots.
@@ -54,13 +47,17 @@ impl Tables {
 
     /// Writes `value`, stamped with the seqno last given to [`begin`](Self::begin).
     pub fn put(&mut self, table: &str, key: &[u8], value: impl Into<Vec<u8>>) {
-        let entry = Entry { value: value.into(), written_at: self.seqno };
+        let entry = Entry { key: key.into(), value: value.into(), written_at: self.seqno };
+        let known = self.tables.get(table).and_then(|entries| entries.get(key));
+        if known.is_some_and(|known| known.written_at == entry.written_at && known.value == entry.value) {
+            return;
+        }
         let tables = Arc::make_mut(&mut self.tables);
         let entries = match tables.get_mut(table) {
             Some(entries) => entries,
             None => tables.entry(table.into()).or_default(),
         };
-        Arc::make_mut(entries).insert(key.into(), Arc::new(entry));
+        Arc::make_mut(entries).put(entry);
     }
 
     /// Removes `key`; returns whether it had a value.
@@ -96,7 +93,7 @@ impl Tables {
     /// The entries of `table` in the order of their keys' bytes.
     pub fn iter(&self, table: &str) -> impl Iterator<Item = (&[u8], &[u8])> {
         let entries = self.tables.get(table).into_iter().flat_map(|entries| entries.iter());
-        entries.map(|(key, entry)| (&**key, entry.value.as_slice()))
+        entries.map(|entry| (&*entry.key, entry.value.as_slice()))
     }
 
     /// The names of the tables that have entries, in order.
@@ -122,16 +119,14 @@ impl Tables {
     /// Every key whose value differs from `before`, by table and key; stamps do not count.
     pub fn changes_since(&self, before: &Tables) -> Vec<Change> {
         let mut changes = Vec::new();
-        for (name, tables) in side_by_side(&before.tables, &self.tables) {
-            if let (Some(old), Some(new)) = tables
-                && Arc::ptr_eq(old, new)
-            {
+        let nothing = Arc::default();
+        for (name, (old, new)) in side_by_side(before.tables.iter(), self.tables.iter()) {
+            let (old, new) = (old.unwrap_or(&nothing), new.unwrap_or(&nothing));
+            if Arc::ptr_eq(old, new) {
                 continue;
             }
-            let nothing = Entries::new();
-            let (old, new) = tables;
-            let (old, new) = (old.map_or(&nothing, |old| old), new.map_or(&nothing, |new| new));
-            for (key, (old, new)) in side_by_side(old, new) {
+            let (old, new) = old.apart(new);
+            for (key, (old, new)) in side_by_side(old.map(Entry::by_key), new.map(Entry::by_key)) {
                 let same = match (old, new) {
                     (Some(old), Some(new)) => Arc::ptr_eq(old, new) || old.value == new.value,
                     _ => false,
@@ -147,12 +142,12 @@ impl Tables {
     }
 }
 
-/// Every key that one of two maps has, in order, with what each of them has there.
-fn side_by_side<'m, K: Ord, V>(
-    left: &'m BTreeMap<K, V>,
-    right: &'m BTreeMap<K, V>,
-) -> impl Iterator<Item = (&'m K, (Option<&'m V>, Option<&'m V>))> {
-    let (mut left, mut right) = (left.iter().peekable(), right.iter().peekable());
+/// Every key that one of two sides has, in order, with what each of them has there. Both are in order.
+fn side_by_side<K: Ord, V>(
+    left: impl Iterator<Item = (K, V)>,
+    right: impl Iterator<Item = (K, V)>,
+) -> impl Iterator<Item = (K, (Option<V>, Option<V>))> {
+    let (mut left, mut right) = (left.peekable(), right.peekable());
     std::iter::from_fn(move || {
         let order = match (left.peek(), right.peek()) {
             (Some((one, _)), Some((other, _))) => one.cmp(other),
@@ -161,8 +156,10 @@ fn side_by_side<'m, K: Ord, V>(
         };
         let from_left = if order.is_le() { left.next() } else { None };
         let from_right = if order.is_ge() { right.next() } else { None };
-        let (key, _) = from_left.or(from_right)?;
-        Some((key, (from_left.map(|(_, value)| value), from_right.map(|(_, value)| value))))
+        match (from_left, from_right) {
+            (Some((key, old)), new) => Some((key, (Some(old), new.map(|(_, new)| new)))),
+            (None, new) => new.map(|(key, new)| (key, (None, Some(new)))),
+        }
     })
 }
 

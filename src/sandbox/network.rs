@@ -159,7 +159,9 @@ impl Network {
         let id = state.ledger.append(view, tables, &digest.finalize(), false);
         let now = Instant::now();
         state.unsigned_since.get_or_insert(now);
-        state.reconfigure(now, self.options.catch_up);
+        if changes.iter().any(|change| change.table == table::NODE_INFO) {
+            state.reconfigure(now, self.options.catch_up);
+        }
         Ok((result, id))
     }
 
