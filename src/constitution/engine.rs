@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ccf_gov_quickjs_bytecode::Loaded;
 use rquickjs::{Ctx, Object, Value};
 
 use super::globals::{self, TableAccess, World};
@@ -127,8 +128,9 @@ impl Constitution {
         let (compiled, tables, proposal) = (self.compiled.clone(), tables.clone(), proposal.to_owned());
         let (version, touched) = (self.version, self.touched.clone());
         script::run(None, move |_, deadline| {
-            read_only(tables, deadline, version, touched, |ctx, world| {
-                let function = compiled.function(ctx, deadline, "validate")?;
+            let world = reading(tables, deadline, version, touched);
+            in_module(&world, deadline, &compiled, |ctx, module| {
+                let function = compiled.function(ctx, deadline, module, "validate")?;
                 let answer = script::call(ctx, deadline, &function, (proposal,))?;
                 let Some(answer) = answer.into_object() else {
                     return Err(ScriptError::new(Stage::Answer, "Validation failed to return an object"));
@@ -159,11 +161,14 @@ impl Constitution {
         let (version, touched) = (self.version, self.touched.clone());
         let arguments = (proposal.text.to_owned(), proposal.proposer.to_string());
         script::run(None, move |_, deadline| {
-            read_only(tables, deadline, version, touched, |ctx, _| {
+            let world = reading(tables, deadline, version, touched);
+            let result = script::with_engine(deadline, |ctx| {
+                install(ctx, &world)?;
                 let function = script::exported_function(ctx, deadline, &path, &ballot, "vote")?;
                 let answer = script::call(ctx, deadline, &function, arguments)?;
                 Ok(script::is_truthy(&answer))
-            })
+            });
+            explained(&world, result)
         })
     }
 
@@ -180,8 +185,9 @@ impl Constitution {
         votes.sort();
         let (version, touched) = (self.version, self.touched.clone());
         script::run(None, move |_, deadline| {
-            read_only(tables, deadline, version, touched, |ctx, _| {
-                let function = compiled.function(ctx, deadline, "resolve")?;
+            let world = reading(tables, deadline, version, touched);
+            in_module(&world, deadline, &compiled, |ctx, module| {
+                let function = compiled.function(ctx, deadline, module, "resolve")?;
                 let votes = votes.into_iter().map(|vote| as_object(ctx, vote)).collect::<Result<Vec<_>, _>>();
                 let votes = votes.map_err(|error| ScriptError::new(Stage::Call, error.to_string()))?;
                 let answer = script::call(ctx, deadline, &function, (text, proposer, votes, id))?;
@@ -211,8 +217,8 @@ impl Constitution {
         let arguments = (proposal.text.to_owned(), proposal.id.to_string());
         let (after, effects) = script::run(Some(host), move |ask, deadline| {
             let world = World::new(before, TableAccess::ReadWrite, ask, deadline, version).noting(touched);
-            in_world(&world, deadline, |ctx| {
-                let function = compiled.function(ctx, deadline, "apply")?;
+            in_module(&world, deadline, &compiled, |ctx, module| {
+                let function = compiled.function(ctx, deadline, module, "apply")?;
                 script::call(ctx, deadline, &function, arguments)?;
                 Ok(())
             })?;
@@ -223,27 +229,27 @@ impl Constitution {
     }
 }
 
-fn read_only<T>(
-    tables: Tables,
-    deadline: Deadline,
-    version: Option<CcfVersion>,
-    touched: Touched,
-    body: impl FnOnce(&Ctx<'_>, &World) -> Result<T, ScriptError>,
-) -> Result<T, ScriptError> {
-    let world = World::new(tables, TableAccess::ReadOnly, Box::new(|_| None), deadline, version).noting(touched);
-    in_world(&world, deadline, |ctx| body(ctx, &world))
+/// What a script sees that only reads.
+fn reading(tables: Tables, deadline: Deadline, version: Option<CcfVersion>, touched: Touched) -> World {
+    World::new(tables, TableAccess::ReadOnly, Box::new(|_| None), deadline, version).noting(touched)
 }
 
-/// Runs `body` in an engine with the globals of `world`. Whatever came of it, what this engine lacks is the reason if it was called.
-fn in_world<T>(
+/// Runs `body` in an engine with the globals of `world` and the module `compiled`, of which nothing has run.
+fn in_module<T>(
     world: &World,
     deadline: Deadline,
-    body: impl FnOnce(&Ctx<'_>) -> Result<T, ScriptError>,
+    compiled: &Arc<Compiled>,
+    body: impl for<'js> FnOnce(&Ctx<'js>, Loaded<'js>) -> Result<T, ScriptError>,
 ) -> Result<T, ScriptError> {
-    let result = script::with_engine(deadline, |ctx| {
+    let result = script::with_module(deadline, compiled, |ctx, module| {
         install(ctx, world)?;
-        body(ctx)
+        body(ctx, module)
     });
+    explained(world, result)
+}
+
+/// The same result; whatever it is, what this engine lacks is the reason if it was called.
+fn explained<T>(world: &World, result: Result<T, ScriptError>) -> Result<T, ScriptError> {
     if let Some(name) = world.lacking() {
         return Err(lacking(&name, None));
     }

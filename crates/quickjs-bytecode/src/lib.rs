@@ -2,10 +2,10 @@
 //!
 //! QuickJS trusts the bytecode that it reads, so reading it is `unsafe`. This package is the only one of ccf-gov that does it, and
 //! does nothing else: a [`Bytecode`] is made by compiling a source in this process, its bytes cannot be had or given from outside, and
-//! [`Bytecode::load`] is the one unsafe step.
+//! [`Bytecode::load`] is the one unsafe step. That a [`Loaded`] module may be kept with its engine is the one unsafe promise.
 
 use rquickjs::module::{Declared, WriteOptions};
-use rquickjs::{Ctx, Module, Result};
+use rquickjs::{Ctx, JsLifetime, Module, Result};
 
 /// A compiled module, with its source and its line numbers: what it throws, and what its functions are as text, is the same as when it
 /// is compiled anew.
@@ -26,17 +26,26 @@ impl Bytecode {
     ///
     /// # Errors
     /// There is no memory for it, or an import of it is not found: the exception is in `ctx`.
-    pub fn load<'js>(&self, ctx: &Ctx<'js>) -> Result<Module<'js, Declared>> {
+    pub fn load<'js>(&self, ctx: &Ctx<'js>) -> Result<Loaded<'js>> {
         // SAFETY: QuickJS itself wrote these bytes, in this process and for a module, and nobody could change them since.
-        unsafe { Module::load(ctx.clone(), &self.0) }
+        unsafe { Module::load(ctx.clone(), &self.0) }.map(Loaded)
     }
+}
+
+/// A module in its context. Nothing of it was run. [`rquickjs::Persistent`] keeps it while nobody uses the context.
+#[derive(Debug)]
+pub struct Loaded<'js>(pub Module<'js, Declared>);
+
+// SAFETY: `'js` stands for the context, wherever it is in `Module<'js, Declared>`; `Changed` replaces it by another, and nothing else.
+unsafe impl<'js> JsLifetime<'js> for Loaded<'js> {
+    type Changed<'to> = Loaded<'to>;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use rquickjs::convert::List;
-    use rquickjs::{Context, Function, Runtime};
+    use rquickjs::{Context, Function, Persistent, Runtime};
 
     fn with<T>(body: impl FnOnce(&Ctx<'_>) -> T) -> T {
         let runtime = Runtime::new().unwrap();
@@ -53,9 +62,24 @@ mod tests {
         };
         let compiled = with(|ctx| call(Module::declare(ctx.clone(), "a module", source).unwrap()));
         for _ in 0..2 {
-            assert_eq!(with(|ctx| call(bytecode.load(ctx).unwrap())), compiled);
+            assert_eq!(with(|ctx| call(bytecode.load(ctx).unwrap().0)), compiled);
         }
         assert!(compiled.1.starts_with("function f()") && compiled.2.contains("a module:3"), "{compiled:?}");
+    }
+
+    #[test]
+    fn a_loaded_module_is_kept_with_its_engine() {
+        let bytecode = with(|ctx| Bytecode::compile(ctx, "a module", "export function f() { return 5; }")).unwrap();
+        let runtime = Runtime::new().unwrap();
+        let context = Context::full(&runtime).unwrap();
+        let load = || context.with(|ctx| Persistent::save(&ctx, bytecode.load(&ctx).unwrap()));
+        let (kept, forgotten) = (load(), load());
+        drop(forgotten);
+        let five = context.with(|ctx| {
+            let (module, _) = kept.restore(&ctx).unwrap().0.eval().unwrap();
+            module.get::<_, Function<'_>>("f").unwrap().call::<_, i32>(()).unwrap()
+        });
+        assert_eq!(five, 5);
     }
 
     #[test]
@@ -63,7 +87,7 @@ mod tests {
         let source = "import * as me from 'self'; export function f() { return me.f === f; }";
         let bytecode = with(|ctx| Bytecode::compile(ctx, "self", source)).unwrap();
         assert!(with(|ctx| {
-            let (module, _) = bytecode.load(ctx).unwrap().eval().unwrap();
+            let (module, _) = bytecode.load(ctx).unwrap().0.eval().unwrap();
             module.get::<_, Function<'_>>("f").unwrap().call::<_, bool>(()).unwrap()
         }));
         for broken in ["import 'other';", "export function ("] {

@@ -1,5 +1,7 @@
 //! `ccf.gov`: whether a text could be a constitution.
 
+use std::sync::Arc;
+
 use rquickjs::{Ctx, Exception, Object, Result, Value};
 
 use super::{World, function, text};
@@ -43,10 +45,11 @@ pub(in crate::constitution) fn check_constitution(
         line: None,
     };
     let compiled = Compiled::new(deadline, PATH, source).map_err(|error| missing(EXPORTS[0].0, error.reason))?;
+    let compiled = Arc::new(compiled);
     for (name, least, most, names) in EXPORTS {
         // A context of its own each time, as loading a module may change what is global.
-        let (count, line) = script::with_engine(deadline, |ctx| {
-            let function = compiled.function(ctx, deadline, name)?;
+        let (count, line) = script::with_module(deadline, &compiled, |ctx, module| {
+            let function = compiled.function(ctx, deadline, module, name)?;
             let number = |of: &str| function.get::<_, Value<'_>>(of).ok().and_then(|number| number.as_number());
             Ok((number("length").unwrap_or(0.0), number("lineNumber").map(|line| line as u32)))
         })

@@ -1,11 +1,14 @@
 //! A QuickJS for one script: fresh for each, made beforehand where there is time.
 
 use std::cell::RefCell;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use ccf_gov_quickjs_bytecode::Loaded;
 use rquickjs::loader::{Loader, Resolver};
-use rquickjs::{Context, Ctx, Runtime};
+use rquickjs::{Context, Ctx, Persistent, Runtime};
 
+use super::Compiled;
 use crate::constitution::{ScriptError, Stage};
 
 /// CCF's default limits, which governance never lowers.
@@ -40,9 +43,21 @@ struct Engine {
     runtime: Runtime,
 }
 
+/// An engine that has a module loaded, of which nothing has run.
+struct Prepared {
+    // Before its engine, as it is part of that.
+    module: Persistent<Loaded<'static>>,
+    engine: Engine,
+    of: Weak<Compiled>,
+}
+
 thread_local! {
     /// The engine for the next script of this thread, if it was made beforehand.
     static NEXT: RefCell<Option<Engine>> = const { RefCell::new(None) };
+    /// The engine for the next call of a module, if it was made beforehand.
+    static PREPARED: RefCell<Option<Prepared>> = const { RefCell::new(None) };
+    /// The module that this thread called last: the next call is probably one of it.
+    static CALLED: RefCell<Weak<Compiled>> = const { RefCell::new(Weak::new()) };
     /// One that has run its script, and is freed when nobody waits.
     static USED: RefCell<Option<Engine>> = const { RefCell::new(None) };
 }
@@ -67,12 +82,28 @@ impl Engine {
     }
 }
 
-/// Frees what the last script of this thread left, and makes the engine for the next one.
+impl Prepared {
+    fn new(compiled: &Arc<Compiled>) -> Result<Self, ScriptError> {
+        let engine = Engine::new()?;
+        let module = engine.context.with(|ctx| Ok(Persistent::save(&ctx, compiled.load(&ctx)?)))?;
+        Ok(Self { module, engine, of: Arc::downgrade(compiled) })
+    }
+
+    fn is_of(&self, compiled: &Weak<Compiled>) -> bool {
+        self.of.ptr_eq(compiled)
+    }
+}
+
+/// Frees what the last script of this thread left, and makes the engines for the next one.
 pub(super) fn prepare() {
     drop(USED.take());
+    // Where there is none, the next script says why.
     if NEXT.with_borrow(Option::is_none) {
-        // Where there is none, the next script says why.
         NEXT.set(Engine::new().ok());
+    }
+    let called = CALLED.with_borrow(Weak::clone);
+    if !PREPARED.with_borrow(|ready| ready.as_ref().is_some_and(|ready| ready.is_of(&called))) {
+        PREPARED.set(called.upgrade().and_then(|compiled| Prepared::new(&compiled).ok()));
     }
 }
 
@@ -81,14 +112,30 @@ pub(in crate::constitution) fn with_engine<T>(
     deadline: Deadline,
     body: impl FnOnce(&Ctx<'_>) -> Result<T, ScriptError>,
 ) -> Result<T, ScriptError> {
-    match NEXT.take() {
-        Some(engine) => {
-            let result = engine.run(deadline, body);
-            USED.set(Some(engine));
-            result
-        }
-        None => Engine::new()?.run(deadline, body),
-    }
+    let engine = NEXT.take().map_or_else(Engine::new, Ok)?;
+    let result = engine.run(deadline, body);
+    USED.set(Some(engine));
+    result
+}
+
+/// As [`with_engine`], with `compiled` loaded into the engine. Nothing of it has run.
+pub(in crate::constitution) fn with_module<T>(
+    deadline: Deadline,
+    compiled: &Arc<Compiled>,
+    body: impl for<'js> FnOnce(&Ctx<'js>, Loaded<'js>) -> Result<T, ScriptError>,
+) -> Result<T, ScriptError> {
+    let called = Arc::downgrade(compiled);
+    let ready = PREPARED.with_borrow_mut(|ready| ready.take_if(|ready| ready.is_of(&called)));
+    CALLED.set(called);
+    let Some(Prepared { module, engine, .. }) = ready else {
+        return with_engine(deadline, |ctx| body(ctx, compiled.load(ctx)?));
+    };
+    let result = engine.run(deadline, |ctx| {
+        let lost = |error| ScriptError::new(Stage::Load, format!("no script engine: {error}"));
+        body(ctx, module.restore(ctx).map_err(lost)?)
+    });
+    USED.set(Some(engine));
+    result
 }
 
 /// As [`with_engine`], with modules that may import one another.

@@ -14,7 +14,7 @@ use super::Host;
 use super::check::ScriptFault;
 use super::engine::{ScriptError, Stage};
 
-pub(super) use engine::{Deadline, with_engine, with_loader};
+pub(super) use engine::{Deadline, with_engine, with_loader, with_module};
 pub(super) use module::{Compiled, exported_function};
 
 /// QuickJS notices its deadline between statements; a single call into its own code can take longer. After this, the

@@ -1,6 +1,6 @@
 //! A script as a module, and the function that it exports.
 
-use ccf_gov_quickjs_bytecode::Bytecode;
+use ccf_gov_quickjs_bytecode::{Bytecode, Loaded};
 use rquickjs::module::Declared;
 use rquickjs::{Ctx, Error, Function, Module, Value};
 
@@ -23,15 +23,20 @@ impl Compiled {
         })
     }
 
-    /// Loads the module and finds the function that it exports as `name`, as [`exported_function`] does.
+    /// Loads the module. Nothing of it is run.
+    pub(super) fn load<'js>(&self, ctx: &Ctx<'js>) -> Result<Loaded<'js>, ScriptError> {
+        self.bytecode.load(ctx).map_err(|error| uncompiled(ctx, &self.path, &error))
+    }
+
+    /// Runs the module and finds the function that it exports as `name`, as [`exported_function`] does.
     pub(in crate::constitution) fn function<'js>(
         &self,
         ctx: &Ctx<'js>,
         deadline: Deadline,
+        module: Loaded<'js>,
         name: &str,
     ) -> Result<Function<'js>, ScriptError> {
-        let module = self.bytecode.load(ctx).map_err(|error| uncompiled(ctx, &self.path, &error))?;
-        export(ctx, deadline, &self.path, module, name)
+        export(ctx, deadline, &self.path, module.0, name)
     }
 }
 
