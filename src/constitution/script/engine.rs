@@ -1,7 +1,7 @@
 //! A QuickJS for one script: fresh for each, made beforehand where there is time.
 
 use std::cell::RefCell;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use ccf_gov_quickjs_bytecode::Loaded;
@@ -94,16 +94,22 @@ impl Prepared {
     }
 }
 
+/// Held while a thread prepares a module. One does at a time: the other cores are for those who wait for an answer.
+static PREPARING: Mutex<()> = Mutex::new(());
+
 /// Frees what the last script of this thread left, and makes the engines for the next one.
 pub(super) fn prepare() {
+    let called = CALLED.with_borrow(Weak::clone);
+    let prepared = PREPARED.with_borrow(|ready| ready.as_ref().is_some_and(|ready| ready.is_of(&called)));
+    let module = if prepared { None } else { called.upgrade() };
+    let _alone = module.is_some().then(|| PREPARING.lock().unwrap_or_else(PoisonError::into_inner));
     drop(USED.take());
     // Where there is none, the next script says why.
     if NEXT.with_borrow(Option::is_none) {
         NEXT.set(Engine::new().ok());
     }
-    let called = CALLED.with_borrow(Weak::clone);
-    if !PREPARED.with_borrow(|ready| ready.as_ref().is_some_and(|ready| ready.is_of(&called))) {
-        PREPARED.set(called.upgrade().and_then(|compiled| Prepared::new(&compiled).ok()));
+    if !prepared {
+        PREPARED.set(module.and_then(|compiled| Prepared::new(&compiled).ok()));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::mpsc::{SendError, Sender, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::engine;
@@ -13,16 +13,27 @@ pub(super) type Job = Box<dyn FnOnce() + Send>;
 /// Room for two nested engines (a constitution that checks a constitution) and what they call.
 const STACK_BYTES: usize = 8 * 1024 * 1024;
 
-/// How many wait at most. A call that comes while all others tidy up starts one more.
-const MOST_IDLE: usize = 4;
+/// How many wait or are about to. A call that comes while all others tidy up starts one more.
+const MOST_WAITING: usize = 4;
 
-/// The workers that wait, the one that has waited shortest last. One that hangs in a script never comes back here.
-static IDLE: Mutex<Vec<Sender<Job>>> = Mutex::new(Vec::new());
+/// The workers that have nothing to do.
+static WAITING: Mutex<Waiting> = Mutex::new(Waiting { ready: Vec::new(), preparing: 0 });
+
+struct Waiting {
+    /// Those that are ready, the one that has waited shortest last. One that hangs in a script never comes back here.
+    ready: Vec<Sender<Job>>,
+    /// How many prepare their next script.
+    preparing: usize,
+}
+
+fn waiting() -> MutexGuard<'static, Waiting> {
+    WAITING.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Has a worker do `job`, and nothing else meanwhile.
 pub(super) fn give(job: Job) -> io::Result<()> {
-    let idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    let refused = match idle {
+    let ready = waiting().ready.pop();
+    let refused = match ready {
         Some(worker) => worker.send(job).err(),
         None => Some(SendError(job)),
     };
@@ -35,22 +46,28 @@ fn start(first: Job) -> io::Result<()> {
         let mut job = Some(first);
         while let Some(work) = job {
             work();
-            engine::prepare();
-            if !wait(&sender) {
+            if !stays() {
                 return;
             }
+            engine::prepare();
+            wait(&sender);
             job = jobs.recv().ok();
         }
     };
     thread::Builder::new().name("ccf-gov script".into()).stack_size(STACK_BYTES).spawn(body).map(drop)
 }
 
-/// Puts a worker among those that wait, unless they are enough.
-fn wait(worker: &Sender<Job>) -> bool {
-    let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
-    let wanted = idle.len() < MOST_IDLE;
-    if wanted {
-        idle.push(worker.clone());
-    }
+/// Whether a worker prepares for another script: enough others wait otherwise.
+fn stays() -> bool {
+    let mut waiting = waiting();
+    let wanted = waiting.ready.len() + waiting.preparing < MOST_WAITING;
+    waiting.preparing += usize::from(wanted);
     wanted
+}
+
+/// Puts a worker that has prepared among those that are ready.
+fn wait(worker: &Sender<Job>) {
+    let mut waiting = waiting();
+    waiting.preparing -= 1;
+    waiting.ready.push(worker.clone());
 }
