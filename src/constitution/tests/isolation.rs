@@ -28,6 +28,9 @@ fn no_call_sees_what_another_left() {
         assert_eq!(validate(&evaluator, pollute), "left12");
         let ballot = "export function vote() { return typeof left === 'undefined' && [].left === undefined && !('next' in globalThis); }";
         assert_eq!(vote(&Tables::new(), ballot), Ok(true));
+        // An engine that was made for the constitution has its module: a ballot never runs there.
+        let import = "import {validate} from 'public:ccf.gov.constitution[0]'; export const vote = validate;";
+        assert_eq!(vote(&Tables::new(), import).unwrap_err().stage, Stage::Load);
     }
 }
 
