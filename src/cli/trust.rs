@@ -15,7 +15,7 @@ const MAX_ROOTS: u64 = 256 << 10;
 
 /// The flag of a rehearsal. It has no environment variable and no key in ccf-gov.toml: nothing but a typed word lets a made-up
 /// root count.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct TrustArgs {
     /// REHEARSAL: judge SNP attestations by a sandbox's made-up roots (rehearsal_roots.pem) instead of AMD's; all that is printed says so
     #[arg(long, value_name = "FILE")]

@@ -35,20 +35,21 @@ use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 pub use code::{NodeCode, SnpCode, UvmEndorsement, VIRTUAL_MEASUREMENT};
 pub use example::example_members;
 pub use join::JoinRefused;
 pub use node::NodeState;
-pub use options::{Member, Options};
+pub use options::{Copied, Member, Options};
 pub use snp::{Artefacts, security_policy};
 
 use crate::evidence::snp::Roots;
 use crate::files::FileError;
-use crate::id::NodeId;
-use crate::kv::row::read_one;
+use crate::id::{NodeId, ProposalId};
+use crate::kv::row::{read, read_one, write};
 use crate::kv::table;
 use network::Network;
 
@@ -224,6 +225,11 @@ impl Sandbox {
         self.done(id, control::stop(&self.network, id))
     }
 
+    /// Starts a node's process again, where it listened before.
+    pub async fn restart(&self, id: NodeId) -> Result<(), SandboxError> {
+        self.done(id, start::restart_node(&self.network, id).await?)
+    }
+
     /// Cuts a node off from the others. It still answers, from what it knew.
     pub fn pause(&self, id: NodeId) -> Result<(), SandboxError> {
         self.done(id, control::pause(&self.network, id))
@@ -232,6 +238,24 @@ impl Sandbox {
     /// Connects a node again that was cut off.
     pub fn resume(&self, id: NodeId) -> Result<(), SandboxError> {
         self.done(id, control::resume(&self.network, id))
+    }
+
+    /// How long nodes that are trusted from now on take to learn of it and to catch up.
+    pub fn set_catch_up(&self, time: Duration) {
+        *self.network.catch_up.lock().unwrap_or_else(PoisonError::into_inner) = time;
+    }
+
+    /// Drops an open proposal, as a service does when another one is accepted that changes the rules or the code.
+    pub fn drop_proposal(&self, id: ProposalId) -> Result<(), SandboxError> {
+        let primary = self.primary().ok_or(SandboxError::NoPrimary)?;
+        let dropped = self.network.write(primary, |tables, _| {
+            if let Some(mut row) = read(tables, table::PROPOSALS_INFO, &id.to_string()) {
+                row["state"] = "Dropped".into();
+                write(tables, table::PROPOSALS_INFO, &id.to_string(), &row);
+            }
+            Ok(())
+        });
+        dropped.map(|_| ()).map_err(|_| SandboxError::NoPrimary)
     }
 
     /// Whether a node redirects writes to the primary (307) instead of forwarding them.

@@ -30,6 +30,8 @@ pub(super) struct Network {
     writer: Mutex<()>,
     /// The last constitution that ran, with its row as it stands in the table.
     constitution: Mutex<Option<(Vec<u8>, Arc<Constitution>)>>,
+    /// How long a node that was trusted takes to catch up.
+    pub(super) catch_up: Mutex<Duration>,
     /// How many requests its nodes were sent.
     pub(super) requests: AtomicU64,
 }
@@ -56,6 +58,7 @@ pub(super) struct Base {
 impl Network {
     pub(super) fn new(options: Options, key: Key, hardware: Option<Hardware>, state: State) -> Self {
         Self {
+            catch_up: Mutex::new(options.catch_up),
             options,
             key,
             hardware: hardware.map(OnceLock::from).unwrap_or_default(),
@@ -160,7 +163,7 @@ impl Network {
         let now = Instant::now();
         state.unsigned_since.get_or_insert(now);
         if changes.iter().any(|change| change.table == table::NODE_INFO) {
-            state.reconfigure(now, self.options.catch_up);
+            state.reconfigure(now, *self.catch_up.lock().unwrap_or_else(PoisonError::into_inner));
         }
         Ok((result, id))
     }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::code::NodeCode;
 use crate::cose::MemberCertificate;
+use crate::kv::Tables;
 
 /// A member whom the service knows from the start.
 #[derive(Clone, Debug)]
@@ -20,6 +21,20 @@ pub struct Member {
     pub data: Value,
 }
 
+/// What a sandbox takes over from another service.
+#[derive(Clone, Debug)]
+pub struct Copied {
+    /// The tables. The service's certificate and the rows of nodes become the sandbox's own, and every issuer of UVM endorsements becomes
+    /// the sandbox's; the join policy stays as it is otherwise, whatever the first nodes run.
+    pub tables: Tables,
+    /// Nodes that wait to be trusted, each with its code.
+    pub pending: Vec<NodeCode>,
+    /// Nodes whose retirement is committed, and whose processes have ended.
+    pub retired: Vec<NodeCode>,
+    /// What nodes say of their version, such as `ccf-7.0.5`; the sandbox's own without it.
+    pub version: Option<String>,
+}
+
 /// How the simulated network behaves. The defaults are quick, for tests and rehearsals.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -29,6 +44,8 @@ pub struct Options {
     pub constitution: String,
     /// The nodes that the service starts with, each with its code; the first is the first primary.
     pub nodes: Vec<NodeCode>,
+    /// What is taken over from another service, with its members and its constitution.
+    pub copied: Option<Copied>,
     /// The address that every node listens on.
     pub address: IpAddr,
     /// The first node's port, and the next ones' counted up from it; 0 lets the system choose.
@@ -61,6 +78,7 @@ impl Options {
             members,
             constitution,
             nodes,
+            copied: None,
             address: IpAddr::from([127, 0, 0, 1]),
             port: 0,
             open: true,
@@ -73,5 +91,22 @@ impl Options {
             max_body: 1 << 20,
             state: None,
         }
+    }
+
+    /// A copy of another service: its first nodes run `nodes`, the first of them as the primary. Otherwise as [`Self::new`].
+    pub fn copy(copied: Copied, nodes: Vec<NodeCode>) -> Self {
+        Self { copied: Some(copied), ..Self::new(Vec::new(), String::new(), nodes) }
+    }
+
+    /// The first nodes, each with its code and its standing.
+    pub(super) fn first_nodes(&self) -> impl Iterator<Item = (&NodeCode, &'static str)> {
+        let copied = self.copied.as_ref();
+        let pending = copied.map_or(&[][..], |copied| &copied.pending);
+        let retired = copied.map_or(&[][..], |copied| &copied.retired);
+        self.nodes
+            .iter()
+            .map(|code| (code, "Trusted"))
+            .chain(pending.iter().map(|code| (code, "Pending")))
+            .chain(retired.iter().map(|code| (code, "Retired")))
     }
 }

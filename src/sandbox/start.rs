@@ -11,7 +11,7 @@ use super::code::NodeCode;
 use super::genesis::{self, new_node};
 use super::identity::Key;
 use super::network::Network;
-use super::node::Node;
+use super::node::{Node, NodeState};
 use super::options::Options;
 use super::snp::Hardware;
 use super::state::Saved;
@@ -37,13 +37,16 @@ pub(super) async fn start(options: Options) -> Result<(Arc<Network>, tokio::task
             saved.restore(folder)?
         }
         _ => {
-            for index in 0..options.nodes.len() {
+            for index in 0..options.first_nodes().count() {
                 listeners.push(listen(address(&options, index)).await?);
             }
-            Constitution::new(&options.constitution)?;
+            if options.copied.is_none() {
+                Constitution::new(&options.constitution)?;
+            }
             let key = Key::generate()?;
             let addresses: Vec<SocketAddr> = listeners.iter().map(|(address, _)| *address).collect();
-            let needed = options.nodes.iter().any(|code| matches!(code, NodeCode::Snp(_)));
+            let endorsed = options.copied.as_ref().is_some_and(|c| !c.tables.is_empty(table::SNP_UVM_ENDORSEMENTS));
+            let needed = endorsed || options.first_nodes().any(|(code, _)| matches!(code, NodeCode::Snp(_)));
             let hardware = needed.then(Hardware::generate).transpose()?;
             let state = genesis::create(&options, &key, hardware.as_ref(), &addresses)?;
             (key, hardware, state)
@@ -51,7 +54,12 @@ pub(super) async fn start(options: Options) -> Result<(Arc<Network>, tokio::task
     };
     let network = Arc::new(Network::new(options, key, hardware, state));
     for (address, listener) in listeners {
-        let id = network.state().nodes.values().find(|n| n.address == address).map(|n| n.id);
+        let id = network
+            .state()
+            .nodes
+            .values()
+            .find(|n| n.address == address && n.state == NodeState::Running)
+            .map(|n| n.id);
         if let Some(id) = id {
             run(&network, id, listener);
         }
@@ -108,6 +116,19 @@ pub(super) async fn start_node(network: &Arc<Network>, code: NodeCode) -> Result
     joined.map_err(|_| SandboxError::NoPrimary)??;
     run(network, id, listener);
     Ok(id)
+}
+
+/// Starts a node again whose process ended, where it listened before. Whether there was such a node.
+pub(super) async fn restart_node(network: &Arc<Network>, id: NodeId) -> Result<bool, SandboxError> {
+    let address = network.state().nodes.get(&id).filter(|n| n.state == NodeState::Stopped).map(|n| n.address);
+    let Some(address) = address else { return Ok(false) };
+    let (_, listener) = listen(address).await?;
+    if let Some(node) = network.state().nodes.get_mut(&id) {
+        node.state = NodeState::Running;
+        node.heard = Instant::now();
+    }
+    run(network, id, listener);
+    Ok(true)
 }
 
 fn admit(network: &Network, primary: NodeId, mut node: Node) -> Result<(), SandboxError> {

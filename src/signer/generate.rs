@@ -9,6 +9,7 @@ use rcgen::{CertificateParams, DistinguishedName, DnType, SignatureAlgorithm};
 use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
 
+use super::PemSigner;
 use crate::cose::{Algorithm, MemberCertificate};
 use crate::files::{self, FileError, NewFile, Readers};
 
@@ -75,6 +76,13 @@ impl NewKeys {
         let (certificate, private_key) = identity(name, algorithm, days)?;
         let encryption = if encryption { Some(EncryptionKey::generate()?) } else { None };
         Ok(Self { name: name.into(), certificate, private_key, encryption })
+    }
+
+    /// A signer with a throw-away key and a self-signed certificate `CN=name` that is valid for `days`: nothing of it is written, and any
+    /// name will do.
+    pub fn throw_away(name: &str, algorithm: Algorithm, days: u32) -> Result<PemSigner, GenerateError> {
+        let (certificate, private_key) = identity(name, algorithm, days.clamp(1, Self::MAX_DAYS))?;
+        PemSigner::new(&private_key, certificate).map_err(|e| GenerateError::Crypto(e.to_string()))
     }
 
     /// The certificate, which names the member.

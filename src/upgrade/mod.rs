@@ -77,7 +77,10 @@ pub use plan::{CodeKind, Named, OldCode, Plan, PlanDigest};
 pub use plan_file::{MAX_PLAN_FILE, PlanFile, PlanFileError};
 pub use preconditions::{PRECONDITIONS, check_constitution, preconditions};
 pub use progress::{Progress, State};
-pub use rehearsal::{Rehearsal, RehearsedStep, Signing, example_signers, rehearse};
+pub use rehearsal::{
+    CopyError, End, Event, Fault, FaultError, FaultKind, Rehearsal, Rehearsed, RehearsedFault, RehearsedStep,
+    RehearsedWait, Signing, example_signers, rehearse,
+};
 pub use report::{Line, Proven, Report};
 pub use rollback::NoWayBack;
 pub use step::{Did, Stepped, Walk};
@@ -85,6 +88,6 @@ pub use task::Task;
 pub use topology::{NodeLine, Topology};
 pub use trusting::{Candidate, NotNow, Trusting, choose, passing, pending};
 pub use verification::Verification;
-pub use waiver::{Waiver, waivers, waivers_now};
+pub use waiver::{Waiver, waivers_now};
 pub use wanted::{Need, Wanted, wanted};
 pub use way::Way;

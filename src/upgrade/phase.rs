@@ -29,6 +29,19 @@ impl Phase {
     /// Every phase in which something is done.
     pub const ALL: [Self; 6] =
         [Self::Register, Self::JoinAndTrust, Self::Retire, Self::Delete, Self::Rules, Self::Deregister];
+
+    /// The name as a person types it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::JoinAndTrust => "join-and-trust",
+            Self::Retire => "retire",
+            Self::Delete => "delete",
+            Self::Rules => "rules",
+            Self::Deregister => "deregister",
+            Self::Done => "done",
+        }
+    }
 }
 
 impl fmt::Display for Phase {

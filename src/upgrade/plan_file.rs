@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{CodeKind, Forecast, Observed, Plan};
 use crate::certificate;
+use crate::check::Checks;
 use crate::digest::sha256;
 use crate::id::{MemberId, NodeId};
 use crate::json::{self, JsonError};
@@ -70,9 +71,9 @@ impl PlanFile {
         Ok(Self { digest: digest.to_owned(), decided_from })
     }
 
-    /// The file: the plan, its digest, what it was decided from, every step with its whole proposal, and whether attestations were
-    /// judged by made-up roots.
-    pub fn write(&self, plan: &Plan, forecast: &Forecast, rehearsal: bool) -> Value {
+    /// The file: the plan, its digest, what it was decided from, every step with its whole proposal, the preconditions, and whether
+    /// attestations were judged by made-up roots.
+    pub fn write(&self, plan: &Plan, forecast: &Forecast, checks: &Checks, rehearsal: bool) -> Value {
         json!({
             "digest": self.digest,
             "short": plan.digest().to_string(),
@@ -80,6 +81,7 @@ impl PlanFile {
             "decided_from": self.decided_from,
             "phases": forecast.phases(),
             "stops": forecast.stops,
+            "checks": checks,
             "rehearsal": rehearsal,
         })
     }

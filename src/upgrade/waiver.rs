@@ -6,8 +6,7 @@ use serde::Serialize;
 
 use super::preconditions::{check_rules, judge};
 use super::{Need, Observed, Plan, Wanted};
-use crate::check::{Check, Verdict};
-use crate::proposal::Proposal;
+use crate::check::{Check, Checks, Verdict};
 use crate::text::visible;
 
 /// A precondition that is waived.
@@ -24,13 +23,13 @@ pub struct Waiver {
     pub fault: Option<String>,
 }
 
-/// Every waiver of a plan, and what the checks say today. The constitution is asked about these proposals.
-pub fn waivers(plan: &Plan, seen: &Observed, wanted: &Wanted, proposals: &[Proposal]) -> Vec<Waiver> {
+/// Every waiver of a plan, and what the checks say today: `rules` is what the constitution says, whatever is waived.
+pub(super) fn waivers(plan: &Plan, seen: &Observed, wanted: &Wanted, rules: Checks) -> Vec<Waiver> {
     if plan.waived.is_empty() {
         return Vec::new();
     }
     let mut checks = judge(plan, seen, wanted);
-    checks.append(check_rules(seen, proposals));
+    checks.append(rules);
     let one = |(name, reason): (&String, &String)| {
         let made: Vec<&Check> = checks.iter().filter(|check| check.name == name.as_str()).collect();
         let fails = |check: &&&Check| matches!(check.verdict, Verdict::Fail | Verdict::Incomplete);
@@ -51,7 +50,7 @@ pub fn waivers_now(plan: &Plan, seen: &Observed, wanted: &Wanted) -> Vec<Waiver>
         Need::Proposal(intended) => intended.proposal(plan, seen.at).ok(),
         _ => None,
     };
-    waivers(plan, seen, wanted, proposal.as_slice())
+    waivers(plan, seen, wanted, check_rules(seen, proposal.as_slice()))
 }
 
 impl Waiver {
@@ -86,7 +85,7 @@ mod tests {
             plan.waived.insert(name.into(), "a test".into());
         }
         let said: Vec<String> =
-            waivers(&plan, &seen, &wanted(&plan, &seen), &[]).iter().map(Waiver::to_string).collect();
+            waivers(&plan, &seen, &wanted(&plan, &seen), Checks::new()).iter().map(Waiver::to_string).collect();
         assert_eq!(
             said,
             [
@@ -97,7 +96,7 @@ mod tests {
             ]
         );
         plan.nodes = 3;
-        let said = waivers(&plan, &seen, &wanted(&plan, &seen), &[])[2].to_string();
+        let said = waivers(&plan, &seen, &wanted(&plan, &seen), Checks::new())[2].to_string();
         assert_eq!(said, "waived: node-count (a test); the check passes today");
     }
 }

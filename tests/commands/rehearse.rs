@@ -56,6 +56,65 @@ async fn other_members_keys_can_rehearse_and_prepare() {
     assert!(rehearse(&["--member-cert", "x.pem", "--output", "json"]).await.error(2).contains("--member-key"));
 }
 
+/// A service with a state file and an upgrade.toml for it.
+async fn exported() -> Field {
+    let field = Field::to_upgrade(3).await;
+    field.run(&["state", "export", "-o", "state.json", "--output", "json"]).await.done();
+    field
+}
+
+#[tokio::test]
+async fn a_plan_is_rehearsed_on_a_copy_of_its_service() {
+    let field = exported().await;
+    let plan = field.plan(&["--output", "json"]).await.done();
+    let before = field.sandbox.requests();
+    let line = ["upgrade", "rehearse", "-f", "upgrade.toml", "--state", "state.json"];
+    let done =
+        field.run_plain(line.iter().chain(&["--output", "json"]).map(ToString::to_string).collect()).await.done();
+    assert_eq!((&done["done"], &done["plan"], &done["n"]), (&true.into(), &plan["plan"], &3.into()), "{done}");
+    assert!(done["copied"].to_string().contains("3 active members under throw-away keys: member0, member1, member2"));
+    assert!(done["not_copied"].to_string().contains("when certificates end"), "{done}");
+    let told = field.run_plain(line.map(String::from).into()).await;
+    for says in ["Rehearsal of plan ", "\nCopied\n", "\nNot copied\n", "1. register: member0 (", "the upgrade is done"]
+    {
+        assert!(told.code == 0 && told.stdout.contains(says), "{says}: {}{}", told.stdout, told.stderr);
+    }
+    assert_eq!(field.sandbox.requests(), before, "nothing is asked of the service");
+    // Without a state, the service is asked, and nothing is written on it.
+    let asked =
+        field.run_plain(["upgrade", "rehearse", "-f", "upgrade.toml", "--output", "json"].map(String::from).into());
+    assert_eq!(asked.await.done()["done"], true);
+    assert!(field.sandbox.requests() > before);
+    // The state of another service is not taken for this one's.
+    let other = exported().await;
+    std::fs::copy(other.path("state.json"), field.path("state.json")).unwrap();
+    let refused = field.run_plain(line.map(String::from).into()).await;
+    assert!(refused.code == 2 && refused.stderr.contains("another service"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn faults_are_told_with_how_the_walk_went_on() {
+    let done = rehearse(&["--fault", "primary-dies@join-and-trust", "--fault", "dropped-proposal", "--output", "json"])
+        .await
+        .done();
+    let faults = done["faults"].as_array().unwrap();
+    assert_eq!(faults.len(), 2, "{done}");
+    for fault in faults {
+        assert!(
+            fault["after_step"].is_number() && fault["recovery"].as_str().unwrap().contains(" seconds later, "),
+            "{fault}"
+        );
+    }
+    assert!(faults[0]["recovery"].as_str().unwrap().ends_with(" is retired and deleted"), "{done}");
+    let waiting = rehearse(&["--fault", "member-absent", "--fault", "member-absent"]).await;
+    assert_eq!(waiting.code, 6, "{waiting:?}");
+    for says in ["Fault member-absent@register: member2 takes no step any more", "Waiting   for member1, member2: "] {
+        assert!(waiting.stdout.contains(says), "{says}: {}", waiting.stdout);
+    }
+    let json = rehearse(&["--fault", "member-absent", "--fault", "member-absent", "--output", "json"]).await;
+    assert_eq!((json.code, json.json()["waiting_for"][0]["whom"].as_str()), (6, Some("member1, member2")), "{json:?}");
+}
+
 #[test]
 fn members_with_keys_on_a_token_can_rehearse() {
     in_child("commands::rehearse::members_with_keys_on_a_token_can_rehearse", &[], |folder| {

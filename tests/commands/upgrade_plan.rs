@@ -21,7 +21,7 @@ version-path = \"both ends are test builds\"
 
 impl Field {
     /// A service of so many nodes with other code than the one in upgrade.toml.
-    async fn to_upgrade(nodes: usize) -> Self {
+    pub async fn to_upgrade(nodes: usize) -> Self {
         let mut options = options(1);
         options.nodes = vec![NodeCode::named("\u{7f}ELF old"); nodes];
         let field = Self::with(options).await;
@@ -30,7 +30,7 @@ impl Field {
         field
     }
 
-    async fn plan(&self, arguments: &[&str]) -> Ran {
+    pub async fn plan(&self, arguments: &[&str]) -> Ran {
         let all = ["upgrade", "plan"].iter().chain(arguments).map(ToString::to_string);
         self.run_plain(all.collect()).await
     }
@@ -67,7 +67,7 @@ async fn a_plan_is_written_to_a_file_and_drawn() {
     for says in [
         "from n 3, majority 2, f 1 to n 5",
         "the others elect another one",
-        "trust node new-1…, new-2…: valid",
+        "trust new nodes new-1, new-2: valid, and passes with 2 of 3 votes",
         "Then the upgrade is done",
     ] {
         assert!(shown.stdout.contains(says), "{says}: {}", shown.stdout);
@@ -117,6 +117,34 @@ async fn a_precondition_that_fails_is_a_no() {
     let waived = field.plan(&["--output", "json"]).await.json();
     assert_eq!(waived["verdict"], "pass", "{waived}");
     assert!(waived["checks"].to_string().contains("waived: a test network"));
+}
+
+/// What the rules in force will not pass is known before anybody proposes it.
+#[tokio::test]
+async fn a_plan_whose_proposals_cannot_pass_is_a_no_and_says_where_the_rules_fail() {
+    let mut options = options(1);
+    options.nodes = vec![NodeCode::named("\u{7f}ELF old"); 3];
+    let apply = options.constitution.find("export function apply(").unwrap();
+    let body = apply + options.constitution[apply..].find("{\n").unwrap() + 1;
+    options.constitution.insert_str(body, " if (proposal.includes(\"remove_node\")) throw new Error(\"nodes stay\");");
+    let field = Field::with(options).await;
+    field.file("program", "\u{7f}ELF new");
+    let toml = UPGRADE.replace("URL", &field.urls[0]);
+    field.file("upgrade.toml", &toml);
+    let plan = field.plan(&["-o", "PLAN.json", "--output", "json"]).await;
+    assert_eq!(plan.code, 3, "{plan:?}");
+    let plan = plan.json();
+    let failed: Vec<_> = plan["checks"].as_array().unwrap().iter().filter(|c| c["verdict"] == "fail").collect();
+    let [failed] = failed[..] else { panic!("{plan}") };
+    let detail = failed["detail"].as_str().unwrap();
+    assert!(failed["name"] == "constitution" && detail.contains("nodes stay"), "{detail}");
+    assert!(detail.contains("retire node") && detail.contains("constitution[0]:"), "{detail}");
+    let file: Value = serde_json::from_str(&std::fs::read_to_string(field.path("PLAN.json")).unwrap()).unwrap();
+    assert_eq!(file["checks"], plan["checks"]);
+    // Whoever passes over it has the reason in sight, and the same plan otherwise.
+    field.file("upgrade.toml", &(toml + "constitution = \"the rules change before\"\n"));
+    let waived = field.plan(&["--output", "json"]).await.done();
+    assert!(waived["waived"].to_string().contains("nodes stay"), "{waived}");
 }
 
 /// A plan is for the service whose certificate upgrade.toml names, whatever else is configured.

@@ -86,6 +86,11 @@ impl Simulator {
         &self.tables
     }
 
+    /// The same, to change them: what happens on a service beside proposals.
+    pub fn tables_mut(&mut self) -> &mut Tables {
+        &mut self.tables
+    }
+
     /// The members who may vote, by id.
     pub fn active_members(&self) -> Vec<MemberId> {
         active(&self.tables)

@@ -81,6 +81,12 @@ async fn once(service: &Service, reading: &Reading<'_>) -> Result<Told, ServiceE
         async { Ok(service.version().await.ok()) },
     )?;
     let mut told = Told { version, modules, ..Told::default() };
+    if nodes.1["value"].as_array().into_iter().flatten().any(is_snp) {
+        // The governance API does not show an SNP node's report.
+        let attested = optional(service.attestations().await.map(Value::from))?;
+        reading.did("attestations");
+        told.answers.insert("attestations".into(), attested);
+    }
     told.answers.extend([info, policy, nodes, users, application, jwk, constitution].map(|(n, v)| (n.to_owned(), v)));
     for listed in &proposals.value {
         let mut held = HeldProposal::default();
@@ -94,6 +100,10 @@ async fn once(service: &Service, reading: &Reading<'_>) -> Result<Told, ServiceE
     told.answers.insert("proposals".into(), proposals.raw);
     told.answers.insert("members".into(), members.raw);
     Ok(told)
+}
+
+fn is_snp(node: &Value) -> bool {
+    node["quoteInfo"]["format"] == "AMD_SEV_SNP_v1"
 }
 
 /// What an older service does not tell is nothing.

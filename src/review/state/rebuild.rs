@@ -53,7 +53,7 @@ pub(super) fn rebuild(told: &Told, seqno: u64) -> Tables {
     service(told, &mut tables);
     told.list("members").for_each(|member| put_member(member, &mut tables));
     told.list("users").for_each(|user| put_user(user, &mut tables));
-    told.list("nodes").for_each(|node| put_node(node, &mut tables));
+    told.list("nodes").for_each(|node| put_node(node, told, &mut tables));
     join_policy(told, &mut tables);
     application(told, &mut tables);
     tokens(told, &mut tables);
@@ -97,7 +97,7 @@ fn put_user(user: &Value, tables: &mut Tables) {
     }
 }
 
-fn put_node(node: &Value, tables: &mut Tables) {
+fn put_node(node: &Value, told: &Told, tables: &mut Tables) {
     let Some(id) = node["nodeId"].as_str() else { return };
     let interface = |(name, shown): (&String, &Value)| {
         let address = &shown["publishedAddress"];
@@ -106,10 +106,12 @@ fn put_node(node: &Value, tables: &mut Tables) {
     let interfaces: Map<String, Value> =
         node["rpcInterfaces"].as_object().into_iter().flatten().map(interface).collect();
     let quote = &node["quoteInfo"];
+    let attested = told.at(&["attestations"]).as_array().into_iter().flatten().find(|one| one["node_id"] == id);
+    let raw = quote.get("rawQuote").or(quote.get("quote")).or(attested.and_then(|one| one.get("raw")));
     let row = json!({
         "certificate_signing_request": PLACEHOLDER_CSR,
         "node_data": node["nodeData"],
-        "quote_info": {"format": quote["format"], "quote": quote.get("rawQuote").or(quote.get("quote"))},
+        "quote_info": {"format": quote["format"], "quote": raw},
         "retired_committed": node["retiredCommitted"],
         "rpc_interfaces": interfaces,
         "status": node["status"],

@@ -11,9 +11,10 @@ use crate::sandbox::reply::{Fault, Reply};
 use crate::sandbox::router::Call;
 
 /// GET /version
-pub(in crate::sandbox) fn version(_: &Call<'_>) -> Result<Reply, Fault> {
+pub(in crate::sandbox) fn version(call: &Call<'_>) -> Result<Reply, Fault> {
+    let copied = call.network.options.copied.as_ref().and_then(|copied| copied.version.as_deref());
     Ok(Reply::json(&json!({
-        "ccf_version": concat!("ccf-gov-sandbox-", env!("CARGO_PKG_VERSION")),
+        "ccf_version": copied.unwrap_or(concat!("ccf-gov-sandbox-", env!("CARGO_PKG_VERSION"))),
         "quickjs_version": "quickjs-ng",
         "unsafe": false,
     })))

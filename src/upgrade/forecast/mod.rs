@@ -3,20 +3,20 @@
 mod draw;
 mod network;
 mod policy;
+mod simulate;
 #[cfg(test)]
 pub(super) mod testing;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::quorum::{Change, Quorum};
 use super::{
-    Intended, Need, Observed, Phase, Plan, Progress, State, Task, Waiver, Wanted, check_constitution, preconditions,
-    waivers, wanted,
+    Intended, Need, Observed, Phase, Plan, Progress, State, Task, Waiver, Wanted, preconditions, waiver, wanted,
 };
 use crate::check::Checks;
 use crate::id::NodeId;
@@ -40,8 +40,8 @@ pub struct Forecast {
     pub stops: Option<String>,
     /// What is neither new nor old, and is still there then: see [`Plan::untouched`].
     pub untouched: Vec<String>,
-    /// The proposals, with made-up ids where a node is not started yet.
-    proposals: Vec<Proposal>,
+    /// What is done, in its order, with made-up ids where a node is not started yet.
+    turns: Vec<Turn>,
     /// What nodes with made-up ids are called.
     names: BTreeMap<NodeId, String>,
     current: Phase,
@@ -96,7 +96,7 @@ pub struct ForecastPhase {
 
 /// What a walk will be. Pure: it needs no clock and no network, and ends after a bounded number of steps.
 pub fn forecast(plan: &Plan, seen: &Observed) -> Forecast {
-    let mut play = Play { cast: Cast::new(plan, seen), steps: Vec::new(), proposals: Vec::new() };
+    let mut play = Play { cast: Cast::new(plan, seen), steps: Vec::new(), turns: Vec::new() };
     let (nodes, quorum) = (play.cast.drawn(), play.cast.quorum());
     let current = wanted(plan, seen).phase;
     // Each node is started, trusted, retired and deleted at most once; the rest is a handful.
@@ -109,27 +109,21 @@ pub fn forecast(plan: &Plan, seen: &Observed) -> Forecast {
             break;
         }
     }
-    let Play { cast, steps, proposals } = play;
+    let Play { cast, steps, turns } = play;
     let untouched = plan.untouched(&cast.seen);
-    Forecast { nodes, quorum, steps, stops, untouched, proposals, names: cast.names, current }
+    Forecast { nodes, quorum, steps, stops, untouched, turns, names: cast.names, current }
 }
 
-/// What the plan rests on, with every proposal of the forecast judged by the constitution in force.
-pub fn plan_checks(plan: &Plan, seen: &Observed, forecast: &Forecast) -> Checks {
+/// What the plan rests on. `tried` is what [`Forecast::simulate`] found.
+pub fn plan_checks(plan: &Plan, seen: &Observed, tried: &Checks) -> Checks {
     let mut checks = preconditions(plan, seen, &wanted(plan, seen));
-    for check in &check_constitution(plan, seen, &forecast.proposals()) {
-        checks.push(check.name, check.verdict, network::named(&forecast.names, &check.detail));
-    }
+    checks.append(super::preconditions::waive(plan, tried.clone()));
     checks
 }
 
-/// What is waived, and what the checks say today.
-pub fn plan_waivers(plan: &Plan, seen: &Observed, forecast: &Forecast) -> Vec<Waiver> {
-    let mut found = waivers(plan, seen, &wanted(plan, seen), &forecast.proposals());
-    for waiver in &mut found {
-        waiver.fault = waiver.fault.take().map(|fault| network::named(&forecast.names, &fault));
-    }
-    found
+/// What is waived, and what the checks say today. `tried` is what [`Forecast::simulate`] found.
+pub fn plan_waivers(plan: &Plan, seen: &Observed, tried: &Checks) -> Vec<Waiver> {
+    waiver::waivers(plan, seen, &wanted(plan, seen), tried.clone())
 }
 
 impl Forecast {
@@ -152,20 +146,23 @@ impl Forecast {
         };
         Phase::ALL.into_iter().map(phase).collect()
     }
+}
 
-    /// One proposal of each kind that the walk needs, for the constitution to judge.
-    pub fn proposals(&self) -> Vec<Proposal> {
-        let mut kinds = BTreeSet::new();
-        let kind =
-            |proposal: &Proposal| proposal.actions().iter().map(|action| action.name.clone()).collect::<BTreeSet<_>>();
-        self.proposals.iter().filter(|proposal| kinds.insert(kind(proposal))).cloned().collect()
-    }
+/// What changes a service's tables.
+#[derive(Clone, Debug)]
+enum Turn {
+    /// These nodes join, and wait.
+    Start(Vec<NodeId>),
+    /// This is proposed and accepted.
+    Propose(Intended, Proposal),
+    /// These nodes are deleted.
+    Delete(Vec<NodeId>),
 }
 
 struct Play<'a> {
     cast: Cast<'a>,
     steps: Vec<ForecastStep>,
-    proposals: Vec<Proposal>,
+    turns: Vec<Turn>,
 }
 
 impl Play<'_> {
@@ -177,7 +174,7 @@ impl Play<'_> {
             let nodes = if count == 1 { "1 node that runs" } else { &format!("{count} nodes that run") };
             let code = self.cast.plan.wanted_code();
             let what = format!("start {nodes} {code}, and let {} join", if count == 1 { "it" } else { "them" });
-            self.operate(wanted.phase, what, |cast| cast.start(count));
+            self.operate(wanted.phase, what, |cast| Turn::Start(cast.start(count)));
             return Ok(());
         }
         match &wanted.need {
@@ -203,13 +200,17 @@ impl Play<'_> {
         }
         let names: Vec<String> = gone.iter().map(|id| self.cast.name(*id)).collect();
         let what = format!("stop and delete node{} {}", if gone.len() == 1 { "" } else { "s" }, names.join(", "));
-        self.operate(wanted.phase, what, |cast| cast.delete(&gone));
+        self.operate(wanted.phase, what, |cast| {
+            cast.delete(&gone);
+            Turn::Delete(gone)
+        });
         Ok(())
     }
 
-    fn operate(&mut self, phase: Phase, what: String, act: impl FnOnce(&mut Cast<'_>)) {
+    fn operate(&mut self, phase: Phase, what: String, act: impl FnOnce(&mut Cast<'_>) -> Turn) {
         let before = self.cast.quorum();
-        act(&mut self.cast);
+        let turn = act(&mut self.cast);
+        self.turns.push(turn);
         self.record(phase, Role::Operator, what, None, before, None);
     }
 
@@ -219,7 +220,7 @@ impl Play<'_> {
         let what = self.cast.named(&intended.title(plan));
         let written = self.cast.written(proposal.value());
         let (before, pause) = (self.cast.quorum(), self.pause(intended));
-        self.proposals.push(proposal);
+        self.turns.push(Turn::Propose(intended.clone(), proposal));
         self.apply(intended);
         self.cast.settle();
         self.record(intended.phase(), Role::Members, what, Some(written), before, pause);

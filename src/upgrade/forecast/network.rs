@@ -70,7 +70,8 @@ impl<'a> Cast<'a> {
     }
 
     /// New nodes join, and wait.
-    pub(super) fn start(&mut self, count: usize) {
+    pub(super) fn start(&mut self, count: usize) -> Vec<NodeId> {
+        let mut started = Vec::new();
         for _ in 0..count {
             let name = format!("new-{}", self.names.len() + 1);
             let id = NodeId::from_bytes(sha256(format!("a node of a forecast: {name}").as_bytes()));
@@ -85,7 +86,9 @@ impl<'a> Cast<'a> {
                 version: self.plan.version,
                 validity: None,
             });
+            started.push(id);
         }
+        started
     }
 
     pub(super) fn delete(&mut self, gone: &[NodeId]) {

@@ -10,7 +10,7 @@ fn what_matters_is_told_and_the_progress_of_the_walk_is_not() {
     let seen = service(&virtual_code(1), 3);
     let plan = Plan::of(virtual_code(2), 3);
     let made = PlanFile::of(&plan, &seen);
-    let text = made.write(&plan, &forecast(&plan, &seen), false).to_string();
+    let text = made.write(&plan, &forecast(&plan, &seen), &Checks::new(), false).to_string();
     let read = PlanFile::parse(text.as_bytes()).unwrap();
     assert_eq!(read, made);
     assert_eq!(read.changes(&plan, &seen), [""; 0]);
@@ -52,7 +52,7 @@ fn a_minimum_that_is_another_one_under_the_same_key_is_told() {
     let seen = |snp, svn: &str| service(&code(1, snp, svn), 3);
     let plan = Plan::of(code(2, 24, "102"), 3);
     let then = PlanFile::of(&plan, &seen(20, "100"));
-    let written = then.write(&plan, &forecast(&plan, &seen(20, "100")), false).to_string();
+    let written = then.write(&plan, &forecast(&plan, &seen(20, "100")), &Checks::new(), false).to_string();
     let then = PlanFile::parse(written.as_bytes()).unwrap();
     assert_eq!(then.changes(&plan, &seen(20, "100")), [""; 0]);
     assert_eq!(then.changes(&plan, &seen(24, "102")), [""; 0], "what the walk itself raises");

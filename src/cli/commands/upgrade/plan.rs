@@ -12,6 +12,7 @@ use crate::cli::checks;
 use crate::cli::common::Context;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::state_source::fetch_from;
 use ccf_gov::check::{Checks, Conclusion};
 use ccf_gov::files::Readers;
 use ccf_gov::proposal;
@@ -24,7 +25,8 @@ use ccf_gov::upgrade::{
 
 /// Show what an upgrade will be: its phases, every proposal, and how many nodes may fail meanwhile
 ///
-/// Reads the service and measures the artefacts that upgrade.toml names; nothing is signed and nothing is changed. Everybody with
+/// Reads the service, measures the artefacts that upgrade.toml names, and tries every proposal under the service's own constitution;
+/// nothing is signed and nothing is changed. Everybody with
 /// the same upgrade.toml and artefacts gets the same digest: compare it before the first step. What is to come is a forecast:
 /// each step is decided anew when it is taken.
 #[derive(Args)]
@@ -86,15 +88,17 @@ impl PlanCommand {
         let service = planned.connect(context).await?;
         let plan = &planned.plan;
         let seen = observe(&service, plan, &planned.verification, OffsetDateTime::now_utc(), None).await?;
+        let state = fetch_from(context, &service).await?;
         let forecast = forecast(plan, &seen);
+        let tried = forecast.simulate(plan, &seen, &state);
         let mut checks = planned.preface();
-        checks.append(plan_checks(plan, &seen, &forecast));
+        checks.append(plan_checks(plan, &seen, &tried));
         let hex = |digest: &[u8; 32]| digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let foretold = Foretold {
             phase: forecast.current(),
             phases: forecast.phases(),
             topology: Topology::of(plan, &seen),
-            waived: plan_waivers(plan, &seen, &forecast),
+            waived: plan_waivers(plan, &seen, &tried),
             verdict: checks.verdict(),
             rehearsal: planned.is_rehearsal(),
             stops: forecast.stops.clone(),
@@ -116,7 +120,7 @@ impl PlanCommand {
             })?,
         }
         if let Some(path) = &self.out {
-            let file = PlanFile::of(plan, &seen).write(plan, &forecast, foretold.rehearsal);
+            let file = PlanFile::of(plan, &seen).write(plan, &forecast, &foretold.checks, foretold.rehearsal);
             context.output.file(path, format!("{file:#}\n").as_bytes(), Readers::Shared, self.force)?;
         }
         let refused = foretold.verdict != Conclusion::Pass || foretold.stops.is_some();

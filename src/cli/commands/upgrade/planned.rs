@@ -67,6 +67,11 @@ impl HeldTo {
 }
 
 impl File {
+    /// This file, judged under these roots.
+    pub fn named(file: PathBuf, trust: TrustArgs) -> Self {
+        Self { file, trust, report: Vec::new() }
+    }
+
     /// Reads the file and measures the artefacts that it names.
     pub fn plan(self) -> Result<Planned, CliError> {
         let now = OffsetDateTime::now_utc();

@@ -1,15 +1,18 @@
 //! What must be so before and during a walk: each a named check that `upgrade.toml` can waive with a reason.
 
+mod rules;
+mod version_path;
+
 use time::Duration;
 
-use super::{CodeKind, Intended, Need, Observed, Plan, Wanted, Way};
-use crate::ccf_version::{CcfVersion, Stage};
+use super::{Intended, Need, Observed, Plan, Wanted};
 use crate::check::{Checks, Verdict};
-use crate::constitution::Constitution;
-use crate::kv::Tables;
 use crate::proposal::{Proposal, Registration};
 use crate::service::{MemberStatus, NodeStatus, ProposalState, ServiceInfo, Validity};
 use crate::tcb::MinimumTcb;
+
+pub use rules::check_constitution;
+pub(super) use rules::check_rules;
 
 /// The path from the version that runs to the new one.
 const VERSION_PATH: &str = "version-path";
@@ -25,8 +28,8 @@ const NODES: &str = "node-count";
 const VALIDITY: &str = "validity";
 /// A minimum that is registered and would be lowered.
 const MINIMUM: &str = "minimum-lowered";
-/// Whether the live constitution takes the plan's proposals.
-const CONSTITUTION: &str = "constitution";
+/// Whether the live constitution takes the plan's proposals, and some votes pass them.
+pub(super) const CONSTITUTION: &str = "constitution";
 
 /// Who proposes. It cannot be waived: `upgrade.toml` names somebody else, or nobody.
 const PROPOSER: &str = "proposer";
@@ -39,12 +42,6 @@ pub const PRECONDITIONS: [&str; 8] =
 const WALK: Duration = Duration::hours(6);
 /// One that ends within this time is a warning.
 const SOON: Duration = Duration::days(7);
-/// The first version of CCF 6 from which CCF 7 can be joined.
-const SOURCE: CcfVersion = CcfVersion::new(6, 0, 21);
-/// The first version of CCF 6 that answers the pre-votes of CCF 7.
-const PRE_VOTE: CcfVersion = CcfVersion::new(6, 0, 17);
-/// The first version of CCF 7 to go to.
-const TARGET: CcfVersion = CcfVersion::new(7, 0, 1);
 
 /// Judges what the plan rests on, as far as that needs no constitution to be run.
 pub fn preconditions(plan: &Plan, seen: &Observed, wanted: &Wanted) -> Checks {
@@ -54,7 +51,7 @@ pub fn preconditions(plan: &Plan, seen: &Observed, wanted: &Wanted) -> Checks {
 /// The same, whatever is waived.
 pub(super) fn judge(plan: &Plan, seen: &Observed, wanted: &Wanted) -> Checks {
     let mut found = Checks::new();
-    version_path(plan, seen, &mut found);
+    version_path::check(plan, seen, &mut found);
     certificates(seen, &mut found);
     members(seen, &mut found);
     open_proposals(plan, seen, wanted, &mut found);
@@ -65,44 +62,8 @@ pub(super) fn judge(plan: &Plan, seen: &Observed, wanted: &Wanted) -> Checks {
     found
 }
 
-/// Whether the constitution in force takes these proposals of the plan as valid. It runs the constitution, on empty tables.
-///
-/// A rule that looks into the tables may say no here and yes on the service: that is a warning, not a failure.
-pub fn check_constitution(plan: &Plan, seen: &Observed, proposals: &[Proposal]) -> Checks {
-    waive(plan, check_rules(seen, proposals))
-}
-
-/// The same, whatever is waived.
-pub(super) fn check_rules(seen: &Observed, proposals: &[Proposal]) -> Checks {
-    let mut found = Checks::new();
-    let Some(source) = &seen.constitution else { return found };
-    let constitution = match Constitution::new(source) {
-        Ok(constitution) => constitution,
-        Err(error) => {
-            found.fail(CONSTITUTION, format!("the constitution in force does not run here: {error}"));
-            return found;
-        }
-    };
-    for proposal in proposals {
-        let title = crate::proposal::title(proposal.value(), |_| None);
-        let text = String::from_utf8_lossy(proposal.bytes());
-        match constitution.validate(&Tables::new(), &text) {
-            Ok(judged) if judged.valid => found.pass(CONSTITUTION, format!("{title}: valid")),
-            Ok(judged) => {
-                let why = judged.description;
-                found.fail(
-                    CONSTITUTION,
-                    format!("{title}: the constitution refuses it: {}", crate::text::visible(&why)),
-                );
-            }
-            Err(error) => found.warn(CONSTITUTION, format!("{title}: not judged on empty tables: {error}")),
-        }
-    }
-    found
-}
-
 /// What is waived stays in sight, with its reason.
-fn waive(plan: &Plan, found: Checks) -> Checks {
+pub(super) fn waive(plan: &Plan, found: Checks) -> Checks {
     let mut waived = Checks::new();
     for check in &found {
         match plan.waived.get(check.name) {
@@ -114,50 +75,6 @@ fn waive(plan: &Plan, found: Checks) -> Checks {
         }
     }
     waived
-}
-
-fn version_path(plan: &Plan, seen: &Observed, found: &mut Checks) {
-    let old = plan.old_code(seen);
-    let versions = |kind: CodeKind| {
-        let nodes = seen.nodes_that_are(NodeStatus::Trusted).filter(move |node| old.kind_of(plan, node) == kind);
-        nodes.filter_map(|node| node.version)
-    };
-    let to = plan.version.or(versions.clone()(CodeKind::New).min());
-    let from = versions.clone()(CodeKind::Old).chain(versions(CodeKind::Other)).min();
-    let (Some(from), Some(to)) = (from, to) else {
-        let unknown = plan.word(if to.is_none() { CodeKind::New } else { CodeKind::Old });
-        let hint = match plan.way {
-            Way::Forward => "state [new] version, and read CCF's release notes",
-            Way::Back => "read CCF's release notes",
-        };
-        found.warn(VERSION_PATH, format!("the version of the {unknown} code is not known: {hint}"));
-        return;
-    };
-    match version_step(from, to) {
-        Ok(None) => found.pass(VERSION_PATH, format!("from {from} to {to}")),
-        Ok(Some(doubt)) => found.warn(VERSION_PATH, format!("from {from} to {to}: {doubt}")),
-        Err(reason) => found.fail(VERSION_PATH, format!("from {from} to {to}: {reason}")),
-    }
-}
-
-/// Whether nodes of one version can be replaced by nodes of another; a doubt, or why not. Source: CCF's release policy and its
-/// migration guide from 6.x to 7.0.
-fn version_step(from: CcfVersion, to: CcfVersion) -> Result<Option<&'static str>, &'static str> {
-    let released = |version: CcfVersion| version.stage == Stage::Release && version.commits == 0;
-    match (from.major, to.major) {
-        (from, to) if to < from => Err("nodes of an older major version cannot read the ledger of a newer one"),
-        (from, to) if to > from + 1 => Err("no major version may be skipped"),
-        (6, 7) if from < PRE_VOTE => {
-            Err("nodes before 6.0.17 do not answer the pre-votes of CCF 7: go to 6.0.28 first")
-        }
-        (6, 7) if from < SOURCE => Err("CCF 7 is reached from 6.0.21 or later: go to 6.0.28 first"),
-        (6, 7) if to < TARGET => Err("CCF 7.0.0 and what came before it are to be skipped: go to 7.0.1 or later"),
-        _ if !released(from) || !released(to) => {
-            Ok(Some("one of them is no release: nobody promises that they run together"))
-        }
-        (from, to) if to == from + 1 && from != 6 => Ok(Some("read CCF's migration guide for this version")),
-        _ => Ok(None),
-    }
 }
 
 fn certificates(seen: &Observed, found: &mut Checks) {
@@ -270,36 +187,5 @@ fn proposer(plan: &Plan, seen: &Observed, found: &mut Checks) {
         Ok(None) => {}
         Ok(Some(id)) => found.pass(PROPOSER, format!("{} proposes", seen.name(id))),
         Err(reason) => found.fail(PROPOSER, format!("[rules] proposer in upgrade.toml: {reason}")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn step(from: &str, to: &str) -> Result<Option<&'static str>, &'static str> {
-        version_step(from.parse().unwrap(), to.parse().unwrap())
-    }
-
-    #[test]
-    fn the_path_from_6_to_7_is_the_documented_one() {
-        assert_eq!(step("6.0.21", "7.0.1"), Ok(None));
-        assert_eq!(step("6.0.28", "ccf-7.0.25"), Ok(None));
-        assert!(step("6.0.20", "7.0.1").is_err());
-        assert!(step("6.0.17", "7.0.25").is_err());
-        assert!(step("6.0.16", "7.0.25").unwrap_err().contains("pre-votes"));
-        assert!(step("6.0.28", "7.0.0").is_err());
-        assert!(step("6.0.28", "7.0.0-dev7").is_err());
-        assert!(step("6.0.28", "8.0.0").unwrap_err().contains("skipped"));
-        assert!(step("7.0.5", "6.0.28").is_err());
-    }
-
-    #[test]
-    fn patches_of_one_version_run_together_and_builds_are_doubted() {
-        assert_eq!(step("7.0.5", "7.0.25"), Ok(None));
-        assert_eq!(step("7.0.25", "7.0.25"), Ok(None));
-        assert_eq!(step("6.0.28", "6.0.17"), Ok(None));
-        assert!(step("7.0.0-dev5-12-gabcdef0", "7.0.0-dev7").unwrap().is_some());
-        assert!(step("7.0.25", "8.0.0").unwrap().is_some());
     }
 }
