@@ -161,6 +161,15 @@ pub fn read_text(path: &Path, limit: u64) -> Result<String, FileError> {
     decode(path, read(path, limit)?)
 }
 
+/// Reads `path` as JavaScript in UTF-8, at most `limit` bytes. A byte order mark stays: to JavaScript it is white space.
+pub fn read_script(path: &Path, limit: u64) -> Result<String, FileError> {
+    match String::from_utf8(read(path, limit)?) {
+        Ok(script) if script.starts_with('\u{feff}') => Ok(script),
+        Ok(script) => decode(path, script.into_bytes()),
+        Err(error) => decode(path, error.into_bytes()),
+    }
+}
+
 /// The text of a file; a byte order mark or another encoding is called what it is.
 fn decode(path: &Path, bytes: Vec<u8>) -> Result<String, FileError> {
     check_encoding(path, &bytes)?;

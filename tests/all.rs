@@ -12,6 +12,7 @@ mod configuration;
 mod corpus;
 mod engines;
 mod evidence_sgx;
+mod fidelity;
 mod interop;
 mod real_ccf;
 mod sandbox;

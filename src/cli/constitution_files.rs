@@ -29,6 +29,6 @@ pub fn place_in(paths: &[PathBuf]) -> Result<impl Fn(u32) -> String, CliError> {
 }
 
 fn texts(paths: &[PathBuf]) -> Result<Vec<String>, CliError> {
-    let read = |path: &PathBuf| files::read_text(path, MAX_CONSTITUTION);
+    let read = |path: &PathBuf| files::read_script(path, MAX_CONSTITUTION);
     Ok(paths.iter().map(read).collect::<Result<_, _>>()?)
 }

@@ -2,7 +2,6 @@
 
 mod control;
 mod faults;
-mod fidelity;
 mod pipeline;
 mod snp;
 

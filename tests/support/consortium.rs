@@ -84,13 +84,26 @@ impl Client {
         Self::with(sandbox, |builder| builder)
     }
 
+    /// One that keeps its connections to the node at `url`.
+    pub fn of(url: &str, service_certificate: &str) -> Self {
+        Self::build(url.into(), service_certificate, |builder| builder)
+    }
+
     fn with(sandbox: &Sandbox, more: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder) -> Self {
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let root = reqwest::Certificate::from_pem(sandbox.service_certificate().as_bytes()).unwrap();
-        let builder = reqwest::Client::builder().tls_certs_only([root]).redirect(reqwest::redirect::Policy::none());
-        let http = more(builder).build().unwrap();
         let primary = sandbox.primary();
         let first = sandbox.nodes().into_iter().max_by_key(|n| Some(n.id) == primary).unwrap().url;
+        Self::build(first, &sandbox.service_certificate(), more)
+    }
+
+    fn build(
+        first: String,
+        service_certificate: &str,
+        more: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Self {
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let root = reqwest::Certificate::from_pem(service_certificate.as_bytes()).unwrap();
+        let builder = reqwest::Client::builder().tls_certs_only([root]).redirect(reqwest::redirect::Policy::none());
+        let http = more(builder).build().unwrap();
         Self { http, first }
     }
 

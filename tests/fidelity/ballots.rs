@@ -1,0 +1,88 @@
+//! Ballots of every kind, hostile ones among them.
+
+/// What decides: what the ballot returns, and the rest of a script.
+pub fn ballots() -> Vec<String> {
+    let returns = [
+        "true",
+        "false",
+        "1",
+        "0",
+        "-0",
+        "NaN",
+        "''",
+        "'false'",
+        "'true'",
+        "{}",
+        "[]",
+        "null",
+        "undefined",
+        "() => false",
+        "Promise.resolve(false)",
+        "Symbol()",
+        "0n",
+        "1n",
+        "new Boolean(false)",
+        "proposerId.length === 64",
+        "JSON.parse(proposal).actions.length === 1",
+        "vote(proposal, proposerId)",
+        "ccf.kv['public:ccf.gov.members.info'].size === 3",
+        "ccf.kv['public:ccf.gov.nodes.info'].size >= 1",
+        "ccf.kv['public:ccf.gov.constitution'].has(new ArrayBuffer(8))",
+        "ccf.kv['private:x'].size === 0",
+        "ccf.kv['public:app'].size === 0",
+        "ccf.kv['public:ccf.internal.x'].size === 0",
+        "ccf.kv['public:ccf.gov.members.info'].get('x') === undefined",
+        "ccf.kv['public:ccf.gov.users.info'].get(ccf.strToBuf('x')) === undefined",
+        "typeof ccf.node === 'undefined'",
+        "ccf.node.triggerSnapshot()",
+        "ccf.bufToStr(ccf.strToBuf('ä')) === 'ä'",
+        "ccf.jsonCompatibleToBuf({a: 1}).byteLength === 7",
+        "ccf.crypto.digest('SHA-256', ccf.strToBuf('a')).byteLength === 32",
+        "eval('true')",
+        "Function('return true')()",
+        "globalThis.x === undefined",
+        "(globalThis.x = 1) === 1",
+        "/^[0-9a-f]{64}$/.test(proposerId)",
+        "new Set([1]).has(1)",
+        "'aa'.replaceAll('a', 'b') === 'bb'",
+        "arguments.length === 2",
+        "this === undefined",
+        "Object.keys(JSON.parse(proposal)).length === 1",
+        "[3, 1].sort()[0] === 1",
+        "Math.max() < 0",
+        "isNaN('x')",
+        "typeof console.log === 'function'",
+        "ccf.kv['public:ccf.gov.members.info'].clear()",
+    ];
+    let bodies = [
+        "throw new Error('x');",
+        "throw 1;",
+        "throw {a: 1};",
+        "throw null;",
+        "null.x;",
+        "let a = []; for (;;) a.push(new Array(1e6).fill(1));",
+        "ccf.kv['public:ccf.gov.members.info'].set(ccf.strToBuf('a'), ccf.strToBuf('b')); return true;",
+        "for (;;) {}",
+    ];
+    let whole = [
+        "",
+        "export function vote() {",
+        "function vote() { return true }",
+        "export default function () { return true }",
+        "export const vote = () => true;",
+        "export const vote = 1;",
+        "import x from 'y'; export function vote() { return true }",
+        "throw 1; export function vote() { return true }",
+        "export function vote() { return true } throw 1",
+        "export async function vote() { return false }",
+        "export class vote {}",
+        "export function* vote() { return false }",
+        "export let vote = (p) => p !== undefined",
+        "#!/x\nexport function vote() { return true }",
+    ];
+    let vote = |body: String| format!("export function vote(proposal, proposerId) {{ {body} }}");
+    let mut all: Vec<String> = returns.iter().map(|value| vote(format!("return {value};"))).collect();
+    all.extend(bodies.iter().map(|body| vote((*body).into())));
+    all.extend(whole.map(String::from));
+    all
+}
