@@ -16,6 +16,8 @@ pub struct Network {
     folder: PathBuf,
     nodes: Vec<Node>,
     proposals: usize,
+    /// Whether new nodes begin with a snapshot, as those of CCF 7 do which join a service of CCF 6.
+    snapshots: bool,
 }
 
 impl Network {
@@ -35,7 +37,7 @@ impl Network {
         let certificate = node.folder.join("service_cert.pem");
         let up = wait_for(PATIENCE, || (certificate.exists() || !node.running()).then_some(()));
         assert!(up.is_some() && node.running(), "the first node did not start:\n{}", node.log());
-        let mut network = Self { folder: folder.into(), nodes: vec![node], proposals: 0 };
+        let mut network = Self { folder: folder.into(), nodes: vec![node], proposals: 0, snapshots: false };
         let id = wait_for(PATIENCE, || network.try_run(None, &["node", "list"]).ok()).expect("the first node answers");
         network.nodes[0].id = id["value"][0]["nodeId"].as_str().expect("a node id").into();
         network
@@ -47,7 +49,7 @@ impl Network {
             self.run(Some(member), &["member", "activate", "--yes"]);
         }
         for _ in 0..2 {
-            let id = self.join(code);
+            let id = self.join(code, None);
             self.run(None, &["verify", "node", &id, "--evidence", text(code.package())]);
             self.pass(&["transition_node_to_trusted", "--set", &format!("node_id={id}")]);
             let trusted = wait_for(PATIENCE, || self.is_trusted(&id).then_some(()));
@@ -58,12 +60,13 @@ impl Network {
     }
 
     /// Writes the one file that everybody walks by. It names the first node alone, which does not see the end.
-    pub fn plan(&self, old: &Code, new: &Code) {
+    pub fn plan(&mut self, old: &Code, new: &Code) {
         let mut constitution = CONSTITUTION.map(|name| root().join("templates/constitution").join(name)).to_vec();
         constitution.push(self.folder.join("more.js"));
         fs::write(self.folder.join("more.js"), "// Another constitution.\n").unwrap();
         fs::write(self.folder.join("bundle.json"), BUNDLE).unwrap();
         let seven = old.is_six() && !new.is_six();
+        self.snapshots = seven;
         // Without a version no snapshot is made for the new nodes. The test's trees are no releases.
         let version = if seven { "version = \"7.0.1\"" } else { "" };
         let waiver = if seven { "[waive]\nversion-path = \"both ends are test builds\"" } else { "" };
@@ -101,10 +104,10 @@ impl Network {
     fn operate(&mut self, new: &Code) -> Value {
         loop {
             let taken = self.step(None);
-            if !taken["join_configuration"].is_string() {
-                return taken;
-            }
-            self.join(new);
+            let Some(written) = taken["join_configuration"].as_str() else { return taken };
+            self.join(new, Some(written));
+            let node = self.nodes.last().expect("the node that joined");
+            assert!(node.has_snapshot() || !self.snapshots, "no snapshot was fetched:\n{}", node.log());
         }
     }
 
@@ -151,10 +154,10 @@ impl Network {
         assert_eq!(self.ids().len(), 3, "{status}");
     }
 
-    /// Starts a node that joins, and waits until the service has it as Pending.
-    fn join(&mut self, code: &Code) -> String {
+    /// Starts a node that joins, with the configuration that was written for it, if any, and waits until the service has it.
+    fn join(&mut self, code: &Code, written: Option<&str>) -> String {
         let before = self.ids();
-        let mut node = self.spawn_joiner(code);
+        let mut node = self.spawn_joiner(code, written);
         let id = wait_for(PATIENCE, || {
             assert!(node.running(), "the joining node ended:\n{}", node.log());
             self.ids().into_iter().find(|id| !before.contains(id))
@@ -168,7 +171,7 @@ impl Network {
     /// A node with code that is not registered ends by itself and is never listed.
     pub fn refuses(&mut self, code: &Code) {
         let before = self.ids();
-        let mut node = self.spawn_joiner(code);
+        let mut node = self.spawn_joiner(code, None);
         assert!(node.ended(), "a node with unregistered code goes on:\n{}", node.log());
         assert_eq!(self.ids(), before);
     }
@@ -189,8 +192,11 @@ impl Network {
         ids
     }
 
-    fn spawn_joiner(&self, code: &Code) -> Node {
+    fn spawn_joiner(&self, code: &Code, written: Option<&str>) -> Node {
         let folder = tempfile::Builder::new().prefix("joiner-").tempdir_in(&self.folder).unwrap().keep();
+        if let Some(written) = written {
+            return Node::spawn(&folder, code, &Entry::Written(&self.folder.join(written)));
+        }
         let trusted = self.list(|n| n["status"] == "Trusted");
         let target = &self.nodes.iter().find(|n| trusted.contains(&n.id)).expect("a trusted node").address;
         Node::spawn(&folder, code, &Entry::Join { target, service_cert: &self.certificate() })

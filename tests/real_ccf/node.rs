@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// What a node runs.
 #[derive(Clone)]
@@ -62,8 +62,60 @@ impl Code {
 
 /// How a node enters the service.
 pub enum Entry<'a> {
-    Start { members: serde_json::Value, constitution: Vec<PathBuf> },
-    Join { target: &'a str, service_cert: &'a Path },
+    Start {
+        members: Value,
+        constitution: Vec<PathBuf>,
+    },
+    Join {
+        target: &'a str,
+        service_cert: &'a Path,
+    },
+    /// With the configuration that `upgrade step` wrote for it.
+    Written(&'a Path),
+}
+
+impl Entry<'_> {
+    fn command(&self, folder: &Path) -> Value {
+        match self {
+            Self::Start { members, constitution } => json!({
+                "type": "Start",
+                "service_certificate_file": folder.join("service_cert.pem"),
+                "start": {
+                    "members": members,
+                    "constitution_files": constitution,
+                    "service_configuration": {
+                        "recovery_threshold": 1,
+                        "maximum_node_certificate_validity_days": 365,
+                        "maximum_service_certificate_validity_days": 365
+                    }
+                }
+            }),
+            Self::Join { target, service_cert } => json!({
+                "type": "Join",
+                "service_certificate_file": service_cert,
+                "join": {"retry_timeout": "200ms", "target_rpc_address": target, "follow_redirect": true}
+            }),
+            Self::Written(_) => unreachable!("what was written has the command"),
+        }
+    }
+
+    /// The configuration but for the node's addresses.
+    fn configuration(&self, folder: &Path, code: &Code) -> Value {
+        if let Self::Written(path) = self {
+            return serde_json::from_slice(&fs::read(path).unwrap()).expect("a configuration in JSON");
+        }
+        // CCF 6.0.18 ends at the first request if the endorsement is not named.
+        let interface = json!({"endorsement": {"authority": "Service"}, "enabled_operator_features": ["SnapshotRead"]});
+        let mut config = json!({
+            "network": {"node_to_node_interface": {}, "rpc_interfaces": {"main": interface}},
+            "node_certificate": {"subject_alt_names": ["iPAddress:127.0.0.1"], "initial_validity_days": 1},
+            "command": self.command(folder)
+        });
+        if code.is_six() {
+            config["enclave"] = json!({"platform": "Virtual", "type": "Release"});
+        }
+        config
+    }
 }
 
 /// A running node; its process ends with it.
@@ -79,39 +131,14 @@ impl Node {
     pub fn spawn(folder: &Path, code: &Code, entry: &Entry<'_>) -> Self {
         fs::create_dir_all(folder).unwrap();
         let address = free_address();
-        let command = match entry {
-            Entry::Start { members, constitution } => json!({
-                "type": "Start",
-                "service_certificate_file": folder.join("service_cert.pem"),
-                "start": {
-                    "members": members,
-                    "constitution_files": constitution,
-                    "service_configuration": {
-                        "recovery_threshold": 1,
-                        "maximum_node_certificate_validity_days": 365,
-                        "maximum_service_certificate_validity_days": 365
-                    }
-                }
-            }),
-            Entry::Join { target, service_cert } => json!({
-                "type": "Join",
-                "service_certificate_file": service_cert,
-                "join": {"retry_timeout": "200ms", "target_rpc_address": target, "follow_redirect": true}
-            }),
-        };
-        let mut config = json!({
-            "network": {
-                "node_to_node_interface": {"bind_address": free_address()},
-                "rpc_interfaces": {"main": {"bind_address": address, "published_address": address}}
-            },
-            "node_certificate": {"subject_alt_names": ["iPAddress:127.0.0.1"], "initial_validity_days": 1},
-            "consensus": {"message_timeout": "100ms", "election_timeout": "2000ms"},
-            "ledger_signatures": {"tx_count": 1, "delay": "100ms"},
-            "command": command
-        });
-        if code.library.is_some() {
-            config["enclave"] = json!({"platform": "Virtual", "type": "Release"});
+        let mut config = entry.configuration(folder, code);
+        config["network"]["node_to_node_interface"]["bind_address"] = json!(free_address());
+        for interface in config["network"]["rpc_interfaces"].as_object_mut().expect("interfaces").values_mut() {
+            interface["bind_address"] = json!(address);
+            interface["published_address"] = json!(address);
         }
+        config["consensus"] = json!({"message_timeout": "100ms", "election_timeout": "2000ms"});
+        config["ledger_signatures"] = json!({"tx_count": 1, "delay": "100ms"});
         fs::write(folder.join("config.json"), config.to_string()).unwrap();
         let mut run = Command::new(&code.executable);
         run.current_dir(folder).args(["--config", "config.json"]);
@@ -126,6 +153,12 @@ impl Node {
     /// Waits until the process has ended by itself.
     pub fn ended(&mut self) -> bool {
         wait_for(Duration::from_secs(30), || self.process.try_wait().unwrap().map(|_| ())).is_some()
+    }
+
+    /// Whether it began with a snapshot that it fetched.
+    pub fn has_snapshot(&self) -> bool {
+        let files = fs::read_dir(self.folder.join("snapshots")).into_iter().flatten().flatten();
+        files.map(|file| file.file_name()).any(|name| name.to_string_lossy().ends_with(".committed"))
     }
 
     pub fn running(&mut self) -> bool {

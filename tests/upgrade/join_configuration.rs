@@ -31,6 +31,8 @@ async fn a_node_joins_through_the_primary_with_a_configuration_of_its_version() 
     assert!(!seven.assumed && seven.content == unknown.content);
     let six = of(&version("6.0.28"));
     assert_eq!(six.content["enclave"], json!({"platform": "Virtual", "type": "Release"}));
+    let interface = &six.content["network"]["rpc_interfaces"]["primary_rpc_interface"];
+    assert_eq!(interface["endorsement"]["authority"], "Service", "CCF 6.0.18 ends at the first request without it");
     assert_eq!(six.content.get("attestation"), None);
     let snp = Code { platform: Platform::Snp, values: Vec::new() };
     let snp = of(&Plan { new: snp, ..version("6.0.28") });
