@@ -96,10 +96,8 @@ impl Host {
     /// What the service does with a proposal when every member votes yes in turn.
     pub async fn put(&self, text: &str) -> Ended {
         let (status, body) = self.send(MessageType::Proposal, 0, None, text).await;
-        match status {
-            200 => {}
-            500 => return Ended { outcome: Outcome::Failed, votes: 0 },
-            _ => return Ended { outcome: Outcome::NotValid, votes: 0 },
+        if status != 200 {
+            return Ended { outcome: Outcome::NotValid, votes: 0 };
         }
         let id = body["proposalId"].as_str().unwrap().to_owned();
         let mut state = body["proposalState"].as_str().unwrap().to_owned();

@@ -34,7 +34,8 @@ impl Rules {
         let mut more: Vec<PathBuf> = scripts.filter(|path| path.extension().is_some_and(|e| e == "js")).collect();
         more.retain(|path| !PARTS.iter().any(|part| path.ends_with(part)));
         more.sort();
-        let [actions, rest @ ..] = PARTS.map(|part| [folder, default].map(|at| at.join(part)).into_iter().find(|path| path.exists()));
+        let [actions, rest @ ..] =
+            PARTS.map(|part| [folder, default].map(|at| at.join(part)).into_iter().find(|path| path.exists()));
         let files = actions.into_iter().chain(more).chain(rest.into_iter().flatten()).collect();
         Self { name: folder.file_name().unwrap().to_string_lossy().into_owned(), files, has_operator: true }
     }

@@ -8,8 +8,8 @@
 mod network;
 mod node;
 
-use network::Network;
-use node::Code;
+pub use network::Network;
+pub use node::Code;
 
 use crate::support::skip::skip;
 

@@ -23,15 +23,25 @@ pub struct Network {
 impl Network {
     /// Starts the first node with our constitution and the three members of keys-example.
     pub fn start(folder: &Path, code: &Code) -> Self {
-        let members: Vec<Value> = (0..3)
-            .map(|n| {
-                json!({
-                    "certificate_file": key_file(&format!("member{n}_cert.pem")),
-                    "encryption_public_key_file": key_file(&format!("member{n}_enc_pubk.pem"))
-                })
-            })
-            .collect();
         let constitution = CONSTITUTION.map(|name| root().join("templates/constitution").join(name)).to_vec();
+        Self::start_under(folder, code, constitution, None)
+    }
+
+    /// The same under another constitution. With `operator`, the first member has this data, and no encryption key.
+    pub fn start_under(folder: &Path, code: &Code, constitution: Vec<PathBuf>, operator: Option<Value>) -> Self {
+        let data = folder.join("operator.json");
+        let member = |n: usize| {
+            let mut member = json!({"certificate_file": key_file(&format!("member{n}_cert.pem"))});
+            match &operator {
+                Some(value) if n == 0 => {
+                    fs::write(&data, value.to_string()).unwrap();
+                    member["data_json_file"] = json!(data);
+                }
+                _ => member["encryption_public_key_file"] = json!(key_file(&format!("member{n}_enc_pubk.pem"))),
+            }
+            member
+        };
+        let members: Vec<Value> = (0..3).map(member).collect();
         let entry = Entry::Start { members: members.into(), constitution };
         let mut node = Node::spawn(&folder.join("node0"), code, &entry);
         let certificate = node.folder.join("service_cert.pem");
@@ -45,9 +55,7 @@ impl Network {
 
     /// Activates the members, adds two nodes, and opens the service.
     pub fn open(&mut self, code: &Code) {
-        for member in 0..3 {
-            self.run(Some(member), &["member", "activate", "--yes"]);
-        }
+        self.activate();
         for _ in 0..2 {
             let id = self.join(code, None);
             self.run(None, &["verify", "node", &id, "--evidence", text(code.package())]);
@@ -57,6 +65,13 @@ impl Network {
         }
         let identity = format!("next_service_identity=@{}", self.certificate().display());
         self.pass(&["transition_service_to_open", "--set", &identity]);
+    }
+
+    /// Activates the members.
+    pub fn activate(&self) {
+        for member in 0..3 {
+            self.run(Some(member), &["member", "activate", "--yes"]);
+        }
     }
 
     /// Writes the one file that everybody walks by. It names the first node alone, which does not see the end.
@@ -243,7 +258,12 @@ impl Network {
         command
     }
 
-    fn certificate(&self) -> PathBuf {
+    /// The first node's address.
+    pub fn url(&self) -> String {
+        format!("https://{}", self.nodes[0].address)
+    }
+
+    pub fn certificate(&self) -> PathBuf {
         self.folder.join("node0/service_cert.pem")
     }
 }

@@ -17,31 +17,61 @@ use crate::kv::{Tables, table};
 pub fn do_effect(tables: &mut Tables, effect: &Effect) -> Result<(), String> {
     match effect {
         Effect::TransitionServiceToOpen { next, .. } => open(tables, next)?,
-        Effect::TriggerRecoverySharesRefresh => refresh_shares(tables),
+        Effect::TriggerRecoverySharesRefresh => {
+            issue_shares(tables).map_err(|why| format!("Unable to trigger recovery shares refresh: {why}"))?;
+        }
+        Effect::TriggerLedgerRekey => rekey(tables)?,
         Effect::RefreshAppBytecodeCache => compile(tables),
         Effect::SetJwtPublicSigningKeys { issuer, jwks, .. } => set_jwt_keys(tables, issuer, jwks)?,
         Effect::RemoveJwtPublicSigningKeys { issuer } => remove_jwt_keys(tables, issuer),
         // There are no ledger files here, and nothing is sealed.
-        Effect::TriggerLedgerRekey
-        | Effect::TriggerLedgerChunk
-        | Effect::TriggerSnapshot
-        | Effect::ShuffleSealedShares => {}
+        Effect::TriggerLedgerChunk | Effect::TriggerSnapshot | Effect::ShuffleSealedShares => {}
     }
     Ok(())
 }
 
 fn open(tables: &mut Tables, next: &str) -> Result<(), String> {
-    let mut service = read_one(tables, table::SERVICE_INFO).ok_or("the service's description is missing")?;
-    if service["status"] == "Open" {
+    let failed = |why: &str| format!("Unable to open service: {why}");
+    let mut service = read_one(tables, table::SERVICE_INFO).ok_or_else(|| failed("its description is missing"))?;
+    if service["status"] == "Open" || service["status"] == "WaitingForRecoveryShares" {
         return Ok(());
     }
     if service["cert"] != next {
-        return Err("the next service identity in the proposal is not this service's certificate".into());
+        return Err(failed("the next service identity in the proposal is not this service's certificate"));
     }
+    issue_shares(tables).map_err(|why| failed(&format!("Failed to issue recovery shares: {why}")))?;
     service["status"] = "Open".into();
     write_one(tables, table::SERVICE_INFO, &service);
-    refresh_shares(tables);
     Ok(())
+}
+
+/// A node changes the ledger's secret of open services alone, and gives every recovery member a share of the new one.
+fn rekey(tables: &mut Tables) -> Result<(), String> {
+    if read_one(tables, table::SERVICE_INFO).is_some_and(|service| service["status"] != "Open") {
+        return Err("Could not rekey ledger: the service is not open".into());
+    }
+    issue_shares(tables).map_err(|why| format!("Failed to rekey ledger: {why}"))
+}
+
+/// Gives out new shares, if there are members for as many as the service needs.
+fn issue_shares(tables: &mut Tables) -> Result<(), String> {
+    let has_key = |id: &str| tables.has(table::MEMBER_ENCRYPTION_KEYS, id.as_bytes());
+    let active = rows(tables, table::MEMBER_INFO).filter(|(id, row)| row["status"] == "Active" && has_key(id));
+    let roles: Vec<Value> = active.map(|(_, row)| row["recovery_role"].clone()).collect();
+    let participants = roles.iter().filter(|role| role.is_null() || **role == "Participant").count() as u64;
+    let owners = roles.iter().filter(|role| **role == "Owner").count();
+    let threshold = read_one(tables, table::SERVICE_CONFIG).and_then(|config| config["recovery_threshold"].as_u64());
+    match threshold {
+        _ if participants == 0 && owners == 0 => Err("there is no active recovery member".into()),
+        Some(0) => Err("the recovery threshold is not set".into()),
+        Some(threshold) if threshold > participants.max(1) => {
+            Err(format!("the recovery threshold {threshold} is more than the {participants} active recovery members"))
+        }
+        _ => {
+            refresh_shares(tables);
+            Ok(())
+        }
+    }
 }
 
 /// Gives every active member with an encryption key a new share: bytes of the right length that open nothing.
