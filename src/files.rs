@@ -336,6 +336,19 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
+    #[test]
+    fn a_script_may_begin_with_a_byte_order_mark_and_a_text_may_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("resolve.js");
+        std::fs::write(&path, "\u{feff}export function resolve() {}").unwrap();
+        assert_eq!(read_script(&path, 99).unwrap(), "\u{feff}export function resolve() {}");
+        assert!(matches!(read_text(&path, 99), Err(FileError::Encoding { .. })));
+        for other in [b"\xff\xfee\0x\0".as_slice(), b"\xffexport"] {
+            std::fs::write(&path, other).unwrap();
+            assert!(read_script(&path, 99).is_err());
+        }
+    }
+
     #[cfg(unix)]
     #[test]
     fn only_regular_files_are_ever_replaced() {

@@ -183,8 +183,9 @@ pub fn variables() -> Vec<String> {
 }
 
 /// The variables that our own tests and benchmarks read.
-const OF_TESTS: [&str; 7] = [
+const OF_TESTS: [&str; 8] = [
     "CCF_GOV_BENCH_TOKEN",
+    "CCF_GOV_CONSTITUTIONS",
     "CCF_GOV_CORPUS",
     "CCF_GOV_FIXTURES",
     "CCF_GOV_PYTHON",
