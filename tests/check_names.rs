@@ -1,4 +1,4 @@
-//! docs/evidence.md, docs/proposals.md (of lint) and docs/simulate.md (of constitutions) name every check.
+//! docs/evidence.md, docs/proposals.md (of lint), docs/simulate.md (of constitutions) and docs/review.md name every check.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,10 +15,13 @@ fn every_check_is_documented() {
         collect(&Path::new(ROOT).join(folder), &mut names);
     }
     assert!(names.len() > 100, "{names:?}");
-    let pages = ["docs/evidence.md", "docs/proposals.md", "docs/simulate.md"]
+    let pages = ["docs/evidence.md", "docs/proposals.md", "docs/simulate.md", "docs/review.md"]
         .map(|page| fs::read_to_string(Path::new(ROOT).join(page)).unwrap());
     let missing: Vec<_> = names.iter().filter(|name| !pages.concat().contains(&format!("`{name}`"))).collect();
-    assert!(missing.is_empty(), "docs/evidence.md, docs/proposals.md and docs/simulate.md do not explain {missing:?}");
+    assert!(
+        missing.is_empty(),
+        "docs/evidence.md, docs/proposals.md, docs/simulate.md and docs/review.md do not explain {missing:?}"
+    );
 }
 
 fn collect(folder: &Path, names: &mut BTreeSet<String>) {

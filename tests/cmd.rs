@@ -28,7 +28,7 @@ transcripts! {
     keys: files generate_refused show;
     measure: layers sgx snp_policy virtual_code;
     policy: images not_understood show;
-    proposal: lint merge new new_errors numbers own_templates own_templates_errors submit templates;
+    proposal: lint merge new new_errors numbers own_templates own_templates_errors review submit templates;
     sandbox: broken_state no_certificate no_constitution no_folder no_members no_nodes platform;
     service: address ballot certificate ids no_service node not_an_envelope rehearse unreachable;
     shell: near_misses;

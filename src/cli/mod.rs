@@ -22,6 +22,7 @@ mod message_args;
 mod object;
 mod open_key;
 mod output;
+mod pasted;
 mod private_keys;
 mod reports;
 #[cfg(test)]

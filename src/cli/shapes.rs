@@ -10,11 +10,13 @@ use ccf_gov::check::Check;
 use ccf_gov::evidence::layers::Layer;
 use ccf_gov::evidence::layers::image::Image;
 use ccf_gov::review::NodeDetails;
+use ccf_gov::review::report::Review;
+use ccf_gov::review::simulate::Told;
 use ccf_gov::service::Proposal;
 
 use super::commands::{
-    ballot, constitution, inspect, keys, measure, member, node, policy, proposal, sandbox, service, simulate, state,
-    submit, upgrade, verify,
+    ballot, constitution, inspect, keys, measure, member, node, policy, proposal, sandbox, service, state, submit,
+    upgrade, verify,
 };
 use super::object::Read;
 use super::{envelopes, guard, sign_and_submit};
@@ -77,13 +79,15 @@ fn shapes() -> Vec<(&'static str, String)> {
         ("service wait", shape::<service::wait::Waited>()),
         ("measure layers", shape::<measure::layers::Measured>()),
         ("proposal lint", shape::<proposal::lint::Linted>()),
+        ("proposal review", shape::<Review>()),
         ("verify attestation", shape::<verify::attestation::Verified>()),
         ("verify node", shape::<verify::node::Unverified>()),
         ("verify proposal", shape::<verify::proposal::Verified>()),
         ("verify service", shape::<verify::service::Verified>()),
         ("policy show", shape::<policy::Shown>()),
         ("proposal templates", shape::<proposal::templates::Listed>()),
-        ("simulate", format!("{0} | {{ simulations: ({0})[] }}", shape::<simulate::shown::One>())),
+        ("Simulation", format!("type Simulation = {}", shape::<Told>())),
+        ("simulate", "Simulation | { simulations: Simulation[] }".into()),
         ("constitution check", shape::<constitution::check::Checked>()),
         ("state export", shape::<state::export::Exported>()),
         ("sandbox serve", shape::<sandbox::Serving>()),
@@ -96,7 +100,7 @@ fn shapes() -> Vec<(&'static str, String)> {
 }
 
 /// The types that several commands share, and docs/json.md shows once.
-const SHARED: [&str; 5] = ["Check", "Layer", "Image", "Proposal", "Vote"];
+const SHARED: [&str; 6] = ["Check", "Layer", "Image", "Proposal", "Vote", "Simulation"];
 
 /// The documentation stands in the middle of prose; only what lies between these is made from the types.
 fn opening(command: &str) -> String {

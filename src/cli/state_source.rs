@@ -1,6 +1,6 @@
 //! Where a command takes a service's governance state from: a file, or the service.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use time::OffsetDateTime;
@@ -26,11 +26,16 @@ impl StateSource {
     /// The state; on standard error, how old it is.
     pub async fn read(&self, context: &Context) -> Result<State, CliError> {
         let Some(path) = &self.state else { return fetch(context).await };
-        let state = State::from_json(&files::read(path, MAX_STATE)?)
-            .map_err(|e| CliError::usage(e).doing(format!("cannot use {}", files::shown(path))))?;
+        let state = file(path)?;
         context.output.note(format!("{}: {}", files::shown(path), state.age(OffsetDateTime::now_utc())));
         Ok(state)
     }
+}
+
+/// Reads a file that `state export` wrote.
+pub fn file(path: &Path) -> Result<State, CliError> {
+    State::from_json(&files::read(path, MAX_STATE)?)
+        .map_err(|e| CliError::usage(e).doing(format!("cannot use {}", files::shown(path))))
 }
 
 /// Reads it from the service that is configured, with progress.

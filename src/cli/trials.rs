@@ -35,7 +35,7 @@ fn open(simulator: &Simulator, reference: &Reference<ProposalId>) -> Result<Tria
 }
 
 /// A proposal's text as it would be signed; it need not be a proposal.
-fn text(path: &Path) -> Result<String, CliError> {
+pub fn text(path: &Path) -> Result<String, CliError> {
     let bytes = files::read(path, MAX_PROPOSAL)?;
     let is_shown = json::parse(&bytes).is_ok_and(|value| shown::is_shown(&value));
     let inner = if is_shown { shown::read(&bytes).ok() } else { None };

@@ -9,6 +9,7 @@
 //! - [`simulate`]: what a proposal would do on a service, under its own rules.
 //! - [`review_constitution()`]: a constitution before it is proposed.
 //! - [`state`]: a service's governance state, as tables.
+//! - [`report`]: all of that about one proposal, for a member who is about to vote; [`page`]: what reports in HTML share.
 //! - [`Diff`] and [`Application`]: what changes in its rules and in its application.
 
 mod application;
@@ -18,7 +19,9 @@ mod inbox;
 pub mod node;
 mod notes;
 mod observed_node;
+pub mod page;
 mod registered;
+pub mod report;
 pub mod rules;
 mod script;
 mod service;

@@ -3,12 +3,7 @@
 use std::fmt::Write;
 
 use super::{CodeKind, Report, Topology};
-use crate::check::Checks;
-use crate::text::visible;
-
-const TEMPLATE: &str = include_str!("../../templates/report.html");
-/// Where the content stands in the template.
-const PLACE: &str = "BODY";
+use crate::review::page::{checks, page, text};
 
 impl Report {
     /// The page.
@@ -16,7 +11,7 @@ impl Report {
         let mut body = String::new();
         // Writing into a text cannot fail.
         let _ = self.write(&mut body);
-        TEMPLATE.replacen(PLACE, &body, 1)
+        page("Upgrade report", &body)
     }
 
     fn write(&self, html: &mut String) -> std::fmt::Result {
@@ -126,20 +121,6 @@ impl Report {
     }
 }
 
-fn checks(html: &mut String, checks: &Checks) -> std::fmt::Result {
-    write!(html, "<table><tbody>")?;
-    for check in checks {
-        let verdict = check.verdict.to_string();
-        write!(
-            html,
-            "<tr><td class=\"{verdict}\">{verdict}</td><td>{}</td><td>{}</td></tr>",
-            text(check.name),
-            text(&check.detail)
-        )?;
-    }
-    write!(html, "</tbody></table>")
-}
-
 fn nodes(html: &mut String, topology: &Topology) -> std::fmt::Result {
     let quorum = topology.quorum;
     write!(html, "<p class=\"muted\">n {}, majority {}, f {}</p>", quorum.n, quorum.majority, quorum.f)?;
@@ -156,46 +137,4 @@ fn nodes(html: &mut String, topology: &Topology) -> std::fmt::Result {
         write!(html, "<li class=\"{code} {}{primary}\">{}</li>", node.status, text(&title))?;
     }
     write!(html, "</ul>")
-}
-
-/// Foreign text as text.
-fn text(foreign: &str) -> String {
-    let mut escaped = String::with_capacity(foreign.len());
-    for line in foreign.split_inclusive('\n') {
-        let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
-        for c in visible(line).chars() {
-            match c {
-                '&' => escaped.push_str("&amp;"),
-                '<' => escaped.push_str("&lt;"),
-                '>' => escaped.push_str("&gt;"),
-                '"' => escaped.push_str("&quot;"),
-                '\'' => escaped.push_str("&#39;"),
-                c => escaped.push(c),
-            }
-        }
-        escaped.push_str(end);
-    }
-    escaped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn foreign_text_is_never_markup() {
-        assert_eq!(text("<script>alert('1')</script>"), "&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;");
-        assert_eq!(text("\" onload=\"x"), "&quot; onload=&quot;x");
-        assert!(!text("a\u{202e}b\u{1b}[31m").contains(['\u{202e}', '\u{1b}']));
-        assert_eq!(text("{\n  1\n}"), "{\n  1\n}");
-    }
-
-    #[test]
-    fn the_template_has_one_place_and_lets_nothing_be_loaded() {
-        assert_eq!(TEMPLATE.matches(PLACE).count(), 1);
-        assert!(TEMPLATE.contains("default-src 'none'"));
-        for loads in ["<script", "<img", "<link", "http:", "https:", "url("] {
-            assert!(!TEMPLATE.contains(loads), "{loads}");
-        }
-    }
 }

@@ -16,6 +16,7 @@ mod nodes;
 mod proposals;
 mod rehearse;
 mod report;
+mod review;
 mod scaling;
 mod simulate;
 mod state;

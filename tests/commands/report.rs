@@ -1,17 +1,16 @@
 //! `upgrade report`: the page of a whole walk, as a browser reads it.
 
 use std::net::TcpListener;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use ccf_gov::cose::MemberCertificate;
 use serde_json::json;
 
 use super::*;
-use crate::support::skip::missing;
+use crate::support::browser::browse;
 
 /// A service whose first member has this name; the member's keys are in the folder.
-async fn field(name: &str) -> Field {
+pub async fn field(name: &str) -> Field {
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();
     let mut parameters = rcgen::CertificateParams::default();
     parameters.distinguished_name.push(rcgen::DnType::CommonName, name);
@@ -22,24 +21,6 @@ async fn field(name: &str) -> Field {
     field.file("key.pem", &key.serialize_pem());
     field.file("cert.pem", &certificate);
     field
-}
-
-/// What a browser makes of a page; `None` without a browser.
-async fn browse(field: &Field, arguments: &[&str]) -> Option<String> {
-    const FLAGS: &str = "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking \
-                         --disable-component-update --disable-sync";
-    let profile = tempfile::tempdir().unwrap();
-    let mut command = tokio::process::Command::new("chromium");
-    command.args(FLAGS.split_whitespace()).arg(format!("--user-data-dir={}", profile.path().display()));
-    command.args(arguments).arg(format!("file://{}", field.path("report.html").display()));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
-    let Ok(child) = command.spawn() else {
-        missing("chromium");
-        return None;
-    };
-    let output = tokio::time::timeout(Duration::from_secs(90), child.wait_with_output()).await.unwrap().unwrap();
-    assert!(output.status.success(), "{arguments:?}: {}", output.status);
-    Some(String::from_utf8(output.stdout).unwrap())
 }
 
 #[tokio::test]
@@ -74,7 +55,7 @@ async fn a_browser_shows_the_whole_upgrade_and_nothing_foreign_is_markup_or_is_l
     assert_eq!((&made["verdict"], &made["rehearsal"]), (&json!("pass"), &json!(false)), "{made}");
     assert!(field.run_plain(report(&[])).await.error(2).contains("report.html already exists"));
 
-    let Some(dom) = browse(&field, &["--dump-dom"]).await else { return };
+    let Some(dom) = browse(&field.path("report.html"), &["--dump-dom"]).await else { return };
     for loads in ["<script", "<img", "<link", "<iframe", "<object", "<title>ran"] {
         assert!(!dom.contains(loads), "{loads}: {dom}");
     }
@@ -96,7 +77,7 @@ async fn a_browser_shows_the_whole_upgrade_and_nothing_foreign_is_markup_or_is_l
     assert_eq!(ids.iter().find(|id| !dom.contains(**id)), None, "{dom}");
 
     let pdf = format!("--print-to-pdf={}", field.path("report.pdf").display());
-    browse(&field, &[&pdf]).await;
+    browse(&field.path("report.html"), &[&pdf]).await;
     assert!(std::fs::read(field.path("report.pdf")).unwrap().starts_with(b"%PDF-"));
     assert!(listener.accept().is_err(), "a request was made");
 }

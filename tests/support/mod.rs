@@ -1,5 +1,6 @@
 //! Helpers of several test modules.
 
+pub mod browser;
 pub mod consortium;
 pub mod faulty_token;
 pub mod server;

@@ -26,7 +26,7 @@ use crate::json::{self, JsonError};
 pub use exact::exact;
 pub use guard::Guard;
 pub use guarded::guarded;
-pub use join_policy::Registered;
+pub use join_policy::{Registered, RegisteredSgx, RegisteredSnp, RegisteredVirtual};
 pub use kind::{BallotKind, kind};
 pub use seen::{NotSeen, Seen, SeenMember};
 pub use watched::{Watched, WatchedError};

@@ -8,7 +8,9 @@ mod change;
 mod constitution_change;
 mod host;
 mod passing;
+mod simulated;
 mod simulation;
+mod told;
 mod trial;
 mod words;
 
@@ -31,7 +33,9 @@ pub use change::{shown_key, shown_value};
 pub use constitution_change::{Again, ConstitutionChange, again};
 pub use host::{PLACEHOLDER_CSR, placeholder_csr};
 pub use passing::{Group, Passing};
+pub use simulated::{Simulated, who};
 pub use simulation::{BallotAnswer, BallotRun, Outcome, Simulation, Uncertain, Validity};
+pub use told::{Told, ToldBallot, ToldChange, ToldRules, ToldUncertain};
 pub use trial::Trial;
 pub use words::{changes_in_words, effect_in_words, name_of};
 

@@ -6,6 +6,7 @@ mod file;
 mod progress;
 mod read;
 mod rebuild;
+mod seen;
 #[cfg(test)]
 mod tests;
 mod unknown;

@@ -4,6 +4,7 @@ pub mod lint;
 pub mod list;
 mod merge;
 mod new;
+mod review;
 pub mod show;
 mod source;
 mod submit;
@@ -39,6 +40,8 @@ enum Command {
     Merge(merge::Merge),
     /// Check a proposal for common mistakes
     Lint(lint::Lint),
+    /// Put everything about a proposal on one page, for a member who is about to vote
+    Review(Box<review::Review>),
     /// Sign and send a proposal; prints the proposal that the service created
     Submit(submit::Submit),
     /// List the proposals that the service holds
@@ -66,6 +69,7 @@ impl Proposal {
             Command::New(args) => args.run(context).await,
             Command::Merge(args) => args.run(context).await,
             Command::Lint(args) => args.run(context).await,
+            Command::Review(args) => args.run(context).await,
             Command::Submit(args) => args.run(context).await,
             Command::List(args) => args.run(context).await,
             Command::Show(args) => args.run(context).await,

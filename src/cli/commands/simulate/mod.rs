@@ -17,8 +17,8 @@ use crate::cli::trials;
 use ccf_gov::files;
 use ccf_gov::json;
 use ccf_gov::proposal::ballot::{Ballot, MAX_BALLOT};
-use ccf_gov::review::simulate::{Again, ConstitutionChange, Outcome, Simulator, Trial};
-use shown::{Shown, Simulated, human};
+use ccf_gov::review::simulate::{Again, Outcome, Simulated, Simulator, Trial};
+use shown::{Shown, human};
 
 /// How many lines of a changed text are shown, unless all are asked for.
 const FEW_LINES: usize = 20;
@@ -71,19 +71,9 @@ impl Simulate {
         let mut each = Vec::new();
         for source in &self.proposals {
             let trial = self.trial(context, source, &simulator)?;
-            let before = simulator.tables().clone();
-            let simulation = simulator
-                .run(&trial)
+            let tried = Simulated::run(&mut simulator, source.to_string(), &trial)
                 .map_err(|error| CliError::usage(error).doing(format!("cannot simulate {source}")))?;
-            let rules = ConstitutionChange::of(&simulation, &simulator).transpose();
-            let rules = rules.map_err(|error| CliError::usage(error).doing("cannot try the new rules"))?;
-            each.push(Simulated {
-                source: source.to_string(),
-                simulation,
-                rules,
-                before,
-                after: simulator.tables().clone(),
-            });
+            each.push(tried);
         }
         let shown = Shown::of(&state, &each);
         let limit = if context.verbose { usize::MAX } else { FEW_LINES };
