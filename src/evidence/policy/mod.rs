@@ -5,9 +5,11 @@
 //!   [`EnvironmentRule`] of a container, and each [`Fragment`].
 //! - [`Version`]: for which version of the platform one is written.
 //! - [`Review`]: what one admits, with each [`Warning`]. [`compare_images`]: whether its containers are images that were built.
+//!   [`difference`](difference()): in what two differ.
 
 mod contents;
 pub mod deployment;
+mod difference;
 mod environment;
 mod fragment;
 mod images;
@@ -16,6 +18,7 @@ mod review;
 mod version;
 
 pub use contents::{Container, Mount, PAUSE_LAYER, PlatformRules, USUAL_CAPABILITIES, command_line};
+pub use difference::difference;
 pub use environment::EnvironmentRule;
 pub use fragment::Fragment;
 pub use images::{compare_all_images, compare_images};

@@ -60,6 +60,34 @@ fn a_majority_of_three_is_any_two_and_the_change_is_named() {
 }
 
 #[test]
+fn a_new_policy_is_compared_in_words_with_the_one_that_it_replaces() {
+    let policy = |command: &str| {
+        format!(
+            "package policy\ncontainers := [{{\"command\": [\"{command}\"], \"layers\": [\"aa\"], \"name\": \"ccf\"}}]\n"
+        )
+    };
+    let change = |digit: &str, before: Option<&str>, after: Option<&str>| Change {
+        table: table::SNP_HOST_DATA.into(),
+        key: digit.repeat(64).into_bytes(),
+        before: before.map(|command| json!(policy(command)).to_string().into_bytes()),
+        after: after.map(|command| json!(policy(command)).to_string().into_bytes()),
+    };
+    let words = |changes: &[Change]| changes_in_words(changes, &Tables::new(), 20);
+    let (old, new) = (change("1", Some("/old"), None), change("2", None, Some("/new")));
+    let said = words(&[old.clone(), new.clone()]);
+    let expected = [
+        format!("SNP host data {} may no longer join", "1".repeat(64)),
+        format!("SNP host data {} may join", "2".repeat(64)),
+        format!("  | its security policy, beside that of {}:", "1".repeat(64)),
+        "  |   container ccf: command: /old → /new".into(),
+    ];
+    assert_eq!(said[..4], expected, "{said:?}");
+    assert!(words(&[new])[1].contains("its security policy admits 1 container: see"));
+    let same = words(&[old, change("3", None, Some("/old"))]);
+    assert!(same[3].contains("nothing differs of what was read in them"), "{same:?}");
+}
+
+#[test]
 fn what_is_not_valid_says_why_and_changes_nothing() {
     let tables = service(DEFAULT, 3);
     let mut simulator = Simulator::new(tables.clone(), None);

@@ -1,21 +1,28 @@
 //! What a change of a table means, in words.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::change::{shown_key, shown_value};
 use crate::constitution::Effect;
 use crate::cose::MemberCertificate;
+use crate::evidence::policy::{Review, difference};
+use crate::kv::row::rows;
 use crate::kv::{Change, Tables, table};
 use crate::review::Diff;
-use crate::text::{clip, visible};
+use crate::text::{clip, excerpt, visible};
 
+/// With so many registered policies a new one is compared, to find the most similar.
+const MOST_POLICIES: usize = 16;
 /// The longest value that is shown whole.
 const LONG: usize = 300;
 
 /// A line or more for each change, at most `limit` for a changed text; what is not known in words is given as JSON. `tables` are those
 /// before or after, for names.
 pub fn changes_in_words(changes: &[Change], tables: &Tables, limit: usize) -> Vec<String> {
-    changes.iter().flat_map(|change| in_words(change, tables, limit)).collect()
+    let policies = policies(changes, tables);
+    changes.iter().flat_map(|change| in_words(change, tables, &policies, limit)).collect()
 }
 
 /// What the service does beside its tables, in words.
@@ -40,7 +47,7 @@ pub fn effect_in_words(effect: &Effect) -> String {
     }
 }
 
-fn in_words(change: &Change, tables: &Tables, limit: usize) -> Vec<String> {
+fn in_words(change: &Change, tables: &Tables, policies: &[Policy], limit: usize) -> Vec<String> {
     let key = visible(&shown_key(&change.key));
     let (before, after) = (change.before.as_deref().map(shown_value), change.after.as_deref().map(shown_value));
     let line = match change.table.as_str() {
@@ -58,7 +65,7 @@ fn in_words(change: &Change, tables: &Tables, limit: usize) -> Vec<String> {
         table::VIRTUAL_MEASUREMENTS => joins("virtual measurement", &key, change),
         table::SNP_MEASUREMENTS => joins("SNP measurement", &key, change),
         table::NODE_CODE_IDS => joins("SGX measurement (MRENCLAVE)", &key, change),
-        table::SNP_HOST_DATA => return host_data(&key, change, before.as_ref(), after.as_ref(), limit),
+        table::SNP_HOST_DATA => return host_data(&key, change, policies, limit),
         table::SNP_UVM_ENDORSEMENTS => fields(&format!("UVM endorsements of {key}"), before.as_ref(), after.as_ref()),
         table::SNP_TCB_VERSIONS => fields(&format!("minimum TCB of CPUID {key}"), before.as_ref(), after.as_ref()),
         table::SERVICE_INFO => fields("the service", before.as_ref(), after.as_ref()),
@@ -132,18 +139,63 @@ fn joins(what: &str, value: &str, change: &Change) -> String {
     }
 }
 
-fn host_data(value: &str, change: &Change, before: Option<&Value>, after: Option<&Value>, limit: usize) -> Vec<String> {
+/// A security policy that is registered, or was: its host data, and its text.
+type Policy = (String, String);
+
+/// The policies with which a new one is compared: none if there is no new one.
+fn policies(changes: &[Change], tables: &Tables) -> Vec<Policy> {
+    let of_host_data = || changes.iter().filter(|change| change.table == table::SNP_HOST_DATA);
+    if of_host_data().all(|change| change.after.is_none()) {
+        return Vec::new();
+    }
+    let registered = rows(tables, table::SNP_HOST_DATA).filter_map(|(key, row)| Some((key, row.as_str()?.to_owned())));
+    let before = of_host_data().map(|change| (shown_key(&change.key), policy(change.before.as_deref())));
+    let new: Vec<_> = of_host_data().filter(|c| c.before.is_none()).map(|c| shown_key(&c.key)).collect();
+    let all: BTreeMap<String, String> = registered.chain(before).filter(|(key, _)| !new.contains(key)).collect();
+    all.into_iter().filter(|(_, policy)| !policy.is_empty()).take(MOST_POLICIES).collect()
+}
+
+fn policy(row: Option<&[u8]>) -> String {
+    row.and_then(|row| shown_value(row).as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// Whether host data may join, and in what its policy differs from the most similar of the others.
+fn host_data(value: &str, change: &Change, policies: &[Policy], limit: usize) -> Vec<String> {
     let mut lines = vec![joins("SNP host data", value, change)];
-    let policy = |row: Option<&Value>| row.and_then(Value::as_str).unwrap_or_default().to_owned();
-    let (old, new) = (policy(before), policy(after));
-    if change.before.is_none() && new.is_empty() {
+    let (old, new) = (policy(change.before.as_deref()), policy(change.after.as_deref()));
+    if change.after.is_none() || change.before.is_some() && old == new {
+        return lines;
+    }
+    if new.is_empty() {
         lines.push("  | without its security policy".into());
-    } else if old != new {
-        let diff = Diff::between(&old, &new);
-        lines.push(format!("  | security policy: {}", diff.title()));
-        lines.extend(diff.lines(limit).into_iter().map(|line| format!("  | {line}")));
+        return lines;
+    }
+    let review = Review::of(new.as_bytes());
+    let others = policies.iter().filter(|(key, _)| *key != shown_key(&change.key));
+    let compared = others.map(|(key, other)| (difference(&Review::of(other.as_bytes()), &review), key, other));
+    let Some((words, key, other)) = compared.min_by_key(|(words, ..)| words.len()) else {
+        let containers = review.containers.len();
+        lines.push(format!(
+            "  | its security policy admits {}: see `ccf-gov policy show`",
+            count(containers, "container")
+        ));
+        return lines;
+    };
+    lines.push(format!("  | its security policy, beside that of {}:", visible(key)));
+    if words.is_empty() {
+        let texts = Diff::between(other, &new).title();
+        lines.push(format!("  |   nothing differs of what was read in them; as texts: {texts}"));
+    }
+    let longest = if limit == usize::MAX { usize::MAX } else { LONG };
+    lines.extend(words.iter().take(limit).map(|line| format!("  |   {}", excerpt(line, longest))));
+    if words.len() > limit {
+        lines.push(format!("  |   and {} more", count(words.len() - limit, "difference")));
     }
     lines
+}
+
+fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 fn text(what: &str, before: Option<&Value>, after: Option<&Value>, limit: usize) -> Vec<String> {
