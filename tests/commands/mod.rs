@@ -18,6 +18,7 @@ mod rehearse;
 mod report;
 mod review;
 mod scaling;
+mod scripts;
 mod simulate;
 mod state;
 mod upgrade;
