@@ -118,3 +118,29 @@ fn an_open_proposal_of_the_plan_is_tried_with_its_ballots_and_may_not_be_dropped
     let first = without.iter().next().unwrap();
     assert_eq!(first.detail, "register the new code: valid, and passes with 2 of 2 votes", "with a no, two are left");
 }
+
+#[test]
+fn with_many_members_the_first_and_the_last_of_a_kind_are_tried() {
+    let (seen, plan) = (service(&virtual_code(1), 5), Plan::of(virtual_code(2), 5));
+    // The constitution looks at the last node only, and the one before it has to be retired by then.
+    let (before, last) = (id(5).to_string(), id(1).to_string());
+    let first = format!(
+        r#"if (proposal.includes("remove_node") && proposal.includes("{last}")) {{
+            const row = ccf.kv["public:ccf.gov.nodes.info"].get(ccf.strToBuf("{before}"));
+            throw new Error("the one before is " + ccf.bufToJsonCompatible(row).status);
+        }}"#
+    );
+    let mut many = state(&rules("apply", &first));
+    for n in 4..=5 {
+        let node = json!({"status": "Trusted", "retired_committed": false, "rpc_interfaces": {}});
+        write(&mut many.tables, table::NODE_INFO, &id(n).to_string(), &node);
+    }
+    for n in 4..=120 {
+        let member = MemberId::from_bytes([n; 32]).to_string();
+        write(&mut many.tables, table::MEMBER_INFO, &member, &json!({"status": "Active", "member_data": null}));
+    }
+    let found = found(&plan, &seen, &many);
+    let failed: Vec<_> = found.iter().filter(|(verdict, _)| *verdict == Verdict::Fail).collect();
+    assert!(failed.len() == 1 && failed[0].1.contains("the one before is Retired"), "{found:?}");
+    assert!(found.iter().any(|(_, detail)| detail.ends_with("passes with 61 of 120 votes")), "{found:?}");
+}
