@@ -251,14 +251,19 @@ fn active(tables: &Tables) -> Vec<MemberId> {
     active.filter_map(|(id, _)| id.parse().ok()).collect()
 }
 
-/// What differs, but for the proposal itself and those that were no longer open and are purged.
+/// What differs, but for the proposal itself and those that were no longer open and are purged. A row whose JSON is the same in another
+/// order is not different: an API does not tell the order in which a row was written.
 fn changes(after: &Tables, before: &Tables, id: ProposalId) -> Vec<Change> {
     let id = id.to_string();
     let is_own = |change: &Change| {
         let of_proposals = [table::PROPOSALS, table::PROPOSALS_INFO].contains(&change.table.as_str());
         of_proposals && (change.key == id.as_bytes() || change.after.is_none())
     };
-    after.changes_since(before).into_iter().filter(|change| !is_own(change)).collect()
+    let is_same = |change: &Change| match (&change.before, &change.after) {
+        (Some(before), Some(after)) => shown_value(before) == shown_value(after),
+        _ => false,
+    };
+    after.changes_since(before).into_iter().filter(|change| !is_own(change) && !is_same(change)).collect()
 }
 
 /// The other proposals that were open and are not any more.

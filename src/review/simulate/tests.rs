@@ -88,6 +88,17 @@ fn a_new_policy_is_compared_in_words_with_the_one_that_it_replaces() {
 }
 
 #[test]
+fn a_row_that_is_written_in_another_order_is_no_change() {
+    let apply =
+        r#"ccf.kv["public:ccf.gov.x"].set(ccf.strToBuf("k"), ccf.jsonCompatibleToBuf({b: 1, a: {d: [1], c: 2}}));"#;
+    let mut tables = service(&rules(VALID, "return 'Accepted';", apply), 1);
+    for (row, changed) in [(r#"{"a": {"c": 2, "d": [1]}, "b": 1}"#, 0), (r#"{"a": {"c": 2, "d": [2]}, "b": 1}"#, 1)] {
+        tables.put("public:ccf.gov.x", b"k", row);
+        assert_eq!(run(&tables, "{}").changes.len(), changed, "{row}");
+    }
+}
+
+#[test]
 fn what_is_not_valid_says_why_and_changes_nothing() {
     let tables = service(DEFAULT, 3);
     let mut simulator = Simulator::new(tables.clone(), None);

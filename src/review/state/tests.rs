@@ -17,6 +17,15 @@ use crate::service::{NodeAddress, Service};
 
 const CERT: &str = include_str!("../../../keys-example/member0_cert.pem");
 
+const COPIES_THE_ROOT: &str = r#"
+export function validate(input) { return {valid: true, description: ""}; }
+export function resolve(proposal, proposerId, votes) { return "Accepted"; }
+export function apply(proposal, proposalId) {
+  const signature = ccf.bufToJsonCompatible(ccf.kv["public:ccf.internal.signatures"].get(new ArrayBuffer(8)));
+  ccf.kv["public:ccf.gov.members.acks"].set(ccf.strToBuf("x"), ccf.jsonCompatibleToBuf({state_digest: signature.root}));
+}
+"#;
+
 fn virtual_code(digit: u8) -> NodeCode {
     let host_data = hex::encode([digit; 32]).parse().unwrap();
     NodeCode::Virtual { host_data, measurement: VIRTUAL_MEASUREMENT.into() }
@@ -143,6 +152,10 @@ async fn a_sandbox_is_read_and_rebuilt() {
     let simulation = simulator.run(&trial).unwrap();
     assert_eq!(simulation.outcome, Outcome::Accepted);
     assert_eq!(simulation.passing.unwrap().fewest, Some(1));
+    // CCF's own rules copy the newest signature's root when a member is added, and throw without one.
+    let simulation = state.simulator().under(COPIES_THE_ROOT).unwrap().run(&Trial::new("{}", members[0])).unwrap();
+    assert_eq!(simulation.outcome, Outcome::Accepted, "{:?}", simulation.failure);
+    assert!(simulation.uncertain.iter().any(|one| one.what == table::SIGNATURES), "{:?}", simulation.uncertain);
     // A file of it is the same.
     let bytes = state.to_json().to_string();
     let again = State::from_json(bytes.as_bytes()).unwrap();

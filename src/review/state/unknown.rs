@@ -41,7 +41,7 @@ const REASONS: [(&str, &str); 12] = [
     (table::RECENT_PROPOSALS, "the API does not tell which requests are remembered"),
     (table::COSE_HISTORY, "the API does not tell the members' signed requests"),
     (table::RECOVERY_SHARES, "recovery shares are encrypted for their members"),
-    (table::SIGNATURES, "the signatures of the ledger are not part of the governance API"),
+    (table::SIGNATURES, "the API does not tell the ledger's signatures; a text stands in the place of the newest root"),
 ];
 
 /// Why what a script read in `table` may not be what the service has; `None` if the table is rebuilt whole.
