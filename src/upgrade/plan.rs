@@ -191,6 +191,13 @@ impl Plan {
         }
     }
 
+    /// Whether trusted nodes run an older major version of CCF than the new ones will: those join from a snapshot.
+    pub(super) fn joins_from_snapshot(&self, observed: &Observed) -> bool {
+        let Some(new) = self.version else { return false };
+        let trusted = observed.nodes_that_are(NodeStatus::Trusted);
+        trusted.filter_map(|node| node.version).any(|version| version.major < new.major)
+    }
+
     /// What identifies the code of a node, if it is not the new code.
     fn foreign(&self, node: &ObservedNode) -> Option<String> {
         let running = node.running.as_ref()?;

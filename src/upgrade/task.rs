@@ -23,9 +23,10 @@ impl Task {
     pub fn says(&self, plan: &Plan, seen: &Observed) -> String {
         let code = plan.wanted_code();
         let title = |id: &NodeId| seen.node(*id).map_or_else(|| id.short(), ObservedNode::title);
+        let from = if plan.joins_from_snapshot(seen) { " from the newest committed snapshot" } else { "" };
         match self {
-            Task::Start(1) => format!("start a node that runs {code}, and let it join"),
-            Task::Start(count) => format!("start {count} nodes that run {code}, and let them join"),
+            Task::Start(1) => format!("start a node that runs {code}{from}, and let it join"),
+            Task::Start(count) => format!("start {count} nodes that run {code}{from}, and let them join"),
             Task::Delete(id) => format!("stop node {}, whose retirement is committed, and delete it", title(id)),
             Task::Provide(id) => format!(
                 "give everybody the report and endorsements of node {}, which waits: they take them with --report",

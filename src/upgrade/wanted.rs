@@ -213,15 +213,12 @@ impl<'a> Look<'a> {
 
     /// Nodes of CCF 7 join a service of CCF 6 from a snapshot that was made for them.
     fn needs_snapshot(&self) -> bool {
-        let of = |node: &ObservedNode| node.version.map(|version| version.major);
-        let new = self.plan.version.map(|version| version.major);
-        let older = self.seen.nodes_that_are(NodeStatus::Trusted).any(|node| of(node).is_some() && of(node) < new);
         let joined = self.seen.nodes.iter().any(|node| self.kind(node) == CodeKind::New);
         let made = self.seen.proposals.values().any(|known| {
             let actions = known.proposal.as_ref().map(|p| p.actions()).unwrap_or_default();
             known.state == ProposalState::Accepted && matches!(actions, [one] if one.name == "trigger_snapshot")
         });
-        older && !joined && !made
+        self.plan.joins_from_snapshot(self.seen) && !joined && !made
     }
 
     fn rules(&self) -> Vec<Action> {

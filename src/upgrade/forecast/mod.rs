@@ -168,13 +168,11 @@ struct Play<'a> {
 impl Play<'_> {
     /// Plays what is needed next; an end is `Err`, with the reason if it is not the plan's.
     fn turn(&mut self, wanted: &Wanted) -> Result<(), Option<String>> {
-        let start =
-            wanted.tasks.iter().find_map(|task| if let Task::Start(count) = task { Some(*count) } else { None });
-        if let Some(count) = start {
-            let nodes = if count == 1 { "1 node that runs" } else { &format!("{count} nodes that run") };
-            let code = self.cast.plan.wanted_code();
-            let what = format!("start {nodes} {code}, and let {} join", if count == 1 { "it" } else { "them" });
-            self.operate(wanted.phase, what, |cast| Turn::Start(cast.start(count)));
+        for task in &wanted.tasks {
+            let Task::Start(count) = task else { continue };
+            self.operate(wanted.phase, task.says(self.cast.plan, &self.cast.seen), |cast| {
+                Turn::Start(cast.start(*count))
+            });
             return Ok(());
         }
         match &wanted.need {

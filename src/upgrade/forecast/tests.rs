@@ -40,6 +40,19 @@ fn three_nodes_are_replaced_by_three_with_the_primary_last() {
 }
 
 #[test]
+fn nodes_of_a_newer_major_version_start_from_a_snapshot() {
+    let mut seen = service(&virtual_code(1), 3);
+    seen.nodes.iter_mut().for_each(|node| node.version = "6.0.28".parse().ok());
+    let plan = |version: &str| Plan { version: version.parse().ok(), ..Plan::of(virtual_code(2), 3) };
+    let seven = forecast(&plan("7.0.21"), &seen);
+    let whats = whats(&seven);
+    assert_eq!(whats[1], "make a snapshot, from which the new nodes join");
+    assert_eq!(whats[2], "start 3 nodes that run the new code from the newest committed snapshot, and let them join");
+    let six = forecast(&plan("6.0.29"), &seen);
+    assert!(six.steps.iter().all(|step| !step.what.contains("snapshot")));
+}
+
+#[test]
 fn a_proposal_says_what_is_not_known_yet() {
     let seen = service(&virtual_code(1), 3);
     let found = forecast(&Plan::of(virtual_code(2), 3), &seen);
@@ -53,6 +66,8 @@ fn a_proposal_says_what_is_not_known_yet() {
 #[test]
 fn nodes_of_the_same_code_are_added_and_retired() {
     let code = virtual_code(1);
+    let one = forecast(&Plan::of(code.clone(), 4), &service(&code, 3));
+    assert_eq!(whats(&one)[0], "start a node that runs the new code, and let it join");
     let more = forecast(&Plan::of(code.clone(), 5), &service(&code, 3));
     assert_eq!(whats(&more).len(), 2, "{:?}", whats(&more));
     assert_eq!(more.steps[1].after, Quorum::of(5));
