@@ -102,7 +102,10 @@ impl Step<'_> {
         if failed.peek().is_some() {
             return Doing::Blocked(failed.map(|c| format!("{}: {}", c.name, c.detail)).collect());
         }
-        let act = self.withdrawal().or_else(|| self.membership()).or_else(|| self.operation());
+        // Without a primary nobody takes a request.
+        let is_led = self.seen.replication.is_some();
+        let act = || self.withdrawal().or_else(|| self.membership()).or_else(|| self.operation());
+        let act = if is_led { act() } else { None };
         match (act, &self.wanted.need) {
             (Some(act), _) => Doing::Act(act),
             (None, Need::Nothing) => Doing::Done,
