@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use ccf_gov::id::{MemberId, NodeId, ProposalId};
 use ccf_gov::service::NodeStatus;
-use ccf_gov::upgrade::{Act, Code, Doing, Intended, Named, Next, Observed, Plan, Task, Who, Whom, next};
+use ccf_gov::upgrade::{Act, Code, Doing, Intended, Named, Next, Observed, Plan, Task, Waiting, Who, Whom, next};
 
 use super::look::observed;
 use super::network::Network;
@@ -325,9 +325,15 @@ impl Schedule {
     /// Nothing is under way, and nobody has anything to do.
     fn is_at_rest(&mut self) -> bool {
         let seen = observed(self.network.state(), self.network.log.len() == 1, &self.network);
+        // A willing operator may have looked a moment before there was something to start.
+        let comes = |wait: &Waiting| match wait.whom {
+            Whom::Service => true,
+            Whom::Operator => self.willing && !wait.what.starts_with("see to"),
+            Whom::Members(_) => false,
+        };
         let moves = |who: &Option<MemberId>| match next(&self.plan, &seen, Self::who(*who)).doing {
             Doing::Act(_) => true,
-            Doing::Wait(waiting) => waiting.iter().all(|wait| wait.whom == Whom::Service),
+            Doing::Wait(waiting) => waiting.iter().all(comes),
             _ => false,
         };
         !self.people().iter().any(moves)
