@@ -50,26 +50,16 @@ impl Tested {
         member: MemberId,
         ballot: &Ballot,
     ) -> Result<Vec<String>, CliError> {
-        let test = self.run(context, service, subject, member, ballot).await;
-        self.judge(context, ballot, test)
-    }
-
-    async fn run(
-        &self,
-        context: &Context,
-        service: &Service,
-        subject: &Subject,
-        member: MemberId,
-        ballot: &Ballot,
-    ) -> Result<BallotTest, CliError> {
         let proposal = &subject.proposal;
-        if reads_proposal_only(ballot.kind()) {
+        let test = if reads_proposal_only(ballot.kind()) {
             let text = subject.content.raw.to_string();
             let trial = Trial::submitted(proposal.proposal_id, &text, proposal.proposer_id);
-            return Ok(BallotTest::on_proposal(&trial, member, ballot.script())?);
-        }
-        let state = self.state.get_or_try_init(|| fetch_from(context, service)).await?;
-        Ok(state.test_ballot(proposal.proposal_id, member, ballot.script())?)
+            BallotTest::on_proposal(&trial, member, ballot.script()).map_err(CliError::from)
+        } else {
+            let state = self.state.get_or_try_init(|| fetch_from(context, service)).await;
+            state.and_then(|state| Ok(state.test_ballot(proposal.proposal_id, member, ballot.script())?))
+        };
+        self.judge(context, ballot, test)
     }
 
     /// The lines that are shown of a test, unless it refuses the ballot.
